@@ -1,0 +1,1 @@
+"""Flags, configuration records, and how a script starts and ends."""

@@ -1,0 +1,70 @@
+"""How every script starts and ends: flags in, exit status out."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+
+# TensorFlow's C++ log is for its developers; set before anything imports it.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import app as absl_app
+from absl import flags, logging
+
+from errors import UserError
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+
+
+def run(main: Callable[..., int | None], positional: str | None = None) -> None:
+    """Parses the command line, runs `main`, and exits with its status.
+
+    Args:
+      main: called without arguments, or with the list of positional arguments when
+        the script takes any; its return value is the exit status (None is 0).
+      positional: what the positional arguments are called in messages, for instance
+        "PHOTO"; None when the script takes flags only.
+    """
+
+    def parse(argv: list[str]) -> list[str]:
+        with _user_errors_exit():
+            return _parse_flags(argv, positional)
+
+    def start(argv: list[str]) -> int | None:
+        with _user_errors_exit():
+            return main(argv[1:]) if positional else main()
+
+    absl_app.run(start, flags_parser=parse)
+
+
+def _parse_flags(argv: list[str], positional: str | None) -> list[str]:
+    try:
+        rest = flags.FLAGS(argv)
+    except flags.Error as error:
+        raise UserError(f"{_one_line(error)} (--help lists the flags)") from error
+    if len(rest) > 1 and positional is None:
+        raise UserError(
+            f"unexpected argument {rest[1]!r}: flags are written --name=value, and a"
+            " list has no blanks in it, as in --trainable_scopes=A,B"
+        )
+    if flags.FLAGS["verbosity"].using_default_value:
+        logging.set_verbosity(logging.INFO)
+    return rest
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+@contextlib.contextmanager
+def _user_errors_exit() -> Iterator[None]:
+    """Turns a `UserError` or Ctrl-C into one line on stderr and an exit status."""
+    try:
+        yield
+    except UserError as error:
+        print(f"error: {_one_line(error)}", file=sys.stderr, flush=True)
+        sys.exit(EXIT_USER_ERROR)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr, flush=True)
+        sys.exit(EXIT_INTERRUPTED)
