@@ -1,0 +1,62 @@
+# Every target makes .venv and installs requirements.lock into it when either is
+# missing or out of date. Another interpreter: make PYTHON=python3.12 test
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+
+version := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>&1)
+python := .venv/bin/python
+# The name holds the Python version, so that another PYTHON means another install.
+installed := .venv/installed-$(version)
+
+.PHONY: help demo test check format real lock clean
+
+help:
+	@echo "make demo    watch a small network learn, from photographs to accuracy"
+	@echo "make test    run the test suite; make test ARGS='-k name' runs a part"
+	@echo "make check   formatter, linter, types"
+	@echo "make format  mend what the formatter and the linter can mend"
+	@echo "make real    run on published weights and photographs (downloads them)"
+	@echo "make lock    renew requirements.lock; LOCK_ARGS=--upgrade takes newer releases"
+	@echo "make clean   remove .venv and every cache"
+
+demo: $(installed)
+	$(python) demo/run_demo.py $(ARGS)
+
+test: $(installed)
+	$(python) -m pytest -q --durations=10 $(ARGS)
+
+check: $(installed)
+	$(python) -m ruff format --check .
+	$(python) -m ruff check .
+	$(python) -m mypy
+
+format: $(installed)
+	$(python) -m ruff check --fix .
+	$(python) -m ruff format .
+
+real: $(installed)
+	$(python) -m pytest -m real tests/real $(ARGS)
+
+# The stamp is written last: an install that failed or was stopped is done again.
+$(installed): requirements.lock pyproject.toml
+	@case "$(version)" in 3.10|3.11|3.12|3.13) ;; *) \
+	  echo "make: $(PYTHON) is not a Python 3.10 to 3.13 ($(version));" \
+	    "name one: make PYTHON=python3.12 …" >&2; exit 1;; \
+	esac
+	@$(python)$(version) -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@echo "Installing requirements.lock into .venv (about 600 MB to download, 2 GB on disk) …"
+	@$(python) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(python) -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+lock:
+	$(PYTHON) -m venv --clear build/lock
+	build/lock/bin/pip install -q uv==$(UV_VERSION)
+	build/lock/bin/uv pip compile pyproject.toml --extra dev --universal \
+	  --python-version 3.10 --generate-hashes --no-annotate --no-emit-index-url \
+	  --custom-compile-command "make lock" --quiet $(LOCK_ARGS) -o requirements.lock
+	rm -rf build/lock
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
