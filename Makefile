@@ -14,7 +14,7 @@ help:
 	@echo "make demo    watch a small network learn, from photographs to accuracy"
 	@echo "make test    run the test suite; make test ARGS='-k name' runs a part"
 	@echo "make check   formatter, linter, types"
-	@echo "make format  mend what the formatter and the linter can mend"
+	@echo "make format  mend what the formatter and linter can, and the BUILD files"
 	@echo "make real    run on published weights and photographs (downloads them)"
 	@echo "make lock    renew requirements.lock; LOCK_ARGS=--upgrade takes newer releases"
 	@echo "make clean   remove .venv and every cache"
@@ -33,6 +33,7 @@ check: $(installed)
 format: $(installed)
 	$(python) -m ruff check --fix .
 	$(python) -m ruff format .
+	$(python) tests/bazel/build_files.py
 
 real: $(installed)
 	$(python) -m pytest -m real tests/real $(ARGS)
@@ -50,13 +51,13 @@ $(installed): requirements.lock pyproject.toml
 	@touch $@
 
 lock:
-	$(PYTHON) -m venv --clear build/lock
-	build/lock/bin/pip install -q uv==$(UV_VERSION)
-	build/lock/bin/uv pip compile pyproject.toml --extra dev --universal \
+	$(PYTHON) -m venv --clear .venv-lock
+	.venv-lock/bin/pip install -q uv==$(UV_VERSION)
+	.venv-lock/bin/uv pip compile pyproject.toml --extra dev --universal \
 	  --python-version 3.10 --generate-hashes --no-annotate --no-emit-index-url \
 	  --custom-compile-command "make lock" --quiet $(LOCK_ARGS) -o requirements.lock
-	rm -rf build/lock
+	rm -rf .venv-lock
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lock build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
