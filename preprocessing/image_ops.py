@@ -1,0 +1,121 @@
+"""Image operations that the recipes share, with the arithmetic of TensorFlow 1.
+
+Published slim checkpoints were trained on images resized the TensorFlow 1 way: output
+pixel `i` reads input coordinate `i * input / output`, so corners are aligned at the top
+left and there is neither a half-pixel shift nor antialiasing. TensorFlow 2's
+`tf.image.resize` differs from that by up to half the range on a noisy image.
+
+Height and width may be unknown when a graph is built; channels must be known.
+"""
+
+import tensorflow as tf
+
+from errors import UserError
+
+
+def as_rgb(image: tf.Tensor) -> tf.Tensor:
+    """Gives an image of one or three channels three channels.
+
+    Args:
+        image: [height, width, 1 or 3], any dtype and range.
+
+    Returns:
+        [height, width, 3], same dtype and range; one channel is repeated three times.
+
+    Raises:
+        UserError: the channels are unknown, or neither 1 nor 3.
+    """
+    image = tf.convert_to_tensor(image)
+    channels = image.shape.with_rank(3)[-1]
+    if channels not in (1, 3):
+        raise UserError(
+            f"Got an image of shape {image.shape}, expected [height, width, 1 or 3]; "
+            "decode it with channels=1 or channels=3."
+        )
+    return image if channels == 3 else tf.image.grayscale_to_rgb(image)
+
+
+def flip_left_right_if(condition: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
+    """Mirrors the image, [height, width, channels], where the scalar bool says so."""
+    return tf.cond(condition, lambda: tf.reverse(image, [1]), lambda: image)
+
+
+def resize(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """Resizes bilinearly the TensorFlow 1 way, changing the aspect where asked.
+
+    Args:
+        image: [H, W, channels], any real dtype and range.
+        height: rows wanted, in pixels.
+        width: columns wanted, in pixels.
+
+    Returns:
+        [height, width, channels] float32 in the range of the input.
+    """
+    return tf.compat.v1.image.resize(tf.cast(image, tf.float32), [height, width])
+
+
+def shorter_side_size(
+    image: tf.Tensor, side: int | tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Finds the size whose shorter side is `side` and whose aspect is the image's.
+
+    The longer side is `rint(longer * (side / shorter))` in float32, halves to even.
+
+    Args:
+        image: [H, W, channels].
+        side: scalar int, pixels wanted on the shorter side.
+
+    Returns:
+        (height, width), int32 scalars.
+    """
+    size = tf.cast(tf.shape(image)[:2], tf.float32)
+    scaled = size * (tf.cast(side, tf.float32) / tf.reduce_min(size))
+    height, width = tf.unstack(tf.cast(tf.math.rint(scaled), tf.int32))
+    return height, width
+
+
+def resized_window(
+    image: tf.Tensor,
+    full_size: tuple[tf.Tensor, tf.Tensor],
+    corner: tuple[tf.Tensor, tf.Tensor],
+    height: int,
+    width: int,
+) -> tf.Tensor:
+    """Equals `resize(image, *full_size)` cropped at `corner`, bit for bit.
+
+    Only the window is computed: a photograph one pixel high and a thousand wide, scaled
+    to 512 pixels high, would otherwise take three gigabytes.
+
+    Args:
+        image: [H, W, channels], any real dtype and range.
+        full_size: (height, width) of the whole resized image, int32 scalars.
+        corner: (top, left) of the window in the resized image, int32 scalars.
+        height: rows of the window.
+        width: columns of the window; the window must lie inside the resized image.
+
+    Returns:
+        [height, width, channels] float32 in the range of the input.
+    """
+    shape = tf.shape(image)
+    top, bottom, down = _neighbours(shape[0], full_size[0], corner[0], height)
+    left, right, across = _neighbours(shape[1], full_size[1], corner[1], width)
+
+    def interpolated_rows(indices: tf.Tensor) -> tf.Tensor:
+        rows = tf.gather(image, indices)
+        start = tf.cast(tf.gather(rows, left, axis=1), tf.float32)
+        end = tf.cast(tf.gather(rows, right, axis=1), tf.float32)
+        return start + (end - start) * across[:, None]
+
+    upper, lower = interpolated_rows(top), interpolated_rows(bottom)
+    return upper + (lower - upper) * down[:, None, None]
+
+
+def _neighbours(
+    in_size: tf.Tensor, out_size: tf.Tensor, start: tf.Tensor, count: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Gives both input pixels and the weight of `count` output pixels of one axis."""
+    scale = tf.cast(in_size, tf.float32) / tf.cast(out_size, tf.float32)
+    position = tf.cast(start + tf.range(count), tf.float32) * scale
+    low = tf.floor(position)
+    index = tf.cast(low, tf.int32)
+    return index, tf.minimum(index + 1, in_size - 1), position - low

@@ -1,0 +1,122 @@
+"""Which recipe turns a decoded photograph into the input of which network."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Protocol
+
+import tensorflow as tf
+
+from errors import UserError
+from preprocessing import inception_preprocessing, vgg_preprocessing
+
+
+class PreprocessFn(Protocol):
+    """What `get_preprocessing` gives: one image in, one network input out."""
+
+    def __call__(
+        self,
+        image: tf.Tensor,
+        output_height: int,
+        output_width: int,
+        seed: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Maps [H, W, 1 or 3] uint8 to [output_height, output_width, c] float32."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a family of networks wants its images.
+
+    Attributes:
+        train: (image, height, width, seed, use_grayscale) → image, at random.
+        evaluate: (image, height, width, use_grayscale) → image, always the same.
+    """
+
+    train: Callable[[tf.Tensor, int, int, tf.Tensor, bool], tf.Tensor]
+    evaluate: Callable[[tf.Tensor, int, int, bool], tf.Tensor]
+
+
+_INCEPTION = Recipe(inception_preprocessing.train, inception_preprocessing.evaluate)
+_VGG = Recipe(vgg_preprocessing.train, vgg_preprocessing.evaluate)
+
+# AlexNet and OverFeat have no recipe in slim. They get VGG's, being of its kind: their
+# papers too scale the shorter side to 256, crop at random and subtract mean colours.
+RECIPES: dict[str, Recipe] = {
+    "alexnet_v2": _VGG,
+    "inception": _INCEPTION,
+    "inception_resnet_v2": _INCEPTION,
+    "inception_v1": _INCEPTION,
+    "inception_v2": _INCEPTION,
+    "inception_v3": _INCEPTION,
+    "inception_v3_narrow": _INCEPTION,
+    "inception_v4": _INCEPTION,
+    "mobilenet_edgetpu": _INCEPTION,
+    "mobilenet_edgetpu_075": _INCEPTION,
+    "mobilenet_v1": _INCEPTION,
+    "mobilenet_v1_025": _INCEPTION,
+    "mobilenet_v1_050": _INCEPTION,
+    "mobilenet_v1_075": _INCEPTION,
+    "mobilenet_v2": _INCEPTION,
+    "mobilenet_v2_035": _INCEPTION,
+    "mobilenet_v2_140": _INCEPTION,
+    "mobilenet_v3_large": _INCEPTION,
+    "mobilenet_v3_large_minimalistic": _INCEPTION,
+    "mobilenet_v3_small": _INCEPTION,
+    "mobilenet_v3_small_minimalistic": _INCEPTION,
+    "nasnet_large": _INCEPTION,
+    "nasnet_mobile": _INCEPTION,
+    "overfeat": _VGG,
+    "pnasnet_large": _INCEPTION,
+    "pnasnet_mobile": _INCEPTION,
+    "resnet_v1_101": _VGG,
+    "resnet_v1_152": _VGG,
+    "resnet_v1_200": _VGG,
+    "resnet_v1_50": _VGG,
+    "resnet_v2_101": _VGG,
+    "resnet_v2_152": _VGG,
+    "resnet_v2_200": _VGG,
+    "resnet_v2_50": _VGG,
+    "vgg": _VGG,
+    "vgg_16": _VGG,
+    "vgg_19": _VGG,
+    "vgg_a": _VGG,
+}
+
+
+def get_preprocessing(
+    name: str, is_training: bool, use_grayscale: bool = False
+) -> PreprocessFn:
+    """Looks up how images are made ready for a network.
+
+    Args:
+        name: of a network or a recipe; a key of `RECIPES`.
+        is_training: whether to distort images at random.
+        use_grayscale: whether images end with one channel instead of three.
+
+    Returns:
+        `fn(image, output_height, output_width, seed=None)`. In training it is a pure
+        function of the image and the seed, [2] int64, None meaning (0, 0); in
+        evaluation the seed is ignored. It runs eagerly and inside tf.data alike.
+
+    Raises:
+        UserError: there is no such name.
+    """
+    if name not in RECIPES:
+        raise UserError(
+            f"Unknown preprocessing {name!r}, expected one of {', '.join(RECIPES)}; "
+            "set --preprocessing_name to one of these."
+        )
+    recipe = RECIPES[name]
+
+    def preprocess(
+        image: tf.Tensor,
+        output_height: int,
+        output_width: int,
+        seed: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        if not is_training:
+            return recipe.evaluate(image, output_height, output_width, use_grayscale)
+        seed = tf.zeros([2], tf.int64) if seed is None else seed
+        return recipe.train(image, output_height, output_width, seed, use_grayscale)
+
+    return preprocess

@@ -1,0 +1,146 @@
+"""The VGG recipe, also of ResNet: RGB in [0, 255] less the mean colour of ImageNet.
+
+Training follows Simonyan and Zisserman, "Very Deep Convolutional Networks"
+(https://arxiv.org/abs/1409.1556, section 3.1): the shorter side is scaled to a random
+size (scale jittering), a random window is cut out and every second one mirrored.
+Evaluation scales to one size and takes the middle window.
+
+The paper's sizes, 256 to 512 for crops of 224 pixels, hold for every crop that fits in
+256 pixels. For a larger one they grow in proportion, times crop / 224, so that a crop
+of 299 comes from a shorter side of 342 and shows as much of the photograph as 224 does
+from 256. (The original stops with an error there.)
+
+Gray output is the luma of what colour output would be: the means are subtracted first,
+so the luma of the means, 117.37, is taken off gray pixels.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from preprocessing import image_ops
+
+# R, G and B over the ImageNet training set, on [0, 255], from the authors' models.
+_MEANS = (123.68, 116.78, 103.94)
+_PAPER_CROP = 224
+_MIN_SIDE = 256
+_MAX_SIDE = 512
+
+
+class Draws(NamedTuple):
+    """All that is random about one training image.
+
+    Attributes:
+        full_size: (height, width) that the image is scaled to, int32 scalars.
+        corner: (top, left) of the window cut out of that, int32 scalars.
+        flip: scalar bool.
+    """
+
+    full_size: tuple[tf.Tensor, tf.Tensor]
+    corner: tuple[tf.Tensor, tf.Tensor]
+    flip: tf.Tensor
+
+
+def train(
+    image: tf.Tensor,
+    output_height: int,
+    output_width: int,
+    seed: tf.Tensor,
+    use_grayscale: bool = False,
+) -> tf.Tensor:
+    """Distorts one image for training; a pure function of image and seed.
+
+    Args:
+        image: [height, width, 1 or 3] uint8; one channel is taken as gray RGB.
+        output_height: rows wanted, in pixels.
+        output_width: columns wanted, in pixels.
+        seed: [2] int64 for stateless random numbers.
+        use_grayscale: whether to end with one channel, the luma.
+
+    Returns:
+        [output_height, output_width, 3, or 1 if gray] float32 in [-123.68, 151.06].
+    """
+    image = image_ops.as_rgb(image)
+    draws = draw(image, output_height, output_width, seed)
+    image = image_ops.resized_window(
+        image, draws.full_size, draws.corner, output_height, output_width
+    )
+    image = image_ops.flip_left_right_if(draws.flip, image)
+    return _subtract_means(image, use_grayscale)
+
+
+def evaluate(
+    image: tf.Tensor,
+    output_height: int,
+    output_width: int,
+    use_grayscale: bool = False,
+) -> tf.Tensor:
+    """Scales the shorter side of one image, keeping its aspect, and takes the middle.
+
+    The window starts at `floor((side - window) / 2)` along either side.
+
+    Args:
+        image: [height, width, 1 or 3] uint8; one channel is taken as gray RGB.
+        output_height: rows wanted, in pixels.
+        output_width: columns wanted, in pixels.
+        use_grayscale: whether to give one channel, the luma.
+
+    Returns:
+        [output_height, output_width, 3, or 1 if gray] float32 in [-123.68, 151.06].
+    """
+    image = image_ops.as_rgb(image)
+    side, _ = resize_sides(output_height, output_width)
+    height, width = image_ops.shorter_side_size(image, side)
+    corner = ((height - output_height) // 2, (width - output_width) // 2)
+    image = image_ops.resized_window(
+        image, (height, width), corner, output_height, output_width
+    )
+    return _subtract_means(image, use_grayscale)
+
+
+def resize_sides(output_height: int, output_width: int) -> tuple[int, int]:
+    """Gives the least and the greatest shorter side, in pixels, for a crop.
+
+    Evaluation uses the least, training any from the least to the greatest.
+
+    >>> resize_sides(224, 224), resize_sides(299, 299)
+    ((256, 512), (342, 683))
+    """
+    crop = max(output_height, output_width)
+    growth = 1.0 if crop <= _MIN_SIDE else crop / _PAPER_CROP
+    return round(_MIN_SIDE * growth), round(_MAX_SIDE * growth)
+
+
+def draw(
+    image: tf.Tensor, output_height: int, output_width: int, seed: tf.Tensor
+) -> Draws:
+    """Makes every random decision about one image, each uniform over what it may be.
+
+    Args:
+        image: [height, width, channels].
+        output_height: rows wanted, in pixels.
+        output_width: columns wanted, in pixels.
+        seed: [2] int64; every decision uses a seed of its own, split off this one.
+
+    Returns:
+        The decisions.
+    """
+    side_seed, top_seed, left_seed, flip_seed = tf.unstack(
+        tf.random.experimental.stateless_split(seed, 4)
+    )
+
+    def integer(seed: tf.Tensor, least: int, greatest: int | tf.Tensor) -> tf.Tensor:
+        return tf.random.stateless_uniform([], seed, least, greatest + 1, tf.int32)
+
+    side = integer(side_seed, *resize_sides(output_height, output_width))
+    height, width = image_ops.shorter_side_size(image, side)
+    top = integer(top_seed, 0, height - output_height)
+    left = integer(left_seed, 0, width - output_width)
+    flip = tf.random.stateless_uniform([], flip_seed) < 0.5
+    return Draws((height, width), (top, left), flip)
+
+
+def _subtract_means(image: tf.Tensor, use_grayscale: bool) -> tf.Tensor:
+    """Centres an RGB image, [height, width, 3] float32 in [0, 255], gray if asked."""
+    image = image - tf.constant(_MEANS)
+    return tf.image.rgb_to_grayscale(image) if use_grayscale else image
