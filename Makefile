@@ -45,7 +45,7 @@ $(installed): requirements.lock pyproject.toml
 	    "name one: make PYTHON=python3.12 …" >&2; exit 1;; \
 	esac
 	@$(python)$(version) -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
-	@echo "Installing requirements.lock into .venv (about 600 MB to download, 2 GB on disk) …"
+	@echo "Installing requirements.lock into .venv (about 600 MB to download, 2.6 GB on disk) …"
 	@$(python) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(python) -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
