@@ -1,0 +1,51 @@
+"""The record that says what a split of a dataset is; every other room reads it."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One TFRecord file.
+
+    Attributes:
+      path: the file.
+      num_records: how many examples it holds.
+      num_bytes: its size.
+    """
+
+    path: str
+    num_records: int
+    num_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """One split of a dataset, as found on disk.
+
+    Attributes:
+      name: the name it was asked for by (`--dataset_name`).
+      split_name: for instance "train".
+      dataset_dir: the directory that holds the files.
+      shards: the TFRecord files, sorted by name.
+      num_examples: records in all shards.
+      num_classes: labels are in [0, num_classes).
+      class_names: the name of each label; None when nothing says.
+      class_counts: how many examples of each label this split has.
+      num_channels: 3 (RGB) or 1 (grey), as images are decoded.
+      fingerprint: changes when the records do.
+      label_default: the label of a record that has none; -1 makes it an error.
+      format_default: the format of a record that names none; only "raw" matters.
+    """
+
+    name: str
+    split_name: str
+    dataset_dir: str
+    shards: tuple[Shard, ...]
+    num_examples: int
+    num_classes: int
+    class_names: tuple[str, ...] | None
+    class_counts: tuple[int, ...]
+    num_channels: int = 3
+    fingerprint: str = ""
+    label_default: int = -1
+    format_default: str = ""

@@ -1,0 +1,162 @@
+"""slim's `tf.Example`: how one labelled photograph is stored in a TFRecord."""
+
+import tensorflow as tf
+
+ENCODED = "image/encoded"
+FORMAT = "image/format"
+LABEL = "image/class/label"
+HEIGHT = "image/height"
+WIDTH = "image/width"
+FILENAME = "image/filename"
+
+# What `parse_labels` gives for a record without a label: no one's label.
+MISSING_LABEL = tf.int64.min
+
+
+def build_example(
+    encoded: bytes,
+    image_format: str,
+    label: int,
+    height: int,
+    width: int,
+    filename: str | None = None,
+) -> bytes:
+    """One serialized `tf.train.Example` with the keys that slim's converters write.
+
+    Args:
+      encoded: the image file's bytes (JPEG, PNG, GIF or BMP), or with `image_format`
+        "raw" the uint8 pixels, row by row.
+      image_format: "jpg", "png" or "raw"; readers look only for "raw".
+      label: the class id.
+      height: of the image, in pixels.
+      width: of the image, in pixels.
+      filename: where the photo came from, as slim's ImageNet converter also tells.
+
+    Returns:
+      The serialized example.
+    """
+    features = {
+        ENCODED: _bytes(encoded),
+        FORMAT: _bytes(image_format.encode()),
+        LABEL: _int64(label),
+        HEIGHT: _int64(height),
+        WIDTH: _int64(width),
+    }
+    if filename is not None:
+        features[FILENAME] = _bytes(filename.encode("utf-8", "surrogateescape"))
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)
+
+
+def parse_example(
+    serialized: tf.Tensor, *, label_default: int = -1, format_default: str = ""
+) -> dict[str, tf.Tensor]:
+    """Reads what training needs from one record.
+
+    Args:
+      serialized: scalar string.
+      label_default: the label of a record that has none.
+      format_default: the format of a record that names none.
+
+    Returns:
+      Scalars by key: `ENCODED` and `FORMAT` strings, `LABEL`, `HEIGHT` and `WIDTH`
+      int64; absent ones are "", `format_default`, `label_default`, 0 and 0.
+    """
+    features = {
+        ENCODED: tf.io.FixedLenFeature([], tf.string, ""),
+        FORMAT: tf.io.FixedLenFeature([], tf.string, format_default),
+        LABEL: tf.io.FixedLenFeature([], tf.int64, label_default),
+        HEIGHT: tf.io.FixedLenFeature([], tf.int64, 0),
+        WIDTH: tf.io.FixedLenFeature([], tf.int64, 0),
+    }
+    return tf.io.parse_single_example(serialized, features)
+
+
+def parse_labels(serialized: tf.Tensor) -> tf.Tensor:
+    """The labels of a batch of records, `MISSING_LABEL` where there is none.
+
+    Args:
+      serialized: [batch] strings.
+
+    Returns:
+      [batch] int64.
+    """
+    features = {LABEL: tf.io.FixedLenFeature([], tf.int64, MISSING_LABEL)}
+    return tf.io.parse_example(serialized, features)[LABEL]
+
+
+def check_label(
+    features: dict[str, tf.Tensor], num_classes: int, labels_offset: int = 0
+) -> tf.Tensor:
+    """The class that training sees: the label less the offset, checked.
+
+    Args:
+      features: the result of `parse_example`.
+      num_classes: labels are in [labels_offset, num_classes).
+      labels_offset: slim's flag, 1 where a class 0 "background" is not wanted.
+
+    Returns:
+      Scalar int32 in [0, num_classes - labels_offset).
+
+    Raises:
+      tf.errors.InvalidArgumentError: the label is outside, when the graph runs.
+    """
+    label = features[LABEL]
+    fits = tf.logical_and(label >= labels_offset, label < num_classes)
+    message = f"a label is outside [{labels_offset}, {num_classes}):"
+    with tf.control_dependencies([tf.debugging.Assert(fits, [message, label])]):
+        return tf.cast(label - labels_offset, tf.int32)
+
+
+def decode_image(features: dict[str, tf.Tensor], num_channels: int) -> tf.Tensor:
+    """The pixels of a parsed record, whatever its bytes turn out to be.
+
+    JPEG, PNG, GIF (first frame) and BMP are told apart by content, as slim does;
+    `FORMAT` matters only when it says "raw": then the bytes are the pixels, of the
+    stored height and width or, where those are absent, of a square.
+
+    Args:
+      features: the result of `parse_example`.
+      num_channels: 1 or 3.
+
+    Returns:
+      [height, width, num_channels] uint8.
+    """
+    image = tf.cond(
+        tf.reduce_any(tf.equal(features[FORMAT], ["raw", "RAW"])),
+        lambda: _decode_raw(features, num_channels),
+        lambda: _decode_file(features[ENCODED], num_channels),
+    )
+    return tf.ensure_shape(image, [None, None, num_channels])
+
+
+def _decode_raw(features: dict[str, tf.Tensor], num_channels: int) -> tf.Tensor:
+    pixels = tf.io.decode_raw(features[ENCODED], tf.uint8)
+    area = tf.cast(tf.size(pixels) // num_channels, tf.float64)
+    side = tf.cast(tf.round(tf.sqrt(area)), tf.int64)
+    known = tf.logical_and(features[HEIGHT] > 0, features[WIDTH] > 0)
+    height = tf.where(known, features[HEIGHT], side)
+    width = tf.where(known, features[WIDTH], side)
+    return tf.reshape(pixels, tf.stack([height, width, num_channels]))
+
+
+def _decode_file(encoded: tf.Tensor, num_channels: int) -> tf.Tensor:
+    if num_channels == 3:
+        return tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    # TensorFlow makes only JPEG and PNG grey by itself.
+    is_png = tf.equal(tf.strings.substr(encoded, 0, 4), b"\x89PNG")
+    return tf.cond(
+        tf.logical_or(tf.io.is_jpeg(encoded), is_png),
+        lambda: tf.io.decode_image(encoded, channels=1, expand_animations=False),
+        lambda: tf.image.rgb_to_grayscale(
+            tf.io.decode_image(encoded, channels=3, expand_animations=False)
+        ),
+    )
+
+
+def _bytes(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def _int64(value: int) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))

@@ -1,0 +1,101 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from typing import IO, Any
+
+_SAMPLE_BYTES = 1 << 16
+_NUM_SAMPLES = 16
+
+
+@contextlib.contextmanager
+def atomic_write(path: str, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Opens a file that takes the place of `path` when the block ends well.
+
+    The bytes go to a hidden file in the same directory, reach the disk, and are then
+    renamed; if the block raises, `path` is left as it was.
+
+    Args:
+      path: the file to make or replace.
+      mode: "wb", or "w" for UTF-8 text with line ends as written.
+
+    Yields:
+      The open file.
+    """
+    directory, name = os.path.split(path)
+    aside = os.path.join(directory, f".{name}.tmp-{os.getpid()}")
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    try:
+        with open(aside, mode, **text) as file:  # type: ignore[call-overload]
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(aside)
+        raise
+    sync_directory(directory)
+
+
+def publish(staging_dir: str, target_dir: str, *, last: str) -> None:
+    """Moves the files of `staging_dir` into `target_dir`, then removes it.
+
+    Args:
+      staging_dir: a directory on the same file system, holding files that are
+        complete and on disk.
+      target_dir: where they go; files of the same names are replaced.
+      last: the name of the file that moves after all others: while it is absent,
+        readers know that the set is not complete.
+    """
+    names = sorted(os.listdir(staging_dir), key=lambda name: (name == last, name))
+    for name in names:
+        if name == last:
+            sync_directory(target_dir)
+        os.replace(os.path.join(staging_dir, name), os.path.join(target_dir, name))
+    sync_directory(target_dir)
+    os.rmdir(staging_dir)
+
+
+def sync_directory(directory: str) -> None:
+    """Makes renames in `directory` reach the disk."""
+    descriptor = os.open(directory or ".", os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256(path: str) -> str:
+    """The SHA-256 of the whole file, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def fingerprint(path: str) -> str:
+    """A cheap stand-in for the checksum of a file that may be huge.
+
+    Covers the size and the whole content up to 1 MiB, else sixteen evenly spaced
+    blocks of 64 KiB, the first and the last bytes among them.
+
+    Args:
+      path: the file.
+
+    Returns:
+      32 hexadecimal digits.
+    """
+    size = os.path.getsize(path)
+    digest = hashlib.sha256(str(size).encode())
+    with open(path, "rb") as file:
+        if size <= _NUM_SAMPLES * _SAMPLE_BYTES:
+            digest.update(file.read())
+        else:
+            for sample in range(_NUM_SAMPLES):
+                file.seek((size - _SAMPLE_BYTES) * sample // (_NUM_SAMPLES - 1))
+                digest.update(file.read(_SAMPLE_BYTES))
+    return digest.hexdigest()[:32]

@@ -1,0 +1,91 @@
+r"""labels.txt: one `id:name` line a class, as slim writes it.
+
+A name is all that follows the first colon. What a line cannot hold is escaped: a
+backslash becomes `\\`, a newline `\n`, a carriage return `\r`, and a code point that
+UTF-8 has no bytes for (from a file name in another encoding) `\udc80`. All other names
+look as slim writes them. `dataset.json` holds the names unescaped.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+
+from datasets.files import atomic_write
+from errors import UserError
+
+FILENAME = "labels.txt"
+
+_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
+_UNESCAPES = {escaped: char for char, escaped in _ESCAPES.items()}
+_ESCAPED = re.compile(r"\\[\\nr]|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+
+
+def write(dataset_dir: str, class_names: Sequence[str]) -> None:
+    """Writes labels.txt with ids 0, 1, … in the order of `class_names`."""
+    with atomic_write(os.path.join(dataset_dir, FILENAME), "w") as file:
+        for label, name in enumerate(class_names):
+            file.write(f"{label}:{_escape(name)}\n")
+
+
+def read(dataset_dir: str) -> tuple[str, ...] | None:
+    """Reads the class names from labels.txt.
+
+    Args:
+      dataset_dir: the directory that may hold the file.
+
+    Returns:
+      The names by id, or None without a file. An id that no line gives, below the
+      largest one, is named by its number.
+
+    Raises:
+      UserError: a line is not `id:name`, an id is given twice, or nothing is there.
+    """
+    path = os.path.join(dataset_dir, FILENAME)
+    try:
+        with open(path, encoding="utf-8-sig", newline="\n") as file:
+            lines = file.read().split("\n")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is not UTF-8 text ({error}): save it as UTF-8"
+        ) from error
+    names: dict[int, str] = {}
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            label, name = _parse(line, f"{path} line {number}")
+            if label in names:
+                raise UserError(
+                    f"{path} line {number} names class {label} again, as {name!r} after"
+                    f" {names[label]!r}: give each id one line"
+                )
+            names[label] = name
+    if not names:
+        raise UserError(
+            f"{path} is empty: write one id:name line a class, or remove it"
+        )
+    return tuple(names.get(label, str(label)) for label in range(max(names) + 1))
+
+
+def _parse(line: str, where: str) -> tuple[int, str]:
+    label, colon, name = line.removesuffix("\r").partition(":")
+    if not colon or not label.strip().isdecimal():
+        raise UserError(f"{where} is {line!r}: expected id:name, as in 0:daisy")
+    return int(label), _unescape(name)
+
+
+def _escape(name: str) -> str:
+    return "".join(
+        f"\\u{ord(char):04x}"
+        if "\ud800" <= char <= "\udfff"
+        else _ESCAPES.get(char, char)
+        for char in name
+    )
+
+
+def _unescape(text: str) -> str:
+    def char(match: re.Match[str]) -> str:
+        escaped = match.group()
+        return _UNESCAPES.get(escaped) or chr(int(escaped[2:], 16))
+
+    return _ESCAPED.sub(char, text)

@@ -1,0 +1,146 @@
+"""Counts the records of TFRecord files, once: counts come from the data.
+
+What was counted is kept in a side file in the dataset's directory, by file name, size
+and content fingerprint; a changed file is counted again.
+"""
+
+import dataclasses
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from config.progress import progress
+from datasets import example_schema, record_faults
+from datasets.files import atomic_write, fingerprint
+from errors import UserError
+
+FILENAME = "record_counts.json"
+_FORMAT_VERSION = 1
+_MISSING = "missing"
+
+
+@dataclasses.dataclass(frozen=True)
+class FileCounts:
+    """One counted file.
+
+    Attributes:
+      num_records: in the file.
+      num_bytes: its size.
+      fingerprint: of its content.
+      labels: how many records have each label; None stands for no label.
+    """
+
+    num_records: int
+    num_bytes: int
+    fingerprint: str
+    labels: Mapping[int | None, int]
+
+
+def count(dataset_dir: str, filenames: Sequence[str]) -> list[FileCounts]:
+    """Counts records and labels, or remembers what was counted before.
+
+    Args:
+      dataset_dir: the directory of the files; the side file is kept there if it can
+        be written.
+      filenames: TFRecord files in it.
+
+    Returns:
+      The counts of each file.
+
+    Raises:
+      UserError: a record cannot be read; it names file and record.
+    """
+    remembered = _read(dataset_dir)
+    counted: dict[str, FileCounts] = {}
+    new: dict[str, tuple[int, str]] = {}
+    for name in filenames:
+        path = os.path.join(dataset_dir, name)
+        state = os.path.getsize(path), fingerprint(path)
+        known = remembered.get(name)
+        if known and (known.num_bytes, known.fingerprint) == state:
+            counted[name] = known
+        else:
+            new[name] = state
+    if new:
+        logging.info("Counting the records of %d files in %s", len(new), dataset_dir)
+        paths = [os.path.join(dataset_dir, name) for name in new]
+        for name, labels in zip(new, _count_labels(paths), strict=True):
+            counted[name] = FileCounts(sum(labels.values()), *new[name], labels)
+        _write(dataset_dir, remembered | counted)
+    return [counted[name] for name in filenames]
+
+
+def _count_labels(paths: list[str]) -> list[Counter[int | None]]:
+    def labels_of(index: tf.Tensor, path: tf.Tensor) -> tf.data.Dataset:
+        batches = tf.data.TFRecordDataset(path, buffer_size=8 << 20).batch(64)
+        return batches.map(lambda batch: (index, example_schema.parse_labels(batch)))
+
+    files = tf.data.Dataset.from_tensor_slices((np.arange(len(paths)), paths))
+    batches = files.interleave(
+        labels_of, cycle_length=16, num_parallel_calls=tf.data.AUTOTUNE
+    )
+    counts: list[Counter[int | None]] = [Counter() for _ in paths]
+    try:
+        for index, labels in progress(
+            batches.as_numpy_iterator(), total=None, desc="counting", unit="batch"
+        ):
+            for label in labels.tolist():
+                missing = label == example_schema.MISSING_LABEL
+                counts[index][None if missing else label] += 1
+    except tf.errors.OpError as error:
+        fault = record_faults.find_unreadable(paths)
+        raise UserError(fault or record_faults.one_line(error)) from error
+    return counts
+
+
+def _read(dataset_dir: str) -> dict[str, FileCounts]:
+    """What the side file remembers; nothing if it is absent or not ours."""
+    try:
+        with open(os.path.join(dataset_dir, FILENAME), encoding="utf-8") as file:
+            content = json.load(file)
+        if content["format_version"] != _FORMAT_VERSION:
+            return {}
+        return {name: _from_json(entry) for name, entry in content["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _write(dataset_dir: str, counts: Mapping[str, FileCounts]) -> None:
+    content = {
+        "format_version": _FORMAT_VERSION,
+        "files": {name: _to_json(counts[name]) for name in sorted(counts)},
+    }
+    try:
+        with atomic_write(os.path.join(dataset_dir, FILENAME), "w") as file:
+            json.dump(content, file, indent=1)
+            file.write("\n")
+    except OSError as error:
+        logging.info(
+            "%s cannot be written (%s): records will be counted anew next time",
+            os.path.join(dataset_dir, FILENAME),
+            error.strerror,
+        )
+
+
+def _to_json(counts: FileCounts) -> dict[str, Any]:
+    labels = {
+        _MISSING if label is None else str(label): number
+        for label, number in counts.labels.items()
+    }
+    return dataclasses.asdict(counts) | {"labels": labels}
+
+
+def _from_json(entry: dict[str, Any]) -> FileCounts:
+    labels = {
+        None if label == _MISSING else int(label): int(number)
+        for label, number in entry["labels"].items()
+    }
+    return FileCounts(
+        int(entry["num_records"]), int(entry["num_bytes"]), entry["fingerprint"], labels
+    )

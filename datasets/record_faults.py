@@ -1,0 +1,157 @@
+"""Finds the record that is at fault, once something has gone wrong."""
+
+import os
+from collections.abc import Callable, Iterable
+
+import tensorflow as tf
+
+from datasets import example_schema
+from datasets.dataset import Dataset
+
+
+def find_unfit(dataset: Dataset, labels_offset: int) -> str | None:
+    """Finds the first record of a dataset that the input pipeline would refuse.
+
+    Args:
+      dataset: its shards are read in order, every image is decoded.
+      labels_offset: subtracted from labels before they are used.
+
+    Returns:
+      "FILE, record N (counted from 0): REASON", or None when all records are fit.
+    """
+
+    def check(serialized: tf.Tensor) -> None:
+        features = example_schema.parse_example(
+            serialized,
+            label_default=dataset.label_default,
+            format_default=dataset.format_default,
+        )
+        example_schema.check_label(features, dataset.num_classes, labels_offset)
+        example_schema.decode_image(features, dataset.num_channels)
+
+    return _find(
+        [shard.path for shard in dataset.shards],
+        check,
+        lambda serialized: explain_record(serialized, dataset, labels_offset),
+    )
+
+
+def find_label_fault(dataset: Dataset, paths: Iterable[str]) -> str | None:
+    """Finds the first record whose label is no class, decoding no image."""
+
+    def check(serialized: tf.Tensor) -> None:
+        features = example_schema.parse_example(
+            serialized, label_default=dataset.label_default
+        )
+        example_schema.check_label(features, dataset.num_classes)
+
+    return _find(paths, check, lambda record: explain_record(record, dataset, 0))
+
+
+def find_unreadable(paths: Iterable[str]) -> str | None:
+    """Finds the first record that cannot be read, or is no example with a label."""
+
+    def check(serialized: tf.Tensor) -> None:
+        example_schema.parse_labels(serialized[tf.newaxis])
+
+    return _find([path for path in paths if os.path.isfile(path)], check, explain_type)
+
+
+def _find(
+    paths: Iterable[str],
+    check: Callable[[tf.Tensor], None],
+    explain: Callable[[bytes], str | None],
+) -> str | None:
+    """Reads files one at a time until a record cannot be read or fails `check`."""
+
+    def passes(serialized: tf.Tensor) -> bool:
+        check(serialized)
+        return True
+
+    for path in paths:
+        records = tf.data.TFRecordDataset(path)
+        checked = records.map(passes, num_parallel_calls=tf.data.AUTOTUNE)
+        record = 0
+        try:
+            for _ in checked:
+                record += 1
+        except tf.errors.OpError as error:
+            reason = _explain_at(records, record, explain) or one_line(error)
+            return f"{path}, record {record} (counted from 0): {reason}"
+    return None
+
+
+def _explain_at(
+    records: tf.data.Dataset, record: int, explain: Callable[[bytes], str | None]
+) -> str | None:
+    try:
+        serialized = next(records.skip(record).take(1).as_numpy_iterator())
+    except tf.errors.DataLossError as error:
+        if "truncated" in error.message:
+            return "the file ends within it; copy or convert the file again"
+        return "its checksum does not match; copy or convert the file again"
+    except tf.errors.OpError as error:
+        return one_line(error)
+    return explain(serialized)
+
+
+def explain_record(
+    serialized: bytes, dataset: Dataset, labels_offset: int
+) -> str | None:
+    """Says what is wrong with a record, in words; None when it is fit for use."""
+    if reason := explain_type(serialized):
+        return reason
+    features = tf.train.Example.FromString(serialized).features.feature
+    labels = features[example_schema.LABEL].int64_list.value
+    if reason := explain_label(labels[0] if labels else None, dataset, labels_offset):
+        return reason
+    encoded = features[example_schema.ENCODED].bytes_list.value
+    if not encoded or not encoded[0]:
+        return f"it has no {example_schema.ENCODED!r}"
+    source = features[example_schema.FILENAME].bytes_list.value
+    photo = f" (photo {os.fsdecode(source[0])!r})" if source else ""
+    try:
+        parsed = example_schema.parse_example(
+            tf.constant(serialized), format_default=dataset.format_default
+        )
+        example_schema.decode_image(parsed, dataset.num_channels)
+    except tf.errors.OpError as error:
+        return f"its image{photo} cannot be decoded: {one_line(error)}"
+    return None
+
+
+def explain_type(serialized: bytes) -> str | None:
+    """Says why a record is no `tf.train.Example` with one integer label, if so."""
+    try:
+        example = tf.train.Example.FromString(serialized)
+    except Exception:  # protobuf's DecodeError has no public place to import it from
+        return "it is not a tf.train.Example"
+    label = example.features.feature[example_schema.LABEL]
+    if label.WhichOneof("kind") not in (None, "int64_list"):
+        return f"{example_schema.LABEL!r} is a {label.WhichOneof('kind')}, not an int64"
+    if len(label.int64_list.value) > 1:
+        return f"{example_schema.LABEL!r} holds {len(label.int64_list.value)} labels"
+    return None
+
+
+def explain_label(
+    label: int | None, dataset: Dataset, labels_offset: int = 0
+) -> str | None:
+    """Says what is wrong with a label (None: absent); None when it is fit for use."""
+    if label is None:
+        if dataset.label_default >= 0:
+            return None
+        return f"it has no {example_schema.LABEL!r}"
+    if labels_offset <= label < dataset.num_classes:
+        return None
+    less = f" less --labels_offset={labels_offset}" if labels_offset else ""
+    return (
+        f"its label {label}{less} is out of range, there are {dataset.num_classes}"
+        f" classes; mend labels.txt or the record"
+    )
+
+
+def one_line(error: tf.errors.OpError) -> str:
+    """The first line of TensorFlow's message, without the node names before it."""
+    message = error.message.strip().splitlines()[0] if error.message else str(error)
+    return message.rpartition("}} ")[2].removesuffix("[Op:IteratorGetNext]").strip()
