@@ -1,5 +1,8 @@
 """The one exception that means: the user can mend this."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class UserError(Exception):
     """Wrong input: a flag, a path, a file or a name.
@@ -8,3 +11,9 @@ class UserError(Exception):
     to do about it. `config.app.run` prints it without a traceback and exits with
     `config.app.EXIT_USER_ERROR`.
     """
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known names close to `name`, as " (did you mean A or B?)"; "" if none is."""
+    matches = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+    return f" (did you mean {' or '.join(matches)}?)" if matches else ""

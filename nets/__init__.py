@@ -1,0 +1,1 @@
+"""Networks: images in, logits and end points out."""

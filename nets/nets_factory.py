@@ -1,0 +1,237 @@
+"""The networks by name: one row each."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from errors import UserError, nearest
+from nets import mobilenet_v1, slim
+from nets.slim import (
+    alexnet,
+    inception,
+    overfeat,
+    resnet_utils,
+    resnet_v1,
+    resnet_v2,
+    vgg,
+)
+
+NetworkFn = Callable[..., tuple[tf.Tensor, dict[str, tf.Tensor]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class NetEntry:
+    """What the scripts need to know of a network.
+
+    Attributes:
+      builder: (images, num_classes, is_training) to (logits, end points).
+      arg_scope: from weight_decay to the net's layer defaults.
+      image_size: default side of the square input image, in pixels.
+      head_scopes: scopes that depend on the number of classes, the auxiliary head
+        included: what fine-tuning leaves out of a checkpoint and trains first.
+      preprocessing: name of the preprocessing it was trained with.
+    """
+
+    builder: NetworkFn
+    arg_scope: Callable[..., dict[str, Any]]
+    image_size: int
+    head_scopes: tuple[str, ...]
+    preprocessing: str
+
+
+def _squeezed(builder: NetworkFn) -> NetworkFn:
+    """Logits of tf_slim's ResNets, `[batch, 1, 1, classes]`, as `[batch, classes]`."""
+
+    @functools.wraps(builder)
+    def network_fn(
+        images: tf.Tensor, num_classes: int | None = None, **kwargs: Any
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        logits, end_points = builder(images, num_classes, **kwargs)
+        if num_classes:
+            logits = tf.squeeze(logits, [1, 2], name="SpatialSqueeze")
+        return logits, end_points
+
+    return network_fn
+
+
+NETWORKS: dict[str, NetEntry] = {
+    "alexnet_v2": NetEntry(
+        alexnet.alexnet_v2,
+        alexnet.alexnet_v2_arg_scope,
+        224,
+        ("alexnet_v2/fc8",),
+        "vgg",
+    ),
+    "overfeat": NetEntry(
+        overfeat.overfeat, overfeat.overfeat_arg_scope, 231, ("overfeat/fc8",), "vgg"
+    ),
+    "vgg_a": NetEntry(vgg.vgg_a, vgg.vgg_arg_scope, 224, ("vgg_a/fc8",), "vgg"),
+    "vgg_16": NetEntry(vgg.vgg_16, vgg.vgg_arg_scope, 224, ("vgg_16/fc8",), "vgg"),
+    "vgg_19": NetEntry(vgg.vgg_19, vgg.vgg_arg_scope, 224, ("vgg_19/fc8",), "vgg"),
+    "inception_v1": NetEntry(
+        inception.inception_v1,
+        inception.inception_v1_arg_scope,
+        224,
+        ("InceptionV1/Logits",),
+        "inception",
+    ),
+    "inception_v2": NetEntry(
+        inception.inception_v2,
+        inception.inception_v2_arg_scope,
+        224,
+        ("InceptionV2/Logits",),
+        "inception",
+    ),
+    "inception_v3": NetEntry(
+        inception.inception_v3,
+        inception.inception_v3_arg_scope,
+        299,
+        ("InceptionV3/Logits", "InceptionV3/AuxLogits"),
+        "inception",
+    ),
+    "inception_v3_narrow": NetEntry(
+        functools.partial(inception.inception_v3, depth_multiplier=0.25),
+        inception.inception_v3_arg_scope,
+        128,
+        ("InceptionV3/Logits", "InceptionV3/AuxLogits"),
+        "inception",
+    ),
+    "resnet_v1_50": NetEntry(
+        _squeezed(resnet_v1.resnet_v1_50),
+        resnet_utils.resnet_arg_scope,
+        224,
+        ("resnet_v1_50/logits",),
+        "vgg",
+    ),
+    "resnet_v1_101": NetEntry(
+        _squeezed(resnet_v1.resnet_v1_101),
+        resnet_utils.resnet_arg_scope,
+        224,
+        ("resnet_v1_101/logits",),
+        "vgg",
+    ),
+    "resnet_v1_152": NetEntry(
+        _squeezed(resnet_v1.resnet_v1_152),
+        resnet_utils.resnet_arg_scope,
+        224,
+        ("resnet_v1_152/logits",),
+        "vgg",
+    ),
+    "resnet_v1_200": NetEntry(
+        _squeezed(resnet_v1.resnet_v1_200),
+        resnet_utils.resnet_arg_scope,
+        224,
+        ("resnet_v1_200/logits",),
+        "vgg",
+    ),
+    "resnet_v2_50": NetEntry(
+        _squeezed(resnet_v2.resnet_v2_50),
+        resnet_utils.resnet_arg_scope,
+        224,
+        ("resnet_v2_50/logits",),
+        "vgg",
+    ),
+    "resnet_v2_101": NetEntry(
+        _squeezed(resnet_v2.resnet_v2_101),
+        resnet_utils.resnet_arg_scope,
+        224,
+        ("resnet_v2_101/logits",),
+        "vgg",
+    ),
+    "resnet_v2_152": NetEntry(
+        _squeezed(resnet_v2.resnet_v2_152),
+        resnet_utils.resnet_arg_scope,
+        224,
+        ("resnet_v2_152/logits",),
+        "vgg",
+    ),
+    "resnet_v2_200": NetEntry(
+        _squeezed(resnet_v2.resnet_v2_200),
+        resnet_utils.resnet_arg_scope,
+        224,
+        ("resnet_v2_200/logits",),
+        "vgg",
+    ),
+    "mobilenet_v1": NetEntry(
+        mobilenet_v1.mobilenet_v1,
+        mobilenet_v1.mobilenet_v1_arg_scope,
+        224,
+        ("MobilenetV1/Logits",),
+        "inception",
+    ),
+    "mobilenet_v1_075": NetEntry(
+        mobilenet_v1.mobilenet_v1_075,
+        mobilenet_v1.mobilenet_v1_arg_scope,
+        224,
+        ("MobilenetV1/Logits",),
+        "inception",
+    ),
+    "mobilenet_v1_050": NetEntry(
+        mobilenet_v1.mobilenet_v1_050,
+        mobilenet_v1.mobilenet_v1_arg_scope,
+        224,
+        ("MobilenetV1/Logits",),
+        "inception",
+    ),
+    "mobilenet_v1_025": NetEntry(
+        mobilenet_v1.mobilenet_v1_025,
+        mobilenet_v1.mobilenet_v1_arg_scope,
+        224,
+        ("MobilenetV1/Logits",),
+        "inception",
+    ),
+}
+
+
+def get_entry(name: str) -> NetEntry:
+    """The row of `name`.
+
+    Raises:
+      UserError: no network has this name.
+    """
+    if name not in NETWORKS:
+        raise UserError(
+            f"--model_name={name}: no such network{nearest(name, NETWORKS)}."
+            f" The networks are: {', '.join(sorted(NETWORKS))}"
+        )
+    return NETWORKS[name]
+
+
+def get_network_fn(
+    name: str,
+    num_classes: int | None,
+    weight_decay: float = 0.0,
+    is_training: bool = False,
+) -> NetworkFn:
+    """A network as a function of images alone, as in slim.
+
+    Args:
+      name: a key of `NETWORKS`.
+      num_classes: number of logits; None or 0 gives the features before them.
+      weight_decay: coefficient of the L2 penalty on the regularised variables.
+      is_training: mode of batch norm and dropout.
+
+    Returns:
+      `network_fn(images, **options)` to (logits, end_points), with the attribute
+      `default_image_size`. `images` are `[batch, height, width, channels]` float32 as
+      the net's preprocessing makes them.
+
+    Raises:
+      UserError: no network has this name.
+    """
+    entry = get_entry(name)
+    arg_scope = entry.arg_scope(weight_decay=weight_decay)
+
+    def network_fn(
+        images: tf.Tensor, **options: Any
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        with slim.arg_scope(arg_scope):
+            return entry.builder(
+                images, num_classes=num_classes, is_training=is_training, **options
+            )
+
+    network_fn.default_image_size = entry.image_size  # type: ignore[attr-defined]
+    return network_fn

@@ -1,0 +1,133 @@
+"""A slim network as a `tf.Module`: variables by slim's names, a call to run it."""
+
+from collections.abc import Iterable, Sequence
+
+import tensorflow as tf
+
+from errors import UserError
+from nets import nets_factory, slim
+
+
+class Network(tf.Module):
+    """One network of the factory with its variables.
+
+    Variables are made when the object is: under `strategy.scope()` they belong to the
+    strategy. A call, eager or inside `tf.function`, uses them.
+
+    Attributes:
+      model_name: its name in `nets_factory.NETWORKS`.
+      num_classes: number of logits.
+      image_size: side of the square input images, in pixels.
+      model_variables: all variables by slim name, in order of creation.
+      regularized: those of them that are in slim's L2 penalty, in the same order.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        *,
+        num_classes: int,
+        image_size: int | None = None,
+        channels: int = 3,
+    ) -> None:
+        """Builds the variables.
+
+        Args:
+          model_name: a key of `nets_factory.NETWORKS`.
+          num_classes: number of logits.
+          image_size: side of the input images in pixels; None is the net's default.
+          channels: of the input images: 3, or 1 for grayscale.
+
+        Raises:
+          UserError: no such net, or it cannot take images of this size.
+        """
+        super().__init__(name=model_name)
+        entry = nets_factory.get_entry(model_name)
+        self.model_name = model_name
+        self.num_classes = num_classes
+        self.image_size = image_size or entry.image_size
+        self.input_shape = (self.image_size, self.image_size, channels)
+        # Any nonzero weight decay marks the regularised variables.
+        self._network_fns = {
+            training: nets_factory.get_network_fn(
+                model_name, num_classes, 1.0, training
+            )
+            for training in (True, False)
+        }
+        self._build(entry)
+        store = self._tf1_style_var_store
+        self.model_variables: dict[str, tf.Variable] = dict(store._vars)
+        self.regularized: list[tf.Variable] = [
+            variable
+            for name, variable in self.model_variables.items()
+            if variable.name in store._regularizers
+        ]
+
+    def _build(self, entry: nets_factory.NetEntry) -> None:
+        images = tf.TensorSpec((2, *self.input_shape), tf.float32)
+        build = tf.function(
+            lambda images: self(images, is_training=True), autograph=False
+        )
+        try:
+            build.get_concrete_function(images)
+        except ValueError as error:
+            raise UserError(
+                f"{self.model_name} cannot be built for images of"
+                f" {self.image_size}x{self.image_size} pixels: {_reason(error)};"
+                f" its default size is {entry.image_size}"
+            ) from error
+
+    @slim.track_variables
+    def __call__(
+        self,
+        images: tf.Tensor,
+        *,
+        is_training: bool,
+        frozen_batch_norms: Iterable[str] = (),
+        dropout_seed: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Runs the network.
+
+        Args:
+          images: `[batch, image_size, image_size, channels]` float32, preprocessed.
+          is_training: batch norm uses batch statistics and updates the stored ones,
+            dropout is on.
+          frozen_batch_norms: scopes of the batch norms that stay in inference mode.
+          dropout_seed: `[2]` int tensor; the dropout masks are a function of it.
+
+        Returns:
+          `[batch, num_classes]` float32 logits, and the end points by slim's names.
+        """
+        policy = slim.LayerPolicy(
+            frozenset(frozen_batch_norms).__contains__, dropout_seed
+        )
+        with slim.layer_policy(policy):
+            return self._network_fns[is_training](images)
+
+
+def batch_norm_scopes(variable_names: Iterable[str]) -> list[str]:
+    """Scopes of the batch norms among the variables, in order."""
+    suffix = "/moving_mean"
+    return [name[: -len(suffix)] for name in variable_names if name.endswith(suffix)]
+
+
+def frozen_batch_norms(
+    variable_names: Sequence[str], trained_names: Iterable[str]
+) -> list[str]:
+    """Scopes of the batch norms none of whose own variables is trained.
+
+    Args:
+      variable_names: all variables of the net.
+      trained_names: those that the optimizer changes.
+
+    Returns:
+      The scopes, as in "InceptionV3/Mixed_7a/Branch_0/Conv2d_0a_1x1/BatchNorm".
+    """
+    trained_scopes = {name.rpartition("/")[0] for name in trained_names}
+    return [s for s in batch_norm_scopes(variable_names) if s not in trained_scopes]
+
+
+def _reason(error: ValueError) -> str:
+    """The last line that says something of a traced function's long message."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].rstrip(".")

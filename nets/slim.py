@@ -1,0 +1,165 @@
+"""TF-Slim on today's TensorFlow: the one place that knows tf_slim's insides.
+
+Nets say `from nets import slim` and use `slim.conv2d`, `slim.arg_scope` and so on.
+Three things are mended here, on import:
+
+* tf_slim's batch norm loads `tf_keras.legacy_tf_layers`, which tf_keras keeps under
+  `tf_keras.src`;
+* tf_slim asks `variable in list`, which TensorFlow 2 answers element by element;
+* `batch_norm` and `dropout` obey a `LayerPolicy`: which batch norms are frozen, and
+  the seed of the dropout masks. Outside a policy they are slim's own.
+"""
+
+import contextlib
+import contextvars
+import dataclasses
+import importlib
+import itertools
+import pkgutil
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tensorflow as tf
+import tf_keras.src.legacy_tf_layers as legacy_tf_layers
+
+sys.modules["tf_keras.legacy_tf_layers"] = legacy_tf_layers
+for _module in pkgutil.iter_modules(legacy_tf_layers.__path__):
+    sys.modules[f"tf_keras.legacy_tf_layers.{_module.name}"] = importlib.import_module(
+        f"{legacy_tf_layers.__name__}.{_module.name}"
+    )
+
+import tf_slim
+from tf_keras.src.legacy_tf_layers import variable_scope_shim
+from tf_slim.layers import layers as _layers
+from tf_slim.layers import utils as _utils
+from tf_slim.nets import (  # noqa: F401  (the nets take them from here)
+    alexnet,
+    inception,
+    overfeat,
+    resnet_utils,
+    resnet_v1,
+    resnet_v2,
+    vgg,
+)
+
+# tf_slim calls layers in their TF1 manner; the advice is not for our users.
+for _module_name in ("tensorflow", "tf_keras"):
+    warnings.filterwarnings("ignore", module=_module_name, message="`layer.")
+
+
+def _add_variable_to_collections(
+    variable: tf.Variable, collections_set: Any, collections_name: str
+) -> None:
+    """tf_slim's function of this name, comparing variables by identity."""
+    names = _utils.get_variable_collections(collections_set, collections_name) or []
+    for name in names:
+        collected = tf.compat.v1.get_collection(name)
+        if not any(variable is other for other in collected):
+            tf.compat.v1.add_to_collection(name, variable)
+
+
+_layers._add_variable_to_collections = _add_variable_to_collections
+
+
+@dataclasses.dataclass
+class LayerPolicy:
+    """How batch norm and dropout behave while a net is built.
+
+    Attributes:
+      is_frozen: from the scope of a batch norm, as in
+        "InceptionV3/Mixed_7a/Branch_0/Conv2d_0a_1x1/BatchNorm", to whether it uses
+        its stored statistics and leaves them alone, even in training.
+      dropout_seed: `[2]` int tensor from which every dropout mask of this call is
+        derived; None leaves dropout to TensorFlow's own stateful generator.
+    """
+
+    is_frozen: Callable[[str], bool]
+    dropout_seed: tf.Tensor | None
+    _layer_ids: Iterator[int] = dataclasses.field(default_factory=itertools.count)
+
+    def next_dropout_seed(self) -> tf.Tensor:
+        """A `[2]` seed of its own for each layer that asks, in order of building."""
+        return tf.random.experimental.stateless_fold_in(
+            self.dropout_seed, next(self._layer_ids)
+        )
+
+
+# Of the current thread: tf.distribute builds each replica in a thread of its own.
+_policy: contextvars.ContextVar[LayerPolicy | None] = contextvars.ContextVar(
+    "layer_policy", default=None
+)
+
+
+@contextlib.contextmanager
+def layer_policy(policy: LayerPolicy) -> Iterator[None]:
+    """Nets built inside follow `policy`."""
+    token = _policy.set(policy)
+    try:
+        yield
+    finally:
+        _policy.reset(token)
+
+
+_slim_batch_norm = _layers.batch_norm
+_slim_dropout = _layers.dropout
+
+
+def batch_norm(inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
+    """`tf_slim.batch_norm`, which a `LayerPolicy` can freeze."""
+    if policy := _policy.get():
+        outer = tf.compat.v1.get_variable_scope().name
+        scope = kwargs.get("scope") or "BatchNorm"
+        if policy.is_frozen(f"{outer}/{scope}" if outer else scope):
+            kwargs["is_training"] = False
+    return _slim_batch_norm(inputs, *args, **kwargs)
+
+
+def _dropout(
+    inputs: tf.Tensor,
+    keep_prob: float = 0.5,
+    noise_shape: Any = None,
+    is_training: bool = True,
+    outputs_collections: Any = None,
+    scope: str | None = None,
+    seed: int | None = None,
+) -> tf.Tensor:
+    """`tf_slim.dropout`, its mask drawn from the `LayerPolicy`'s seed if it has one."""
+    policy = _policy.get()
+    if is_training and policy is not None and policy.dropout_seed is not None:
+        inputs = tf.nn.experimental.stateless_dropout(
+            inputs, 1 - keep_prob, policy.next_dropout_seed(), noise_shape=noise_shape
+        )
+        is_training = False
+    return _slim_dropout(
+        inputs,
+        keep_prob=keep_prob,
+        noise_shape=noise_shape,
+        is_training=is_training,
+        outputs_collections=outputs_collections,
+        scope=scope,
+        seed=seed,
+    )
+
+
+# arg_scope knows a layer by its key: ours answer to the keys of the layers they wrap.
+batch_norm._key_op = _slim_batch_norm._key_op  # type: ignore[attr-defined]
+_dropout._key_op = _slim_dropout._key_op  # type: ignore[attr-defined]
+dropout = tf_slim.add_arg_scope(_dropout)
+for _namespace in (tf_slim, tf_slim.layers, _layers):
+    _namespace.batch_norm = batch_norm
+    _namespace.dropout = dropout
+
+track_variables = variable_scope_shim.track_tf1_style_variables
+add_arg_scope = tf_slim.add_arg_scope
+arg_scope = tf_slim.arg_scope
+avg_pool2d = tf_slim.avg_pool2d
+conv2d = tf_slim.conv2d
+flatten = tf_slim.flatten
+fully_connected = tf_slim.fully_connected
+get_model_variables = tf_slim.get_model_variables
+l2_regularizer = tf_slim.l2_regularizer
+max_pool2d = tf_slim.max_pool2d
+separable_conv2d = tf_slim.separable_conv2d
+softmax = tf_slim.softmax
