@@ -63,25 +63,25 @@ def test_evaluation_covers_large_windows(size, photo):
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("size", [(224, 224), (299, 320)])
-def test_training_is_an_exact_window_of_the_resized_image(seed, size, photo):
+@pytest.mark.parametrize(("height", "width"), [(224, 224), (299, 320)])
+def test_training_is_an_exact_window_of_the_resized_image(seed, height, width, photo):
     seed = tf.constant([seed, 7], tf.int64)
-    draws = vgg.draw(photo, *size, seed)
+    draws = vgg.draw(photo, height, width, seed)
     whole = tf.compat.v1.image.resize(photo, draws.full_size).numpy()
     top, left = (int(start) for start in draws.corner)
-    window = whole[top : top + size[0], left : left + size[1]]
+    window = whole[top : top + height, left : left + width]
     window = window[:, ::-1] if draws.flip else window
-    output = vgg.train(photo, *size, seed)
+    output = vgg.train(photo, height, width, seed)
     np.testing.assert_array_equal(output, window - _MEANS)
 
 
-def _draws(count, height, width):
+def _draws(count, image_shape, crop):
     """Gives `count` rows of shorter side, longer side, top, left and flip."""
-    image = tf.zeros([120, 150, 1], tf.uint8)
+    image = tf.zeros([*image_shape, 1], tf.uint8)
 
     def row(index):
         (rows, columns), (top, left), flip = vgg.draw(
-            image, height, width, tf.stack([index, index])
+            image, crop, crop, tf.stack([index, index])
         )
         return tf.stack([rows, columns, top, left, tf.cast(flip, tf.int32)])
 
@@ -93,7 +93,7 @@ def _draws(count, height, width):
     ("crop", "least", "greatest"), [(224, 256, 512), (299, 342, 683)]
 )
 def test_draws_are_uniform_over_what_they_may_be(crop, least, greatest):
-    rows, columns, top, left, flip = _draws(4000, crop, crop)
+    rows, columns, top, left, flip = _draws(4000, (120, 150), crop)
     assert (rows.min(), rows.max()) == (least, greatest)
     assert abs(rows.mean() - (least + greatest) / 2) < 0.02 * (greatest - least)
     assert (np.abs(columns - rows * 1.25) <= 0.5).all()
@@ -106,6 +106,11 @@ def test_draws_are_uniform_over_what_they_may_be(crop, least, greatest):
         [rows, top / (rows - crop), left / (columns - crop), flip]
     )
     assert np.abs(correlation - np.eye(4)).max() < 0.07
+
+
+def test_rows_and_columns_are_drawn_apart():
+    _, _, top, left, _ = _draws(500, (100, 100), 224)
+    assert (top == left).mean() < 0.1
 
 
 def test_the_seed_alone_decides(photo):
