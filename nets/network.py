@@ -1,6 +1,6 @@
 """A slim network as a `tf.Module`: variables by slim's names, a call to run it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import tensorflow as tf
 
@@ -103,28 +103,6 @@ class Network(tf.Module):
         )
         with slim.layer_policy(policy):
             return self._network_fns[is_training](images)
-
-
-def batch_norm_scopes(variable_names: Iterable[str]) -> list[str]:
-    """Scopes of the batch norms among the variables, in order."""
-    suffix = "/moving_mean"
-    return [name[: -len(suffix)] for name in variable_names if name.endswith(suffix)]
-
-
-def frozen_batch_norms(
-    variable_names: Sequence[str], trained_names: Iterable[str]
-) -> list[str]:
-    """Scopes of the batch norms none of whose own variables is trained.
-
-    Args:
-      variable_names: all variables of the net.
-      trained_names: those that the optimizer changes.
-
-    Returns:
-      The scopes, as in "InceptionV3/Mixed_7a/Branch_0/Conv2d_0a_1x1/BatchNorm".
-    """
-    trained_scopes = {name.rpartition("/")[0] for name in trained_names}
-    return [s for s in batch_norm_scopes(variable_names) if s not in trained_scopes]
 
 
 def _reason(error: ValueError) -> str:

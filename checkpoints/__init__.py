@@ -1,0 +1,1 @@
+"""Names and arrays: checkpoints in slim's format, scopes, and what is restored."""

@@ -1,0 +1,313 @@
+"""What becomes of every variable: restored or fresh, trained or frozen.
+
+The plan is made and printed before the first step. It is pure: names and shapes in,
+a record out.
+"""
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from checkpoints import scopes
+from config import tables
+from errors import UserError
+
+_MAX_NAMED = 3  # names in one message
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedVariable:
+    """One variable's lot.
+
+    Attributes:
+      name: slim's name.
+      shape: its shape.
+      restored: from the checkpoint; otherwise fresh from its initialiser.
+      trained: changed by the optimizer; otherwise frozen. Moving statistics of batch
+        norms are never trained.
+      trainable: could be trained at all.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    restored: bool
+    trained: bool
+    trainable: bool
+
+    @property
+    def size(self) -> int:
+        """Number of values in it."""
+        return math.prod(self.shape)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """The lot of all variables of a net.
+
+    Attributes:
+      checkpoint_path: where restored variables come from; None when training starts
+        from scratch.
+      variables: in order of creation.
+      updating_batch_norms: scopes of batch norms that use and update batch statistics.
+      frozen_batch_norms: scopes of those that use their stored statistics.
+      unused: variables of the checkpoint that nothing takes, slots and moving
+        averages of other runs included.
+    """
+
+    checkpoint_path: str | None
+    variables: tuple[PlannedVariable, ...]
+    updating_batch_norms: tuple[str, ...]
+    frozen_batch_norms: tuple[str, ...]
+    unused: tuple[str, ...]
+
+    @property
+    def restored_names(self) -> list[str]:
+        """Variables that the checkpoint gives."""
+        return [v.name for v in self.variables if v.restored]
+
+    @property
+    def trained_names(self) -> list[str]:
+        """Variables that the optimizer changes."""
+        return [v.name for v in self.variables if v.trained]
+
+
+def choose_restored(
+    variable_shapes: Mapping[str, tuple[int, ...]],
+    checkpoint_path: str,
+    checkpoint_shapes: Mapping[str, tuple[int, ...]],
+    *,
+    exclude_scopes: Sequence[str],
+    ignore_missing_vars: bool,
+    head_scopes: Sequence[str],
+) -> list[str]:
+    """Names of the variables that a warm start takes from the checkpoint.
+
+    Args:
+      variable_shapes: the net's variables.
+      checkpoint_path: for messages.
+      checkpoint_shapes: what the checkpoint holds.
+      exclude_scopes: value of `--checkpoint_exclude_scopes`.
+      ignore_missing_vars: leave out what the checkpoint lacks.
+      head_scopes: what the scope `head` stands for.
+
+    Returns:
+      The names, in the net's order.
+
+    Raises:
+      UserError: a scope matches nothing, everything is excluded, a variable is
+        missing, has another shape, or nothing is left to restore.
+    """
+    flag = "checkpoint_exclude_scopes"
+    names = list(variable_shapes)
+    excluded = set(
+        scopes.select(exclude_scopes, names, flag=flag, head_scopes=head_scopes)
+    )
+    wanted = [name for name in names if name not in excluded]
+    if not wanted:
+        raise UserError(
+            f"--{flag}={','.join(exclude_scopes)} excludes every variable: to train"
+            " from scratch, leave out --checkpoint_path"
+        )
+    present = [name for name in wanted if name in checkpoint_shapes]
+    if not present:
+        raise UserError(
+            f"{checkpoint_path} holds none of the net's variables: it has"
+            f" {_some(list(checkpoint_shapes))}, the net has {_some(wanted)}; check"
+            " --model_name and --checkpoint_path"
+        )
+    missing = [name for name in wanted if name not in checkpoint_shapes]
+    if missing and not ignore_missing_vars:
+        raise UserError(
+            f"{checkpoint_path} lacks {len(missing)} of the net's variables:"
+            f" {_some(missing)}; start them afresh with"
+            f" --{flag}={_exclusion(missing, exclude_scopes, names, head_scopes)}"
+            " or --ignore_missing_vars"
+        )
+    misshapen = [n for n in present if variable_shapes[n] != checkpoint_shapes[n]]
+    if misshapen:
+        name = misshapen[0]
+        raise UserError(
+            f"{name} has the shape {_shape(checkpoint_shapes[name])} in"
+            f" {checkpoint_path} and {_shape(variable_shapes[name])} in the net"
+            f" ({len(misshapen)} such in all); start it afresh with"
+            f" --{flag}={_exclusion(misshapen, exclude_scopes, names, head_scopes)}"
+        )
+    return present
+
+
+def make_plan(
+    variable_shapes: Mapping[str, tuple[int, ...]],
+    trainable_names: Sequence[str],
+    *,
+    restored: Sequence[str],
+    checkpoint_path: str | None,
+    checkpoint_names: Sequence[str],
+    trainable_scopes: Sequence[str],
+    head_scopes: Sequence[str],
+    freeze_batch_norm: bool,
+) -> Plan:
+    """Decides what is trained and frozen, beside what is restored.
+
+    Args:
+      variable_shapes: the net's variables in order of creation.
+      trainable_names: those that a gradient may change.
+      restored: what the checkpoint gives.
+      checkpoint_path: None without a checkpoint.
+      checkpoint_names: all that the checkpoint holds.
+      trainable_scopes: value of `--trainable_scopes`; empty trains everything.
+      head_scopes: what the scope `head` stands for.
+      freeze_batch_norm: batch norms without a trained variable keep their statistics.
+
+    Returns:
+      The plan.
+
+    Raises:
+      UserError: a scope matches no trainable variable.
+    """
+    trained = set(trainable_names)
+    if trainable_scopes:
+        trained = set(
+            scopes.select(
+                trainable_scopes,
+                list(trainable_names),
+                flag="trainable_scopes",
+                head_scopes=head_scopes,
+            )
+        )
+    taken = set(restored)
+    variables = tuple(
+        PlannedVariable(
+            name, shape, name in taken, name in trained, name in set(trainable_names)
+        )
+        for name, shape in variable_shapes.items()
+    )
+    frozen = frozen_batch_norms(list(variable_shapes), trained)
+    if not freeze_batch_norm:
+        frozen = []
+    return Plan(
+        checkpoint_path=checkpoint_path,
+        variables=variables,
+        updating_batch_norms=tuple(
+            s for s in batch_norm_scopes(list(variable_shapes)) if s not in set(frozen)
+        ),
+        frozen_batch_norms=tuple(frozen),
+        unused=tuple(
+            n for n in checkpoint_names if n not in taken and n != "global_step"
+        ),
+    )
+
+
+def batch_norm_scopes(variable_names: Sequence[str]) -> list[str]:
+    """Scopes of the batch norms among the variables, in order."""
+    suffix = "/moving_mean"
+    return [name[: -len(suffix)] for name in variable_names if name.endswith(suffix)]
+
+
+def frozen_batch_norms(
+    variable_names: Sequence[str], trained_names: Sequence[str] | set[str]
+) -> list[str]:
+    """Scopes of the batch norms none of whose own variables is trained.
+
+    Args:
+      variable_names: all variables of the net.
+      trained_names: those that the optimizer changes.
+
+    Returns:
+      Scopes as in "InceptionV3/Mixed_7a/Branch_0/Conv2d_0a_1x1/BatchNorm".
+    """
+    trained_scopes = {name.rpartition("/")[0] for name in trained_names}
+    return [s for s in batch_norm_scopes(variable_names) if s not in trained_scopes]
+
+
+HEADERS = ("scope", "variables", "parameters", "weights", "training", "batch norm")
+
+
+def table_rows(plan: Plan) -> list[list[str]]:
+    """The plan by scope of the second level, and a row of totals; see `HEADERS`."""
+    blocks: dict[str, list[PlannedVariable]] = {}
+    for variable in plan.variables:
+        blocks.setdefault(block_of(variable.name), []).append(variable)
+    updating = Counter(map(block_of, plan.updating_batch_norms))
+    frozen = Counter(map(block_of, plan.frozen_batch_norms))
+    rows = [
+        _row(block, variables, updating[block], frozen[block])
+        for block, variables in blocks.items()
+    ]
+    total = _row("total", plan.variables, sum(updating.values()), sum(frozen.values()))
+    return [*rows, total]
+
+
+def block_of(name: str) -> str:
+    """The scope of the second level, as in "InceptionV3/Mixed_7a", of a variable."""
+    return "/".join(name.split("/")[:-1][:2])
+
+
+def describe(plan: Plan) -> str:
+    """The plan as printed before the first step."""
+    lines = [tables.text_table(HEADERS, table_rows(plan), title=_title(plan))]
+    if plan.unused:
+        by_block = Counter(map(block_of, plan.unused))
+        unused = ", ".join(f"{block} {n}" for block, n in by_block.most_common(8))
+        lines.append(f"left in the checkpoint unused: {len(plan.unused)} ({unused})")
+    return "\n".join(lines)
+
+
+def describe_as_markdown(plan: Plan) -> str:
+    """The plan for TensorBoard's text page."""
+    return f"{_title(plan)}\n\n{tables.markdown_table(HEADERS, table_rows(plan))}"
+
+
+def _title(plan: Plan) -> str:
+    source = plan.checkpoint_path or "no checkpoint, all weights are random"
+    return f"plan ({source})"
+
+
+def _row(
+    block: str, variables: Sequence[PlannedVariable], updating: int, frozen: int
+) -> list[str]:
+    fresh = sum(not v.restored for v in variables)
+    trained = sum(v.trained for v in variables)
+    still = sum(v.trainable and not v.trained for v in variables)
+    return [
+        block,
+        f"{len(variables):,}",
+        f"{sum(v.size for v in variables):,}",
+        _either("restored", len(variables) - fresh, "fresh", fresh),
+        _either("trained", trained, "frozen", still),
+        _either("updating", updating, "frozen", frozen),
+    ]
+
+
+def _either(first: str, first_count: int, second: str, second_count: int) -> str:
+    """Which of two lots a group has, with counts when it has both."""
+    if first_count and second_count:
+        return f"{first_count} {first}, {second_count} {second}"
+    return first if first_count else second if second_count else ""
+
+
+def _exclusion(
+    names: Sequence[str],
+    exclude_scopes: Sequence[str],
+    all_names: Sequence[str],
+    head_scopes: Sequence[str],
+) -> str:
+    """A value of the exclude flag that takes in `names` as well."""
+    in_head = any(scopes.matches(head, name) for head in head_scopes for name in names)
+    needed = list(exclude_scopes)
+    if in_head:
+        heads = [h for h in head_scopes if any(scopes.matches(h, n) for n in all_names)]
+        needed += [h for h in heads if h not in needed and scopes.HEAD not in needed]
+    for name in names:
+        if not any(scopes.matches(scope, name) for scope in needed):
+            needed.append(name.rpartition("/")[0] or name)
+    return ",".join(needed)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+    return ", ".join(names[:_MAX_NAMED]) + more
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "scalar"

@@ -1,0 +1,225 @@
+"""Checkpoints in slim's format: arrays by name, `model.ckpt-<step>`, `checkpoint`.
+
+Slim's tools read what is written here. Both of TensorFlow's name-based formats are
+read: V2 (`<prefix>.index`, `<prefix>.data-…`) and the single-file V1 of the models
+published in 2016.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from errors import UserError
+
+STATE_FILE = "checkpoint"
+_V2_SUFFIX = re.compile(r"\.(index|data-\d{5}-of-\d{5}|meta)$")
+_STEP = re.compile(r"-(\d+)$")
+
+
+class Checkpoint:
+    """A readable checkpoint.
+
+    Attributes:
+      path: the prefix (V2) or the file (V1).
+      shapes: shape of every variable in it, by name.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Opens the checkpoint at `path`, a prefix or V1 file.
+
+        Raises:
+          UserError: it cannot be read.
+        """
+        self.path = path
+        try:
+            self._reader = tf.train.load_checkpoint(path)
+        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+            raise UserError(
+                f"{path} cannot be read as a checkpoint: {_first_line(error)}"
+            ) from error
+        self.shapes: dict[str, tuple[int, ...]] = {
+            name: tuple(shape)
+            for name, shape in self._reader.get_variable_to_shape_map().items()
+        }
+
+    def read(self, name: str) -> np.ndarray:
+        """The array of the variable `name`.
+
+        Raises:
+          UserError: the checkpoint's data are damaged.
+        """
+        try:
+            return self._reader.get_tensor(name)
+        except (tf.errors.OpError, RuntimeError, ValueError) as error:
+            raise UserError(
+                f"{self.path}: the values of {name} cannot be read:"
+                f" {_first_line(error)}; the file is damaged, fetch or make it again"
+            ) from error
+
+    @property
+    def global_step(self) -> int | None:
+        """The step it was written at; None where it holds no global_step."""
+        return int(self.read("global_step")) if "global_step" in self.shapes else None
+
+
+def find_checkpoint(path: str, *, flag: str = "checkpoint_path") -> str:
+    """The checkpoint that a user means by `path`.
+
+    Args:
+      path: a directory (its newest checkpoint), a prefix as in
+        `model.ckpt-1000`, one of the files `.index`, `.data-…`, `.meta`, the
+        `checkpoint` state file, or a V1 file.
+      flag: the flag that holds the path, for messages.
+
+    Returns:
+      A prefix or V1 file for `Checkpoint`.
+
+    Raises:
+      UserError: there is no checkpoint at `path`; what is there instead is named.
+    """
+    path = os.path.expanduser(path)
+    if os.path.basename(path) == STATE_FILE and os.path.isfile(path):
+        path = os.path.dirname(path) or "."
+    if os.path.isdir(path):
+        return _newest_or_only(path, flag)
+    prefix = _V2_SUFFIX.sub("", path)
+    if os.path.exists(f"{prefix}.index"):
+        return prefix
+    if os.path.isfile(path):
+        return path  # V1, or not a checkpoint at all: reading it tells.
+    parent = os.path.dirname(path) or "."
+    if not os.path.isdir(parent):
+        raise UserError(f"--{flag}={path}: there is no directory {parent}")
+    there = checkpoints_in(parent)
+    known = (
+        f"the checkpoints there are {', '.join(there)}" if there else "none is there"
+    )
+    raise UserError(f"--{flag}={path}: no such checkpoint; {known}")
+
+
+def _newest_or_only(directory: str, flag: str) -> str:
+    newest = latest_checkpoint(directory)
+    if newest:
+        return newest
+    there = checkpoints_in(directory)
+    if len(there) == 1:
+        return os.path.join(directory, there[0])
+    if there:
+        raise UserError(
+            f"--{flag}={directory}: the directory has several checkpoints and no file"
+            f" `{STATE_FILE}` that says which: name one of {', '.join(there)}"
+        )
+    files = sorted(os.listdir(directory))[:5]
+    holds = f"it holds {', '.join(files)}, …" if files else "it is empty"
+    raise UserError(f"--{flag}={directory}: no checkpoint in this directory; {holds}")
+
+
+def checkpoints_in(directory: str) -> list[str]:
+    """Names of the checkpoints in a directory, V2 prefixes and V1 `.ckpt` files."""
+    names = set()
+    for entry in os.listdir(directory):
+        if entry.endswith(".index"):
+            names.add(entry[: -len(".index")])
+        elif entry.endswith(".ckpt"):
+            names.add(entry)
+    return sorted(names, key=lambda name: (step_of(name) or 0, name))
+
+
+def step_of(path: str) -> int | None:
+    """The step in a checkpoint's name: 1000 of `model.ckpt-1000`."""
+    match = _STEP.search(path)
+    return int(match.group(1)) if match else None
+
+
+def latest_checkpoint(directory: str) -> str | None:
+    """The newest complete checkpoint that the state file of a directory names."""
+    state = tf.train.get_checkpoint_state(directory)
+    if state is None:
+        return None
+    named = [*state.all_model_checkpoint_paths, state.model_checkpoint_path]
+    for path in reversed(named):
+        # A directory that was moved still names its old place: look beside the file.
+        beside = os.path.join(directory, os.path.basename(path))
+        for candidate in (path, beside):
+            if is_complete(candidate):
+                return candidate
+    return None
+
+
+def is_complete(path: str) -> bool:
+    """Whether all files of the checkpoint are there."""
+    if os.path.isfile(path):
+        return True
+    directory, name = os.path.split(path)
+    pattern = re.compile(re.escape(name) + r"\.data-(\d{5})-of-(\d{5})$")
+    if not os.path.isfile(f"{path}.index"):
+        return False
+    shards = [m for m in map(pattern.match, os.listdir(directory or ".")) if m]
+    return bool(shards) and len(shards) == int(shards[0].group(2))
+
+
+def write_checkpoint(prefix: str, tensors: Mapping[str, np.ndarray]) -> None:
+    """Writes `<prefix>.index` and `<prefix>.data-00000-of-00001`, whole or not at all.
+
+    Args:
+      prefix: where, as in `/tmp/train/model.ckpt-1000`.
+      tensors: arrays by name.
+
+    Raises:
+      UserError: the files cannot be written.
+    """
+    directory, name = os.path.split(prefix)
+    directory = directory or "."
+    try:
+        os.makedirs(directory, exist_ok=True)
+        aside = tempfile.mkdtemp(prefix=f".{name}.tmp-", dir=directory)
+    except OSError as error:
+        raise UserError(f"{prefix} cannot be written: {error.strerror}") from error
+    try:
+        temporary = os.path.join(aside, name)
+        names = sorted(tensors)
+        with tf.device("/CPU:0"):
+            tf.raw_ops.SaveV2(
+                prefix=temporary,
+                tensor_names=names,
+                shape_and_slices=[""] * len(names),
+                tensors=[tf.convert_to_tensor(tensors[n]) for n in names],
+            )
+            # The data first: what has an index is complete.
+            for suffix in (".data-00000-of-00001", ".index"):
+                _sync(temporary + suffix)
+                os.replace(temporary + suffix, prefix + suffix)
+    except (tf.errors.OpError, OSError) as error:
+        raise UserError(f"{prefix} cannot be written: {_first_line(error)}") from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_state(directory: str, names: list[str]) -> None:
+    """Writes the `checkpoint` file of a directory: its checkpoints, newest last."""
+    tf.compat.v1.train.update_checkpoint_state(
+        directory, names[-1], all_model_checkpoint_paths=names, save_relative_paths=True
+    )
+
+
+def remove_checkpoint(prefix: str) -> None:
+    """Removes the files of a checkpoint, its index first."""
+    directory, name = os.path.split(prefix)
+    entries = os.listdir(directory or ".")
+    ours = [e for e in entries if _V2_SUFFIX.sub("", e) == name and e != name]
+    for entry in sorted(ours, key=lambda e: not e.endswith(".index")):
+        os.remove(os.path.join(directory, entry))
+
+
+def _sync(path: str) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
