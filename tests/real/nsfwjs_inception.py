@@ -16,11 +16,11 @@ import re
 import tarfile
 
 import numpy as np
-import tensorflow as tf
 
 from checkpoints import slim_format
 from config import app
 from nets import nets_factory
+from nets.network import Network
 
 _FOLDER = "package/dist/models/inception_v3"
 _WEIGHT = re.compile(
@@ -29,7 +29,6 @@ _WEIGHT = re.compile(
     r'dtype:"uint8"\}\}'
 )
 _SHARD_BYTES = re.compile(r'"([A-Za-z0-9+/=]{1000,})"')
-_NUM_CONVOLUTIONS = 94
 _KERAS_NAMES = {  # slim's name under a convolution's scope -> Keras' name of the n-th
     "weights": "conv2d_{}/kernel",
     "BatchNorm/beta": "batch_normalization_{}/beta",
@@ -89,10 +88,13 @@ def _take_inputs_from_minus_one(weights: dict[str, np.ndarray]) -> None:
 
 
 def _slim_variables(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    shapes = _slim_shapes()
+    net = Network("inception_v3", num_classes=2)
+    shapes = {
+        name: tuple(variable.shape)
+        for name, variable in net.model_variables.items()
+        if not name.startswith(nets_factory.get_entry("inception_v3").head_scopes)
+    }
     scopes = [name.removesuffix("/weights") for name in shapes if "/weights" in name]
-    if len(scopes) != _NUM_CONVOLUTIONS:
-        raise ValueError(f"{len(scopes)} convolutions, expected {_NUM_CONVOLUTIONS}")
     variables = {}
     for number, scope in enumerate(scopes, start=1):
         for ours, theirs in _KERAS_NAMES.items():
@@ -101,18 +103,6 @@ def _slim_variables(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
                 raise ValueError(f"{name} is {shapes[name]}, got {values.shape}")
             variables[name] = values
     return variables
-
-
-def _slim_shapes() -> dict[str, tuple[int, ...]]:
-    """Returns name -> shape of InceptionV3's variables below its heads, in order."""
-    with tf.Graph().as_default():
-        images = tf.compat.v1.placeholder(tf.float32, [1, 299, 299, 3])
-        nets_factory.get_network_fn("inception_v3", num_classes=2)(images)
-        return {
-            variable.op.name: tuple(variable.shape.as_list())
-            for variable in tf.compat.v1.global_variables()
-            if not re.search("Logits", variable.op.name)
-        }
 
 
 def main(arguments: list[str]) -> None:

@@ -1,0 +1,36 @@
+"""The published MobilenetV1 names photographs, so net and preprocessing are right."""
+
+import pytest
+import tensorflow as tf
+
+from checkpoints import slim_format
+from nets.network import Network
+from preprocessing import preprocessing_factory
+from tests.real import assets
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def mobilenet():
+    net = Network("mobilenet_v1", num_classes=1001)
+    checkpoint = slim_format.Checkpoint(assets.mobilenet_checkpoint())
+    for name, variable in net.model_variables.items():
+        variable.assign(checkpoint.read(name))
+    return net
+
+
+@pytest.mark.parametrize(
+    ("photo", "label", "probability"),
+    # Of slim's central crop; the whole photographs give 0.945 and 0.985.
+    [("cat", assets.EGYPTIAN_CAT, 0.834), ("coffee", assets.ESPRESSO, 0.997)],
+)
+def test_top_1_is_what_the_photograph_shows(mobilenet, photo, label, probability):
+    preprocess = preprocessing_factory.get_preprocessing("mobilenet_v1", False)
+    image = tf.io.decode_png(assets.photographs()[photo].read_bytes(), channels=3)
+    logits, _ = mobilenet(preprocess(image, 224, 224)[None], is_training=False)
+    probabilities = tf.nn.softmax(logits[0]).numpy()
+    top_3 = probabilities.argsort()[::-1][:3]
+    print(f"{photo}: " + ", ".join(f"{i} {probabilities[i]:.3f}" for i in top_3))
+    assert top_3[0] == label
+    assert probabilities[label] == pytest.approx(probability, abs=0.01)
