@@ -1,0 +1,189 @@
+"""What decides a conversion's result, and how dataset.json remembers it."""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import os
+import re
+from typing import Any
+
+from convert import photo_sources
+from convert.photo_sources import Found, Source
+from convert.splits import Fractions
+from datasets import dataset_json
+from datasets.dataset_json import DatasetInfo
+from errors import UserError
+
+DEFAULT_VALIDATION_FRACTION = 0.2
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All that decides the content of a dataset, beside the photos.
+
+    Attributes:
+      image_dir: a folder of photos, or where paths in `csv_file` begin.
+      csv_file: a list of photos, used in place of folders.
+      dataset_dir: where the dataset goes.
+      dataset_name: what it is called.
+      validation_fraction: share of the validation split; None: 0.2, or 0 where the
+        photos are divided already.
+      test_fraction: share of the test split; None: 0.
+      num_shards: TFRecord files a split.
+      max_side: photos with a longer side are shrunk to it, in pixels; 0: none are.
+      seed: decides splits and order.
+    """
+
+    image_dir: str | None
+    csv_file: str | None
+    dataset_dir: str
+    dataset_name: str
+    validation_fraction: float | None = None
+    test_fraction: float | None = None
+    num_shards: int = 5
+    max_side: int = 0
+    seed: int = 0
+
+    @property
+    def source(self) -> str:
+        """Where the photos are from."""
+        return self.csv_file or self.image_dir or ""
+
+    def check(self) -> None:
+        """Raises a UserError for settings that are absent or at odds."""
+        if not self.source:
+            raise UserError("no photos: give --image_dir=FOLDER or --csv_file=FILE")
+        if not self.dataset_dir:
+            raise UserError("no --dataset_dir: name a folder for the dataset")
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.dataset_name or ""):
+            raise UserError(
+                f"--dataset_name={self.dataset_name or ''}: give a name of letters,"
+                " digits, '_', '-' and '.', as in --dataset_name=stamps"
+            )
+        if (self.validation_fraction or 0) + (self.test_fraction or 0) >= 1:
+            raise UserError(
+                f"--validation_fraction={self.validation_fraction} and"
+                f" --test_fraction={self.test_fraction} leave nothing to train on:"
+                " together they must be below 1"
+            )
+        if self.image_dir and not self.csv_file:
+            photos, output = map(os.path.realpath, (self.image_dir, self.dataset_dir))
+            if os.path.commonpath([photos, output]) == photos:
+                raise UserError(
+                    f"--dataset_dir={self.dataset_dir} lies in --image_dir: choose a"
+                    " folder outside, so that it is not taken for a class"
+                )
+
+
+def find(settings: Settings) -> tuple[Found, Fractions]:
+    """Finds the photos, and how those without a given split are to be divided.
+
+    Raises:
+      UserError: there are none, or a fraction is given for a split that exists.
+    """
+    if settings.csv_file:
+        found = photo_sources.find_in_csv(settings.csv_file, settings.image_dir)
+    else:
+        found = photo_sources.find_in_folder(settings.source)
+    if not found.sources:
+        seen = f"{len(found.rejections)} other files" if found.rejections else "nothing"
+        raise UserError(
+            f"no photos in {settings.source}, found {seen}: it should hold a folder for"
+            " each class, with the photos inside"
+        )
+    given = {source.split for source in found.sources if source.split}
+    wanted = {
+        "validation": settings.validation_fraction,
+        "test": settings.test_fraction,
+    }
+    for split in sorted(given & {split for split, share in wanted.items() if share}):
+        raise UserError(
+            f"--{split}_fraction={wanted[split]}, but {settings.source} has a split"
+            f" {split} of its own: leave the flag out, or the split"
+        )
+    if given and any(wanted.values()):
+        found.sources = [_open_train(source) for source in found.sources]
+    if not given and settings.validation_fraction is None:
+        wanted["validation"] = DEFAULT_VALIDATION_FRACTION
+    return found, Fractions(wanted["validation"] or 0.0, wanted["test"] or 0.0)
+
+
+def _open_train(source: Source) -> Source:
+    """A training photo becomes one that may fall to any split."""
+    return (
+        dataclasses.replace(source, split=None) if source.split == "train" else source
+    )
+
+
+def describe(settings: Settings, found: Found) -> dict[str, Any]:
+    """What dataset.json says of how it was made.
+
+    "settings" and "photos" decide whether another run would make the same: the photos
+    go into it by name, class, split and size, so that nothing need be read for it.
+    """
+    listing = [
+        [source.name, source.class_name, source.split, source.num_bytes]
+        for source in found.sources
+    ]
+    return {
+        "by": "convert/images_to_tfrecord.py",
+        "from": settings.source,
+        "settings": {
+            "validation_fraction": settings.validation_fraction,
+            "test_fraction": settings.test_fraction,
+            "num_shards": settings.num_shards,
+            "max_side": settings.max_side,
+            "seed": settings.seed,
+        },
+        "photos": {
+            "number": len(listing),
+            "listing_sha256": hashlib.sha256(json.dumps(listing).encode()).hexdigest(),
+        },
+        "versions": {
+            package: importlib.metadata.version(package)
+            for package in ("pillow", "tensorflow")
+        },
+    }
+
+
+def read_finished(settings: Settings, made: dict[str, Any]) -> DatasetInfo | None:
+    """The dataset that an earlier, equal run finished in `settings.dataset_dir`.
+
+    Returns:
+      What its dataset.json says; None when there is none.
+
+    Raises:
+      UserError: there is one that differs, in name, settings, photos or files.
+    """
+    info = dataset_json.read(settings.dataset_dir)
+    if info is None:
+        return None
+    if info.name != settings.dataset_name:
+        difference = f"its name is {info.name!r}, not {settings.dataset_name!r}"
+    else:
+        difference = _difference(info.made, made)
+    for split in info.splits.values():
+        fault = dataset_json.find_file_fault(settings.dataset_dir, split)
+        difference = difference or (fault[1] if fault else "")
+    if difference:
+        raise UserError(
+            f"{settings.dataset_dir} holds another dataset ({difference}): remove it,"
+            " or choose another --dataset_dir"
+        )
+    return info
+
+
+def _difference(old: Any, new: dict[str, Any]) -> str:
+    """What differs between two conversions, in words; "" if nothing does."""
+    settings = old.get("settings", {})
+    for flag, value in new["settings"].items():
+        if settings.get(flag) != value:
+            return f"it was made with --{flag}={settings.get(flag)}, not {value}"
+    photos = old.get("photos", {})
+    if photos != new["photos"]:
+        return (
+            f"it was made from {photos.get('number')} photos, there are"
+            f" {new['photos']['number']} now, or they have other names or sizes"
+        )
+    return ""

@@ -1,0 +1,121 @@
+"""What a conversion tells people: a table, what is left out, what to do next."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+
+from absl import logging
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from convert import rejections
+from convert.photo_sources import SPLITS
+from convert.rejections import Rejection
+from convert.splits import Fractions
+from datasets.dataset_json import DatasetInfo
+
+_MAX_CLASSES_SHOWN = 40
+_MAX_REJECTIONS_SHOWN = 5
+
+
+def show(info: DatasetInfo, empty_classes: Sequence[str], fractions: Fractions) -> None:
+    """Prints classes × splits, and warns of classes that lack photos."""
+    names = [split for split in SPLITS if split in info.splits]
+    table = Table(title=f"{info.name}: photos by class and split", title_justify="left")
+    table.add_column("class", overflow="fold")
+    for name in [*names, "all"]:
+        table.add_column(name, justify="right")
+    for label, class_name in enumerate(info.classes[:_MAX_CLASSES_SHOWN]):
+        counts = [info.splits[name].class_counts[label] for name in names]
+        _add_row(table, f"{label}:{printable(class_name)}", counts)
+    if len(info.classes) > _MAX_CLASSES_SHOWN:
+        table.add_row(f"… and {len(info.classes) - _MAX_CLASSES_SHOWN} more")
+    table.add_section()
+    _add_row(table, "all", [info.splits[name].num_examples for name in names])
+    sizes = [
+        sum(shard.bytes for shard in info.splits[name].shards) / 1e6 for name in names
+    ]
+    table.add_row("MB", *(f"{size:,.1f}" for size in [*sizes, sum(sizes)]))
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100).print(table)
+    _warn_of_gaps(info, empty_classes, fractions)
+
+
+def _add_row(table: Table, title: str, counts: Sequence[int]) -> None:
+    table.add_row(Text(title), *(f"{count:,}" for count in [*counts, sum(counts)]))
+
+
+def _warn_of_gaps(
+    info: DatasetInfo, empty_classes: Sequence[str], fractions: Fractions
+) -> None:
+    expected = {"train", *info.splits}
+    expected |= {"validation"} if fractions.validation else set()
+    expected |= {"test"} if fractions.test else set()
+    for split in sorted(expected, key=SPLITS.index):
+        counts = info.splits[split].class_counts if split in info.splits else ()
+        absent = [
+            name
+            for label, name in enumerate(info.classes)
+            if not (counts and counts[label])
+        ]
+        if absent:
+            logging.warning(
+                "No %s photo of %s: add photos%s",
+                split,
+                _some(absent),
+                ", or try another --seed" if fractions.validation else "",
+            )
+    if empty_classes:
+        logging.warning("Left out, having no photos: %s", _some(empty_classes))
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(printable(name) for name in names[:_MAX_REJECTIONS_SHOWN])
+    more = len(names) - _MAX_REJECTIONS_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def show_rejections(rejected: Sequence[Rejection], num_ignored: int) -> None:
+    """Logs how many files are left out for what reason, with a few examples."""
+    if num_ignored:
+        logging.info("Ignored %d hidden and system files", num_ignored)
+    for kind, count in rejections.count_by_kind(rejected).items():
+        logging.warning("Left out: %d × %s", count, kind.value)
+    for entry in rejected[:_MAX_REJECTIONS_SHOWN]:
+        logging.warning("  %s: %s", printable(entry.name), printable(entry.reason))
+    if len(rejected) > _MAX_REJECTIONS_SHOWN:
+        logging.warning("  … all are listed in %s", rejections.FILENAME)
+
+
+def show_finished(info: DatasetInfo, dataset_dir: str) -> None:
+    """Says that there is nothing to do."""
+    num_examples = sum(split.num_examples for split in info.splits.values())
+    print(
+        f"{dataset_dir} already holds the dataset {info.name!r}, made of the same"
+        f" photos with the same settings ({num_examples:,} records): nothing to do"
+    )
+    show_next_command(info, dataset_dir)
+
+
+def show_next_command(info: DatasetInfo, dataset_dir: str) -> None:
+    """Prints a command that trains on the dataset."""
+    command = [
+        "python train_image_classifier.py",
+        f"--dataset_name={info.name}",
+        f"--dataset_dir={shlex.quote(dataset_dir)}",
+        f"--train_dir=/tmp/{info.name}",
+        "--model_name=inception_v3",
+        "--checkpoint_path=inception_v3.ckpt",
+        "--checkpoint_exclude_scopes=head",
+        "--trainable_scopes=head",
+    ]
+    print("Next, to fine-tune the last layer of a published checkpoint:")
+    print("  " + " \\\n    ".join(command))
+
+
+def printable(text: str) -> str:
+    """The text on one line: what cannot be shown is written as an escape."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in text
+    )

@@ -1,0 +1,264 @@
+"""Turns a folder of photos into TFRecords that training and evaluation read.
+
+    python convert/images_to_tfrecord.py --image_dir=photos --dataset_dir=data/stamps \
+        --dataset_name=stamps
+
+The folder holds one folder a class, or train/, validation/ and test/ with the class
+folders inside; --csv_file lists photos instead. The dataset appears whole or not at
+all; photos that cannot be used are listed in its rejected.csv.
+"""
+
+import glob
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from absl import flags, logging
+
+# Nothing up here imports TensorFlow: each worker process imports this file too.
+from config import app
+from config.progress import progress
+from convert import (
+    conversion_record,
+    conversion_summary,
+    parallel,
+    photo_checks,
+    photo_sources,
+    rejections,
+    splits,
+    staging,
+)
+from convert.conversion_record import Settings
+from convert.photo_checks import Checked
+from convert.rejections import Rejection
+from datasets import dataset_json, labels
+from datasets.dataset_json import DatasetInfo
+from errors import UserError
+
+_IMAGE_DIR = flags.DEFINE_string(
+    "image_dir",
+    None,
+    "Folder with one folder a class, or with train/, validation/ and test/ above the"
+    " class folders. With --csv_file: where its relative paths begin.",
+)
+_CSV_FILE = flags.DEFINE_string(
+    "csv_file",
+    None,
+    "UTF-8 file that lists the photos in place of folders: columns path, label and, if"
+    " wanted, split (train, validation, test or empty).",
+)
+_DATASET_DIR = flags.DEFINE_string(
+    "dataset_dir", None, "Folder for the dataset; made if absent."
+)
+_DATASET_NAME = flags.DEFINE_string(
+    "dataset_name", None, "What training calls the dataset, as in stamps."
+)
+_VALIDATION_FRACTION = flags.DEFINE_float(
+    "validation_fraction",
+    None,
+    "Share of the photos that becomes the validation split. Default 0.2, or 0 where"
+    " folders or the CSV file divide the photos already; then a share that you give is"
+    " taken from train.",
+    lower_bound=0,
+    upper_bound=1,
+)
+_TEST_FRACTION = flags.DEFINE_float(
+    "test_fraction",
+    None,
+    "Share of the photos that becomes the test split, taken as the one above."
+    " Default 0.",
+    lower_bound=0,
+    upper_bound=1,
+)
+_NUM_SHARDS = flags.DEFINE_integer(
+    "num_shards",
+    5,
+    "TFRecord files a split; a split of fewer photos gets a file a photo.",
+    lower_bound=1,
+    upper_bound=99999,
+)
+_NUM_WORKERS = flags.DEFINE_integer(
+    "num_workers",
+    None,
+    "Processes that check and convert photos. Default: the processors there are.",
+    lower_bound=1,
+)
+_MAX_SIDE = flags.DEFINE_integer(
+    "max_side",
+    0,
+    "Shrink photos whose longer side exceeds this many pixels to it. 0: none.",
+    lower_bound=0,
+)
+_MAX_REJECTED_FRACTION = flags.DEFINE_float(
+    "max_rejected_fraction",
+    0.1,
+    "Fail when more than this share of the photos is damaged, empty, absurdly large or"
+    " under two labels.",
+    lower_bound=0,
+    upper_bound=1,
+)
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "Decides the split of each photo and the order of the records."
+)
+
+
+def main() -> None:
+    """Reads the flags and converts."""
+    # TensorFlow would claim a GPU for this, and complain where it finds none.
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        convert(
+            Settings(
+                image_dir=_IMAGE_DIR.value,
+                csv_file=_CSV_FILE.value,
+                dataset_dir=_DATASET_DIR.value,
+                dataset_name=_DATASET_NAME.value,
+                validation_fraction=_VALIDATION_FRACTION.value,
+                test_fraction=_TEST_FRACTION.value,
+                num_shards=_NUM_SHARDS.value,
+                max_side=_MAX_SIDE.value,
+                seed=_SEED.value,
+            ),
+            num_workers=_NUM_WORKERS.value or parallel.num_usable_cpus(),
+            max_rejected_fraction=_MAX_REJECTED_FRACTION.value,
+        )
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise UserError(f"{where}{error.strerror or error}") from error
+
+
+def convert(
+    settings: Settings, *, num_workers: int, max_rejected_fraction: float
+) -> None:
+    """Makes a dataset of photos, or says that it is made already.
+
+    Args:
+      settings: what decides the dataset's content.
+      num_workers: processes; they change nothing in the result.
+      max_rejected_fraction: the share of unusable photos beyond which it is no use.
+
+    Raises:
+      UserError: settings, photos or the directory do not allow it; nothing that looks
+        like a dataset is left behind.
+    """
+    settings.check()
+    found, fractions = conversion_record.find(settings)
+    made = conversion_record.describe(settings, found)
+    staging.remove_leftovers(settings.dataset_dir)
+    if finished := conversion_record.read_finished(settings, made):
+        conversion_summary.show_finished(finished, settings.dataset_dir)
+        return
+    _refuse_strangers(settings)
+    with staging.staging(settings.dataset_dir, settings.dataset_name) as directory:
+        checked, rejected = _check_photos(settings, found, directory, num_workers)
+        groups, kept_out = splits.assign(
+            checked, seed=settings.seed, fractions=fractions
+        )
+        rejected = sorted(rejected + kept_out, key=lambda entry: entry.name)
+        conversion_summary.show_rejections(rejected, found.num_ignored)
+        num_usable = len(checked) - sum(entry.kind.is_fault for entry in kept_out)
+        _check_rejections(
+            rejected, num_usable, max_rejected_fraction, settings.dataset_dir
+        )
+        info = _write(settings, groups, made, directory, num_workers)
+        publish_dir = os.path.join(directory, staging.PUBLISH)
+        rejections.write_csv(publish_dir, rejected)
+        labels.write(publish_dir, info.classes)
+        dataset_json.write(publish_dir, info)
+        staging.publish_dataset(directory, settings.dataset_dir)
+    conversion_summary.show(info, found.empty_classes, fractions)
+    conversion_summary.show_next_command(info, settings.dataset_dir)
+
+
+def _refuse_strangers(settings: Settings) -> None:
+    """Refuses a directory with files that would mix with ours."""
+    pattern = f"{glob.escape(settings.dataset_name)}_*.tfrecord"
+    for name in (pattern, labels.FILENAME):
+        strangers = glob.glob(os.path.join(glob.escape(settings.dataset_dir), name))
+        if strangers:
+            raise UserError(
+                f"{strangers[0]} is there, but no dataset.json that says how it was"
+                " made: remove it, or choose another --dataset_dir"
+            )
+
+
+def _check_photos(
+    settings: Settings, found: photo_sources.Found, directory: str, num_workers: int
+) -> tuple[list[Checked], list[Rejection]]:
+    results = photo_checks.check_all(
+        found.sources,
+        os.path.join(directory, staging.SPILL),
+        max_side=settings.max_side,
+        num_workers=num_workers,
+    )
+    checked: list[Checked] = []
+    rejected = list(found.rejections)
+    for result in progress(
+        results, total=len(found.sources), desc="checking", unit="photo"
+    ):
+        if isinstance(result, Checked):
+            checked.append(result)
+        else:
+            rejected.append(result)
+    return checked, rejected
+
+
+def _check_rejections(
+    rejected: Sequence[Rejection], num_usable: int, limit: float, dataset_dir: str
+) -> None:
+    """Fails when too many photos are faulty, leaving rejected.csv to look at."""
+    faults = [entry for entry in rejected if entry.kind.is_fault]
+    total = num_usable + len(faults)
+    if not faults or len(faults) <= limit * total:
+        return
+    rejections.write_csv(dataset_dir, rejected)
+    raise UserError(
+        f"{len(faults)} of {total} photos cannot be used, more than"
+        f" --max_rejected_fraction={limit}: {faults[0].name!r} is the first"
+        f" ({faults[0].reason}); mend or remove those that"
+        f" {os.path.join(dataset_dir, rejections.FILENAME)} lists, or raise the limit"
+    )
+
+
+def _write(
+    settings: Settings,
+    groups: dict[str, list[Checked]],
+    made: dict[str, object],
+    directory: str,
+    num_workers: int,
+) -> DatasetInfo:
+    """Writes the TFRecords, and says what dataset.json will say."""
+    used = {photo.source.class_name for group in groups.values() for photo in group}
+    classes = tuple(sorted(used))
+    if len(classes) < 2:
+        raise UserError(
+            f"usable photos of {len(classes)} class ({', '.join(classes) or 'none'}),"
+            f" but two are needed: does {settings.source} hold a folder a class?"
+        )
+    if "train" not in groups:
+        raise UserError(
+            "no photo falls to the split train: lower --validation_fraction and"
+            " --test_fraction, or give more photos"
+        )
+    # Imported once the photos are checked, and in this process alone: it takes seconds.
+    from convert import shard_writer
+
+    written = {
+        split: shard_writer.write_split(
+            group,
+            os.path.join(directory, staging.PUBLISH),
+            f"{settings.dataset_name}_{split}",
+            class_names=classes,
+            num_shards=settings.num_shards,
+            num_threads=num_workers,
+        )
+        for split, group in groups.items()
+    }
+    logging.info("Wrote %d photos", sum(map(len, groups.values())))
+    return DatasetInfo(settings.dataset_name, classes, written, made=made)
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,187 @@
+"""Makes sure of one photo: kept byte for byte if TensorFlow reads it as people see it.
+
+Kept: 8-bit grey or RGB, JPEG (baseline or progressive, upright by its EXIF) or PNG
+(no palette, no transparency, no animation). All else that Pillow can read is decoded,
+turned upright, put on white where transparent, reduced to 8 bits, and encoded anew:
+as PNG where nothing was lost before, else as JPEG of quality 95 without subsampling.
+"""
+
+import dataclasses
+import io
+import struct
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from convert.rejections import Kind
+
+# Pillow knows more formats, some of which run other programs.
+_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+# 12000 × 9000 from a telephone is 108 million; decoded, this is 384 MB.
+MAX_PIXELS = 128_000_000
+_ORIENTATION = 0x0112
+# Baseline, extended and progressive with Huffman codes.
+_JPEG_FRAMES = (0xC0, 0xC1, 0xC2)
+
+
+class UnfitPhotoError(Exception):
+    """A photo that cannot be used."""
+
+    def __init__(self, kind: Kind, reason: str):
+        super().__init__(kind, reason)
+        self.kind = kind
+        self.reason = reason
+
+
+@dataclasses.dataclass(frozen=True)
+class Photo:
+    """A photo fit for a TFRecord.
+
+    Attributes:
+      encoded: the bytes to store.
+      format: "jpg" or "png".
+      height: in pixels.
+      width: in pixels.
+    """
+
+    encoded: bytes
+    format: str
+    height: int
+    width: int
+
+
+def normalise(data: bytes, *, max_side: int = 0, keep: bool = True) -> Photo:
+    """Checks a photo by decoding it whole, and encodes it anew where needed.
+
+    Args:
+      data: the file's bytes.
+      max_side: photos with a longer side are shrunk to it, in pixels; 0: none are.
+      keep: whether bytes may stay as they are.
+
+    Returns:
+      The photo; `encoded` is `data` itself if it is kept.
+
+    Raises:
+      UnfitPhotoError: not a photo, damaged, or absurdly large.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd metadata: the pixels matter
+        image = _open(data)
+        shrinks = bool(max_side) and max(image.size) > max_side
+        try:
+            if shrinks:
+                # A JPEG can be decoded at 1/2, 1/4 or 1/8; twice the size suffices.
+                image.draft(image.mode, (2 * max_side, 2 * max_side))
+            image.load()
+            orientation = _orientation(image)
+            if keep and not shrinks and orientation == 1 and _is_plain(image, data):
+                suffix = "png" if image.format == "PNG" else "jpg"
+                return Photo(data, suffix, image.height, image.width)
+            return _encode(image, data, max_side if shrinks else 0)
+        except UnfitPhotoError:
+            raise
+        except Exception as error:  # decoders raise all kinds, SyntaxError included
+            raise UnfitPhotoError(Kind.DAMAGED, _words(error)) from error
+
+
+def _open(data: bytes) -> Image.Image:
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # ours is below
+    Image.init()  # loads the formats
+    try:
+        image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    except Image.UnidentifiedImageError as error:
+        known = "JPEG, PNG, GIF, BMP, WebP or TIFF"
+        raise UnfitPhotoError(Kind.DAMAGED, f"no {known} image") from error
+    except Exception as error:  # as above
+        raise UnfitPhotoError(Kind.DAMAGED, _words(error)) from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+    if image.width * image.height > MAX_PIXELS:
+        size = f"{image.width} × {image.height} pixels"
+        limit_text = f"the limit is {MAX_PIXELS // 1_000_000} million"
+        raise UnfitPhotoError(Kind.TOO_LARGE, f"{size}; {limit_text}")
+    return image
+
+
+def _orientation(image: Image.Image) -> int:
+    """How to turn the image, 1 to 8 as EXIF has it; 1 (upright) if that is unclear."""
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # damaged metadata of a sound image
+        return 1
+    return value if value in range(1, 9) else 1
+
+
+def _is_plain(image: Image.Image, data: bytes) -> bool:
+    """Whether TensorFlow decodes the bytes to the pixels that Pillow shows."""
+    if image.mode not in ("L", "RGB"):
+        return False
+    if image.format in ("JPEG", "MPO"):
+        return _jpeg_frame(data) in _JPEG_FRAMES
+    if image.format != "PNG":
+        return False
+    bit_depth, colour_type = data[24], data[25]  # the header comes first, at byte 8
+    animated = getattr(image, "is_animated", False)
+    see_through = "transparency" in image.info
+    return bit_depth == 8 and colour_type in (0, 2) and not (animated or see_through)
+
+
+def _jpeg_frame(data: bytes) -> int | None:
+    """The marker that starts the frame, which tells how a JPEG is coded."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # a fill byte
+            at += 1
+            continue
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return marker
+        at += 2 + struct.unpack_from(">H", data, at + 2)[0]
+    return None
+
+
+def _encode(image: Image.Image, data: bytes, max_side: int) -> Photo:
+    lossless = _is_lossless(image, data)
+    image = _eight_bits(ImageOps.exif_transpose(image))
+    if max_side:
+        image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+    image.info = {}  # metadata that described the old file
+    buffer = io.BytesIO()
+    if lossless:
+        image.save(buffer, "PNG")
+    else:
+        image.save(buffer, "JPEG", quality=95, subsampling=0)
+    suffix = "png" if lossless else "jpg"
+    return Photo(buffer.getvalue(), suffix, image.height, image.width)
+
+
+def _is_lossless(image: Image.Image, data: bytes) -> bool:
+    if image.format == "WEBP":
+        return b"VP8L" in data  # a chance hit merely stores a larger file
+    if image.format == "TIFF":
+        return image.info.get("compression") not in ("jpeg", "tiff_jpeg", "webp")
+    return image.format not in ("JPEG", "MPO")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """The image in mode L or RGB, on white where it is transparent."""
+    if image.mode in ("I", "F"):
+        raise UnfitPhotoError(
+            Kind.DAMAGED, "32 bits a channel, whose range is unknown; save it with 8"
+        )
+    if image.mode.startswith("I;16"):
+        high_bytes = (np.asarray(image) >> 8).astype(np.uint8)
+        return Image.fromarray(high_bytes)
+    if image.has_transparency_data or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    if image.mode in ("L", "RGB"):
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _words(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text or type(error).__name__

@@ -1,0 +1,61 @@
+"""Photos that do not get into a dataset, and why."""
+
+import collections
+import csv
+import dataclasses
+import enum
+import os
+from collections.abc import Sequence
+
+from datasets.files import atomic_write
+
+FILENAME = "rejected.csv"
+
+
+class Kind(enum.Enum):
+    """Why a file is left out, in the words of the summary."""
+
+    UNREADABLE = "cannot be read"
+    EMPTY = "empty file"
+    DAMAGED = "damaged or of an unknown format"
+    TOO_LARGE = "absurdly large"
+    CONTRADICTORY = "same photo under two labels"
+    DUPLICATE = "same photo in two splits"
+    NOT_A_PHOTO = "not a photo"
+    MISPLACED = "outside the class folders"
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether it counts towards --max_rejected_fraction."""
+        return self not in (Kind.DUPLICATE, Kind.NOT_A_PHOTO, Kind.MISPLACED)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rejection:
+    """One file that is left out.
+
+    Attributes:
+      name: its path, relative to the image directory, or as the CSV file gives it.
+      kind: the sort of reason.
+      reason: the reason in full.
+    """
+
+    name: str
+    kind: Kind
+    reason: str
+
+
+def write_csv(directory: str, rejections: Sequence[Rejection]) -> None:
+    """Writes rejected.csv: path, kind, reason, whether it counts as a fault."""
+    with atomic_write(os.path.join(directory, FILENAME), "w") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["path", "kind", "reason", "is_fault"])
+        for entry in rejections:
+            fault = int(entry.kind.is_fault)
+            writer.writerow([entry.name, entry.kind.value, entry.reason, fault])
+
+
+def count_by_kind(rejections: Sequence[Rejection]) -> dict[Kind, int]:
+    """How many files each kind left out, in the order of `Kind`."""
+    counts = collections.Counter(entry.kind for entry in rejections)
+    return {kind: counts[kind] for kind in Kind if counts[kind]}

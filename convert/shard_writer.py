@@ -1,0 +1,122 @@
+"""Writes the photos of a split into TFRecord files. Needs TensorFlow."""
+
+import concurrent.futures
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import tensorflow as tf
+
+from config.progress import progress
+from convert import parallel, photo_codec
+from convert.photo_checks import Checked
+from datasets import example_schema
+from datasets.dataset_json import ShardInfo, SplitInfo
+from datasets.files import sha256
+from errors import UserError
+
+
+def write_split(
+    photos: Sequence[Checked],
+    directory: str,
+    stem: str,
+    *,
+    class_names: Sequence[str],
+    num_shards: int,
+    num_threads: int,
+) -> SplitInfo:
+    """Writes `STEM_00000-of-00005.tfrecord` and so on.
+
+    Args:
+      photos: in the order in which they are stored; each file takes a run of them.
+      directory: where the files go.
+      stem: what their names begin with.
+      class_names: a photo's label is the place of its class among them.
+      num_shards: files; fewer if there are fewer photos.
+      num_threads: photos read at the same time.
+
+    Returns:
+      What dataset.json says of the split.
+
+    Raises:
+      UserError: a photo changed since it was checked.
+    """
+    labels = {name: label for label, name in enumerate(class_names)}
+    num_shards = min(num_shards, len(photos))
+    bounds = [len(photos) * shard // num_shards for shard in range(num_shards + 1)]
+    shards = []
+    with concurrent.futures.ThreadPoolExecutor(num_threads) as executor:
+
+        def example(photo: Checked) -> bytes:
+            return _example(photo, labels[photo.source.class_name])
+
+        examples = progress(
+            parallel.in_order(executor, example, photos, 4 * num_threads),
+            total=len(photos),
+            desc=f"writing {stem}",
+            unit="photo",
+        )
+        for shard in range(num_shards):
+            name = f"{stem}_{shard:05d}-of-{num_shards:05d}.tfrecord"
+            records = bounds[shard + 1] - bounds[shard]
+            shards.append(
+                _write_shard(os.path.join(directory, name), examples, records)
+            )
+    counts = Counter(labels[photo.source.class_name] for photo in photos)
+    return SplitInfo(
+        num_examples=len(photos),
+        class_counts=tuple(counts[label] for label in range(len(class_names))),
+        shards=tuple(shards),
+    )
+
+
+def _write_shard(path: str, examples: Iterator[bytes], records: int) -> ShardInfo:
+    try:
+        with tf.io.TFRecordWriter(path) as writer:
+            for _ in range(records):
+                writer.write(next(examples))
+    except tf.errors.OpError as error:  # a full disk, mostly
+        raise UserError(f"{path} cannot be written: {error.message}") from error
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+    return ShardInfo(
+        os.path.basename(path), records, os.path.getsize(path), sha256(path)
+    )
+
+
+def _example(photo: Checked, label: int) -> bytes:
+    """The record of a photo, whose bytes TensorFlow has been seen to decode."""
+    with open(photo.encoded_path or photo.source.path, "rb") as file:
+        encoded = file.read()
+    if photo.encoded_path:
+        os.remove(photo.encoded_path)
+    elif hashlib.sha256(encoded).hexdigest() != photo.digest:
+        raise UserError(
+            f"{photo.source.path} changed while it was being converted: start again"
+            " when the photos are at rest"
+        )
+    stored = photo_codec.Photo(encoded, photo.format, photo.height, photo.width)
+    if not _tensorflow_decodes(stored):
+        stored = photo_codec.normalise(encoded, keep=False)
+    return example_schema.build_example(
+        stored.encoded,
+        stored.format,
+        label,
+        stored.height,
+        stored.width,
+        photo.source.name,
+    )
+
+
+def _tensorflow_decodes(photo: photo_codec.Photo) -> bool:
+    """Whether TensorFlow takes the bytes; it is a little stricter than Pillow."""
+    try:
+        with tf.device("CPU"):
+            if photo.format == "jpg":
+                tf.io.decode_jpeg(photo.encoded, ratio=8)  # reads all, computes little
+            else:
+                tf.io.decode_png(photo.encoded)
+    except tf.errors.InvalidArgumentError:
+        return False
+    return True

@@ -1,0 +1,97 @@
+"""The hidden directory in which a dataset grows until it is whole."""
+
+import contextlib
+import fcntl
+import glob
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+from datasets import dataset_json, labels
+from datasets.files import publish
+from errors import UserError
+
+PUBLISH = "publish"
+SPILL = "photos"
+
+
+@contextlib.contextmanager
+def staging(dataset_dir: str, name: str) -> Iterator[str]:
+    """Makes `.NAME.tmp-…` inside `dataset_dir`, and removes it however the block ends.
+
+    The directory holds `PUBLISH`, for `publish_dataset`, and `SPILL`, for the rest.
+
+    Args:
+      dataset_dir: made if absent; removed again if it stays empty.
+      name: of the dataset.
+
+    Yields:
+      The path of the new directory.
+    """
+    existed = os.path.isdir(dataset_dir)
+    os.makedirs(dataset_dir, exist_ok=True)
+    directory = None
+    try:
+        directory = tempfile.mkdtemp(prefix=f".{name}.tmp-", dir=dataset_dir)
+        with _locked(directory):
+            os.mkdir(os.path.join(directory, PUBLISH))
+            os.mkdir(os.path.join(directory, SPILL))
+            yield directory
+    finally:
+        if directory:
+            shutil.rmtree(directory, ignore_errors=True)
+        if not existed:
+            with contextlib.suppress(OSError):
+                os.rmdir(dataset_dir)
+
+
+def publish_dataset(directory: str, dataset_dir: str) -> None:
+    """Moves the finished dataset out of its staging directory, dataset.json last."""
+    publish(os.path.join(directory, PUBLISH), dataset_dir, last=dataset_json.FILENAME)
+
+
+def remove_leftovers(dataset_dir: str) -> None:
+    """Undoes what killed runs did, files that they had begun to move out included.
+
+    Raises:
+      UserError: another run is at work in `dataset_dir`.
+    """
+    pattern = os.path.join(glob.escape(dataset_dir), ".*.tmp-*", PUBLISH)
+    for publish_dir in glob.glob(pattern):
+        directory = os.path.dirname(publish_dir)
+        with _locked(directory):
+            for name in _planned_files(publish_dir):
+                moved = os.path.join(dataset_dir, name)
+                if not os.path.exists(os.path.join(publish_dir, name)):
+                    with contextlib.suppress(FileNotFoundError):
+                        os.remove(moved)
+            shutil.rmtree(directory)
+
+
+def _planned_files(publish_dir: str) -> list[str]:
+    """The files that a killed run may have moved: none unless it had all of them."""
+    try:
+        info = dataset_json.read(publish_dir)
+    except UserError:
+        return []
+    if info is None:
+        return []
+    shards = [shard.file for split in info.splits.values() for shard in split.shards]
+    return [*shards, labels.FILENAME]
+
+
+@contextlib.contextmanager
+def _locked(directory: str) -> Iterator[None]:
+    """Holds a lock that ends with the process, so that no run disturbs another."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise UserError(
+            f"another conversion is at work in {os.path.dirname(directory)}: wait for"
+            " it, or choose another --dataset_dir"
+        ) from error
+    finally:
+        os.close(descriptor)
