@@ -1,4 +1,4 @@
-"""The one exception that means: the user can mend this."""
+"""The exceptions that mean: the user can mend this."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,8 +9,16 @@ class UserError(Exception):
 
     The message is a single line that says what was got, what was expected and what
     to do about it. `config.app.run` prints it without a traceback and exits with
-    `config.app.EXIT_USER_ERROR`.
+    `exit_status`.
     """
+
+    exit_status = 2
+
+
+class NotFiniteError(UserError):
+    """Training met a NaN or an infinity."""
+
+    exit_status = 3
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

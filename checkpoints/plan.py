@@ -258,6 +258,18 @@ def describe_as_markdown(plan: Plan) -> str:
     return f"{_title(plan)}\n\n{tables.markdown_table(HEADERS, table_rows(plan))}"
 
 
+def describe_scopes(variable_shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """The scopes of the second level of a net, with variables and parameters."""
+    blocks: dict[str, list[tuple[int, ...]]] = {}
+    for name, shape in variable_shapes.items():
+        blocks.setdefault(block_of(name), []).append(shape)
+    rows = [
+        [block, f"{len(shapes):,}", f"{sum(map(math.prod, shapes)):,}"]
+        for block, shapes in blocks.items()
+    ]
+    return tables.text_table(("scope", "variables", "parameters"), rows)
+
+
 def _title(plan: Plan) -> str:
     source = plan.checkpoint_path or "no checkpoint, all weights are random"
     return f"plan ({source})"

@@ -13,7 +13,6 @@ from absl import flags, logging
 
 from errors import UserError
 
-EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
 
@@ -38,7 +37,22 @@ def run(main: Callable[..., int | None], positional: str | None = None) -> None:
     absl_app.run(start, flags_parser=parse)
 
 
+def _print_help() -> None:
+    """Help by group of flags, absl's own left out."""
+    own = flags.FLAGS.flags_by_module_dict()
+    print((sys.modules["__main__"].__doc__ or "").strip())
+    for group in own:
+        if not group.startswith("absl.") and "tensorflow" not in group:
+            print(flags.FLAGS.module_help(group))
+    print(
+        "\n--flagfile=FILE reads flags from a file; --helpfull lists absl's flags too."
+    )
+
+
 def _parse_flags(argv: list[str], positional: str | None) -> list[str]:
+    if {"--help", "-h", "-help", "--helpshort"} & set(argv[1:]):
+        _print_help()
+        sys.exit(0)
     try:
         rest = flags.FLAGS(argv)
     except flags.Error as error:
@@ -64,7 +78,7 @@ def _user_errors_exit() -> Iterator[None]:
         yield
     except UserError as error:
         print(f"error: {_one_line(error)}", file=sys.stderr, flush=True)
-        sys.exit(EXIT_USER_ERROR)
+        sys.exit(error.exit_status)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr, flush=True)
         sys.exit(EXIT_INTERRUPTED)

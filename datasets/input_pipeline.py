@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from datasets import example_schema, record_faults
 from datasets.dataset import Dataset
+from datasets.record_faults import READ_ERRORS as READ_ERRORS
 from errors import UserError
 
 # (image [H, W, C] uint8, seed [2] int64) → [h, w, c] float32
@@ -57,7 +58,7 @@ def train_batches(
       [0, num_classes - labels_offset)}.
 
     Raises:
-      UserError: a record cannot be read. Later ones come as TensorFlow errors while
+      UserError: a record cannot be read. Later ones come as `READ_ERRORS` while
         iterating: see `explain`.
     """
     records = _records_by_epoch(dataset, seed, num_readers)
@@ -148,9 +149,7 @@ def eval_batches(
     return _deterministic(batches)
 
 
-def explain(
-    dataset: Dataset, error: tf.errors.OpError, *, labels_offset: int = 0
-) -> UserError:
+def explain(dataset: Dataset, error: Exception, *, labels_offset: int = 0) -> UserError:
     """Names the record behind an error that a pipeline of this dataset raised.
 
     Reads the files anew, one at a time, until a record cannot be read, parsed or
@@ -158,7 +157,7 @@ def explain(
 
     Args:
       dataset: what the pipeline read.
-      error: what it raised.
+      error: what it raised, one of `READ_ERRORS`.
       labels_offset: what the pipeline was given.
 
     Returns:
@@ -200,7 +199,7 @@ def _from_memory(
     """Keeps all encoded records, so that an epoch is an even shuffle of the whole."""
     try:
         encoded = _read_all(dataset, num_readers)
-    except tf.errors.OpError as error:
+    except READ_ERRORS as error:
         raise explain(dataset, error) from error
 
     def records(epoch: tf.Tensor) -> tf.data.Dataset:

@@ -93,7 +93,7 @@ def _count_labels(paths: list[str]) -> list[Counter[int | None]]:
             for label in labels.tolist():
                 missing = label == example_schema.MISSING_LABEL
                 counts[index][None if missing else label] += 1
-    except tf.errors.OpError as error:
+    except record_faults.READ_ERRORS as error:
         fault = record_faults.find_unreadable(paths)
         raise UserError(fault or record_faults.one_line(error)) from error
     return counts

@@ -8,6 +8,10 @@ import tensorflow as tf
 from datasets import example_schema
 from datasets.dataset import Dataset
 
+# What reading raises. TensorFlow quotes a record that it cannot parse in its message,
+# and where that is no UTF-8 Python fails to build the exception.
+READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
+
 
 def find_unfit(dataset: Dataset, labels_offset: int) -> str | None:
     """Finds the first record of a dataset that the input pipeline would refuse.
@@ -20,14 +24,14 @@ def find_unfit(dataset: Dataset, labels_offset: int) -> str | None:
       "FILE, record N (counted from 0): REASON", or None when all records are fit.
     """
 
-    def check(serialized: tf.Tensor) -> None:
+    def check(serialized: tf.Tensor) -> tf.Tensor:
         features = example_schema.parse_example(
             serialized,
             label_default=dataset.label_default,
             format_default=dataset.format_default,
         )
         example_schema.check_label(features, dataset.num_classes, labels_offset)
-        example_schema.decode_image(features, dataset.num_channels)
+        return example_schema.decode_image(features, dataset.num_channels)
 
     return _find(
         [shard.path for shard in dataset.shards],
@@ -39,11 +43,11 @@ def find_unfit(dataset: Dataset, labels_offset: int) -> str | None:
 def find_label_fault(dataset: Dataset, paths: Iterable[str]) -> str | None:
     """Finds the first record whose label is no class, decoding no image."""
 
-    def check(serialized: tf.Tensor) -> None:
+    def check(serialized: tf.Tensor) -> tf.Tensor:
         features = example_schema.parse_example(
             serialized, label_default=dataset.label_default
         )
-        example_schema.check_label(features, dataset.num_classes)
+        return example_schema.check_label(features, dataset.num_classes)
 
     return _find(paths, check, lambda record: explain_record(record, dataset, 0))
 
@@ -51,22 +55,21 @@ def find_label_fault(dataset: Dataset, paths: Iterable[str]) -> str | None:
 def find_unreadable(paths: Iterable[str]) -> str | None:
     """Finds the first record that cannot be read, or is no example with a label."""
 
-    def check(serialized: tf.Tensor) -> None:
-        example_schema.parse_labels(serialized[tf.newaxis])
+    def check(serialized: tf.Tensor) -> tf.Tensor:
+        return example_schema.parse_labels(serialized[tf.newaxis])
 
     return _find([path for path in paths if os.path.isfile(path)], check, explain_type)
 
 
 def _find(
     paths: Iterable[str],
-    check: Callable[[tf.Tensor], None],
+    check: Callable[[tf.Tensor], tf.Tensor],
     explain: Callable[[bytes], str | None],
 ) -> str | None:
     """Reads files one at a time until a record cannot be read or fails `check`."""
 
-    def passes(serialized: tf.Tensor) -> bool:
-        check(serialized)
-        return True
+    def passes(serialized: tf.Tensor) -> tf.Tensor:
+        return tf.size(check(serialized))  # what nobody asks for, TensorFlow skips
 
     for path in paths:
         records = tf.data.TFRecordDataset(path)
@@ -75,7 +78,7 @@ def _find(
         try:
             for _ in checked:
                 record += 1
-        except tf.errors.OpError as error:
+        except READ_ERRORS as error:
             reason = _explain_at(records, record, explain) or one_line(error)
             return f"{path}, record {record} (counted from 0): {reason}"
     return None
@@ -151,7 +154,12 @@ def explain_label(
     )
 
 
-def one_line(error: tf.errors.OpError) -> str:
+def one_line(error: Exception) -> str:
     """The first line of TensorFlow's message, without the node names before it."""
-    message = error.message.strip().splitlines()[0] if error.message else str(error)
-    return message.rpartition("}} ")[2].removesuffix("[Op:IteratorGetNext]").strip()
+    message = getattr(error, "message", "").strip() or str(error)
+    return (
+        message.splitlines()[0]
+        .rpartition("}} ")[2]
+        .removesuffix("[Op:IteratorGetNext]")
+        .strip()
+    )

@@ -77,6 +77,10 @@ class Network(tf.Module):
                 f" its default size is {entry.image_size}"
             ) from error
 
+    def variable_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of all variables by name."""
+        return {name: tuple(v.shape) for name, v in self.model_variables.items()}
+
     @slim.track_variables
     def __call__(
         self,

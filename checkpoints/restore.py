@@ -1,0 +1,60 @@
+"""Arrays of a checkpoint into variables."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import tensorflow as tf
+
+from checkpoints.slim_format import Checkpoint
+from errors import UserError
+
+
+def restore(
+    variables: Mapping[str, tf.Variable], checkpoint: Checkpoint, names: Iterable[str]
+) -> None:
+    """Sets the named variables to the checkpoint's values.
+
+    Args:
+      variables: by their names in the checkpoint.
+      checkpoint: where the values are.
+      names: which to set; their shapes must fit.
+    """
+    for name in names:
+        variables[name].assign(checkpoint.read(name))
+
+
+def resume(
+    variables: Mapping[str, tf.Variable],
+    checkpoint: Checkpoint,
+    *,
+    required: Sequence[str],
+) -> list[str]:
+    """Sets all variables that the checkpoint of an earlier run of this net holds.
+
+    Args:
+      variables: of the net, its optimizer and its averages, by name.
+      checkpoint: the earlier run's.
+      required: the net's own; a checkpoint without them is another net's.
+
+    Returns:
+      Names of the variables that it does not hold and that stay fresh: slots of
+      another optimizer or of scopes that were not trained.
+
+    Raises:
+      UserError: a required variable is missing or has another shape.
+    """
+    unfit = [
+        n for n in required if checkpoint.shapes.get(n) != tuple(variables[n].shape)
+    ]
+    if unfit:
+        name = unfit[0]
+        found = checkpoint.shapes.get(name, "missing")
+        raise UserError(
+            f"{checkpoint.path} is of another net: {name} is {found} there and"
+            f" {tuple(variables[name].shape)} here ({len(unfit)} such); use another"
+            " --train_dir, or the flags that it was trained with"
+        )
+    held = [
+        n for n, v in variables.items() if checkpoint.shapes.get(n) == tuple(v.shape)
+    ]
+    restore(variables, checkpoint, held)
+    return [name for name in variables if name not in set(held)]

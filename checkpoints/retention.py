@@ -1,0 +1,64 @@
+"""Which checkpoints a folder keeps."""
+
+import glob
+import os
+import shutil
+from collections.abc import Mapping
+
+import numpy as np
+
+from checkpoints import slim_format
+
+PREFIX = "model.ckpt"
+
+
+class CheckpointFolder:
+    """A folder of `model.ckpt-<step>` with the `checkpoint` file that names them.
+
+    Attributes:
+      path: the folder.
+    """
+
+    def __init__(self, path: str, *, keep: int) -> None:
+        """Opens the folder, which need not exist yet.
+
+        Args:
+          path: the folder.
+          keep: how many checkpoints stay; older ones are removed.
+        """
+        self.path = path
+        self._keep = keep
+
+    def latest(self) -> str | None:
+        """Prefix of the newest complete checkpoint."""
+        return slim_format.latest_checkpoint(self.path)
+
+    def save(self, step: int, tensors: Mapping[str, np.ndarray]) -> str:
+        """Writes a checkpoint, names it in the `checkpoint` file, removes the oldest.
+
+        Args:
+          step: the global step, part of its name.
+          tensors: all variables by name.
+
+        Returns:
+          Its prefix.
+        """
+        self._remove_leftovers()
+        name = f"{PREFIX}-{step}"
+        prefix = os.path.join(self.path, name)
+        slim_format.write_checkpoint(prefix, tensors)
+        kept = [n for n in self._names() if n != name] + [name]
+        slim_format.write_state(self.path, kept[-self._keep :])
+        for old in kept[: -self._keep]:
+            slim_format.remove_checkpoint(os.path.join(self.path, old))
+        return prefix
+
+    def _names(self) -> list[str]:
+        """This folder's checkpoints `model.ckpt-<step>`, oldest first."""
+        names = slim_format.checkpoints_in(self.path)
+        return [n for n in names if n.startswith(f"{PREFIX}-")]
+
+    def _remove_leftovers(self) -> None:
+        """Removes what a killed run was writing."""
+        for leftover in glob.glob(os.path.join(self.path, f".{PREFIX}-*.tmp-*")):
+            shutil.rmtree(leftover, ignore_errors=True)

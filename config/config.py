@@ -1,0 +1,356 @@
+"""The options of training and evaluation: one frozen record a group.
+
+Every field is a flag of the same name: its default, its help and its limits stand here
+and nowhere else (`config.flags` makes the flags, the README's table is checked against
+them). Defaults are slim's unless the help says "slim: …".
+"""
+
+import dataclasses
+import math
+from typing import Any, TypeVar
+
+from errors import UserError
+
+T = TypeVar("T")
+
+
+def option(
+    default: Any,
+    text: str,
+    *,
+    choices: tuple[str, ...] = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+) -> Any:
+    """A field that is a flag.
+
+    Args:
+      default: the flag's default; None means unset.
+      text: the flag's help.
+      choices: the only values allowed, when given.
+      minimum: smallest value allowed.
+      maximum: largest value allowed.
+      above: values must be greater than this.
+    """
+    limits = {"choices": choices, "minimum": minimum, "maximum": maximum}
+    metadata = {"help": text, **limits, "above": above}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+class Options:
+    """Base of the groups: checks the limits of every field when built."""
+
+    def __post_init__(self) -> None:
+        """Checks each value against its field's limits."""
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            _check(field, getattr(self, field.name))
+
+
+def _check(field: dataclasses.Field[Any], value: Any) -> None:
+    if value is None:
+        return
+    limits = field.metadata
+    if limits["choices"] and value not in limits["choices"]:
+        expected = f"one of {', '.join(limits['choices'])}"
+    elif isinstance(value, float) and not math.isfinite(value):
+        expected = "a finite number"
+    elif limits["minimum"] is not None and value < limits["minimum"]:
+        expected = f"{limits['minimum']} or more"
+    elif limits["maximum"] is not None and value > limits["maximum"]:
+        expected = f"{limits['maximum']} or less"
+    elif limits["above"] is not None and value <= limits["above"]:
+        expected = f"more than {limits['above']}"
+    else:
+        return
+    raise UserError(f"--{field.name}={value}: expected {expected}")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataOptions(Options):
+    """Data."""
+
+    dataset_name: str = option(
+        "imagenet",
+        "Name of the data set: the --dataset_name given to the converter, or cifar10,"
+        " flowers, imagenet, mnist or visualwakewords.",
+    )
+    dataset_dir: str | None = option(None, "Folder with the TFRecords. Required.")
+    labels_offset: int = option(
+        0,
+        "Subtracted from every label and from the number of classes: 1 for ImageNet"
+        " with the 1000-class VGG and ResNet v1 weights.",
+        minimum=0,
+    )
+    preprocessing_name: str | None = option(
+        None, "Preprocessing of the images; by default the one of --model_name."
+    )
+    use_grayscale: bool = option(False, "Turn images to one channel.")
+    num_preprocessing_threads: int = option(
+        4, "Images decoded and preprocessed at once.", minimum=1
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainDataOptions(Options):
+    """Training data."""
+
+    dataset_split_name: str = option("train", "Split to train on.")
+    batch_size: int = option(32, "Images a step on each clone.", minimum=1)
+    train_image_size: int | None = option(
+        None, "Side of the images in pixels; by default the net's.", minimum=1
+    )
+    num_readers: int = option(4, "TFRecord files read at once.", minimum=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelOptions(Options):
+    """Network."""
+
+    model_name: str = option("inception_v3", "Network: a name of nets/nets_factory.py.")
+
+
+@dataclasses.dataclass(frozen=True)
+class FineTuneOptions(Options):
+    """Fine-tuning."""
+
+    checkpoint_path: str | None = option(
+        None,
+        "Checkpoint to start from: a file, its prefix or a folder; V1 or V2 format. A"
+        " checkpoint already in --train_dir wins over it.",
+    )
+    checkpoint_exclude_scopes: str | None = option(
+        None,
+        "Comma-separated scopes that start afresh in place of being restored: name"
+        " prefixes or regular expressions; `head` is the net's own logits and"
+        " auxiliary head.",
+    )
+    trainable_scopes: str | None = option(
+        None,
+        "Comma-separated scopes to train, written as for --checkpoint_exclude_scopes;"
+        " everything else is frozen. By default everything is trained.",
+    )
+    ignore_missing_vars: bool = option(
+        False, "Start variables afresh that the checkpoint lacks."
+    )
+    freeze_batch_norm: bool = option(
+        True,
+        "Batch norms outside --trainable_scopes use their stored statistics and leave"
+        " them alone (slim: they use the batch's and drift, as false does here).",
+    )
+    dry_run: bool = option(
+        False, "Print the plan of what is restored and trained; exit."
+    )
+    list_scopes: bool = option(
+        False, "Print the scopes of --model_name with their parameters; exit."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ScheduleOptions(Options):
+    """Learning rate."""
+
+    learning_rate_decay_type: str = option(
+        "exponential",
+        "How the rate falls: fixed, exponential or polynomial.",
+        choices=("fixed", "exponential", "polynomial"),
+    )
+    learning_rate: float = option(0.01, "Initial learning rate.", minimum=0)
+    end_learning_rate: float = option(
+        0.0001, "Last rate of the polynomial decay.", minimum=0
+    )
+    learning_rate_decay_factor: float = option(
+        0.94, "Factor of each exponential decay.", minimum=0
+    )
+    num_epochs_per_decay: float = option(
+        2.0,
+        "Epochs between two exponential decays, or the length of the polynomial one,"
+        " counted in batches of one clone.",
+        above=0,
+    )
+    warmup_epochs: float = option(
+        0.0, "Epochs over which the rate rises from 0.", minimum=0
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerOptions(Options):
+    """Optimizer."""
+
+    optimizer: str = option(
+        "rmsprop",
+        "Update rule: adadelta, adagrad, adam, ftrl, momentum, sgd or rmsprop, by the"
+        " formulas of TensorFlow 1.",
+        choices=("adadelta", "adagrad", "adam", "ftrl", "momentum", "sgd", "rmsprop"),
+    )
+    adadelta_rho: float = option(0.95, "Decay of adadelta.", minimum=0, maximum=1)
+    adagrad_initial_accumulator_value: float = option(
+        0.1, "Start of adagrad's accumulators.", above=0
+    )
+    adam_beta1: float = option(0.9, "Decay of adam's first moment.", minimum=0)
+    adam_beta2: float = option(0.999, "Decay of adam's second moment.", minimum=0)
+    opt_epsilon: float = option(
+        1.0,
+        "Epsilon of adadelta, adam and rmsprop. 1.0 is slim's, and large: 1e-8 is"
+        " usual with adam.",
+        above=0,
+    )
+    ftrl_learning_rate_power: float = option(-0.5, "Power of ftrl.", maximum=0)
+    ftrl_initial_accumulator_value: float = option(
+        0.1, "Start of ftrl's accumulators.", minimum=0
+    )
+    ftrl_l1: float = option(0.0, "L1 strength of ftrl.", minimum=0)
+    ftrl_l2: float = option(0.0, "L2 strength of ftrl.", minimum=0)
+    momentum: float = option(0.9, "Momentum of the momentum optimizer.", minimum=0)
+    rmsprop_momentum: float = option(0.9, "Momentum of rmsprop.", minimum=0)
+    rmsprop_decay: float = option(
+        0.9, "Decay of rmsprop's mean square.", minimum=0, maximum=1
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class LossOptions(Options):
+    """Loss."""
+
+    weight_decay: float = option(0.00004, "L2 penalty on the weights.", minimum=0)
+    label_smoothing: float = option(
+        0.0, "Share of each label spread over all classes.", minimum=0, maximum=1
+    )
+    moving_average_decay: float | None = option(
+        None,
+        "Decay of the moving averages of all variables, saved as"
+        " <variable>/ExponentialMovingAverage; off by default.",
+        minimum=0,
+        maximum=1,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions(Options):
+    """Run."""
+
+    train_dir: str = option(
+        "/tmp/tfmodel/", "Folder for checkpoints and TensorBoard events."
+    )
+    max_number_of_steps: int | None = option(
+        None, "Step to stop at; by default none.", minimum=1
+    )
+    max_number_of_epochs: float | None = option(
+        None, "Epochs to stop after, in place of --max_number_of_steps.", above=0
+    )
+    seed: int = option(
+        0,
+        "Seed of the initial weights, the order, the augmentation and dropout (slim:"
+        " none).",
+        minimum=0,
+    )
+    log_every_n_steps: int = option(10, "Steps between two log lines.", minimum=1)
+    save_summaries_secs: int = option(
+        600,
+        "Seconds between two sets of histograms and images for TensorBoard; 0 writes"
+        " none. Scalars are written with every log line.",
+        minimum=0,
+    )
+    save_interval_secs: int = option(600, "Seconds between two checkpoints.", minimum=1)
+    num_clones: int = option(
+        1, "Devices of this machine to train on, each with --batch_size.", minimum=1
+    )
+    clone_on_cpu: bool = option(False, "Train on the CPU where there is a GPU.")
+
+
+@dataclasses.dataclass(frozen=True)
+class ValidationOptions(Options):
+    """Validation during training."""
+
+    eval_split_name: str | None = option(
+        None, "Split to evaluate while training; off by default."
+    )
+    eval_every_n_steps: int | None = option(
+        None, "Steps between two evaluations; by default once an epoch.", minimum=1
+    )
+    early_stopping_patience: int | None = option(
+        None,
+        "Stop after this many evaluations without a better accuracy; off by default.",
+        minimum=1,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalOptions(Options):
+    """Evaluation."""
+
+    checkpoint_path: str = option(
+        "/tmp/tfmodel/",
+        "What to evaluate: a folder (its newest checkpoint), a checkpoint or its"
+        " prefix.",
+    )
+    eval_dir: str = option("/tmp/tfmodel/", "Folder for the results.")
+    dataset_split_name: str = option("test", "Split to evaluate.")
+    batch_size: int = option(100, "Images at once.", minimum=1)
+    max_num_batches: int | None = option(
+        None, "Batches to evaluate; by default all.", minimum=0
+    )
+    eval_image_size: int | None = option(
+        None, "Side of the images in pixels; by default the net's.", minimum=1
+    )
+    moving_average_decay: float | None = option(
+        None, "Any value but 0 evaluates the moving averages of the variables."
+    )
+    eval_interval_secs: int | None = option(
+        None,
+        "Keep watching --checkpoint_path and evaluate every new checkpoint, looking"
+        " this often; by default evaluate once.",
+        minimum=1,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """All options of `train_image_classifier.py`."""
+
+    data: DataOptions
+    train_data: TrainDataOptions
+    model: ModelOptions
+    fine_tune: FineTuneOptions
+    schedule: ScheduleOptions
+    optimizer: OptimizerOptions
+    loss: LossOptions
+    validation: ValidationOptions
+    run: RunOptions
+
+    def __post_init__(self) -> None:
+        """Checks what depends on several options."""
+        run, validation = self.run, self.validation
+        if self.fine_tune.list_scopes:
+            return
+        _require_dataset_dir(self.data)
+        if run.max_number_of_steps and run.max_number_of_epochs:
+            raise UserError(
+                "--max_number_of_steps and --max_number_of_epochs are both given: give"
+                " one"
+            )
+        if not validation.eval_split_name and (
+            validation.eval_every_n_steps or validation.early_stopping_patience
+        ):
+            raise UserError(
+                "--eval_every_n_steps and --early_stopping_patience need"
+                " --eval_split_name, the split to evaluate"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalConfig:
+    """All options of `eval_image_classifier.py`."""
+
+    data: DataOptions
+    model: ModelOptions
+    evaluation: EvalOptions
+
+    def __post_init__(self) -> None:
+        """Checks what depends on several options."""
+        _require_dataset_dir(self.data)
+
+
+def _require_dataset_dir(data: DataOptions) -> None:
+    if not data.dataset_dir:
+        raise UserError("--dataset_dir is missing: the folder with the TFRecords")

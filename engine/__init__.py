@@ -1,0 +1,1 @@
+"""Networks on batches: training, evaluation, and what they report."""

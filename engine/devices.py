@@ -1,0 +1,47 @@
+"""Which devices a run uses, through tf.distribute."""
+
+import tensorflow as tf
+from absl import logging
+
+from errors import UserError
+
+
+def make_strategy(num_clones: int, *, on_cpu: bool = False) -> tf.distribute.Strategy:
+    """The strategy over the devices of this machine.
+
+    On GPUs memory is taken as needed, and operations without a GPU kernel run on the
+    CPU, so that training and evaluation can share one GPU. Must be called before
+    TensorFlow touches a device.
+
+    Args:
+      num_clones: devices to use: GPUs where there are any, else slices of the CPU.
+      on_cpu: use the CPU although there is a GPU.
+
+    Returns:
+      A MirroredStrategy for several devices, a OneDeviceStrategy for one.
+
+    Raises:
+      UserError: there are fewer GPUs than clones.
+    """
+    tf.config.set_soft_device_placement(True)
+    gpus = tf.config.list_physical_devices("GPU")
+    if on_cpu:
+        tf.config.set_visible_devices([], "GPU")
+    elif gpus:
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        if num_clones > len(gpus):
+            raise UserError(
+                f"--num_clones={num_clones}: this machine has {len(gpus)} GPUs; lower"
+                " it or train on the CPU with --clone_on_cpu"
+            )
+    kind = "GPU" if gpus and not on_cpu else "CPU"
+    if kind == "CPU" and num_clones > 1:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        slices = [tf.config.LogicalDeviceConfiguration() for _ in range(num_clones)]
+        tf.config.set_logical_device_configuration(cpu, slices)
+    names = [f"/{kind}:{i}" for i in range(num_clones)]
+    logging.info("devices: %s, float32", ", ".join(name[1:] for name in names))
+    if num_clones == 1:
+        return tf.distribute.OneDeviceStrategy(names[0])
+    return tf.distribute.MirroredStrategy(names)

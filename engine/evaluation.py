@@ -1,0 +1,132 @@
+"""Evaluation of a network on a split: each image once."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from config.progress import progress
+from datasets import input_pipeline
+from datasets.dataset import Dataset
+from nets.network import Network
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """What a network says of every image, in the order of the files.
+
+    Attributes:
+      labels: `[images]` int32, the true classes.
+      predicted: `[images]` int32, the classes of the largest logits.
+      probabilities: `[images]` float32, what softmax gives the predicted classes.
+      in_top_5: `[images]` bool, whether the true class has one of the 5 largest logits.
+      losses: `[images]` float32, cross-entropies.
+      shards: `[images]` int32, index of the file in `Dataset.shards`.
+      records: `[images]` int32, place in that file.
+    """
+
+    labels: np.ndarray
+    predicted: np.ndarray
+    probabilities: np.ndarray
+    in_top_5: np.ndarray
+    losses: np.ndarray
+    shards: np.ndarray
+    records: np.ndarray
+
+    @property
+    def accuracy(self) -> float:
+        """Share of images whose predicted class is the true one."""
+        return float(np.mean(self.predicted == self.labels))
+
+    @property
+    def recall_5(self) -> float:
+        """Share of images whose true class is among the 5 likeliest."""
+        return float(np.mean(self.in_top_5))
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy, without smoothing or penalty."""
+        return float(np.mean(self.losses))
+
+
+class Evaluator:
+    """Runs one network over one split, as often as wanted."""
+
+    def __init__(
+        self,
+        network: Network,
+        dataset: Dataset,
+        preprocess_fn: input_pipeline.PreprocessFn,
+        *,
+        batch_size: int,
+        labels_offset: int = 0,
+        num_threads: int = 4,
+    ) -> None:
+        """Prepares the input and the compiled step.
+
+        Args:
+          network: the net, whose variables are read anew in every run.
+          dataset: the split.
+          preprocess_fn: evaluation preprocessing.
+          batch_size: images at once.
+          labels_offset: subtracted from labels.
+          num_threads: images preprocessed at once.
+        """
+        self._dataset = dataset
+        self._labels_offset = labels_offset
+        self._batches = input_pipeline.eval_batches(
+            dataset,
+            preprocess_fn,
+            batch_size=batch_size,
+            labels_offset=labels_offset,
+            num_threads=num_threads,
+        )
+        self._num_batches = -(-dataset.num_examples // batch_size)
+
+        def step(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            labels = batch["label"]
+            logits, _ = network(batch["image"], is_training=False)
+            best = min(5, network.num_classes)
+            return {
+                "labels": labels,
+                "predicted": tf.argmax(logits, 1, tf.int32),
+                "probabilities": tf.reduce_max(tf.nn.softmax(logits), 1),
+                "in_top_5": tf.math.in_top_k(labels, logits, best),
+                "losses": tf.nn.sparse_softmax_cross_entropy_with_logits(
+                    labels, logits
+                ),
+                "shards": batch["shard"],
+                "records": batch["record"],
+            }
+
+        self._step = tf.function(step, autograph=False)
+
+    def run(self, max_num_batches: int | None = None) -> Results:
+        """Evaluates the network as it is now.
+
+        Args:
+          max_num_batches: stop after so many batches; None or 0 for all.
+
+        Returns:
+          One entry for each image.
+
+        Raises:
+          UserError: a record cannot be read, decoded, or has a label out of range.
+        """
+        num_batches = min(max_num_batches or self._num_batches, self._num_batches)
+        parts: list[dict[str, np.ndarray]] = []
+        batches = self._batches.take(num_batches)
+        try:
+            for batch in progress(
+                batches, total=num_batches, desc="evaluating", unit="batch"
+            ):
+                mask = batch["mask"].numpy()
+                outputs = self._step(batch)
+                parts.append({k: v.numpy()[mask] for k, v in outputs.items()})
+        except tf.errors.OpError as error:
+            raise input_pipeline.explain(
+                self._dataset, error, labels_offset=self._labels_offset
+            ) from error
+        return Results(
+            **{key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+        )

@@ -1,0 +1,48 @@
+"""The loss: cross-entropy, the auxiliary head's share, and the L2 penalty."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+AUX_LOSS_WEIGHT = 0.4  # slim; Szegedy et al., https://arxiv.org/abs/1409.4842, use 0.3
+
+
+def data_loss(
+    labels: tf.Tensor,
+    logits: tf.Tensor,
+    aux_logits: tf.Tensor | None,
+    *,
+    label_smoothing: float,
+) -> tf.Tensor:
+    """Softmax cross-entropy of the logits, and 0.4 times that of the auxiliary logits.
+
+    Smoothing s turns a one-hot target into onehot*(1-s) + s/classes (Szegedy et al.,
+    https://arxiv.org/abs/1512.00567, section 7).
+
+    Args:
+      labels: `[batch]` int32 in [0, classes).
+      logits: `[batch, classes]` float32.
+      aux_logits: the same of the auxiliary head, or None.
+      label_smoothing: in [0, 1].
+
+    Returns:
+      Scalar float32, the mean over the batch.
+    """
+    classes = logits.shape[-1]
+    targets = tf.one_hot(labels, classes) * (1 - label_smoothing)
+    targets += label_smoothing / classes
+    loss = _mean_cross_entropy(targets, logits)
+    if aux_logits is not None:
+        loss += AUX_LOSS_WEIGHT * _mean_cross_entropy(targets, aux_logits)
+    return loss
+
+
+def _mean_cross_entropy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+
+
+def l2_penalty(variables: Sequence[tf.Variable], weight_decay: float) -> tf.Tensor:
+    """weight_decay * sum(v**2) / 2 over the variables, as a float32 scalar."""
+    if not weight_decay or not variables:
+        return tf.constant(0.0)
+    return weight_decay * tf.add_n([tf.nn.l2_loss(v) for v in variables])

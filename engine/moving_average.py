@@ -1,0 +1,65 @@
+"""Moving averages of the variables, as slim keeps them."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+import tensorflow as tf
+
+SUFFIX = "ExponentialMovingAverage"
+
+
+class MovingAverage:
+    """A shadow variable for every variable of a net, batch-norm statistics included.
+
+    shadow -= (1 - d) * (shadow - variable), with d = min(decay, (1 + t) / (10 + t)) at
+    step t, so that the first values are soon forgotten (`tf.train`'s
+    ExponentialMovingAverage with `num_updates`).
+
+    Attributes:
+      shadows: by their names in a checkpoint, `<variable>/ExponentialMovingAverage`.
+    """
+
+    def __init__(self, variables: Mapping[str, tf.Variable], decay: float) -> None:
+        """Makes the shadows, equal to the variables; call under `strategy.scope()`."""
+        self._variables = dict(variables)
+        self._decay = decay
+        self.shadows = {
+            f"{name}/{SUFFIX}": tf.Variable(
+                variable.numpy(),
+                trainable=False,
+                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+            )
+            for name, variable in self._variables.items()
+        }
+
+    def update(self, step: tf.Tensor) -> None:
+        """Moves every shadow towards its variable.
+
+        Args:
+          step: scalar integer, the global step.
+        """
+        t = tf.cast(step, tf.float32)
+        decay = tf.minimum(self._decay, (1 + t) / (10 + t))
+        for variable, shadow in self._pairs():
+            value = tf.convert_to_tensor(variable)
+            shadow.assign_sub((1 - decay) * (tf.convert_to_tensor(shadow) - value))
+
+    def follow(self) -> None:
+        """Sets every shadow to its variable, as after a warm start."""
+        for variable, shadow in self._pairs():
+            shadow.assign(variable.numpy())
+
+    @contextlib.contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The variables hold their averages inside, and their own values after."""
+        kept = [variable.numpy() for variable in self._variables.values()]
+        for variable, shadow in self._pairs():
+            variable.assign(shadow.numpy())
+        try:
+            yield
+        finally:
+            for variable, value in zip(self._variables.values(), kept, strict=True):
+                variable.assign(value)
+
+    def _pairs(self) -> Iterator[tuple[tf.Variable, tf.Variable]]:
+        return zip(self._variables.values(), self.shadows.values(), strict=True)

@@ -1,0 +1,105 @@
+"""What TensorBoard shows of a run."""
+
+import math
+import os
+import time
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from checkpoints import plan as plans
+from engine.evaluation import Results
+from engine.train_state import TrainState
+
+
+class TrainSummaries:
+    """Writes a training run's events into its folder.
+
+    Scalars, with every log line: `total_loss`, `Losses/clone_loss`,
+    `Losses/regularization_loss`, `learning_rate`, `accuracy`, `global_step/sec` and
+    `images/sec`. At longer intervals: `activations/<end point>` histograms,
+    `sparsity/<end point>`, a histogram of every trained variable, and a few images as
+    the net sees them. Validation goes to a run of its own, whose `accuracy` shares a
+    chart with that of training.
+    """
+
+    def __init__(self, train_dir: str, state: TrainState, interval_secs: int) -> None:
+        """Opens the event files and writes the plan as text.
+
+        Args:
+          train_dir: the run's folder.
+          state: what is trained.
+          interval_secs: seconds between two sets of histograms and images; 0 for none.
+        """
+        self._interval_secs = interval_secs
+        self._histograms_at = -math.inf
+        self._train_dir = train_dir
+        self._state = state
+        self._writer = tf.summary.create_file_writer(train_dir)
+        self._validation_writer: tf.summary.SummaryWriter | None = None
+        network = state.network
+        # Its own small trace: the training step returns no activations.
+        self._end_points = tf.function(
+            lambda images: network(images, is_training=False)[1], autograph=False
+        )
+        with self._writer.as_default(int(state.global_step.numpy())):
+            tf.summary.text("plan", plans.describe_as_markdown(state.plan))
+
+    def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        """Writes scalars by their tags."""
+        with self._writer.as_default(step):
+            for tag, value in scalars.items():
+                tf.summary.scalar(tag, value)
+        self._writer.flush()
+
+    def write_histograms_if_due(
+        self, step: int, images: tf.Tensor, *, now: bool
+    ) -> None:
+        """Writes weights, activations and the images themselves.
+
+        Args:
+          step: the global step.
+          images: `[n, height, width, channels]` float32, a few training images.
+          now: the interval need not be over.
+        """
+        secs = time.monotonic() - self._histograms_at
+        if not self._interval_secs or not (now or secs >= self._interval_secs):
+            return
+        self._histograms_at = time.monotonic()
+        with self._writer.as_default(step):
+            for name, variable in self._state.trained.items():
+                tf.summary.histogram(name, variable)
+            for name, activation in self._end_points(images).items():
+                tf.summary.histogram(f"activations/{name}", activation)
+                tf.summary.scalar(f"sparsity/{name}", tf.math.zero_fraction(activation))
+            tf.summary.image("augmented", _to_unit_range(images), max_outputs=4)
+        self._writer.flush()
+
+    def write_validation(self, step: int, split_name: str, results: Results) -> None:
+        """Writes an evaluation made while training."""
+        if self._validation_writer is None:
+            folder = os.path.join(self._train_dir, f"eval_{split_name}")
+            self._validation_writer = tf.summary.create_file_writer(folder)
+        with self._validation_writer.as_default(step):
+            write_evaluation_scalars(results)
+        self._validation_writer.flush()
+
+    def close(self) -> None:
+        """Writes out what is buffered."""
+        for writer in (self._writer, self._validation_writer):
+            if writer is not None:
+                writer.close()
+
+
+def write_evaluation_scalars(results: Results) -> None:
+    """Writes slim's `eval/Accuracy` and `eval/Recall_5`, and `accuracy` and `loss`."""
+    tf.summary.scalar("eval/Accuracy", results.accuracy)
+    tf.summary.scalar("eval/Recall_5", results.recall_5)
+    tf.summary.scalar("accuracy", results.accuracy)
+    tf.summary.scalar("loss", results.loss)
+
+
+def _to_unit_range(images: tf.Tensor) -> tf.Tensor:
+    """Images scaled to [0, 1] by the batch's own range, whatever the preprocessing."""
+    low, high = tf.reduce_min(images), tf.reduce_max(images)
+    return (images - low) / tf.maximum(high - low, 1e-6)

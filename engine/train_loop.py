@@ -1,0 +1,140 @@
+"""Training from start to end: build, restore, step, log, save, evaluate."""
+
+import time
+from collections.abc import Iterator
+
+import tensorflow as tf
+from absl import logging
+
+from checkpoints import plan as plans
+from config.config import TrainConfig
+from datasets import input_pipeline
+from engine import devices, train_setup
+from engine.interruption import Interruption, interruption
+from engine.saver import Saver
+from engine.summaries import TrainSummaries
+from engine.train_log import TrainLog
+from engine.train_setup import Setup
+from engine.train_state import TrainState
+from engine.train_step import TrainFn, make_train_fn
+from engine.validation import Validation
+from errors import NotFiniteError, UserError
+from nets import nets_factory
+from nets.network import Network
+
+# A call of the training function lasts about so long, or one step: a signal waits for
+# the call to end.
+_SECS_PER_CALL = 1.0
+
+
+def train(config: TrainConfig) -> int:
+    """Trains a network as the options say.
+
+    Args:
+      config: the options.
+
+    Returns:
+      The exit status: 0, or 128 + the number of the signal that ended the run.
+
+    Raises:
+      UserError: wrong input, found before the first step or in a record; the loss is
+        not finite (`NotFiniteError`).
+    """
+    run = config.run
+    strategy = devices.make_strategy(run.num_clones, on_cpu=run.clone_on_cpu)
+    setup = train_setup.prepare(config, strategy)
+    train_setup.describe(setup, config)
+    if config.fine_tune.dry_run:
+        return 0
+    if setup.last_step is not None and setup.start.step >= setup.last_step:
+        logging.info("nothing to do: step %d is done already", setup.start.step)
+        return 0
+    state = train_setup.make_state(setup, config, strategy)
+    batches = train_setup.make_batches(setup, config)
+    iterator = iter(strategy.experimental_distribute_dataset(batches))
+    batch_size = config.train_data.batch_size
+    train_fn = make_train_fn(
+        state, strategy, config.loss, batch_size=batch_size, seed=run.seed
+    )
+    with interruption() as interrupted:
+        try:
+            _run_steps(setup, config, state, train_fn, iterator, interrupted)
+        except tf.errors.ResourceExhaustedError as error:
+            raise UserError(
+                f"out of memory with --batch_size={batch_size}: lower it, or"
+                " --train_image_size"
+            ) from error
+        except tf.errors.OpError as error:
+            raise input_pipeline.explain(
+                setup.dataset, error, labels_offset=config.data.labels_offset
+            ) from error
+        return interrupted.exit_status
+
+
+def _run_steps(
+    setup: Setup,
+    config: TrainConfig,
+    state: TrainState,
+    train_fn: TrainFn,
+    iterator: Iterator,
+    interrupted: Interruption,
+) -> None:
+    """Steps until the last one, a signal, or the end of patience; saves at the end."""
+    run = config.run
+    log = TrainLog(setup.images_per_step)
+    saver = Saver(setup.folder, state, run.save_interval_secs)
+    summaries = TrainSummaries(run.train_dir, state, run.save_summaries_secs)
+    validation = train_setup.make_validation(setup, config, state)
+    step = setup.start.step
+    while step != setup.last_step and not interrupted:
+        num_steps = min(
+            log.steps_in(_SECS_PER_CALL),
+            *_steps_to_events(step, setup.last_step, run.log_every_n_steps, validation),
+        )
+        started_at = time.monotonic()
+        totals = train_fn(iterator, tf.constant(num_steps))
+        step = int(state.global_step.numpy())
+        _check_finite(totals, step, saver)
+        log.add(totals, started_at)
+
+        is_last = step == setup.last_step
+        if is_last or step % run.log_every_n_steps == 0:
+            summaries.write_scalars(step, log.report(step))
+        summaries.write_histograms_if_due(step, totals["images"], now=is_last)
+        saver.save_if_due(step)
+        if validation and (is_last or validation.is_due(step)):
+            summaries.write_validation(step, validation.split_name, validation.run())
+            if validation.should_stop:
+                break
+    saver.save(step)
+    summaries.close()
+    logging.info("%s at step %d", "interrupted" if interrupted else "finished", step)
+
+
+def _steps_to_events(
+    step: int, last_step: int | None, log_every: int, validation: Validation | None
+) -> list[int]:
+    """Steps from here to each thing that must happen at a step of its own."""
+    to_events = [log_every - step % log_every]
+    if last_step is not None:
+        to_events.append(last_step - step)
+    if validation:
+        to_events.append(validation.every_n_steps - step % validation.every_n_steps)
+    return to_events
+
+
+def _check_finite(totals: dict[str, tf.Tensor], step: int, saver: Saver) -> None:
+    loss, rate = float(totals["last_loss"]), float(totals["learning_rate"])
+    if not tf.math.is_finite(loss):
+        raise NotFiniteError(
+            f"the loss is {loss} at step {step}, learning rate {rate:g}: lower"
+            f" --learning_rate or raise --opt_epsilon; {saver.last_saved()}"
+        )
+
+
+def list_scopes(model_name: str) -> None:
+    """Prints the scopes of a net with their parameters, for 1000 classes."""
+    network = Network(model_name, num_classes=1000)
+    print(plans.describe_scopes(network.variable_shapes()))
+    head = ",".join(nets_factory.get_entry(model_name).head_scopes)
+    print(f"`head` stands for {head}; parameters are counted for 1000 classes")

@@ -1,0 +1,199 @@
+"""What a training run needs before its first step."""
+
+import dataclasses
+import functools
+import math
+
+import tensorflow as tf
+from absl import logging
+
+from checkpoints import plan as plans
+from checkpoints.retention import CheckpointFolder
+from config.config import DataOptions, TrainConfig
+from datasets import dataset_factory, input_pipeline
+from datasets.dataset import Dataset
+from engine import schedules
+from engine.evaluation import Evaluator
+from engine.start import Start, find_start, restore_start
+from engine.train_state import TrainState
+from engine.validation import Validation
+from errors import UserError
+from nets import nets_factory
+from nets.network import Network
+from preprocessing import preprocessing_factory
+
+CHECKPOINTS_KEPT = 5  # slim's number
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """A run that is ready to be trained.
+
+    Attributes:
+      dataset: the training split.
+      network: the net, its variables fresh.
+      folder: the run's checkpoints.
+      start: what will be restored, trained and frozen.
+      images_per_step: over all devices.
+      last_step: the step to stop at; None trains for ever.
+    """
+
+    dataset: Dataset
+    network: Network
+    folder: CheckpointFolder
+    start: Start
+    images_per_step: int
+    last_step: int | None
+
+
+def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
+    """Finds the data, builds the net and decides how to start; writes nothing.
+
+    Args:
+      config: the options.
+      strategy: the devices.
+
+    Raises:
+      UserError: an option does not fit the data, the net or the checkpoint.
+    """
+    data, run = config.data, config.run
+    dataset = get_dataset(data, config.train_data.dataset_split_name)
+    tf.random.set_seed(run.seed)
+    with strategy.scope():
+        network = Network(
+            config.model.model_name,
+            num_classes=num_classes(dataset, data),
+            image_size=config.train_data.train_image_size,
+            channels=1 if data.use_grayscale else 3,
+        )
+    folder = CheckpointFolder(run.train_dir, keep=CHECKPOINTS_KEPT)
+    images_per_step = config.train_data.batch_size * run.num_clones
+    last_step = run.max_number_of_steps
+    if run.max_number_of_epochs:
+        images = run.max_number_of_epochs * dataset.num_examples
+        last_step = max(1, math.ceil(images / images_per_step))
+    return Setup(
+        dataset=dataset,
+        network=network,
+        folder=folder,
+        start=find_start(network, folder, config.fine_tune),
+        images_per_step=images_per_step,
+        last_step=last_step,
+    )
+
+
+def describe(setup: Setup, config: TrainConfig) -> None:
+    """Prints the plan and logs the arithmetic of batches, epochs and rates."""
+    print(plans.describe(setup.start.plan), flush=True)
+    dataset, schedule = setup.dataset, config.schedule
+    batch_size, clones = config.train_data.batch_size, config.run.num_clones
+    steps_per_epoch = dataset.num_examples / setup.images_per_step
+    logging.info(
+        "data: %d images in %d classes; batches of %d on %d device(s) = %d images a"
+        " step, %.1f steps an epoch",
+        *(dataset.num_examples, dataset.num_classes, batch_size, clones),
+        *(setup.images_per_step, steps_per_epoch),
+    )
+    decay = schedules.decay_steps(schedule, dataset.num_examples, batch_size)
+    forms = {
+        "fixed": "fixed",
+        "exponential": f"× {schedule.learning_rate_decay_factor} every {decay} steps",
+        "polynomial": f"down to {schedule.end_learning_rate} at step {decay}",
+    }
+    form = forms[schedule.learning_rate_decay_type]
+    logging.info("learning rate: %g, %s", schedule.learning_rate, form)
+    if setup.last_step is None:
+        logging.info("no --max_number_of_steps: training until interrupted")
+    else:
+        epochs = setup.last_step / steps_per_epoch
+        logging.info("training to step %d = %.1f epochs", setup.last_step, epochs)
+
+
+def make_state(
+    setup: Setup, config: TrainConfig, strategy: tf.distribute.Strategy
+) -> TrainState:
+    """Makes the optimizer's variables and restores what was decided."""
+    with strategy.scope():
+        state = TrainState(
+            setup.network, setup.start.plan, config, setup.dataset.num_examples
+        )
+    restore_start(state, setup.start, config.fine_tune)
+    return state
+
+
+def make_batches(setup: Setup, config: TrainConfig) -> tf.data.Dataset:
+    """The training batches from the run's next step on."""
+    return input_pipeline.train_batches(
+        setup.dataset,
+        preprocess_fn(config.data, setup.network, is_training=True),
+        batch_size=setup.images_per_step,
+        seed=config.run.seed,
+        labels_offset=config.data.labels_offset,
+        num_readers=config.train_data.num_readers,
+        num_threads=config.data.num_preprocessing_threads,
+        start_batch=setup.start.step,
+    )
+
+
+def make_validation(
+    setup: Setup, config: TrainConfig, state: TrainState
+) -> Validation | None:
+    """Validation on `--eval_split_name`, or None without one."""
+    options = config.validation
+    if not options.eval_split_name:
+        return None
+    evaluator = Evaluator(
+        setup.network,
+        get_dataset(config.data, options.eval_split_name),
+        preprocess_fn(config.data, setup.network, is_training=False),
+        batch_size=config.train_data.batch_size,
+        labels_offset=config.data.labels_offset,
+        num_threads=config.data.num_preprocessing_threads,
+    )
+    steps_per_epoch = setup.dataset.num_examples / setup.images_per_step
+    return Validation(
+        state,
+        evaluator,
+        train_dir=config.run.train_dir,
+        split_name=options.eval_split_name,
+        every_n_steps=options.eval_every_n_steps or math.ceil(steps_per_epoch),
+        patience=options.early_stopping_patience,
+    )
+
+
+def get_dataset(data: DataOptions, split_name: str) -> Dataset:
+    """The split that the options name."""
+    return dataset_factory.get_dataset(
+        data.dataset_name, split_name, data.dataset_dir or ""
+    )
+
+
+def num_classes(dataset: Dataset, data: DataOptions) -> int:
+    """Number of logits for a split.
+
+    Raises:
+      UserError: the labels offset leaves no class.
+    """
+    classes = dataset.num_classes - data.labels_offset
+    if classes < 1:
+        raise UserError(
+            f"--labels_offset={data.labels_offset}: the data has only"
+            f" {dataset.num_classes} classes"
+        )
+    return classes
+
+
+def preprocess_fn(
+    data: DataOptions, network: Network, *, is_training: bool
+) -> input_pipeline.PreprocessFn:
+    """The preprocessing of the options, for the net's image size."""
+    entry = nets_factory.get_entry(network.model_name)
+    recipe = preprocessing_factory.get_preprocessing(
+        data.preprocessing_name or entry.preprocessing, is_training, data.use_grayscale
+    )
+    size = network.image_size
+
+    def preprocess(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return recipe(image, size, size, seed)
+
+    return functools.update_wrapper(preprocess, recipe)

@@ -1,0 +1,132 @@
+"""Validation during training: the best checkpoint, and when to stop."""
+
+import contextlib
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+
+from absl import logging
+
+from checkpoints.retention import CheckpointFolder
+from datasets.files import atomic_write
+from engine.evaluation import Evaluator, Results
+from engine.train_state import TrainState
+from errors import UserError
+
+BEST_FOLDER = "best"
+_HISTORY_FILE = "evaluations.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """One evaluation of a run."""
+
+    step: int
+    accuracy: float
+    loss: float
+
+
+def best_of(history: Sequence[Score]) -> Score:
+    """The highest accuracy; of equals the lowest loss, then the first."""
+    return max(history, key=lambda score: (score.accuracy, -score.loss, -score.step))
+
+
+def evaluations_since_best(history: Sequence[Score]) -> int:
+    """How many evaluations came after the best one."""
+    best = best_of(history)
+    return sum(score.step > best.step for score in history)
+
+
+class Validation:
+    """Evaluates while training and keeps the best checkpoint in `<train_dir>/best`.
+
+    Attributes:
+      split_name: of the split that is evaluated.
+      every_n_steps: steps between two evaluations.
+    """
+
+    def __init__(
+        self,
+        state: TrainState,
+        evaluator: Evaluator,
+        *,
+        train_dir: str,
+        split_name: str,
+        every_n_steps: int,
+        patience: int | None,
+    ) -> None:
+        """Reads what an interrupted run evaluated.
+
+        Args:
+          state: what is trained.
+          evaluator: of the split.
+          train_dir: the run's folder.
+          split_name: of the split that is evaluated.
+          every_n_steps: steps between two evaluations.
+          patience: evaluations without a better accuracy before the run stops; None
+            never stops it.
+        """
+        self._state = state
+        self._evaluator = evaluator
+        self.split_name = split_name
+        self.every_n_steps = every_n_steps
+        self._patience = patience
+        self._folder = CheckpointFolder(os.path.join(train_dir, BEST_FOLDER), keep=1)
+        self._history_path = os.path.join(self._folder.path, _HISTORY_FILE)
+        step = int(state.global_step.numpy())
+        self._history = [s for s in self._read_history() if s.step <= step]
+
+    def is_due(self, step: int) -> bool:
+        """Whether a step is one to evaluate at."""
+        return step % self.every_n_steps == 0
+
+    def run(self) -> Results:
+        """Evaluates now, with the moving averages if there are any."""
+        average = self._state.moving_average
+        with average.in_place() if average else contextlib.nullcontext():
+            results = self._evaluator.run()
+        step = int(self._state.global_step.numpy())
+        history = [s for s in self._history if s.step != step]
+        self._history = [*history, Score(step, results.accuracy, results.loss)]
+        best = best_of(self._history)
+        if best.step == step:
+            self._folder.save(step, self._state.arrays())
+        self._write_history()
+        logging.info(
+            "validation at step %d: accuracy %.4f, loss %.4f (best: %.4f at step %d)",
+            *(step, results.accuracy, results.loss, best.accuracy, best.step),
+        )
+        return results
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether patience has run out."""
+        if not self._patience or not self._history:
+            return False
+        since = evaluations_since_best(self._history)
+        if since < self._patience:
+            return False
+        best = best_of(self._history)
+        logging.info(
+            "stopping early: %d evaluations without a better accuracy than %.4f at step"
+            " %d, kept in %s",
+            *(since, best.accuracy, best.step, self._folder.path),
+        )
+        return True
+
+    def _read_history(self) -> list[Score]:
+        if not os.path.exists(self._history_path):
+            return []
+        try:
+            with open(self._history_path, encoding="utf-8") as file:
+                return [Score(**entry) for entry in json.load(file)]
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(
+                f"{self._history_path} is damaged ({error}): remove it to choose the"
+                " best checkpoint anew"
+            ) from error
+
+    def _write_history(self) -> None:
+        with atomic_write(self._history_path, "w") as file:
+            json.dump([dataclasses.asdict(score) for score in self._history], file)

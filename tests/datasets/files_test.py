@@ -1,0 +1,74 @@
+import hashlib
+import os
+
+import pytest
+
+from datasets import files
+
+
+def test_atomic_write_replaces_the_file(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with files.atomic_write(str(path), "w") as file:
+        file.write("new\n")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new\n"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_atomic_write_that_fails_leaves_the_old_file_alone(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(RuntimeError), files.atomic_write(str(path)) as file:
+        file.write(b"half")
+        raise RuntimeError
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_atomic_write_works_in_the_current_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with files.atomic_write("here.txt", "w") as file:
+        file.write("é")
+    assert (tmp_path / "here.txt").read_bytes() == "é".encode()
+
+
+def test_publish_moves_the_named_file_last(tmp_path, monkeypatch):
+    staging, target = tmp_path / "staging", tmp_path / "target"
+    staging.mkdir()
+    target.mkdir()
+    for name in ("a", "dataset.json", "z"):
+        (staging / name).write_text(name)
+    moved = []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda a, b: (moved.append(a), replace(a, b)))
+    files.publish(str(staging), str(target), last="dataset.json")
+    assert [os.path.basename(path) for path in moved] == ["a", "z", "dataset.json"]
+    assert sorted(os.listdir(target)) == ["a", "dataset.json", "z"]
+    assert not staging.exists()
+
+
+def test_sha256_is_the_files_own(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"x" * (3 << 20))
+    assert files.sha256(str(path)) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("size", [10, 1 << 20, 5 << 20])
+@pytest.mark.parametrize("at", [0, -1])
+def test_fingerprint_sees_the_ends_of_a_file(tmp_path, size, at):
+    path = tmp_path / "a"
+    content = bytearray(size)
+    path.write_bytes(content)
+    before = files.fingerprint(str(path))
+    content[at] = 1
+    path.write_bytes(content)
+    assert files.fingerprint(str(path)) != before
+
+
+def test_fingerprint_sees_the_size(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(bytes(5 << 20))
+    before = files.fingerprint(str(path))
+    path.write_bytes(bytes((5 << 20) + 1))
+    assert files.fingerprint(str(path)) != before

@@ -1,0 +1,111 @@
+import struct
+
+import pytest
+import tensorflow as tf
+
+from datasets import example_schema, record_faults
+from datasets.dataset import Dataset, Shard
+
+
+@pytest.fixture
+def dataset(tmp_path, write_records, record):
+    """Two files of three sound records each, of two classes."""
+    paths = [tmp_path / name for name in ("first", "second")]
+    for path in paths:
+        write_records(path, [record(value, value % 2) for value in range(3)])
+    shards = tuple(Shard(str(path), 3, path.stat().st_size) for path in paths)
+    return Dataset("d", "train", str(tmp_path), shards, 6, 2, None, (4, 2))
+
+
+def example(**features):
+    """A serialized example; keyword `label` stands for image/class/label."""
+    names = {"encoded": example_schema.ENCODED, "label": example_schema.LABEL}
+    built = {}
+    for name, value in features.items():
+        feature = tf.train.Feature()
+        values = value if isinstance(value, list) else [value]
+        if isinstance(values[0], bytes):
+            feature.bytes_list.value.extend(values)
+        elif isinstance(values[0], float):
+            feature.float_list.value.extend(values)
+        else:
+            feature.int64_list.value.extend(values)
+        built[names[name]] = feature
+    return tf.train.Example(
+        features=tf.train.Features(feature=built)
+    ).SerializeToString()
+
+
+def test_sound_records_have_no_fault(dataset):
+    assert record_faults.find_unfit(dataset, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (b"\xff\xfe", "it is not a tf.train.Example"),
+        (example(encoded=b"x"), "it has no 'image/class/label'"),
+        (example(label=1), "it has no 'image/encoded'"),
+        (example(label=1, encoded=b""), "it has no 'image/encoded'"),
+        (example(label=2, encoded=b"x"), "its label 2 is out of range, there are 2"),
+        (example(label=-1, encoded=b"x"), "its label -1 is out of range"),
+        (example(label=1.0, encoded=b"x"), "is a float_list, not an int64"),
+        (example(label=[1, 0], encoded=b"x"), "holds 2 labels"),
+        (example(label=1, encoded=b"no image"), "its image cannot be decoded: "),
+    ],
+)
+def test_the_bad_record_is_named(dataset, write_records, record, bad, message):
+    path = dataset.shards[1].path
+    write_records(path, [record(0, 0), bad, record(1, 1)])
+    fault = record_faults.find_unfit(dataset, 0)
+    assert fault.startswith(f"{path}, record 1 (counted from 0): ")
+    assert message in fault
+
+
+def test_the_photo_is_named_where_it_is_known(dataset, write_records):
+    bad = example_schema.build_example(b"\xff\xd8\xff bad", "jpg", 0, 1, 1, "a/b.jpg")
+    write_records(dataset.shards[0].path, [bad])
+    assert "(photo 'a/b.jpg')" in record_faults.find_unfit(dataset, 0)
+
+
+def test_the_offset_narrows_the_range(dataset):
+    fault = record_faults.find_unfit(dataset, 1)
+    assert "first, record 0" in fault
+    assert "label 0 less --labels_offset=1 is out of range" in fault
+
+
+def damage(path, record, offset, value=None):
+    """Changes a byte of the given record, or cuts the file there."""
+    with open(path, "rb+") as file:
+        for _ in range(record):
+            (length,) = struct.unpack("<Q", file.read(8))
+            file.seek(length + 8, 1)
+        file.seek(offset, 1)
+        if value is None:
+            file.truncate()
+        else:
+            file.write(value)
+
+
+@pytest.mark.parametrize("record", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("offset", "value", "reason"),
+    [
+        (0, b"\xee", "checksum"),  # length
+        (9, b"\xee", "checksum"),  # checksum of the length
+        (40, b"\xee", "checksum"),  # data
+        (5, None, "the file ends within it"),
+        (40, None, "the file ends within it"),
+    ],
+)
+def test_damaged_bytes_are_found(dataset, record, offset, value, reason):
+    path = dataset.shards[0].path
+    damage(path, record, offset, value)
+    expected = f"{path}, record {record} (counted from 0): "
+    for fault in (
+        record_faults.find_unfit(dataset, 0),
+        record_faults.find_unreadable([path]),
+        record_faults.find_label_fault(dataset, [path]),
+    ):
+        assert fault.startswith(expected)
+        assert reason in fault

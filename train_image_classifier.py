@@ -1,0 +1,24 @@
+"""Trains or fine-tunes an image classifier on TFRecords, with TF-Slim's flags.
+
+python train_image_classifier.py --dataset_name=photos --dataset_dir=/data/photos \
+    --model_name=inception_v3 --checkpoint_path=inception_v3.ckpt \
+    --checkpoint_exclude_scopes=head --trainable_scopes=head --train_dir=/tmp/run
+"""
+
+from config import app, config, flags
+from engine import train_loop
+
+flags.define(config.TrainConfig)
+
+
+def main() -> int:
+    """Trains as the flags say; the exit status is that of the run."""
+    options = flags.read(config.TrainConfig)
+    if options.fine_tune.list_scopes:
+        train_loop.list_scopes(options.model.model_name)
+        return 0
+    return train_loop.train(options)
+
+
+if __name__ == "__main__":
+    app.run(main)
