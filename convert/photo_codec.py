@@ -16,8 +16,9 @@ from PIL import Image, ImageOps
 
 from convert.rejections import Kind
 
-# Pillow knows more formats, some of which run other programs.
-_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+# Pillow knows more formats, some of which run other programs. Its JPEG reader opens
+# MPO, a JPEG with further pictures behind the first, as well.
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 # 12000 × 9000 from a telephone is 108 million; decoded, this is 384 MB.
 MAX_PIXELS = 128_000_000
 _ORIENTATION = 0x0112
