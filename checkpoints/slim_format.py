@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from datasets.files import atomic_write
 from errors import UserError
 
 STATE_FILE = "checkpoint"
@@ -202,9 +203,11 @@ def write_checkpoint(prefix: str, tensors: Mapping[str, np.ndarray]) -> None:
 
 def write_state(directory: str, names: list[str]) -> None:
     """Writes the `checkpoint` file of a directory: its checkpoints, newest last."""
-    tf.compat.v1.train.update_checkpoint_state(
-        directory, names[-1], all_model_checkpoint_paths=names, save_relative_paths=True
+    state = tf.compat.v1.train.generate_checkpoint_state_proto(
+        directory, names[-1], all_model_checkpoint_paths=names
     )
+    with atomic_write(os.path.join(directory, STATE_FILE), "w") as file:
+        file.write(str(state))
 
 
 def remove_checkpoint(prefix: str) -> None:
