@@ -117,6 +117,15 @@ def choose_restored(
             " --model_name and --checkpoint_path"
         )
     missing = [name for name in wanted if name not in checkpoint_shapes]
+    misshapen = [n for n in present if variable_shapes[n] != checkpoint_shapes[n]]
+    if len(misshapen) > len(wanted) / 2:
+        name = misshapen[0]
+        raise UserError(
+            f"{checkpoint_path} is of another net: {len(misshapen)} of"
+            f" {len(wanted)} variables have other shapes, as {name} with"
+            f" {_shape(checkpoint_shapes[name])} there and"
+            f" {_shape(variable_shapes[name])} in the net; check --model_name"
+        )
     if missing and not ignore_missing_vars:
         raise UserError(
             f"{checkpoint_path} lacks {len(missing)} of the net's variables:"
@@ -124,7 +133,6 @@ def choose_restored(
             f" --{flag}={_exclusion(missing, exclude_scopes, names, head_scopes)}"
             " or --ignore_missing_vars"
         )
-    misshapen = [n for n in present if variable_shapes[n] != checkpoint_shapes[n]]
     if misshapen:
         name = misshapen[0]
         raise UserError(

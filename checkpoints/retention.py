@@ -3,11 +3,13 @@
 import glob
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 
 import numpy as np
 
 from checkpoints import slim_format
+from errors import UserError
 
 PREFIX = "model.ckpt"
 
@@ -32,6 +34,22 @@ class CheckpointFolder:
     def latest(self) -> str | None:
         """Prefix of the newest complete checkpoint."""
         return slim_format.latest_checkpoint(self.path)
+
+    def create(self) -> None:
+        """Makes the folder, so that what cannot be written is known at the start.
+
+        Raises:
+          UserError: it cannot be made, or not written to.
+        """
+        try:
+            os.makedirs(self.path, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise UserError(
+                f"{self.path} cannot be written to: {error.strerror}; name another"
+                " folder"
+            ) from error
 
     def save(self, step: int, tensors: Mapping[str, np.ndarray]) -> str:
         """Writes a checkpoint, names it in the `checkpoint` file, removes the oldest.

@@ -97,10 +97,10 @@ def find_checkpoint(path: str, *, flag: str = "checkpoint_path") -> str:
     if not os.path.isdir(parent):
         raise UserError(f"--{flag}={path}: there is no directory {parent}")
     there = checkpoints_in(parent)
-    known = (
-        f"the checkpoints there are {', '.join(there)}" if there else "none is there"
+    known = f"{', '.join(there)}" if there else "none"
+    raise UserError(
+        f"--{flag}={path}: no such checkpoint; the checkpoints in {parent}: {known}"
     )
-    raise UserError(f"--{flag}={path}: no such checkpoint; {known}")
 
 
 def _newest_or_only(directory: str, flag: str) -> str:

@@ -8,6 +8,7 @@ import tensorflow as tf
 from config.progress import progress
 from datasets import input_pipeline
 from datasets.dataset import Dataset
+from errors import UserError
 from nets.network import Network
 
 
@@ -73,6 +74,7 @@ class Evaluator:
           num_threads: images preprocessed at once.
         """
         self._dataset = dataset
+        self._batch_size = batch_size
         self._labels_offset = labels_offset
         self._batches = input_pipeline.eval_batches(
             dataset,
@@ -111,7 +113,8 @@ class Evaluator:
           One entry for each image.
 
         Raises:
-          UserError: a record cannot be read, decoded, or has a label out of range.
+          UserError: a record cannot be read, decoded, or has a label out of range, or
+            a batch is too large for the memory.
         """
         num_batches = min(max_num_batches or self._num_batches, self._num_batches)
         parts: list[dict[str, np.ndarray]] = []
@@ -123,7 +126,12 @@ class Evaluator:
                 mask = batch["mask"].numpy()
                 outputs = self._step(batch)
                 parts.append({k: v.numpy()[mask] for k, v in outputs.items()})
-        except tf.errors.OpError as error:
+        except tf.errors.ResourceExhaustedError as error:
+            raise UserError(
+                f"out of memory evaluating {self._batch_size} images at once: lower"
+                " --batch_size"
+            ) from error
+        except input_pipeline.READ_ERRORS as error:
             raise input_pipeline.explain(
                 self._dataset, error, labels_offset=self._labels_offset
             ) from error

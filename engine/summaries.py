@@ -1,6 +1,5 @@
 """What TensorBoard shows of a run."""
 
-import math
 import os
 import time
 from collections.abc import Mapping
@@ -32,7 +31,7 @@ class TrainSummaries:
           interval_secs: seconds between two sets of histograms and images; 0 for none.
         """
         self._interval_secs = interval_secs
-        self._histograms_at = -math.inf
+        self._histograms_at = time.monotonic()
         self._train_dir = train_dir
         self._state = state
         self._writer = tf.summary.create_file_writer(train_dir)

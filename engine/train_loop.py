@@ -1,5 +1,6 @@
 """Training from start to end: build, restore, step, log, save, evaluate."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 
@@ -49,26 +50,20 @@ def train(config: TrainConfig) -> int:
     if setup.last_step is not None and setup.start.step >= setup.last_step:
         logging.info("nothing to do: step %d is done already", setup.start.step)
         return 0
+    setup.folder.create()
     state = train_setup.make_state(setup, config, strategy)
+    train_fn = make_train_fn(
+        state,
+        strategy,
+        config.loss,
+        batch_size=config.train_data.batch_size,
+        seed=run.seed,
+    )
     batches = train_setup.make_batches(setup, config)
     iterator = iter(strategy.experimental_distribute_dataset(batches))
-    batch_size = config.train_data.batch_size
-    train_fn = make_train_fn(
-        state, strategy, config.loss, batch_size=batch_size, seed=run.seed
-    )
     with interruption() as interrupted:
-        try:
-            _run_steps(setup, config, state, train_fn, iterator, interrupted)
-        except tf.errors.ResourceExhaustedError as error:
-            raise UserError(
-                f"out of memory with --batch_size={batch_size}: lower it, or"
-                " --train_image_size"
-            ) from error
-        except tf.errors.OpError as error:
-            raise input_pipeline.explain(
-                setup.dataset, error, labels_offset=config.data.labels_offset
-            ) from error
-        return interrupted.exit_status
+        _run_steps(setup, config, state, train_fn, iterator, interrupted)
+    return interrupted.exit_status
 
 
 def _run_steps(
@@ -92,7 +87,8 @@ def _run_steps(
             *_steps_to_events(step, setup.last_step, run.log_every_n_steps, validation),
         )
         started_at = time.monotonic()
-        totals = train_fn(iterator, tf.constant(num_steps))
+        with _explained_errors(setup, config):
+            totals = train_fn(iterator, tf.constant(num_steps))
         step = int(state.global_step.numpy())
         _check_finite(totals, step, saver)
         log.add(totals, started_at)
@@ -109,6 +105,22 @@ def _run_steps(
     saver.save(step)
     summaries.close()
     logging.info("%s at step %d", "interrupted" if interrupted else "finished", step)
+
+
+@contextlib.contextmanager
+def _explained_errors(setup: Setup, config: TrainConfig) -> Iterator[None]:
+    """Turns what fails in a step into an error that says what to mend."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise UserError(
+            f"out of memory with --batch_size={config.train_data.batch_size}: lower it,"
+            " or --train_image_size"
+        ) from error
+    except input_pipeline.READ_ERRORS as error:
+        raise input_pipeline.explain(
+            setup.dataset, error, labels_offset=config.data.labels_offset
+        ) from error
 
 
 def _steps_to_events(

@@ -31,6 +31,7 @@ class Setup:
 
     Attributes:
       dataset: the training split.
+      validation_dataset: the split to evaluate while training, or None.
       network: the net, its variables fresh.
       folder: the run's checkpoints.
       start: what will be restored, trained and frozen.
@@ -39,6 +40,7 @@ class Setup:
     """
 
     dataset: Dataset
+    validation_dataset: Dataset | None
     network: Network
     folder: CheckpointFolder
     start: Start
@@ -58,6 +60,7 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
     """
     data, run = config.data, config.run
     dataset = get_dataset(data, config.train_data.dataset_split_name)
+    eval_split_name = config.validation.eval_split_name
     tf.random.set_seed(run.seed)
     with strategy.scope():
         network = Network(
@@ -74,6 +77,9 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
         last_step = max(1, math.ceil(images / images_per_step))
     return Setup(
         dataset=dataset,
+        validation_dataset=get_dataset(data, eval_split_name)
+        if eval_split_name
+        else None,
         network=network,
         folder=folder,
         start=find_start(network, folder, config.fine_tune),
@@ -140,11 +146,11 @@ def make_validation(
 ) -> Validation | None:
     """Validation on `--eval_split_name`, or None without one."""
     options = config.validation
-    if not options.eval_split_name:
+    if setup.validation_dataset is None:
         return None
     evaluator = Evaluator(
         setup.network,
-        get_dataset(config.data, options.eval_split_name),
+        setup.validation_dataset,
         preprocess_fn(config.data, setup.network, is_training=False),
         batch_size=config.train_data.batch_size,
         labels_offset=config.data.labels_offset,
@@ -155,7 +161,7 @@ def make_validation(
         state,
         evaluator,
         train_dir=config.run.train_dir,
-        split_name=options.eval_split_name,
+        split_name=setup.validation_dataset.split_name,
         every_n_steps=options.eval_every_n_steps or math.ceil(steps_per_epoch),
         patience=options.early_stopping_patience,
     )

@@ -110,6 +110,6 @@ class Network(tf.Module):
 
 
 def _reason(error: ValueError) -> str:
-    """The last line that says something of a traced function's long message."""
+    """What a traced function's long message says at its end, without the operation."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1].rstrip(".")
+    return lines[-1].partition(" for '{{")[0].rstrip(".")
