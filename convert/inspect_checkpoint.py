@@ -1,0 +1,283 @@
+"""Says what a checkpoint holds, which net it fits, and how it differs from another.
+
+    python -m convert.inspect_checkpoint --checkpoint_path=/tmp/train
+    python -m convert.inspect_checkpoint --checkpoint_path=/tmp/train/model.ckpt-500 \
+        --compare_with=/tmp/train/model.ckpt-1000
+
+`--checkpoint_path` takes what the training script takes: a directory, a prefix, one of
+the checkpoint's files, or a single file in the format of 2016.
+"""
+
+import collections
+import dataclasses
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from absl import flags
+
+from checkpoints import plan, slim_format
+from config import app, progress, tables
+from convert import net_fit
+
+FLAGS = flags.FLAGS
+
+AVERAGE = "ExponentialMovingAverage"
+_MAX_NAMED = 3  # names in one line
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """A checkpoint's names, sorted by what they are.
+
+    Attributes:
+      variables: shape of every variable of the net.
+      averages: the variables that have a moving average, a shadow.
+      slots: by the optimizer's name for the slot ("RMSProp_1"), the variables that
+        have one.
+      others: shape of everything else: `global_step`, an optimizer's scalars.
+    """
+
+    variables: dict[str, tuple[int, ...]]
+    averages: tuple[str, ...]
+    slots: dict[str, tuple[str, ...]]
+    others: dict[str, tuple[int, ...]]
+
+
+def sort_names(shapes: Mapping[str, tuple[int, ...]]) -> Contents:
+    """Tells a net's variables from what training keeps beside them.
+
+    A name below a variable's name is a companion of that variable: its moving average
+    or an optimizer's slot. A name without a scope is no variable of a net.
+
+    Args:
+      shapes: shape by name, as in a checkpoint.
+
+    Returns:
+      The names by kind, each kind in natural order: Mixed_10 after Mixed_9.
+    """
+    variables, others = {}, {}
+    averages: list[str] = []
+    slots: dict[str, list[str]] = collections.defaultdict(list)
+    for name in sorted(shapes, key=_natural):
+        parent, _, last = name.rpartition("/")
+        if parent in shapes:
+            (averages if last == AVERAGE else slots[last]).append(parent)
+        elif parent:
+            variables[name] = shapes[name]
+        else:
+            others[name] = shapes[name]
+    by_slot = {slot: tuple(names) for slot, names in sorted(slots.items())}
+    return Contents(variables, tuple(averages), by_slot, others)
+
+
+def describe(checkpoint: slim_format.Checkpoint) -> str:
+    """What a checkpoint holds: a summary, and a table by scope."""
+    contents = sort_names(checkpoint.shapes)
+    parameters = sum(map(math.prod, contents.variables.values()))
+    lines = [
+        checkpoint.path,
+        f"{len(contents.variables):,} variables, {parameters:,} parameters",
+    ]
+    if contents.averages:
+        lines.append(f"{len(contents.averages):,} moving averages (/{AVERAGE})")
+    lines += [
+        f"{len(names):,} optimizer slots /{slot}"
+        for slot, names in contents.slots.items()
+    ]
+    for name, shape in contents.others.items():
+        value = checkpoint.read(name) if not shape else f"shape {_shape(shape)}"
+        lines.append(f"{name}: {value}")
+    return "\n".join([*lines, "", _table_by_scope(contents)])
+
+
+def describe_fits(fits: Sequence[net_fit.Fit]) -> str:
+    """One line for each net that fits, or one for the net that comes nearest."""
+    whole = [fit for fit in fits if fit.is_whole]
+    if whole:
+        return "\n".join(_fitting_line(fit) for fit in whole)
+    if not fits:
+        return "fits no net of the factory: none has variables under these scopes"
+    nearest = min(fits, key=_distance)
+    differences = [
+        f"{len(names)} {what}, such as {names[0]}"
+        for names, what in (
+            (nearest.missing, "missing"),
+            (nearest.unknown, "that it does not have"),
+            (nearest.misshapen, "of another shape"),
+        )
+        if names
+    ]
+    return (
+        f"fits no net of the factory; the nearest is {nearest.model_name}:"
+        f" {'; '.join(differences)}"
+    )
+
+
+def describe_variables(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """Every name with shape and number of parameters."""
+    rows = [
+        [name, _shape(shapes[name]), f"{math.prod(shapes[name]):,}"]
+        for name in sorted(shapes, key=_natural)
+    ]
+    return tables.text_table(("name", "shape", "parameters"), rows)
+
+
+def describe_difference(
+    first: slim_format.Checkpoint, second: slim_format.Checkpoint
+) -> str:
+    """How the values of two checkpoints differ, by scope.
+
+    Args:
+      first: a checkpoint.
+      second: the one to compare it with.
+
+    Returns:
+      Names that only one of them has, names of differing shapes, and for the rest a
+      table: how many of a scope's arrays are the same to the last bit, and the largest
+      difference of two values, absolute and against the first's largest value.
+    """
+    lines = [
+        *_only_in(first, second),
+        *_only_in(second, first),
+    ]
+    common = sorted(first.shapes.keys() & second.shapes.keys(), key=_natural)
+    misshapen = [n for n in common if first.shapes[n] != second.shapes[n]]
+    for name in misshapen:
+        shapes = _shape(first.shapes[name]), _shape(second.shapes[name])
+        lines.append(f"{name}: shape {shapes[0]} and {shapes[1]}")
+    comparable = [name for name in common if name not in set(misshapen)]
+    differences: dict[str, list[tuple[float, float]]] = collections.defaultdict(list)
+    for name in progress.progress(
+        comparable, total=len(comparable), desc="comparing", unit="variable"
+    ):
+        differences[plan.block_of(name) or name].append(
+            _difference(first.read(name), second.read(name))
+        )
+    rows = [
+        [
+            block,
+            f"{len(pairs):,}",
+            f"{sum(absolute == 0 for absolute, _ in pairs):,}",
+            f"{max(absolute for absolute, _ in pairs):.3g}",
+            f"{max(relative for _, relative in pairs):.3g}",
+        ]
+        for block, pairs in differences.items()
+    ]
+    headers = ("scope", "in both", "the same", "largest difference", "relative")
+    title = f"{first.path} and {second.path}"
+    return "\n".join([*lines, tables.text_table(headers, rows, title=title)])
+
+
+def _difference(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """Largest absolute difference, and the same as a part of the first's largest."""
+    if first.dtype.kind not in "fiu" or not first.size:
+        return float(not np.array_equal(first, second)), 0.0
+    ours, theirs = first.astype(np.float64), second.astype(np.float64)
+    same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+    largest = float(np.max(np.where(same, 0.0, np.abs(ours - theirs))))
+    return largest, largest / max(float(np.max(np.abs(ours))), 1e-30)
+
+
+def _only_in(one: slim_format.Checkpoint, other: slim_format.Checkpoint) -> list[str]:
+    names = sorted(one.shapes.keys() - other.shapes.keys(), key=_natural)
+    return [f"only in {one.path}: {len(names)} ({_some(names)})"] if names else []
+
+
+def _table_by_scope(contents: Contents) -> str:
+    averages = collections.Counter(map(plan.block_of, contents.averages))
+    slots = collections.Counter(
+        plan.block_of(name) for names in contents.slots.values() for name in names
+    )
+    blocks: dict[str, list[tuple[int, ...]]] = collections.defaultdict(list)
+    for name, shape in contents.variables.items():
+        blocks[plan.block_of(name)].append(shape)
+    rows = [
+        [
+            block,
+            f"{len(shapes):,}",
+            f"{sum(map(math.prod, shapes)):,}",
+            f"{averages[block]:,}",
+            f"{slots[block]:,}",
+        ]
+        for block, shapes in blocks.items()
+    ]
+    return tables.text_table(
+        ("scope", "variables", "parameters", "moving averages", "slots"), rows
+    )
+
+
+def _fitting_line(fit: net_fit.Fit) -> str:
+    classes = f" with {fit.num_classes} classes" if fit.num_classes else ""
+    if not fit.missing:
+        return f"fits {fit.model_name}{classes}: all {fit.total} variables"
+    there = fit.total - len(fit.missing)
+    return (
+        f"fits {fit.model_name}{classes}: {there} of {fit.total} variables, the others"
+        f" are in its heads; --checkpoint_exclude_scopes={','.join(fit.missing_heads)}"
+    )
+
+
+def _distance(fit: net_fit.Fit) -> int:
+    return len(fit.missing) + len(fit.unknown) + len(fit.misshapen)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = ", …" if len(names) > _MAX_NAMED else ""
+    return ", ".join(names[:_MAX_NAMED]) + more
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def main() -> None:
+    """Prints what the flags ask for."""
+    checkpoint = slim_format.Checkpoint(
+        slim_format.find_checkpoint(FLAGS.checkpoint_path)
+    )
+    if FLAGS.compare_with:
+        other = slim_format.find_checkpoint(FLAGS.compare_with, flag="compare_with")
+        print(describe_difference(checkpoint, slim_format.Checkpoint(other)))
+        return
+    print(describe(checkpoint))
+    if FLAGS.variables:
+        print(describe_variables(checkpoint.shapes))
+    shapes = sort_names(checkpoint.shapes).variables
+    names = net_fit.candidates(shapes)
+    fits = [
+        net_fit.compare(shapes, name)
+        for name in progress.progress(
+            names, total=len(names), desc="trying nets", unit="net"
+        )
+    ]
+    print(describe_fits(fits))
+
+
+def _define_flags() -> None:
+    flags.DEFINE_string(
+        "checkpoint_path",
+        None,
+        "The checkpoint: a directory (its newest), a prefix as in model.ckpt-1000, or "
+        "a file of it.",
+    )
+    flags.DEFINE_string(
+        "compare_with",
+        None,
+        "Another checkpoint. Set: prints how the two differ, and nothing else.",
+    )
+    flags.DEFINE_bool(
+        "variables", False, "List every name with its shape, not only the scopes."
+    )
+    flags.mark_flags_as_required(["checkpoint_path"])
+
+
+if __name__ == "__main__":
+    _define_flags()
+    app.run(main)

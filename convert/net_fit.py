@@ -1,0 +1,110 @@
+"""Which nets of the factory a set of variables belongs to."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+import tensorflow as tf
+
+from nets import nets_factory
+
+# Stands for the number of classes: a prime that is no layer's number of channels.
+_CLASSES = 7919
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """How variables compare with those of a net.
+
+    Attributes:
+      model_name: the net, as in `nets_factory.NETWORKS`.
+      num_classes: of the checkpoint's classifier; None where it has none.
+      total: number of the net's variables.
+      missing: the net's variables that are not there.
+      unknown: variables that the net does not have.
+      misshapen: variables that have another shape in the net.
+    """
+
+    model_name: str
+    num_classes: int | None
+    total: int
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+    misshapen: tuple[str, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the net's body is there; its heads may be missing."""
+        heads = nets_factory.get_entry(self.model_name).head_scopes
+        absent_body = [name for name in self.missing if not name.startswith(heads)]
+        return not (absent_body or self.unknown or self.misshapen)
+
+    @property
+    def missing_heads(self) -> tuple[str, ...]:
+        """Head scopes of which at least one variable is missing."""
+        heads = nets_factory.get_entry(self.model_name).head_scopes
+        return tuple(
+            head
+            for head in heads
+            if any(name.startswith(head) for name in self.missing)
+        )
+
+
+def candidates(variable_names: Iterable[str]) -> list[str]:
+    """The nets whose classifier is under one of the variables' outermost scopes."""
+    roots = {name.partition("/")[0] for name in variable_names}
+    return [
+        name
+        for name, entry in nets_factory.NETWORKS.items()
+        if any(head.partition("/")[0] in roots for head in entry.head_scopes)
+    ]
+
+
+def compare(shapes: Mapping[str, tuple[int, ...]], model_name: str) -> Fit:
+    """Compares variables with those that the net makes, whatever its classes.
+
+    Args:
+      shapes: shape by variable name; slots and moving averages left out.
+      model_name: a net of the factory.
+
+    Returns:
+      What fits and what does not.
+    """
+    expected = net_shapes(model_name, _CLASSES)
+    misshapen = []
+    classes = set()
+    for name in expected.keys() & shapes.keys():
+        pairs = list(zip(expected[name], shapes[name], strict=False))
+        fixed = [(ours, theirs) for ours, theirs in pairs if ours != _CLASSES]
+        classes |= {theirs for ours, theirs in pairs if ours == _CLASSES}
+        if len(expected[name]) != len(shapes[name]) or any(a != b for a, b in fixed):
+            misshapen.append(name)
+    if len(classes) > 1:
+        misshapen += [name for name in shapes if _CLASSES in expected.get(name, ())]
+    return Fit(
+        model_name,
+        classes.pop() if len(classes) == 1 else None,
+        len(expected),
+        missing=tuple(name for name in expected if name not in shapes),
+        unknown=tuple(name for name in shapes if name not in expected),
+        misshapen=tuple(misshapen),
+    )
+
+
+def net_shapes(model_name: str, num_classes: int) -> dict[str, tuple[int, ...]]:
+    """Shapes of a net's variables, auxiliary heads included, without making them.
+
+    Args:
+      model_name: a net of the factory.
+      num_classes: number of logits.
+
+    Returns:
+      Shape by variable name, in order of creation.
+    """
+    size = nets_factory.get_entry(model_name).image_size
+    network_fn = nets_factory.get_network_fn(model_name, num_classes, is_training=True)
+    with tf.Graph().as_default():
+        network_fn(tf.compat.v1.placeholder(tf.float32, (2, size, size, 3)))
+        return {
+            variable.op.name: tuple(variable.shape)
+            for variable in tf.compat.v1.global_variables()
+        }
