@@ -282,24 +282,35 @@ class EvalOptions(Options):
     checkpoint_path: str = option(
         "/tmp/tfmodel/",
         "What to evaluate: a folder (its newest checkpoint), a checkpoint or its"
-        " prefix.",
+        " prefix; V1 or V2 format.",
     )
-    eval_dir: str = option("/tmp/tfmodel/", "Folder for the results.")
-    dataset_split_name: str = option("test", "Split to evaluate.")
+    eval_dir: str = option(
+        "/tmp/tfmodel/",
+        "Folder for metrics.json, per_class.csv, predictions.csv, confusion_matrix.png"
+        " and TensorBoard events.",
+    )
+    dataset_split_name: str = option(
+        "test",
+        "Split to evaluate. When the flag is not given and there is no such split, the"
+        " data set's own evaluation split is taken.",
+    )
     batch_size: int = option(100, "Images at once.", minimum=1)
     max_num_batches: int | None = option(
-        None, "Batches to evaluate; by default all.", minimum=0
+        None, "Batches to evaluate; by default, and with 0, all.", minimum=0
     )
     eval_image_size: int | None = option(
         None, "Side of the images in pixels; by default the net's.", minimum=1
     )
     moving_average_decay: float | None = option(
-        None, "Any value but 0 evaluates the moving averages of the variables."
+        None,
+        "Any value but 0 evaluates the moving averages of the variables, saved as"
+        " <variable>/ExponentialMovingAverage.",
     )
     eval_interval_secs: int | None = option(
         None,
-        "Keep watching --checkpoint_path and evaluate every new checkpoint, looking"
-        " this often; by default evaluate once.",
+        "Watch the folder --checkpoint_path, looking this often: evaluate its newest"
+        " checkpoint, then every one that comes after it, until interrupted. By"
+        " default evaluate once.",
         minimum=1,
     )
 

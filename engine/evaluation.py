@@ -121,7 +121,7 @@ class Evaluator:
         batches = self._batches.take(num_batches)
         try:
             for batch in progress(
-                batches, total=num_batches, desc="evaluating", unit="batch"
+                batches, total=num_batches, desc="evaluating", unit="step"
             ):
                 mask = batch["mask"].numpy()
                 outputs = self._step(batch)

@@ -1,0 +1,225 @@
+"""Evaluation from start to end: data, net, checkpoint, each image once, reports."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from checkpoints import slim_format
+from checkpoints.slim_format import Checkpoint
+from config.config import DataOptions, EvalConfig
+from datasets import dataset_factory
+from datasets.dataset import Dataset
+from engine import devices, eval_weights, train_setup
+from engine.evaluation import Evaluator, Results
+from engine.interruption import Interruption, interruption
+from engine.reports import Reporter
+from errors import NotFiniteError, UserError
+from nets.network import Network
+
+_SECS_PER_NAP = 0.2  # how late a signal may be noticed while nothing happens
+
+
+def evaluate(config: EvalConfig, *, split_is_given: bool) -> int:
+    """Evaluates a checkpoint, or every new one of a folder, as the options say.
+
+    Args:
+      config: the options.
+      split_is_given: whether the user chose `--dataset_split_name`.
+
+    Returns:
+      The exit status: 0, or 128 + the number of the signal that ended the watch.
+
+    Raises:
+      UserError: wrong input, or outputs of the net that are not finite
+        (`NotFiniteError`).
+    """
+    options = config.evaluation
+    strategy = devices.make_strategy(1)
+    dataset = _find_split(config.data, options.dataset_split_name, split_is_given)
+    if options.eval_interval_secs is None:
+        # Opened before the net is built, which takes time.
+        checkpoint = Checkpoint(slim_format.find_checkpoint(options.checkpoint_path))
+        _Evaluation(config, dataset, strategy).run(checkpoint)
+        return 0
+    folder = _watchable(options.checkpoint_path)
+    evaluation = _Evaluation(config, dataset, strategy)
+    with interruption() as interrupted:
+        for path in new_checkpoints(folder, options.eval_interval_secs, interrupted):
+            evaluation.run_unless_gone(path)
+        return interrupted.exit_status
+
+
+def _find_split(data: DataOptions, wanted: str, is_given: bool) -> Dataset:
+    splits = dataset_factory.available_splits(data.dataset_name, data.dataset_dir or "")
+    chosen = wanted if is_given else choose_split(wanted, splits)
+    if chosen != wanted:
+        logging.warning(
+            "%s has no split %r: evaluating %r, its own evaluation split",
+            *(data.dataset_name, wanted, chosen),
+        )
+    return train_setup.get_dataset(data, chosen)
+
+
+def choose_split(default: str, splits: Sequence[str]) -> str:
+    """The split to evaluate when the user names none.
+
+    Args:
+      default: taken when it is there.
+      splits: those that are there.
+
+    Returns:
+      `default`, else `validation`, else the only split beside `train`; `default` again
+      where nothing of the kind is there.
+    """
+    others = [split for split in splits if split != "train"]
+    for choice in (default, "validation"):
+        if choice in others:
+            return choice
+    return others[0] if len(others) == 1 else default
+
+
+class _Evaluation:
+    """One net on one split, for any number of checkpoints."""
+
+    def __init__(
+        self, config: EvalConfig, dataset: Dataset, strategy: tf.distribute.Strategy
+    ) -> None:
+        data, options = config.data, config.evaluation
+        self._reporter = Reporter(
+            options.eval_dir,
+            dataset,
+            model_name=config.model.model_name,
+            labels_offset=data.labels_offset,
+        )
+        with strategy.scope():
+            self._network = Network(
+                config.model.model_name,
+                num_classes=train_setup.num_classes(dataset, data),
+                image_size=options.eval_image_size,
+                channels=1 if data.use_grayscale else 3,
+            )
+        self._evaluator = Evaluator(
+            self._network,
+            dataset,
+            train_setup.preprocess_fn(data, self._network, is_training=False),
+            batch_size=options.batch_size,
+            labels_offset=data.labels_offset,
+            num_threads=data.num_preprocessing_threads,
+        )
+        self._dataset = dataset
+        self._max_num_batches = options.max_num_batches
+        self._use_moving_average = bool(options.moving_average_decay)
+
+    def run(self, checkpoint: Checkpoint) -> None:
+        """Evaluates a checkpoint and reports."""
+        self._report(checkpoint.path, self._load(checkpoint))
+
+    def run_unless_gone(self, path: str) -> None:
+        """The same for one that training may remove before it is read."""
+        try:
+            step = self._load(Checkpoint(path))
+        except UserError:
+            if slim_format.is_complete(path):
+                raise
+            logging.warning("%s was removed before it could be read", path)
+        else:
+            self._report(path, step)
+
+    def _load(self, checkpoint: Checkpoint) -> int:
+        return eval_weights.load(
+            self._network,
+            checkpoint,
+            self._dataset,
+            use_moving_average=self._use_moving_average,
+        )
+
+    def _report(self, path: str, step: int) -> None:
+        logging.info("Evaluating %s", path)
+        results = self._evaluator.run(self._max_num_batches)
+        _check_finite(results, path)
+        self._reporter.write(
+            results,
+            checkpoint_path=path,
+            step=step,
+            uses_moving_average=self._use_moving_average,
+        )
+        print(
+            f"eval/Accuracy[{results.accuracy:.4f}]",
+            f"eval/Recall_5[{results.recall_5:.4f}]",
+            f"eval/Loss[{results.loss:.4f}]",
+            f"{len(results.labels)} images of {self._dataset.name}"
+            f"/{self._dataset.split_name}, checkpoint {path} at step {step}",
+            sep="\n",
+            flush=True,
+        )
+
+
+def _check_finite(results: Results, path: str) -> None:
+    num_faults = np.count_nonzero(~np.isfinite(results.losses))
+    if num_faults:
+        raise NotFiniteError(
+            f"{path}: the loss of {num_faults} of {len(results.losses)} images is not"
+            " finite, so its weights are spoilt; evaluate an earlier checkpoint"
+        )
+
+
+def _watchable(path: str) -> str:
+    """The folder to watch, which need not exist yet."""
+    folder = os.path.expanduser(path)
+    if os.path.isfile(folder) or os.path.isfile(f"{folder}.index"):
+        raise UserError(
+            f"--eval_interval_secs watches a folder, and --checkpoint_path={path} is a"
+            " checkpoint: name its folder, or leave out --eval_interval_secs"
+        )
+    return folder
+
+
+def new_checkpoints(
+    folder: str, interval_secs: float, interrupted: Interruption
+) -> Iterator[str]:
+    """Watches a folder until interrupted.
+
+    Args:
+      folder: where checkpoints appear; need not exist yet.
+      interval_secs: seconds between two looks.
+      interrupted: true ends the watch.
+
+    Yields:
+      Prefixes of checkpoints: of those there at first only the newest, then each that
+      comes, oldest first. Any may be removed by the time it is read.
+    """
+    seen: set[str] = set()
+    waiting = False
+    while not interrupted:
+        there = _complete_checkpoints(folder)
+        new = [path for path in there if path not in seen]
+        for path in new if seen else new[-1:]:
+            yield path
+            waiting = False
+            if interrupted:
+                return
+        # What is gone is forgotten: a run started anew makes the same names again.
+        seen = set(there)
+        if not waiting:
+            logging.info("waiting for a new checkpoint in %s; Ctrl-C ends", folder)
+            waiting = True
+        _sleep(interval_secs, interrupted)
+
+
+def _complete_checkpoints(folder: str) -> list[str]:
+    """Prefixes of the checkpoints in a folder, oldest first."""
+    if not os.path.isdir(folder):
+        return []
+    names = slim_format.checkpoints_in(folder)
+    paths = [os.path.join(folder, name) for name in names]
+    return [path for path in paths if slim_format.is_complete(path)]
+
+
+def _sleep(secs: float, interrupted: Interruption) -> None:
+    wake_at = time.monotonic() + secs
+    while not interrupted and time.monotonic() < wake_at:
+        time.sleep(_SECS_PER_NAP)

@@ -1,0 +1,234 @@
+"""The files that an evaluation leaves: metrics, tables, the confusion matrix."""
+
+import contextlib
+import csv
+import dataclasses
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from sklearn import metrics
+
+from datasets import example_schema
+from datasets.dataset import Dataset
+from datasets.files import atomic_write
+from engine import confusion_figure
+from engine.evaluation import Results
+from engine.summaries import write_evaluation_scalars
+from errors import UserError
+
+_BATCH = 1024  # records parsed at once
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """What became of each class; undefined shares are 0, as scikit-learn has them.
+
+    Attributes:
+      matrix: `[classes, classes]` int64, images by true class (row) and predicted
+        class (column).
+      precision: `[classes]` float64, share of the images predicted so that are so.
+      recall: `[classes]` float64, share of the images that are so predicted so.
+      f1: `[classes]` float64, harmonic mean of the two.
+      macro: mean precision, recall and f1 of the classes that occur, as true or as
+        predicted ones.
+      weighted: the same, weighted by the images of each class.
+    """
+
+    matrix: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+    macro: dict[str, float]
+    weighted: dict[str, float]
+
+    @property
+    def most_confused_with(self) -> list[int | None]:
+        """What the images of each class are most often taken for; None if for none."""
+        wrong = self.matrix * (1 - np.eye(len(self.matrix), dtype=np.int64))
+        return [int(row.argmax()) if row.any() else None for row in wrong]
+
+
+def score(results: Results, num_classes: int) -> Scores:
+    """Scores by class of an evaluation."""
+    pair = results.labels, results.predicted
+    classes = np.arange(num_classes)
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        *pair, labels=classes, zero_division=0
+    )
+
+    def average(kind: str) -> dict[str, float]:
+        values = metrics.precision_recall_fscore_support(
+            *pair, average=kind, zero_division=0
+        )
+        names = ("precision", "recall", "f1")
+        return dict(zip(names, map(float, values[:3]), strict=True))
+
+    return Scores(
+        matrix=metrics.confusion_matrix(*pair, labels=classes),
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        macro=average("macro"),
+        weighted=average("weighted"),
+    )
+
+
+class Reporter:
+    """Writes the reports of one data set into one folder, each file whole."""
+
+    def __init__(
+        self, eval_dir: str, dataset: Dataset, *, model_name: str, labels_offset: int
+    ) -> None:
+        """Makes the folder.
+
+        Args:
+          eval_dir: the folder.
+          dataset: what is evaluated.
+          model_name: of the net.
+          labels_offset: the classes left out at the start.
+
+        Raises:
+          UserError: the folder cannot be written.
+        """
+        self._eval_dir = os.path.expanduser(eval_dir)
+        self._dataset = dataset
+        self._model_name = model_name
+        names = dataset.class_names or tuple(map(str, range(dataset.num_classes)))
+        self._class_names = names[labels_offset:]
+        self._photos: list[str] = []
+        with _writing(eval_dir):
+            os.makedirs(self._eval_dir, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._eval_dir):
+                pass  # What cannot be written is known before the work.
+        self._writer = tf.summary.create_file_writer(self._eval_dir)
+
+    def write(
+        self,
+        results: Results,
+        *,
+        checkpoint_path: str,
+        step: int,
+        uses_moving_average: bool,
+    ) -> None:
+        """Writes all files and TensorBoard's events, in place of earlier files.
+
+        Args:
+          results: of the evaluation.
+          checkpoint_path: what was evaluated.
+          step: its global step.
+          uses_moving_average: whether its moving averages were.
+
+        Raises:
+          UserError: a file cannot be written.
+        """
+        scores = score(results, len(self._class_names))
+        dataset = self._dataset
+        summary = {
+            "accuracy": results.accuracy,
+            "recall_5": results.recall_5,
+            "loss": results.loss,
+            "images": len(results.labels),
+            "step": step,
+            "checkpoint": os.path.abspath(checkpoint_path),
+            "moving_average": uses_moving_average,
+            "dataset": dataset.name,
+            "split": dataset.split_name,
+            "model": self._model_name,
+            "macro": scores.macro,
+            "weighted": scores.weighted,
+        }
+        title = (
+            f"{self._model_name} at step {step} on {dataset.name}/{dataset.split_name}:"
+            f" accuracy {results.accuracy:.4f}"
+        )
+        picture = confusion_figure.draw(scores.matrix, self._class_names, title)
+        with _writing(self._eval_dir):
+            self._write_csv("per_class.csv", self._class_rows(scores))
+            self._write_csv("predictions.csv", self._prediction_rows(results))
+            self._write("confusion_matrix.png", picture)
+            self._write("metrics.json", json.dumps(summary, indent=1).encode() + b"\n")
+        with self._writer.as_default(step):
+            write_evaluation_scalars(results)
+            tf.summary.image("confusion_matrix", tf.io.decode_png(picture)[tf.newaxis])
+        self._writer.flush()
+
+    def _class_rows(self, scores: Scores) -> Iterator[Sequence[Any]]:
+        yield ["class", "images", "precision", "recall", "f1", "most_confused_with"]
+        images = scores.matrix.sum(axis=1)
+        for i, other in enumerate(scores.most_confused_with):
+            shares = (
+                f"{s[i]:.6f}" for s in (scores.precision, scores.recall, scores.f1)
+            )
+            confused_with = "" if other is None else self._class_names[other]
+            yield [self._class_names[i], images[i], *shares, confused_with]
+
+    def _prediction_rows(self, results: Results) -> Iterator[Sequence[Any]]:
+        header = ["shard", "record", "label", "predicted", "probability", "correct"]
+        yield [*header, "filename"]
+        if not self._photos:
+            self._photos = source_photos(self._dataset, len(results.labels))
+        names = self._class_names
+        shards = [os.path.basename(shard.path) for shard in self._dataset.shards]
+        for i, photo in enumerate(self._photos):
+            label, predicted = results.labels[i], results.predicted[i]
+            yield [
+                shards[results.shards[i]],
+                results.records[i],
+                names[label],
+                names[predicted],
+                f"{results.probabilities[i]:.6f}",
+                int(label == predicted),
+                photo,
+            ]
+
+    def _write_csv(self, name: str, rows: Iterator[Sequence[Any]]) -> None:
+        text = io.StringIO()
+        csv.writer(text).writerows(rows)
+        # A name from a file system in another encoding may be no valid Unicode.
+        self._write(name, text.getvalue().encode("utf-8", "backslashreplace"))
+
+    def _write(self, name: str, content: bytes) -> None:
+        with atomic_write(os.path.join(self._eval_dir, name)) as file:
+            file.write(content)
+
+
+def source_photos(dataset: Dataset, count: int) -> list[str]:
+    """The photos that the first records of a data set say they were made from.
+
+    Args:
+      dataset: its shards are read in order.
+      count: how many records to read.
+
+    Returns:
+      As many names, "" where a record has none.
+    """
+    feature = tf.io.FixedLenFeature([], tf.string, "")
+
+    def parse(serialized: tf.Tensor) -> tf.Tensor:
+        features = {example_schema.FILENAME: feature}
+        return tf.io.parse_example(serialized, features)[example_schema.FILENAME]
+
+    records = tf.data.TFRecordDataset([shard.path for shard in dataset.shards])
+    batches = records.take(count).batch(_BATCH).map(parse)
+    return [
+        name.decode("utf-8", "backslashreplace")
+        for batch in batches.as_numpy_iterator()
+        for name in batch
+    ]
+
+
+@contextlib.contextmanager
+def _writing(eval_dir: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"--eval_dir={eval_dir} cannot be written: {error.strerror}; name another"
+            " folder"
+        ) from error

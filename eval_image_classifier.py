@@ -1,0 +1,23 @@
+"""Evaluates an image classifier on TFRecords, with TF-Slim's flags.
+
+python eval_image_classifier.py --dataset_name=photos --dataset_dir=/data/photos \
+    --dataset_split_name=validation --model_name=inception_v3 \
+    --checkpoint_path=/tmp/run --eval_dir=/tmp/run/eval
+"""
+
+from config import app, config, flags
+from engine import evaluate
+
+flags.define(config.EvalConfig)
+
+
+def main() -> int:
+    """Evaluates as the flags say; the exit status is that of the run."""
+    return evaluate.evaluate(
+        flags.read(config.EvalConfig),
+        split_is_given=flags.is_given("dataset_split_name"),
+    )
+
+
+if __name__ == "__main__":
+    app.run(main)
