@@ -20,6 +20,20 @@ SLOT_SUFFIXES: dict[str, dict[str, str]] = {
 }
 
 
+class _FtrlOptimizer(tf.compat.v1.train.FtrlOptimizer):
+    """TensorFlow's, which alone of them does not call its rate."""
+
+    def __init__(
+        self, learning_rate: Callable[[], tf.Tensor], **options: float
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self._rate_of_step = learning_rate
+
+    def _prepare(self) -> None:
+        self._learning_rate = self._rate_of_step()
+        super()._prepare()
+
+
 def make_optimizer(
     options: OptimizerOptions, learning_rate: Callable[[], tf.Tensor]
 ) -> tf.compat.v1.train.Optimizer:
@@ -41,7 +55,7 @@ def make_optimizer(
         "adam": lambda: _train.AdamOptimizer(
             learning_rate, o.adam_beta1, o.adam_beta2, o.opt_epsilon
         ),
-        "ftrl": lambda: _train.FtrlOptimizer(
+        "ftrl": lambda: _FtrlOptimizer(
             learning_rate,
             learning_rate_power=o.ftrl_learning_rate_power,
             initial_accumulator_value=o.ftrl_initial_accumulator_value,
