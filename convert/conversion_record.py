@@ -87,11 +87,7 @@ def find(settings: Settings) -> tuple[Found, Fractions]:
     else:
         found = photo_sources.find_in_folder(settings.source)
     if not found.sources:
-        seen = f"{len(found.rejections)} other files" if found.rejections else "nothing"
-        raise UserError(
-            f"no photos in {settings.source}, found {seen}: it should hold a folder for"
-            " each class, with the photos inside"
-        )
+        raise UserError(_explain_nothing(settings, found))
     given = {source.split for source in found.sources if source.split}
     wanted = {
         "validation": settings.validation_fraction,
@@ -107,6 +103,23 @@ def find(settings: Settings) -> tuple[Found, Fractions]:
     if not given and settings.validation_fraction is None:
         wanted["validation"] = DEFAULT_VALIDATION_FRACTION
     return found, Fractions(wanted["validation"] or 0.0, wanted["test"] or 0.0)
+
+
+def _explain_nothing(settings: Settings, found: Found) -> str:
+    if settings.csv_file and found.rejections:
+        first = found.rejections[0]
+        return (
+            f"none of the {len(found.rejections)} photos that {settings.csv_file} lists"
+            f" can be used: {first.name!r} is the first ({first.reason}); relative"
+            " paths begin at --image_dir or, without it, at the folder of the CSV file"
+        )
+    if settings.csv_file:
+        return f"{settings.csv_file} lists no photos: give each a line below the header"
+    seen = f"only {len(found.rejections)} other files" if found.rejections else "none"
+    return (
+        f"{settings.image_dir} should hold a folder for each class, with the photos"
+        f" inside: there are {seen}"
+    )
 
 
 def _open_train(source: Source) -> Source:

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from absl import logging
 from rich.console import Console
@@ -19,8 +19,14 @@ _MAX_CLASSES_SHOWN = 40
 _MAX_REJECTIONS_SHOWN = 5
 
 
-def show(info: DatasetInfo, empty_classes: Sequence[str], fractions: Fractions) -> None:
-    """Prints classes × splits, and warns of classes that lack photos."""
+def show(info: DatasetInfo, classes: Collection[str], fractions: Fractions) -> None:
+    """Prints classes × splits, and warns of classes that lack photos.
+
+    Args:
+      info: the dataset.
+      classes: the names of all classes that were looked at.
+      fractions: what the splits should have got.
+    """
     names = [split for split in SPLITS if split in info.splits]
     table = Table(title=f"{info.name}: photos by class and split", title_justify="left")
     table.add_column("class", overflow="fold")
@@ -38,7 +44,7 @@ def show(info: DatasetInfo, empty_classes: Sequence[str], fractions: Fractions) 
     ]
     table.add_row("MB", *(f"{size:,.1f}" for size in [*sizes, sum(sizes)]))
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100).print(table)
-    _warn_of_gaps(info, empty_classes, fractions)
+    _warn_of_gaps(info, classes, fractions)
 
 
 def _add_row(table: Table, title: str, counts: Sequence[int]) -> None:
@@ -46,7 +52,7 @@ def _add_row(table: Table, title: str, counts: Sequence[int]) -> None:
 
 
 def _warn_of_gaps(
-    info: DatasetInfo, empty_classes: Sequence[str], fractions: Fractions
+    info: DatasetInfo, classes: Collection[str], fractions: Fractions
 ) -> None:
     expected = {"train", *info.splits}
     expected |= {"validation"} if fractions.validation else set()
@@ -65,8 +71,8 @@ def _warn_of_gaps(
                 _some(absent),
                 ", or try another --seed" if fractions.validation else "",
             )
-    if empty_classes:
-        logging.warning("Left out, having no photos: %s", _some(empty_classes))
+    if lost := sorted(set(classes) - set(info.classes)):
+        logging.warning("Left out, having no usable photo: %s", _some(lost))
 
 
 def _some(names: Sequence[str]) -> str:

@@ -156,19 +156,20 @@ def convert(
         groups, kept_out = splits.assign(
             checked, seed=settings.seed, fractions=fractions
         )
-        rejected = sorted(rejected + kept_out, key=lambda entry: entry.name)
+        rejected = rejections.in_order(rejected + kept_out)
         conversion_summary.show_rejections(rejected, found.num_ignored)
-        num_usable = len(checked) - sum(entry.kind.is_fault for entry in kept_out)
-        _check_rejections(
-            rejected, num_usable, max_rejected_fraction, settings.dataset_dir
-        )
-        info = _write(settings, groups, made, directory, num_workers)
+        classes = _classes(groups)
+        if unfit := _explain_unfit(
+            settings, classes, groups, rejected, max_rejected_fraction
+        ):
+            raise UserError(unfit + _leave_rejections(rejected, settings.dataset_dir))
+        info = _write(settings, classes, groups, made, directory, num_workers)
         publish_dir = os.path.join(directory, staging.PUBLISH)
         rejections.write_csv(publish_dir, rejected)
         labels.write(publish_dir, info.classes)
         dataset_json.write(publish_dir, info)
         staging.publish_dataset(directory, settings.dataset_dir)
-    conversion_summary.show(info, found.empty_classes, fractions)
+    conversion_summary.show(info, found.classes, fractions)
     conversion_summary.show_next_command(info, settings.dataset_dir)
 
 
@@ -205,43 +206,59 @@ def _check_photos(
     return checked, rejected
 
 
-def _check_rejections(
-    rejected: Sequence[Rejection], num_usable: int, limit: float, dataset_dir: str
-) -> None:
-    """Fails when too many photos are faulty, leaving rejected.csv to look at."""
+def _classes(groups: dict[str, list[Checked]]) -> tuple[str, ...]:
+    used = {photo.source.class_name for group in groups.values() for photo in group}
+    return tuple(sorted(used))
+
+
+def _explain_unfit(
+    settings: Settings,
+    classes: Sequence[str],
+    groups: dict[str, list[Checked]],
+    rejected: Sequence[Rejection],
+    max_rejected_fraction: float,
+) -> str:
+    """Why the photos make no dataset; "" when they do."""
     faults = [entry for entry in rejected if entry.kind.is_fault]
-    total = num_usable + len(faults)
-    if not faults or len(faults) <= limit * total:
-        return
+    total = sum(map(len, groups.values())) + len(faults)
+    if faults and len(faults) / total > max_rejected_fraction:
+        return (
+            f"{len(faults)} of {total} photos cannot be used, more than"
+            f" --max_rejected_fraction={max_rejected_fraction}: {faults[0].name!r} is"
+            f" the first ({faults[0].reason}); mend or remove them, or raise the limit"
+        )
+    if len(classes) < 2:
+        return (
+            f"{settings.source} has usable photos of {len(classes)} class"
+            f" ({', '.join(classes) or 'none'}), at least two are needed: give each"
+            f" class {'a label' if settings.csv_file else 'a folder'} of its own"
+        )
+    if "train" not in groups:
+        return (
+            f"no photo of {settings.source} falls to the split train: add photos, or"
+            " lower --validation_fraction and --test_fraction"
+        )
+    return ""
+
+
+def _leave_rejections(rejected: Sequence[Rejection], dataset_dir: str) -> str:
+    """Writes rejected.csv for a look at what went wrong, and says so."""
+    if not rejected:
+        return ""
     rejections.write_csv(dataset_dir, rejected)
-    raise UserError(
-        f"{len(faults)} of {total} photos cannot be used, more than"
-        f" --max_rejected_fraction={limit}: {faults[0].name!r} is the first"
-        f" ({faults[0].reason}); mend or remove those that"
-        f" {os.path.join(dataset_dir, rejections.FILENAME)} lists, or raise the limit"
-    )
+    path = os.path.join(dataset_dir, rejections.FILENAME)
+    return f"; {path} lists all {len(rejected)} that were left out"
 
 
 def _write(
     settings: Settings,
+    classes: tuple[str, ...],
     groups: dict[str, list[Checked]],
     made: dict[str, object],
     directory: str,
     num_workers: int,
 ) -> DatasetInfo:
     """Writes the TFRecords, and says what dataset.json will say."""
-    used = {photo.source.class_name for group in groups.values() for photo in group}
-    classes = tuple(sorted(used))
-    if len(classes) < 2:
-        raise UserError(
-            f"usable photos of {len(classes)} class ({', '.join(classes) or 'none'}),"
-            f" but two are needed: does {settings.source} hold a folder a class?"
-        )
-    if "train" not in groups:
-        raise UserError(
-            "no photo falls to the split train: lower --validation_fraction and"
-            " --test_fraction, or give more photos"
-        )
     # Imported once the photos are checked, and in this process alone: it takes seconds.
     from convert import shard_writer
 

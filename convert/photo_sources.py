@@ -63,21 +63,22 @@ class Found:
       sources: files to convert.
       rejections: files that need no second look.
       num_ignored: hidden files and those that operating systems leave behind.
-      empty_classes: class folders without a file.
+      classes: the names of all class folders or labels, empty ones included.
     """
 
     sources: list[Source] = dataclasses.field(default_factory=list)
     rejections: list[Rejection] = dataclasses.field(default_factory=list)
     num_ignored: int = 0
-    empty_classes: list[str] = dataclasses.field(default_factory=list)
+    classes: set[str] = dataclasses.field(default_factory=set)
 
     def add(self, path: str, name: str, class_name: str, split: str | None) -> None:
         """Adds a file, to `sources` unless a glance shows that it is no photo."""
         fault = None
         try:
             status = os.stat(path)
-        except OSError as error:
-            reason = "a dangling link" if os.path.islink(path) else error.strerror
+        except (OSError, ValueError) as error:  # ValueError: NUL in a CSV file's path
+            strerror = getattr(error, "strerror", error)
+            reason = "a dangling link" if os.path.islink(path) else strerror
             self.reject(name, Kind.UNREADABLE, str(reason))
             return
         if stat.S_ISDIR(status.st_mode):
@@ -129,24 +130,21 @@ def find_in_folder(image_dir: str) -> Found:
     else:
         for folder in folders:
             _add_class(image_dir, folder, folder, None, found)
-    used = {source.class_name for source in found.sources}
-    found.empty_classes = sorted(set(found.empty_classes) - used)
     return found
 
 
 def _are_splits(image_dir: str, folders: list[str]) -> bool:
-    """Whether the folders are splits: all so called, with folders inside "train"."""
+    """Whether the folders are splits: all so called, one at least holding folders."""
     named = [folder for folder in folders if folder.lower() in _SPLIT_OF_NAME]
-    train = [folder for folder in named if _SPLIT_OF_NAME[folder.lower()] == "train"]
-    if not train or not _folders(image_dir, train[0], Found()):
-        return False
+    nested = [name for name in named if _folders(image_dir, name, Found())]
     others = sorted(set(folders) - set(named))
-    if others:
+    train = [name for name in nested if _SPLIT_OF_NAME[name.lower()] == "train"]
+    if train and others:
         raise UserError(
             f"{image_dir} has {train[0]!r} with folders inside and {others[0]!r} beside"
             f" it: keep only the splits ({', '.join(SPLITS)}) or only class folders"
         )
-    return True
+    return bool(nested) and not others
 
 
 def _folders(image_dir: str, inside: str, found: Found) -> list[str]:
@@ -167,11 +165,9 @@ def _add_class(
     image_dir: str, folder: str, class_name: str, split: str | None, found: Found
 ) -> None:
     """Adds all files of a class folder, at any depth; links are followed once."""
-    before = len(found.sources) + len(found.rejections)
+    found.classes.add(class_name)
     for name in _walk(image_dir, folder, found, set()):
         found.add(os.path.join(image_dir, name), name, class_name, split)
-    if len(found.sources) + len(found.rejections) == before:
-        found.empty_classes.append(class_name)
 
 
 def _walk(
@@ -217,7 +213,7 @@ def find_in_csv(csv_file: str, image_dir: str | None) -> Found:
     found = Found()
     try:
         with open(csv_file, encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
+            rows = csv.DictReader(file, skipinitialspace=True)
             absent = {"path", "label"} - set(rows.fieldnames or [])
             if absent:
                 raise UserError(
@@ -229,9 +225,17 @@ def find_in_csv(csv_file: str, image_dir: str | None) -> Found:
                 where = f"{csv_file} line {rows.line_num}"
                 name, label = _cell(row, "path", where), _cell(row, "label", where)
                 split = _split_of(row.get("split") or "", where)
+                found.classes.add(label)
                 found.add(os.path.join(start, name), name, label, split)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"--csv_file={csv_file} cannot be read: {error}") from error
+    except OSError as error:
+        raise UserError(
+            f"--csv_file={csv_file} cannot be read: {error.strerror}"
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(
+            f"--csv_file={csv_file} is no UTF-8 text with commas ({error}): save it as"
+            " CSV in UTF-8"
+        ) from error
     found.sources.sort(key=lambda source: (source.name, source.class_name))
     return found
 

@@ -5,7 +5,7 @@ import csv
 import dataclasses
 import enum
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from datasets.files import atomic_write
 
@@ -51,8 +51,18 @@ def write_csv(directory: str, rejections: Sequence[Rejection]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["path", "kind", "reason", "is_fault"])
         for entry in rejections:
-            fault = int(entry.kind.is_fault)
-            writer.writerow([entry.name, entry.kind.value, entry.reason, fault])
+            cells = map(_encodable, (entry.name, entry.kind.value, entry.reason))
+            writer.writerow([*cells, int(entry.kind.is_fault)])
+
+
+def _encodable(text: str) -> str:
+    """The text with escapes for the bytes of file names that are not UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def in_order(rejections: Iterable[Rejection]) -> list[Rejection]:
+    """Sorted by name, faults first."""
+    return sorted(rejections, key=lambda entry: (not entry.kind.is_fault, entry.name))
 
 
 def count_by_kind(rejections: Sequence[Rejection]) -> dict[Kind, int]:

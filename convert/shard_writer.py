@@ -6,11 +6,10 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-import tensorflow as tf
-
 from config.progress import progress
 from convert import parallel, photo_codec
 from convert.photo_checks import Checked
+from convert.quiet_tensorflow import tf
 from datasets import example_schema
 from datasets.dataset_json import ShardInfo, SplitInfo
 from datasets.files import sha256

@@ -60,7 +60,7 @@ def assign(
 
     Returns:
       The photos of each split in their order in the TFRecords, empty splits left out;
-      and what is left out, by name.
+      and what is left out.
     """
     copies = collections.defaultdict(list)
     for photo in photos:
@@ -92,7 +92,7 @@ def assign(
         for split, group in splits.items()
         if group
     }
-    return ordered, sorted(rejections, key=lambda entry: entry.name)
+    return ordered, rejections
 
 
 def _contradictory(group: Sequence[Checked]) -> list[Rejection]:

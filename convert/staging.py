@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
+from convert import rejections
 from datasets import dataset_json, labels
 from datasets.files import publish
 from errors import UserError
@@ -40,7 +41,7 @@ def staging(dataset_dir: str, name: str) -> Iterator[str]:
             yield directory
     finally:
         if directory:
-            shutil.rmtree(directory, ignore_errors=True)
+            _discard(directory, dataset_dir)
         if not existed:
             with contextlib.suppress(OSError):
                 os.rmdir(dataset_dir)
@@ -61,16 +62,21 @@ def remove_leftovers(dataset_dir: str) -> None:
     for publish_dir in glob.glob(pattern):
         directory = os.path.dirname(publish_dir)
         with _locked(directory):
-            for name in _planned_files(publish_dir):
-                moved = os.path.join(dataset_dir, name)
-                if not os.path.exists(os.path.join(publish_dir, name)):
-                    with contextlib.suppress(FileNotFoundError):
-                        os.remove(moved)
-            shutil.rmtree(directory)
+            _discard(directory, dataset_dir)
+
+
+def _discard(directory: str, dataset_dir: str) -> None:
+    """Removes a staging directory and, unless all have, what has moved out of it."""
+    publish_dir = os.path.join(directory, PUBLISH)
+    for name in _planned_files(publish_dir):
+        if not os.path.exists(os.path.join(publish_dir, name)):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(os.path.join(dataset_dir, name))
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _planned_files(publish_dir: str) -> list[str]:
-    """The files that a killed run may have moved: none unless it had all of them."""
+    """The files that a run may have moved: none before, or after, it had moved all."""
     try:
         info = dataset_json.read(publish_dir)
     except UserError:
@@ -78,7 +84,7 @@ def _planned_files(publish_dir: str) -> list[str]:
     if info is None:
         return []
     shards = [shard.file for split in info.splits.values() for shard in split.shards]
-    return [*shards, labels.FILENAME]
+    return [*shards, labels.FILENAME, rejections.FILENAME]
 
 
 @contextlib.contextmanager

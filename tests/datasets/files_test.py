@@ -19,9 +19,14 @@ def test_atomic_write_replaces_the_file(tmp_path):
 def test_atomic_write_that_fails_leaves_the_old_file_alone(tmp_path):
     path = tmp_path / "a.bin"
     path.write_bytes(b"old")
-    with pytest.raises(RuntimeError), files.atomic_write(str(path)) as file:
-        file.write(b"half")
-        raise RuntimeError
+
+    def fail():
+        with files.atomic_write(str(path)) as file:
+            file.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.bin"]
 

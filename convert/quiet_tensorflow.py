@@ -1,0 +1,11 @@
+"""TensorFlow, loaded without what it says on the way, which reads like an error."""
+
+from config import native_log
+
+__all__ = ["tf"]
+
+# Devices speak up when they are first asked for.
+with native_log.held_back():
+    import tensorflow as tf
+
+    tf.config.list_physical_devices()
