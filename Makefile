@@ -14,7 +14,7 @@ help:
 	@echo "make demo    watch a small network learn, from photographs to accuracy"
 	@echo "make test    run the test suite; make test ARGS='-k name' runs a part"
 	@echo "make check   formatter, linter, types"
-	@echo "make format  mend what the formatter and linter can, and the BUILD files"
+	@echo "make format  mend what the formatter and linter can, BUILD files and tables"
 	@echo "make real    run on published weights and photographs (downloads them)"
 	@echo "make lock    renew requirements.lock; LOCK_ARGS=--upgrade takes newer releases"
 	@echo "make clean   remove .venv and every cache"
@@ -34,6 +34,7 @@ format: $(installed)
 	$(python) -m ruff check --fix .
 	$(python) -m ruff format .
 	$(python) tests/bazel/build_files.py
+	$(python) -m tests.readme_flags
 
 real: $(installed)
 	$(python) -m pytest -m real tests/real $(ARGS)
