@@ -6,29 +6,21 @@ Starts TensorBoard on a free port of this machine alone and looks at its pages i
 headless Chromium of its own (Debian: chromium and chromium-driver).
 """
 
-import contextlib
 import dataclasses
-import json
 import pathlib
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
-import time
 import urllib.parse
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 from absl import flags
-from selenium import webdriver
 
 from config import app
 from errors import UserError
+from tests.real import browser
+from tests.real.browser import Browser
 
 FLAGS = flags.FLAGS
-T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,19 +50,7 @@ PAGES = {
     "text": Page("text", "#text&tagFilter={}", "tf-text-loader", "paper-material"),
 }
 _MOST_TAGS = 3  # a page by default; all must fit without a click on "more"
-_TIMEOUT_SECS = 120
 _ADDRESS = re.compile(r"TensorBoard \S+ at (http://\S+)")
-_CHROMIUM_FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1600,1400",
-)
 # Texts of the cards with a drawing. TensorBoard's pages are trees of shadow roots,
 # which selectors do not look into.
 _DRAWN_CARDS = """
@@ -108,13 +88,19 @@ def look(
     wanted = wanted or {}
     pathlib.Path(output_dir).mkdir(parents=True, exist_ok=True)
     shown = {}
-    with _tensorboard(logdir) as address, _chromium() as browser:
+    command = [sys.executable, "-m", "tensorboard.main", f"--logdir={logdir}"]
+    # Port 0 is a free one; only this machine reaches it.
+    command += ["--host=127.0.0.1", "--port=0"]
+    with (
+        browser.serving(command, _ADDRESS) as address,
+        browser.chromium() as window,
+    ):
         for name, page in PAGES.items():
             tags = _recorded_tags(address, page.plugin, wanted.get(page.plugin, ()))
-            browser.get("about:blank")  # A change behind the # alone loads nothing.
-            browser.get(address + page.url.format(_filter(tags)))
-            _wait_for_cards(browser, name, tags)
-            browser.save_screenshot(f"{output_dir}/{name}.png")
+            window.open("about:blank")  # A change behind the # alone loads nothing.
+            window.open(address + page.url.format(_filter(tags)))
+            _wait_for_cards(window, name, tags)
+            window.screenshot(pathlib.Path(output_dir, f"{name}.png"))
             shown[name] = tags
     return shown
 
@@ -123,10 +109,10 @@ def _recorded_tags(address: str, plugin: str, wanted: Sequence[str]) -> list[str
     """Returns the wanted tags, or one tag of each group, once they are recorded."""
 
     def recorded() -> set[str]:
-        with urllib.request.urlopen(f"{address}data/plugin/{plugin}/tags") as answer:
-            return {tag for tags in json.load(answer).values() for tag in tags}
+        by_run = browser.ask(f"{address}data/plugin/{plugin}/tags")
+        return {tag for tags in by_run.values() for tag in tags}
 
-    tags = _wait(recorded, lambda tags: bool(tags) and tags.issuperset(wanted))
+    tags = browser.wait(recorded, lambda tags: bool(tags) and tags.issuperset(wanted))
     missing = sorted(set(wanted) - tags)
     if missing or not tags:
         raise UserError(
@@ -137,16 +123,16 @@ def _recorded_tags(address: str, plugin: str, wanted: Sequence[str]) -> list[str
     return list(wanted) or sorted(groups.values())[:_MOST_TAGS]
 
 
-def _wait_for_cards(browser: webdriver.Chrome, name: str, tags: list[str]) -> None:
+def _wait_for_cards(window: Browser, name: str, tags: list[str]) -> None:
     page = PAGES[name]
 
     def cards() -> list[str]:
-        return browser.execute_script(_DRAWN_CARDS, page.card, page.drawing)
+        return window.run(_DRAWN_CARDS, page.card, page.drawing)
 
     def show_all(texts: list[str]) -> bool:
         return all(any(tag in text for text in texts) for tag in tags)
 
-    texts = _wait(cards, show_all)
+    texts = browser.wait(cards, show_all)
     if not show_all(texts):
         raise UserError(
             f"TensorBoard's page {name} should show {', '.join(tags)}; it shows "
@@ -154,65 +140,9 @@ def _wait_for_cards(browser: webdriver.Chrome, name: str, tags: list[str]) -> No
         )
 
 
-def _wait(ask: Callable[[], T], accept: Callable[[T], bool]) -> T:
-    """Returns the first accepted answer, or the last one before time ran out."""
-    end = time.monotonic() + _TIMEOUT_SECS
-    answer = ask()
-    while not accept(answer) and time.monotonic() < end:
-        time.sleep(0.5)
-        answer = ask()
-    return answer
-
-
 def _filter(tags: list[str]) -> str:
     pattern = "|".join(re.escape(tag) for tag in tags)
     return urllib.parse.quote(f"^({pattern})$", safe="")
-
-
-@contextlib.contextmanager
-def _tensorboard(logdir: str) -> Iterator[str]:
-    """Runs TensorBoard; gives its address, which only this machine reaches."""
-    command = [sys.executable, "-m", "tensorboard.main", f"--logdir={logdir}"]
-    with tempfile.TemporaryDirectory() as folder:
-        log = pathlib.Path(folder, "log")
-        with log.open("w") as stream:
-            server = subprocess.Popen(
-                [*command, "--host=127.0.0.1", "--port=0"], stdout=stream, stderr=stream
-            )
-
-        def has_started(said: str) -> bool:
-            return bool(_ADDRESS.search(said)) or server.poll() is not None
-
-        try:
-            said = _wait(log.read_text, has_started)
-            address = _ADDRESS.search(said)
-            if address is None:
-                raise UserError(f"TensorBoard did not start: {said.strip()[-300:]}")
-            yield address.group(1)
-        finally:
-            server.terminate()
-            server.wait()
-
-
-@contextlib.contextmanager
-def _chromium() -> Iterator[webdriver.Chrome]:
-    """Runs a headless Chromium with a new, empty profile."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        raise UserError(
-            "no chromium or no chromedriver: install both (on Debian: apt-get install "
-            "chromium chromium-driver)."
-        )
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        for flag in (*_CHROMIUM_FLAGS, f"--user-data-dir={profile}"):
-            options.add_argument(flag)
-        browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
-        try:
-            yield browser
-        finally:
-            browser.quit()
 
 
 def main() -> None:
