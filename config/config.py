@@ -138,6 +138,14 @@ class FineTuneOptions(Options):
         "Batch norms outside --trainable_scopes use their stored statistics and leave"
         " them alone (slim: they use the batch's and drift, as false does here).",
     )
+    batch_norm_decay: float | None = option(
+        None,
+        "Decay of the statistics that the other batch norms store; by default the"
+        " net's own, in the Inceptions 0.9997, which averages over thousands of steps:"
+        " 0.9 to 0.99 suits runs of hundreds (slim: none).",
+        minimum=0,
+        maximum=1,
+    )
     dry_run: bool = option(
         False, "Print the plan of what is restored and trained; exit."
     )

@@ -38,6 +38,7 @@ _TRAINING = (
     "--optimizer=adam",
     "--opt_epsilon=0.001",
     "--learning_rate=0.003",
+    "--batch_norm_decay=0.95",
     "--log_every_n_steps=50",
 )
 _HEAD = "InceptionV3/Logits,InceptionV3/AuxLogits"

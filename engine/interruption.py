@@ -7,6 +7,8 @@ from types import FrameType
 
 from absl import logging
 
+_NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
 
 class Interruption:
     """Whether a signal asked the run to end.
@@ -32,16 +34,15 @@ class Interruption:
         self.signal_number = signal_number
         name = signal.Signals(signal_number).name
         logging.warning("%s: finishing the step, then saving", name)
-        # A second one ends the run at once.
-        signal.signal(signal_number, signal.SIG_DFL)
+        for number in _NUMBERS:  # a second one, of either kind, ends the run at once
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
 def interruption() -> Iterator[Interruption]:
     """Watches for SIGINT and SIGTERM inside."""
     watch = Interruption()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, watch._note) for number in numbers}
+    before = {number: signal.signal(number, watch._note) for number in _NUMBERS}
     try:
         yield watch
     finally:

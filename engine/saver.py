@@ -6,6 +6,7 @@ from absl import logging
 
 from checkpoints.retention import CheckpointFolder
 from engine.train_state import TrainState
+from errors import NotFiniteError
 
 
 class Saver:
@@ -40,7 +41,11 @@ class Saver:
           UserError: the folder cannot be written.
         """
         if step != self._saved_step:
-            path = self._folder.save(step, self._state.arrays())
+            try:
+                arrays = self._state.arrays()
+            except NotFiniteError as error:
+                raise NotFiniteError(f"{error}; {self.last_saved()}") from error
+            path = self._folder.save(step, arrays)
             logging.info("saved %s", path)
             self._saved_step = step
         self._saved_at = time.monotonic()

@@ -44,7 +44,8 @@ def find_start(
       options: the checkpoint to start from, and the scopes.
 
     Raises:
-      UserError: the checkpoint does not fit, or a scope matches nothing.
+      UserError: the checkpoint does not fit, the run's own is of another net, or a
+        scope matches nothing.
     """
     shapes = network.variable_shapes()
     head_scopes = nets_factory.get_entry(network.model_name).head_scopes
@@ -53,8 +54,9 @@ def find_start(
     restored: list[str] = []
     if own:
         checkpoint = Checkpoint(own)
+        restore.require_same_net(shapes, checkpoint)
         step = checkpoint.global_step or 0
-        restored = [n for n in shapes if n in checkpoint.shapes]
+        restored = list(shapes)
     elif options.checkpoint_path:
         checkpoint = Checkpoint(slim_format.find_checkpoint(options.checkpoint_path))
         restored = plans.choose_restored(
@@ -89,15 +91,13 @@ def restore_start(state: TrainState, start: Start, options: FineTuneOptions) -> 
       state: the fresh variables.
       start: how the run starts.
       options: for what is said of them.
-
-    Raises:
-      UserError: the run's own checkpoint is of another net.
     """
     if start.checkpoint is None:
         return
-    model_variables = state.network.model_variables
     if not start.resumes:
-        restore.restore(model_variables, start.checkpoint, start.plan.restored_names)
+        restore.restore(
+            state.network.model_variables, start.checkpoint, start.plan.restored_names
+        )
         fresh: list[str] = []
     else:
         logging.warning("resuming from %s", start.checkpoint.path)
@@ -107,9 +107,7 @@ def restore_start(state: TrainState, start: Start, options: FineTuneOptions) -> 
                 " from its own checkpoint; use a new --train_dir to start over",
                 options.checkpoint_path,
             )
-        fresh = restore.resume(
-            state.named_variables(), start.checkpoint, required=list(model_variables)
-        )
+        fresh = restore.resume(state.named_variables(), start.checkpoint)
     if state.moving_average:
         missing = set(state.moving_average.shadows) & set(fresh)
         if missing or not start.resumes:

@@ -2,7 +2,6 @@
 
 import time
 
-import numpy as np
 import tensorflow as tf
 from absl import logging
 
@@ -70,7 +69,6 @@ class TrainLog:
           Means since the last line, by TensorBoard tag.
         """
         means = {name: self._sums[name] / self._steps for name in _SUMMED}
-        rate = self._timed_steps / self._timed_secs if self._timed_secs else np.nan
         scalars = {
             "total_loss": means["total_loss"],
             "Losses/clone_loss": means["data_loss"],
@@ -78,14 +76,15 @@ class TrainLog:
             "accuracy": means["accuracy"],
             "learning_rate": self._learning_rate,
         }
-        speed = {"global_step/sec": rate, "images/sec": rate * self._images_per_step}
+        line = "global step {}: loss = {:.4f}".format(step, means["total_loss"])
         if self._timed_secs:
-            scalars |= speed
+            speed = self._timed_steps / self._timed_secs
+            images_speed = speed * self._images_per_step
+            scalars |= {"global_step/sec": speed, "images/sec": images_speed}
+            line += f" ({1 / speed:.3f} sec/step, {images_speed:.1f} images/s)"
         logging.info(
-            "global step %d: loss = %.4f (%.3f sec/step), accuracy %.3f, rate %.3g,"
-            " %.1f images/s",
-            *(step, means["total_loss"], 1 / rate, means["accuracy"]),
-            *(self._learning_rate, speed["images/sec"]),
+            "%s, accuracy %.3f, rate %.3g",
+            *(line, means["accuracy"], self._learning_rate),
         )
         self._reset()
         return scalars

@@ -56,6 +56,7 @@ def train(config: TrainConfig) -> int:
         state,
         strategy,
         config.loss,
+        batch_norm_decay=config.fine_tune.batch_norm_decay,
         batch_size=config.train_data.batch_size,
         seed=run.seed,
     )

@@ -79,8 +79,8 @@ class TrainState:
         for name, value in values.items():
             if not np.isfinite(value).all():
                 raise NotFiniteError(
-                    f"{name} is not finite at step {values['global_step']}: nothing"
-                    " was saved; go on from the last checkpoint with a lower"
-                    " --learning_rate"
+                    f"{name} is not finite after step {values['global_step']}, learning"
+                    f" rate {float(self.learning_rate()):g}: lower --learning_rate or"
+                    " raise --opt_epsilon"
                 )
         return values

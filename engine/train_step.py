@@ -22,6 +22,7 @@ def make_train_fn(
     strategy: tf.distribute.Strategy,
     options: LossOptions,
     *,
+    batch_norm_decay: float | None = None,
     batch_size: int,
     seed: int,
 ) -> TrainFn:
@@ -31,6 +32,7 @@ def make_train_fn(
       state: what the steps change.
       strategy: the devices.
       options: the loss.
+      batch_norm_decay: of the statistics that batch norms store; None is the net's.
       batch_size: images a step on each device.
       seed: dropout masks are a function of it and the step.
 
@@ -57,6 +59,7 @@ def make_train_fn(
                 batch["image"],
                 is_training=True,
                 frozen_batch_norms=state.plan.frozen_batch_norms,
+                batch_norm_decay=batch_norm_decay,
                 dropout_seed=dropout_seed,
             )
             data_loss = losses.data_loss(
