@@ -1,6 +1,6 @@
 """Arrays of a checkpoint into variables."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
 
@@ -22,37 +22,40 @@ def restore(
         variables[name].assign(checkpoint.read(name))
 
 
-def resume(
-    variables: Mapping[str, tf.Variable],
-    checkpoint: Checkpoint,
-    *,
-    required: Sequence[str],
-) -> list[str]:
-    """Sets all variables that the checkpoint of an earlier run of this net holds.
+def require_same_net(
+    variable_shapes: Mapping[str, tuple[int, ...]], checkpoint: Checkpoint
+) -> None:
+    """Refuses to go on from the checkpoint of a run of another net.
 
     Args:
-      variables: of the net, its optimizer and its averages, by name.
+      variable_shapes: of the net's own variables by name.
       checkpoint: the earlier run's.
-      required: the net's own; a checkpoint without them is another net's.
-
-    Returns:
-      Names of the variables that it does not hold and that stay fresh: slots of
-      another optimizer or of scopes that were not trained.
 
     Raises:
-      UserError: a required variable is missing or has another shape.
+      UserError: a variable is missing from it or has another shape.
     """
-    unfit = [
-        n for n in required if checkpoint.shapes.get(n) != tuple(variables[n].shape)
-    ]
+    unfit = [n for n, s in variable_shapes.items() if checkpoint.shapes.get(n) != s]
     if unfit:
         name = unfit[0]
         found = checkpoint.shapes.get(name, "missing")
         raise UserError(
             f"{checkpoint.path} is of another net: {name} is {found} there and"
-            f" {tuple(variables[name].shape)} here ({len(unfit)} such); use another"
+            f" {variable_shapes[name]} here ({len(unfit)} such); use another"
             " --train_dir, or the flags that it was trained with"
         )
+
+
+def resume(variables: Mapping[str, tf.Variable], checkpoint: Checkpoint) -> list[str]:
+    """Sets all variables that the checkpoint of an earlier run of this net holds.
+
+    Args:
+      variables: of the net, its optimizer and its averages, by name.
+      checkpoint: the earlier run's.
+
+    Returns:
+      Names of the variables that it does not hold and that stay fresh: slots of
+      another optimizer or of scopes that were not trained.
+    """
     held = [
         n for n, v in variables.items() if checkpoint.shapes.get(n) == tuple(v.shape)
     ]
