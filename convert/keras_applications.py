@@ -1,0 +1,67 @@
+"""The nets of keras.applications that can be converted: one row each."""
+
+import dataclasses
+from typing import Any
+
+from convert import keras_names
+
+
+@dataclasses.dataclass(frozen=True)
+class Application:
+    """A net of keras.applications and its counterpart.
+
+    Attributes:
+      function: its name in keras.applications.
+      model_name: slim's net.
+      match: which layers belong to which scopes.
+      markers: layers that tell it from the nets below it in the table.
+      options: arguments of the function.
+      first_filters: output channels of the first convolution, where only the width
+        tells nets apart.
+      is_bgr: whether its `preprocess_input` swaps red and blue.
+      epsilon: of the batch norms of slim's net.
+    """
+
+    function: str
+    model_name: str
+    match: keras_names.Match
+    markers: tuple[str, ...]
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    first_filters: int | None = None
+    is_bgr: bool = False
+    epsilon: float = 1e-3
+
+
+def _mobilenet_v1(model_name: str, alpha: float, first_filters: int) -> Application:
+    return Application(
+        "MobileNet",
+        model_name,
+        keras_names.mobilenet_v1,
+        ("conv_dw_13", "conv_pw_13"),
+        {"alpha": alpha},
+        first_filters,
+    )
+
+
+# The first row all of whose markers a model has is the model's net.
+APPLICATIONS = {
+    "vgg19": Application(
+        "VGG19", "vgg_19", keras_names.vgg, ("block5_conv4",), is_bgr=True
+    ),
+    "vgg16": Application(
+        "VGG16", "vgg_16", keras_names.vgg, ("block5_conv3",), is_bgr=True
+    ),
+    "inception_v3": Application(
+        "InceptionV3", "inception_v3", keras_names.inception_v3, ("mixed9_0", "mixed10")
+    ),
+    "inception_resnet_v2": Application(
+        "InceptionResNetV2",
+        "inception_resnet_v2",
+        keras_names.inception_resnet_v2,
+        ("block35_1_conv", "conv_7b"),
+    ),
+    "mobilenet": _mobilenet_v1("mobilenet_v1", 1.0, 32),
+    "mobilenet_075": _mobilenet_v1("mobilenet_v1_075", 0.75, 24),
+    "mobilenet_050": _mobilenet_v1("mobilenet_v1_050", 0.5, 16),
+    "mobilenet_025": _mobilenet_v1("mobilenet_v1_025", 0.25, 8),
+}

@@ -1,0 +1,69 @@
+"""Makes a slim checkpoint of a Keras model.
+
+    python -m convert.keras_to_slim --keras_model=inception_v3 \
+        --checkpoint_path=checkpoints/inception_v3.ckpt
+    python -m convert.keras_to_slim --keras_model=my_model.keras \
+        --checkpoint_path=checkpoints/my_model.ckpt
+
+The model is a net of keras.applications: by its name, with the weights that Keras
+offers, or a file of your own, with another classifier or none. Which net it is, is seen
+from its layers. Source and result are run on the same images before anything is
+written.
+"""
+
+from absl import flags, logging
+
+from config import app
+from convert import keras_source, weight_conversion
+from convert.keras_applications import APPLICATIONS
+
+FLAGS = flags.FLAGS
+
+_IMAGENET_CLASSES = 1000  # slim's own count has the background before them
+
+
+def main() -> None:
+    """Converts the model that the flags name."""
+    model = keras_source.load(FLAGS.keras_model, FLAGS.weights_file)
+    source = keras_source.source(model, channel_order=FLAGS.channel_order)
+    weight_conversion.convert(source, FLAGS.checkpoint_path)
+    if source.has_classifier and source.num_outputs == _IMAGENET_CLASSES:
+        logging.info(
+            "It has ImageNet's 1000 classes without a background: give"
+            " --labels_offset=1 where labels count from the background."
+        )
+
+
+def _define_flags() -> None:
+    flags.DEFINE_string(
+        "keras_model",
+        None,
+        "A .keras or .h5 file with a whole model, or a name: "
+        + ", ".join(APPLICATIONS),
+    )
+    flags.DEFINE_string(
+        "weights_file",
+        None,
+        "Weights for a model given by name, a .weights.h5 or .h5 file as keras."
+        "applications publishes them. Unset: Keras downloads its ImageNet weights.",
+    )
+    flags.DEFINE_enum(
+        "channel_order",
+        None,
+        ["rgb", "bgr"],
+        "Order of colours that the model was trained with; the checkpoint takes RGB in "
+        "any case. Unset: that of Keras' preprocess_input for the net: bgr for vgg and "
+        "resnet v1, rgb for all others.",
+    )
+    flags.DEFINE_string(
+        "checkpoint_path",
+        None,
+        "Where to write the checkpoint: a prefix such as folder/model.ckpt, to which "
+        "TensorFlow's endings .index and .data-00000-of-00001 are added.",
+    )
+    flags.mark_flags_as_required(["keras_model", "checkpoint_path"])
+
+
+if __name__ == "__main__":
+    _define_flags()
+    app.run(main)

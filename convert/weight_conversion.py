@@ -1,0 +1,169 @@
+"""From a trained net of another framework to a slim checkpoint, proven equal.
+
+The last step of every conversion runs both nets on the same images; a checkpoint is
+written only if they agree.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from checkpoints import slim_format
+from convert import weight_layers
+from convert.weight_layers import Layer
+from errors import UserError
+from nets import nets_factory
+from nets.network import Network
+
+TOLERANCE = 1e-3  # largest difference, as a part of the largest output
+_NUM_IMAGES = 2
+# What the preprocessing called vgg makes: pixels of 0 to 255 less their mean.
+_PIXEL_RANGES = {"vgg": 128.0}
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A trained net of another framework.
+
+    Attributes:
+      description: what it is, for messages.
+      model_name: slim's net of the same topology.
+      epsilon: of the batch norms of slim's net.
+      layers_at: from the net's scopes, in order of creation, to the layers that belong
+        there. Auxiliary heads may be left out, and the classifier where the source has
+        none.
+      has_classifier: whether the outputs are logits; otherwise pooled features.
+      num_outputs: number of logits or features.
+      channels: of the images.
+      image_size: side of the square images that source and net are compared on; None
+        is the net's default.
+      run: from images as slim's net takes them, `[n, size, size, channels]` float32,
+        to the outputs, `[n, num_outputs]`.
+    """
+
+    description: str
+    model_name: str
+    epsilon: float
+    layers_at: Callable[[Sequence[str]], Mapping[str, Layer]]
+    has_classifier: bool
+    num_outputs: int
+    channels: int
+    image_size: int | None
+    run: Callable[[np.ndarray], np.ndarray]
+
+
+def convert(source: Source, checkpoint_path: str) -> float:
+    """Writes the weights of `source` as a slim checkpoint.
+
+    Args:
+      source: the trained net.
+      checkpoint_path: prefix of the checkpoint, as in "folder/model.ckpt".
+
+    Returns:
+      The largest difference of the two nets' outputs, as a part of the largest output.
+
+    Raises:
+      UserError: a layer of the one has no counterpart in the other, or the outputs
+        differ; then nothing is written.
+    """
+    net = Network(
+        source.model_name,
+        num_classes=source.num_outputs,
+        image_size=source.image_size,
+        channels=source.channels,
+    )
+    variables = slim_variables(source, net.variable_shapes())
+    for name, values in variables.items():
+        net.model_variables[name].assign(values)
+    if not source.has_classifier:
+        _pass_features_through(net)
+    difference = _compare(source, net)
+    slim_format.write_checkpoint(checkpoint_path, variables)
+    logging.info(
+        "Wrote %d variables with %s values to %s.",
+        len(variables),
+        f"{sum(values.size for values in variables.values()):,}",
+        checkpoint_path,
+    )
+    return difference
+
+
+def slim_variables(
+    source: Source, shapes: weight_layers.Shapes
+) -> dict[str, np.ndarray]:
+    """The weights of `source` under slim's names.
+
+    Args:
+      source: the trained net.
+      shapes: shape of the variables of slim's net by name, in order of creation.
+
+    Returns:
+      Values by name: all of the net's variables but, where the source has none, those
+      of the auxiliary heads and of the classifier.
+
+    Raises:
+      UserError: a layer of the one has no counterpart in the other.
+    """
+    variables: dict[str, np.ndarray] = {}
+    for scope, layer in source.layers_at(scopes_of(shapes)).items():
+        variables |= weight_layers.slim_variables(scope, layer, shapes, source.epsilon)
+    heads = nets_factory.get_entry(source.model_name).head_scopes
+    for name in shapes:
+        may_be_absent = is_auxiliary(name) or (
+            not source.has_classifier and name.startswith(heads)
+        )
+        if name not in variables and not may_be_absent:
+            raise UserError(
+                f"{source.description} has no values for {name} of"
+                f" {source.model_name}: the two have different topologies"
+            )
+    return variables
+
+
+def scopes_of(names: Sequence[str] | weight_layers.Shapes) -> list[str]:
+    """Scopes of layers, a batch norm inside a layer's scope counting to the layer."""
+    scopes = (name.rpartition("/")[0].removesuffix("/BatchNorm") for name in names)
+    return list(dict.fromkeys(scopes))
+
+
+def is_auxiliary(name: str) -> bool:
+    """Whether a scope or variable is in a head that only training uses."""
+    return any(part.lower().startswith("aux") for part in name.split("/"))
+
+
+def _pass_features_through(net: Network) -> None:
+    """Makes the classifier the identity, so that the logits are the features."""
+    head = nets_factory.get_entry(net.model_name).head_scopes[0]
+    for name, variable in net.model_variables.items():
+        if name.startswith(head):
+            if name.endswith("/biases"):
+                variable.assign(tf.zeros(variable.shape))
+            else:
+                variable.assign(tf.reshape(tf.eye(net.num_classes), variable.shape))
+
+
+def _compare(source: Source, net: Network) -> float:
+    entry = nets_factory.get_entry(net.model_name)
+    images = np.random.default_rng(0).uniform(-1, 1, (_NUM_IMAGES, *net.input_shape))
+    images *= _PIXEL_RANGES.get(entry.preprocessing, 1.0)
+    images = images.astype(np.float32)
+    run = tf.function(lambda x: net(x, is_training=False)[0], autograph=False)
+    expected, got = source.run(images), run(images).numpy()
+    difference = float(np.max(np.abs(got - expected)))
+    relative = difference / float(np.max(np.abs(expected)))
+    what = "logits" if source.has_classifier else "features"
+    report = (
+        f"{source.description} and {net.model_name} on {len(images)} images of"
+        f" {net.image_size}x{net.image_size} pixels: the {what} differ by"
+        f" {difference:.2g} at most, {relative:.2g} of the largest"
+    )
+    if not relative <= TOLERANCE:  # NaN is no agreement either.
+        raise UserError(
+            f"{report}; more than {TOLERANCE:g} means that the nets compute different"
+            " things, and nothing was written"
+        )
+    logging.info("%s.", report)
+    return relative

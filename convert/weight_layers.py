@@ -1,0 +1,140 @@
+"""A layer of another framework as slim's variables, folded exactly."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from errors import UserError
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchNorm:
+    """gamma * (x - mean) / sqrt(variance + epsilon) + beta, all by channel.
+
+    Attributes:
+      mean: moving mean, `[channels]`.
+      variance: moving variance.
+      beta: shift.
+      gamma: scale; None is 1.
+      epsilon: added to the variance.
+    """
+
+    mean: np.ndarray
+    variance: np.ndarray
+    beta: np.ndarray
+    gamma: np.ndarray | None
+    epsilon: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """A convolution or dense layer and the batch norm behind it, or one of the two.
+
+    Attributes:
+      kernels: by slim's name: `weights` as `[height, width, in, out]` or, of a dense
+        layer, `[in, out]`; `depthwise_weights` as `[height, width, in, multiplier]`;
+        both of a separable convolution are `depthwise_weights` and
+        `pointwise_weights`.
+      bias: `[out]`.
+      batch_norm: its normalisation.
+    """
+
+    kernels: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    bias: np.ndarray | None = None
+    batch_norm: BatchNorm | None = None
+
+
+def slim_variables(
+    scope: str, layer: Layer, shapes: Shapes, epsilon: float
+) -> dict[str, np.ndarray]:
+    """The variables under a scope of a slim net that compute what `layer` computes.
+
+    A bias before a batch norm goes into its moving mean. Another epsilon e' for e, and
+    a scale where slim's batch norm has none, become the factor
+    gamma * sqrt((variance + e) / (variance + e')): slim's gamma, or else a factor of
+    the kernel and of the moving mean. Both are exact in inference and with frozen
+    batch norms; the moving variance keeps its meaning.
+
+    Args:
+      scope: of the layer in slim's net.
+      layer: what the source computes there.
+      shapes: shape of the net's variables by name.
+      epsilon: of the net's batch norms.
+
+    Returns:
+      Values by variable name, float32.
+
+    Raises:
+      UserError: a shape differs, or slim's layer has no place for a part of the
+        source's.
+    """
+    kernels = {f"{scope}/{name}": values for name, values in layer.kernels.items()}
+    if layer.batch_norm is None:
+        variables = kernels | _biases(scope, layer, shapes)
+    else:
+        variables = _normalized(scope, layer, layer.batch_norm, shapes, epsilon)
+    return {
+        name: _as_shape(name, values, shapes).astype(np.float32)
+        for name, values in variables.items()
+    }
+
+
+def _biases(scope: str, layer: Layer, shapes: Shapes) -> dict[str, np.ndarray]:
+    name = f"{scope}/biases"
+    if layer.bias is not None:
+        return {name: layer.bias}
+    return {name: np.zeros(shapes[name])} if name in shapes else {}
+
+
+def _normalized(
+    scope: str, layer: Layer, norm: BatchNorm, shapes: Shapes, epsilon: float
+) -> dict[str, np.ndarray]:
+    inner = f"{scope}/BatchNorm"
+    norm_scope = inner if f"{inner}/moving_mean" in shapes else scope
+    variance = norm.variance.astype(np.float64)
+    factor = np.sqrt((variance + epsilon) / (variance + norm.epsilon))
+    if norm.gamma is not None:
+        factor = factor * norm.gamma
+    mean = norm.mean if layer.bias is None else norm.mean - layer.bias
+    variables = {f"{norm_scope}/beta": norm.beta}
+    kernels = {f"{scope}/{name}": values for name, values in layer.kernels.items()}
+    if f"{norm_scope}/gamma" in shapes:
+        variables[f"{norm_scope}/gamma"] = factor
+    elif np.any(factor != 1):
+        if not kernels:
+            raise UserError(
+                f"{scope}: slim's batch norm has no scale here, and there is no"
+                " convolution before it that could take the source's"
+            )
+        last = list(kernels)[-1]
+        kernels[last] = _scaled(
+            kernels[last], factor, last.endswith("/depthwise_weights")
+        )
+        mean = mean * factor
+    variables[f"{norm_scope}/moving_mean"] = mean
+    variables[f"{norm_scope}/moving_variance"] = norm.variance
+    return kernels | variables
+
+
+def _scaled(kernel: np.ndarray, factor: np.ndarray, depthwise: bool) -> np.ndarray:
+    """The kernel whose outputs are `factor` times as large, channel by channel."""
+    return kernel * (factor.reshape(kernel.shape[2:]) if depthwise else factor)
+
+
+def _as_shape(name: str, values: np.ndarray, shapes: Shapes) -> np.ndarray:
+    expected = shapes.get(name)
+    if expected is None:
+        raise UserError(
+            f"the source has values for {name}, which slim's net does not have"
+        )
+    # A dense layer is a convolution over all that is left of the image.
+    is_dense = values.ndim == 2 and values.size == np.prod(expected)
+    if values.shape != expected and not (is_dense and values.shape[1] == expected[-1]):
+        raise UserError(
+            f"{name} has the shape {expected} in slim's net and {values.shape} in the"
+            " source"
+        )
+    return values.reshape(expected)

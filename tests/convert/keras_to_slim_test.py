@@ -1,0 +1,171 @@
+"""Keras models become checkpoints that compute the same, or are refused."""
+
+import dataclasses
+import os
+
+import numpy as np
+import pytest
+from tensorflow import keras
+
+from checkpoints import slim_format
+from convert import keras_names, keras_source, net_fit, weight_conversion
+from convert.keras_applications import APPLICATIONS
+from convert.keras_names import Names
+from errors import UserError
+from nets import nets_factory
+from tests.convert import keras_models
+
+EXACT = 1e-5  # float32 rounding; 1e-3 is what a conversion accepts
+SMALL = "mobilenet_025"
+
+
+def _application(name, size, **options):
+    application = APPLICATIONS[name]
+    build = getattr(keras.applications, application.function)
+    options = {"input_shape": (size, size, 3), **application.options, **options}
+    return keras_models.randomize(build(weights=None, **options))
+
+
+def _convert(model, tmp_path, **options):
+    prefix = str(tmp_path / "out.ckpt")
+    source = keras_source.source(model, **options)
+    return weight_conversion.convert(source, prefix), slim_format.Checkpoint(prefix)
+
+
+@pytest.fixture(scope="module")
+def mobilenet():
+    return _application(SMALL, 32, classes=5)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "num_variables"),
+    [("inception_v3", 107, 378), ("vgg16", 224, 32), (SMALL, 64, 137)],
+)
+def test_random_weights_give_the_same_logits(
+    name, size, num_variables, monkeypatch, capsys
+):
+    written: dict[str, np.ndarray] = {}
+    monkeypatch.setattr(
+        slim_format, "write_checkpoint", lambda _, variables: written.update(variables)
+    )
+    source = keras_source.source(_application(name, size, classes=5))
+    difference = weight_conversion.convert(source, "unused")
+    with capsys.disabled():
+        print(f"\n{name}: differs by {difference:.2g} of the largest logit")
+    assert difference < EXACT
+    assert len(written) == num_variables
+
+
+def test_every_application_has_a_net_of_the_factory():
+    for name, application in APPLICATIONS.items():
+        assert application.model_name in nets_factory.NETWORKS, name
+        assert hasattr(keras.applications, application.function), name
+
+
+def test_red_and_blue_change_places_for_nets_trained_on_bgr(mobilenet, tmp_path):
+    name = "MobilenetV1/Conv2d_0/weights"
+    rgb = _convert(mobilenet, tmp_path)[1].read(name)
+    difference, checkpoint = _convert(mobilenet, tmp_path, channel_order="bgr")
+    assert difference < EXACT
+    np.testing.assert_array_equal(checkpoint.read(name), rgb[:, :, ::-1])
+
+
+@pytest.mark.parametrize("form", ["map", "nested"])
+def test_a_model_without_the_classifier_gives_the_body(form, tmp_path):
+    base = _application(SMALL, 32, include_top=False)
+    pool = keras.layers.GlobalAveragePooling2D()
+    model = base if form == "map" else keras.Sequential([base, pool])
+    difference, checkpoint = _convert(model, tmp_path)
+    assert difference < EXACT
+    assert len(checkpoint.shapes) == 135
+    assert not any(name.startswith("MobilenetV1/Logits") for name in checkpoint.shapes)
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_a_file_with_a_classifier_of_its_own(ending, tmp_path):
+    base = _application(SMALL, 32, include_top=False)
+    pooled = keras.layers.GlobalAveragePooling2D()(base.output)
+    scores = keras.layers.Dense(3, activation="softmax", name="mine")(pooled)
+    path = str(tmp_path / f"model{ending}")
+    keras_models.randomize(keras.Model(base.input, scores)).save(path)
+    difference, checkpoint = _convert(keras_source.load(path), tmp_path)
+    assert difference < EXACT
+    assert checkpoint.shapes["MobilenetV1/Logits/Conv2d_1c_1x1/weights"][3] == 3
+
+
+def test_weights_of_a_named_net_come_from_a_file(tmp_path):
+    model = _application(SMALL, 224, classes=1000)
+    path = str(tmp_path / "mine.weights.h5")
+    model.save_weights(path)
+    loaded = keras_source.load(SMALL, path)
+    np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
+
+
+def test_disagreement_writes_nothing(mobilenet, tmp_path):
+    source = keras_source.source(mobilenet)
+    other = dataclasses.replace(source, run=lambda images: 1.01 * source.run(images))
+    with pytest.raises(UserError, match=r"the logits differ by .* nothing was written"):
+        weight_conversion.convert(other, str(tmp_path / "out" / "net.ckpt"))
+    assert not os.listdir(tmp_path)
+
+
+def test_not_a_number_is_no_agreement(mobilenet, tmp_path):
+    source = keras_source.source(mobilenet)
+    other = dataclasses.replace(source, run=lambda images: np.nan * source.run(images))
+    with pytest.raises(UserError, match="nothing was written"):
+        weight_conversion.convert(other, str(tmp_path / "net.ckpt"))
+
+
+def test_another_net_is_refused():
+    inputs = keras.Input((32, 32, 3))
+    model = keras.Model(inputs, keras.layers.Conv2D(4, 3, name="mine")(inputs))
+    with pytest.raises(UserError, match=r"no net that can be converted.* mine"):
+        keras_source.source(model)
+
+
+def test_several_dense_layers_are_refused(mobilenet):
+    dense = keras.layers.Dense(4, name="hidden")
+    last = keras.layers.Dense(3, name="last")
+    model = keras.Sequential([mobilenet, dense, last])
+    with pytest.raises(UserError, match="several dense layers, conv_preds, hidden, l"):
+        keras_source.source(model)
+
+
+def test_a_layer_without_a_place_is_refused():
+    base = _application(SMALL, 32, include_top=False)
+    extra = keras.layers.Conv2D(256, 1, name="extra")
+    source = keras_source.source(keras.Sequential([base, extra]))
+    shapes = net_fit.net_shapes("mobilenet_v1_025", 2)
+    scopes = weight_conversion.scopes_of(list(shapes))
+    with pytest.raises(UserError, match=r"no place for 1 layers .* extra"):
+        source.layers_at(scopes)
+
+
+@pytest.mark.parametrize(
+    ("model", "weights", "message"),
+    [
+        ("mobilnet", None, r"no such net \(did you mean mobilenet"),
+        ("none.keras", None, "none.keras cannot be read as a Keras model"),
+        ("none.keras", "w.h5", "--weights_file goes with a name"),
+        (SMALL, "none.h5", "cannot take none.h5: .*; give a file with them"),
+    ],
+)
+def test_wrong_inputs_are_one_line(model, weights, message):
+    with pytest.raises(UserError, match=message) as error:
+        keras_source.load(model, weights)
+    assert "\n" not in str(error.value)
+
+
+def test_numbers_of_nasnet_cells():
+    scopes = [f"cell_{n}/1x1" for n in range(12)] + [
+        "cell_stem_1/beginning_bn",
+        "reduction_cell_1/comb_iter_4/left/separable_3x3_2",
+        "cell_5/comb_iter_1/right/bn_sep_3x3_1",
+    ]
+    found = keras_names.nasnet(scopes, ())
+    assert found["cell_3/1x1"] == Names("normal_conv_1_3")
+    assert found["cell_4/1x1"] == Names("normal_conv_1_5")
+    assert found["cell_8/1x1"] == Names("normal_conv_1_10")
+    assert found[scopes[-3]] == Names(None, "reduction_bn_1_stem_2")
+    assert found[scopes[-2]] == Names("separable_conv_2_reduction_left4_reduce_8")
+    assert found[scopes[-1]] == Names(None, "separable_conv_1_bn_normal_right2_6")
