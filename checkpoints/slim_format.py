@@ -20,6 +20,8 @@ from errors import UserError
 STATE_FILE = "checkpoint"
 _V2_SUFFIX = re.compile(r"\.(index|data-\d{5}-of-\d{5}|meta)$")
 _STEP = re.compile(r"-(\d+)$")
+# What TensorFlow's reader raises for files it cannot make sense of.
+_UNREADABLE = (tf.errors.OpError, LookupError, RuntimeError, ValueError)
 
 
 class Checkpoint:
@@ -39,7 +41,7 @@ class Checkpoint:
         self.path = path
         try:
             self._reader = tf.train.load_checkpoint(path)
-        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        except _UNREADABLE as error:
             raise UserError(
                 f"{path} cannot be read as a checkpoint: {_first_line(error)}"
             ) from error
@@ -56,7 +58,7 @@ class Checkpoint:
         """
         try:
             return self._reader.get_tensor(name)
-        except (tf.errors.OpError, RuntimeError, ValueError) as error:
+        except _UNREADABLE as error:
             raise UserError(
                 f"{self.path}: the values of {name} cannot be read:"
                 f" {_first_line(error)}; the file is damaged, fetch or make it again"
@@ -91,8 +93,9 @@ def find_checkpoint(path: str, *, flag: str = "checkpoint_path") -> str:
     prefix = _V2_SUFFIX.sub("", path)
     if os.path.exists(f"{prefix}.index"):
         return prefix
-    if os.path.isfile(path):
-        return path  # V1, or not a checkpoint at all: reading it tells.
+    for file in (prefix, path):
+        if os.path.isfile(file):
+            return file  # V1, or not a checkpoint at all: reading it tells.
     parent = os.path.dirname(path) or "."
     if not os.path.isdir(parent):
         raise UserError(f"--{flag}={path}: there is no directory {parent}")
@@ -144,9 +147,9 @@ def latest_checkpoint(directory: str) -> str | None:
         return None
     named = [*state.all_model_checkpoint_paths, state.model_checkpoint_path]
     for path in reversed(named):
-        # A directory that was moved still names its old place: look beside the file.
+        # A directory that was moved or copied still names its old place.
         beside = os.path.join(directory, os.path.basename(path))
-        for candidate in (path, beside):
+        for candidate in (beside, path):
             if is_complete(candidate):
                 return candidate
     return None
@@ -203,8 +206,9 @@ def write_checkpoint(prefix: str, tensors: Mapping[str, np.ndarray]) -> None:
 
 def write_state(directory: str, names: list[str]) -> None:
     """Writes the `checkpoint` file of a directory: its checkpoints, newest last."""
+    # An absolute directory, or the names are taken as relative to where we are.
     state = tf.compat.v1.train.generate_checkpoint_state_proto(
-        directory, names[-1], all_model_checkpoint_paths=names
+        os.path.abspath(directory), names[-1], all_model_checkpoint_paths=names
     )
     with atomic_write(os.path.join(directory, STATE_FILE), "w") as file:
         file.write(str(state))
