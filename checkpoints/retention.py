@@ -3,12 +3,12 @@
 import glob
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 
 import numpy as np
 
 from checkpoints import slim_format
+from checkpoints.model_record import ModelRecord
 from errors import UserError
 
 PREFIX = "model.ckpt"
@@ -35,16 +35,18 @@ class CheckpointFolder:
         """Prefix of the newest complete checkpoint."""
         return slim_format.latest_checkpoint(self.path)
 
-    def create(self) -> None:
+    def create(self, record: ModelRecord) -> None:
         """Makes the folder, so that what cannot be written is known at the start.
+
+        Args:
+          record: what its checkpoints are for, written beside them.
 
         Raises:
           UserError: it cannot be made, or not written to.
         """
         try:
             os.makedirs(self.path, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.path):
-                pass
+            record.write(self.path)
         except OSError as error:
             raise UserError(
                 f"{self.path} cannot be written to: {error.strerror}; name another"

@@ -210,6 +210,17 @@ class OptimizerOptions(Options):
     ftrl_l1: float = option(0.0, "L1 strength of ftrl.", minimum=0)
     ftrl_l2: float = option(0.0, "L2 strength of ftrl.", minimum=0)
     momentum: float = option(0.9, "Momentum of the momentum optimizer.", minimum=0)
+    clip_gradient_norm: float | None = option(
+        None,
+        "Scale gradients down to this global norm; off by default (slim: none).",
+        above=0,
+    )
+    gradient_accumulation_steps: int = option(
+        1,
+        "Batches whose gradients are averaged for one step: the update of a batch so"
+        " many times larger in the memory of one (slim: none).",
+        minimum=1,
+    )
     rmsprop_momentum: float = option(0.9, "Momentum of rmsprop.", minimum=0)
     rmsprop_decay: float = option(
         0.9, "Decay of rmsprop's mean square.", minimum=0, maximum=1
@@ -260,6 +271,16 @@ class RunOptions(Options):
         minimum=0,
     )
     save_interval_secs: int = option(600, "Seconds between two checkpoints.", minimum=1)
+    max_run_secs: int | None = option(
+        None,
+        "Save and end with status 75 after so many seconds, before a batch system's"
+        " limit; the same command goes on. Off by default.",
+        minimum=1,
+    )
+    deterministic: bool = option(
+        False,
+        "Let two runs with the same flags give the same bits; slower on GPUs.",
+    )
     num_clones: int = option(
         1, "Devices of this machine to train on, each with --batch_size.", minimum=1
     )

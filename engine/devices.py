@@ -6,7 +6,9 @@ from absl import logging
 from errors import UserError
 
 
-def make_strategy(num_clones: int, *, on_cpu: bool = False) -> tf.distribute.Strategy:
+def make_strategy(
+    num_clones: int, *, on_cpu: bool = False, deterministic: bool = False
+) -> tf.distribute.Strategy:
     """The strategy over the devices of this machine.
 
     On GPUs memory is taken as needed, and operations without a GPU kernel run on the
@@ -16,6 +18,7 @@ def make_strategy(num_clones: int, *, on_cpu: bool = False) -> tf.distribute.Str
     Args:
       num_clones: devices to use: GPUs where there are any, else slices of the CPU.
       on_cpu: use the CPU although there is a GPU.
+      deterministic: only operations whose results never vary in the last bits.
 
     Returns:
       A MirroredStrategy for several devices, a OneDeviceStrategy for one.
@@ -24,6 +27,8 @@ def make_strategy(num_clones: int, *, on_cpu: bool = False) -> tf.distribute.Str
       UserError: there are fewer GPUs than clones.
     """
     tf.config.set_soft_device_placement(True)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
     gpus = tf.config.list_physical_devices("GPU")
     if on_cpu:
         tf.config.set_visible_devices([], "GPU")

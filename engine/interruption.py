@@ -1,7 +1,9 @@
-"""SIGINT and SIGTERM end a run at the next step, not in the middle of one."""
+"""What ends a run at the next step, not in the middle of one: signals, a time limit."""
 
 import contextlib
+import math
 import signal
+import time
 from collections.abc import Iterator
 from types import FrameType
 
@@ -10,24 +12,35 @@ from absl import logging
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 
+# The code of <sysexits.h> for "try again later".
+EXIT_TIME_LIMIT = 75
+
+
 class Interruption:
-    """Whether a signal asked the run to end.
+    """Whether a signal or the time limit asks the run to end.
 
     Attributes:
       signal_number: which signal came; None when none did.
     """
 
-    def __init__(self) -> None:
-        """No signal yet."""
+    def __init__(self, max_secs: float | None = None) -> None:
+        """Nothing asks yet.
+
+        Args:
+          max_secs: the time limit from now on; None for none.
+        """
         self.signal_number: int | None = None
+        self._ends_at = time.monotonic() + (math.inf if max_secs is None else max_secs)
 
     @property
     def exit_status(self) -> int:
-        """128 + the signal's number, as a shell reports it; 0 without a signal."""
-        return 128 + self.signal_number if self.signal_number else 0
+        """128 + the signal's number, as a shell reports it; 75 for the time limit."""
+        if self.signal_number:
+            return 128 + self.signal_number
+        return EXIT_TIME_LIMIT if self else 0
 
     def __bool__(self) -> bool:
-        return self.signal_number is not None
+        return self.signal_number is not None or time.monotonic() >= self._ends_at
 
     def _note(self, signal_number: int, frame: FrameType | None) -> None:
         del frame
@@ -39,9 +52,9 @@ class Interruption:
 
 
 @contextlib.contextmanager
-def interruption() -> Iterator[Interruption]:
-    """Watches for SIGINT and SIGTERM inside."""
-    watch = Interruption()
+def interruption(max_secs: float | None = None) -> Iterator[Interruption]:
+    """Watches for SIGINT, SIGTERM and the time limit inside."""
+    watch = Interruption(max_secs)
     before = {number: signal.signal(number, watch._note) for number in _NUMBERS}
     try:
         yield watch

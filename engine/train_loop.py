@@ -42,7 +42,9 @@ def train(config: TrainConfig) -> int:
         not finite (`NotFiniteError`).
     """
     run = config.run
-    strategy = devices.make_strategy(run.num_clones, on_cpu=run.clone_on_cpu)
+    strategy = devices.make_strategy(
+        run.num_clones, on_cpu=run.clone_on_cpu, deterministic=run.deterministic
+    )
     setup = train_setup.prepare(config, strategy)
     train_setup.describe(setup, config)
     if config.fine_tune.dry_run:
@@ -50,21 +52,13 @@ def train(config: TrainConfig) -> int:
     if setup.last_step is not None and setup.start.step >= setup.last_step:
         logging.info("nothing to do: step %d is done already", setup.start.step)
         return 0
-    setup.folder.create()
+    setup.folder.create(setup.record)
     state = train_setup.make_state(setup, config, strategy)
-    train_fn = make_train_fn(
-        state,
-        strategy,
-        config.loss,
-        batch_norm_decay=config.fine_tune.batch_norm_decay,
-        batch_size=config.train_data.batch_size,
-        seed=run.seed,
-    )
+    train_fn = make_train_fn(state, strategy, config)
     batches = train_setup.make_batches(setup, config)
     iterator = iter(strategy.experimental_distribute_dataset(batches))
-    with interruption() as interrupted:
-        _run_steps(setup, config, state, train_fn, iterator, interrupted)
-    return interrupted.exit_status
+    with interruption(run.max_run_secs) as interrupted:
+        return _run_steps(setup, config, state, train_fn, iterator, interrupted)
 
 
 def _run_steps(
@@ -74,15 +68,24 @@ def _run_steps(
     train_fn: TrainFn,
     iterator: Iterator,
     interrupted: Interruption,
-) -> None:
-    """Steps until the last one, a signal, or the end of patience; saves at the end."""
+) -> int:
+    """Steps until the last one, the end of patience, or an interruption; then saves.
+
+    Returns:
+      The exit status.
+    """
     run = config.run
     log = TrainLog(setup.images_per_step)
     saver = Saver(setup.folder, state, run.save_interval_secs)
     summaries = TrainSummaries(run.train_dir, state, run.save_summaries_secs)
     validation = train_setup.make_validation(setup, config, state)
     step = setup.start.step
-    while step != setup.last_step and not interrupted:
+
+    def is_finished() -> bool:
+        no_gain = validation is not None and validation.should_stop
+        return step == setup.last_step or no_gain
+
+    while not is_finished() and not interrupted:
         num_steps = min(
             log.steps_in(_SECS_PER_CALL),
             *_steps_to_events(step, setup.last_step, run.log_every_n_steps, validation),
@@ -101,11 +104,14 @@ def _run_steps(
         saver.save_if_due(step)
         if validation and (is_last or validation.is_due(step)):
             summaries.write_validation(step, validation.split_name, validation.run())
-            if validation.should_stop:
-                break
     saver.save(step)
     summaries.close()
-    logging.info("%s at step %d", "interrupted" if interrupted else "finished", step)
+    if not is_finished():
+        logging.info("interrupted at step %d: the same command goes on", step)
+        return interrupted.exit_status
+    best = f"; {validation.describe_best()}" if validation else ""
+    logging.info("finished at step %d%s", step, best)
+    return 0
 
 
 @contextlib.contextmanager
@@ -115,8 +121,9 @@ def _explained_errors(setup: Setup, config: TrainConfig) -> Iterator[None]:
         yield
     except tf.errors.ResourceExhaustedError as error:
         raise UserError(
-            f"out of memory with --batch_size={config.train_data.batch_size}: lower it,"
-            " or --train_image_size"
+            f"out of memory with --batch_size={config.train_data.batch_size}: lower it"
+            " and raise --gradient_accumulation_steps as much, or lower"
+            " --train_image_size"
         ) from error
     except input_pipeline.READ_ERRORS as error:
         raise input_pipeline.explain(

@@ -7,7 +7,9 @@ import math
 import tensorflow as tf
 from absl import logging
 
+from checkpoints import model_record
 from checkpoints import plan as plans
+from checkpoints.model_record import ModelRecord
 from checkpoints.retention import CheckpointFolder
 from config.config import DataOptions, TrainConfig
 from datasets import dataset_factory, input_pipeline
@@ -34,6 +36,7 @@ class Setup:
       validation_dataset: the split to evaluate while training, or None.
       network: the net, its variables fresh.
       folder: the run's checkpoints.
+      record: what the weights are for, to be written beside them.
       start: what will be restored, trained and frozen.
       images_per_step: over all devices.
       last_step: the step to stop at; None trains for ever.
@@ -43,6 +46,7 @@ class Setup:
     validation_dataset: Dataset | None
     network: Network
     folder: CheckpointFolder
+    record: ModelRecord
     start: Start
     images_per_step: int
     last_step: int | None
@@ -69,8 +73,11 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
             image_size=config.train_data.train_image_size,
             channels=1 if data.use_grayscale else 3,
         )
+    record = record_of(network, dataset, data)
+    _check_same_model(run.train_dir, record)
     folder = CheckpointFolder(run.train_dir, keep=CHECKPOINTS_KEPT)
     images_per_step = config.train_data.batch_size * run.num_clones
+    images_per_step *= config.optimizer.gradient_accumulation_steps
     last_step = run.max_number_of_steps
     if run.max_number_of_epochs:
         images = run.max_number_of_epochs * dataset.num_examples
@@ -82,10 +89,37 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
         else None,
         network=network,
         folder=folder,
+        record=record,
         start=find_start(network, folder, config.fine_tune),
         images_per_step=images_per_step,
         last_step=last_step,
     )
+
+
+def record_of(network: Network, dataset: Dataset, data: DataOptions) -> ModelRecord:
+    """What the weights of a run on this data are for."""
+    names = dataset.class_names
+    return ModelRecord(
+        model_name=network.model_name,
+        image_size=network.image_size,
+        use_grayscale=data.use_grayscale,
+        preprocessing_name=preprocessing_name(data, network),
+        labels_offset=data.labels_offset,
+        dataset_name=data.dataset_name,
+        num_classes=network.num_classes,
+        class_names=names[data.labels_offset :] if names else None,
+    )
+
+
+def _check_same_model(train_dir: str, record: ModelRecord) -> None:
+    earlier = model_record.read(train_dir)
+    differences = record.differences(earlier) if earlier else []
+    if differences:
+        raise UserError(
+            f"--train_dir={train_dir} holds a run of another kind; the flags now say"
+            f" {'; '.join(differences)}: use another --train_dir, or the flags of that"
+            " run"
+        )
 
 
 def describe(setup: Setup, config: TrainConfig) -> None:
@@ -95,10 +129,11 @@ def describe(setup: Setup, config: TrainConfig) -> None:
     batch_size, clones = config.train_data.batch_size, config.run.num_clones
     steps_per_epoch = dataset.num_examples / setup.images_per_step
     logging.info(
-        "data: %d images in %d classes; batches of %d on %d device(s) = %d images a"
-        " step, %.1f steps an epoch",
+        "data: %d images in %d classes; batches of %d on %d device(s) × %d accumulated"
+        " = %d images a step, %.1f steps an epoch",
         *(dataset.num_examples, dataset.num_classes, batch_size, clones),
-        *(setup.images_per_step, steps_per_epoch),
+        *(config.optimizer.gradient_accumulation_steps, setup.images_per_step),
+        steps_per_epoch,
     )
     decay = schedules.decay_steps(schedule, dataset.num_examples, batch_size)
     forms = {
@@ -161,6 +196,7 @@ def make_validation(
         state,
         evaluator,
         train_dir=config.run.train_dir,
+        record=setup.record,
         split_name=setup.validation_dataset.split_name,
         every_n_steps=options.eval_every_n_steps or math.ceil(steps_per_epoch),
         patience=options.early_stopping_patience,
@@ -193,9 +229,8 @@ def preprocess_fn(
     data: DataOptions, network: Network, *, is_training: bool
 ) -> input_pipeline.PreprocessFn:
     """The preprocessing of the options, for the net's image size."""
-    entry = nets_factory.get_entry(network.model_name)
     recipe = preprocessing_factory.get_preprocessing(
-        data.preprocessing_name or entry.preprocessing, is_training, data.use_grayscale
+        preprocessing_name(data, network), is_training, data.use_grayscale
     )
     size = network.image_size
 
@@ -203,3 +238,11 @@ def preprocess_fn(
         return recipe(image, size, size, seed)
 
     return functools.update_wrapper(preprocess, recipe)
+
+
+def preprocessing_name(data: DataOptions, network: Network) -> str:
+    """The preprocessing of the options, or the net's own."""
+    return (
+        data.preprocessing_name
+        or nets_factory.get_entry(network.model_name).preprocessing
+    )

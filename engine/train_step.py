@@ -4,86 +4,61 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
-from config.config import LossOptions
+from config.config import TrainConfig
 from engine import losses
 from engine.train_state import TrainState
 
 # Images of the last batch that a call returns for TensorBoard.
 _NUM_SAMPLES = 4
 
-_SUMMED = ("steps", "total_loss", "data_loss", "regularization_loss", "accuracy")
+_MEANS = ("total_loss", "data_loss", "regularization_loss", "accuracy")
+_SUMMED = ("steps", *_MEANS)
 _OF_LAST_STEP = ("last_loss", "learning_rate", "images")
 
-TrainFn = Callable[[Iterator, tf.Tensor], dict[str, tf.Tensor]]
+Tensors = dict[str, tf.Tensor]
+TrainFn = Callable[[Iterator, tf.Tensor], Tensors]
 
 
 def make_train_fn(
-    state: TrainState,
-    strategy: tf.distribute.Strategy,
-    options: LossOptions,
-    *,
-    batch_norm_decay: float | None = None,
-    batch_size: int,
-    seed: int,
+    state: TrainState, strategy: tf.distribute.Strategy, config: TrainConfig
 ) -> TrainFn:
     """A function that makes several steps in one call.
 
     Args:
       state: what the steps change.
       strategy: the devices.
-      options: the loss.
-      batch_norm_decay: of the statistics that batch norms store; None is the net's.
-      batch_size: images a step on each device.
-      seed: dropout masks are a function of it and the step.
+      config: the options.
 
     Returns:
-      train_fn(iterator, num_steps): `iterator` gives batches {"image": [batch, h, w, c]
-      float32, "label": [batch] int32}, `num_steps` is a scalar int32. It stops early
-      at a loss that is not finite. It returns scalars summed over the steps ("steps",
-      "total_loss", "data_loss", "regularization_loss", "accuracy") and of the last
-      step its total loss ("last_loss"), rate ("learning_rate") and a few "images".
+      train_fn(iterator, num_steps): `iterator` gives batches {"image": [images, h, w,
+      c] float32, "label": [images] int32} of batch_size *
+      gradient_accumulation_steps images on each device, `num_steps` is a scalar int32.
+      It stops early at a loss that is not finite. It returns scalars summed over the
+      steps ("steps", "total_loss", "data_loss", "regularization_loss", "accuracy") and
+      of the last step its total loss ("last_loss"), rate ("learning_rate") and a few
+      "images".
     """
-    network, trained = state.network, list(state.trained.values())
-    replicas = strategy.num_replicas_in_sync
+    trained = list(state.trained.values())
+    num_parts = config.optimizer.gradient_accumulation_steps
 
-    def replica_step(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def replica_step(batch: Tensors) -> Tensors:
         context = tf.distribute.get_replica_context()
-        dropout_seed = tf.random.experimental.stateless_fold_in(
-            tf.stack([tf.constant(seed, tf.int64), state.global_step.read_value()]),
+        step = state.global_step.read_value()
+        seed = tf.random.experimental.stateless_fold_in(
+            tf.stack([tf.constant(config.run.seed, tf.int64), step]),
             context.replica_id_in_sync_group,
         )
-        labels = batch["label"]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(trained)
-            logits, end_points = network(
-                batch["image"],
-                is_training=True,
-                frozen_batch_norms=state.plan.frozen_batch_norms,
-                batch_norm_decay=batch_norm_decay,
-                dropout_seed=dropout_seed,
-            )
-            data_loss = losses.data_loss(
-                labels,
-                logits,
-                end_points.get("AuxLogits"),
-                label_smoothing=options.label_smoothing,
-            )
-            penalty = losses.l2_penalty(network.regularized, options.weight_decay)
-            total_loss = data_loss + penalty
-            # Replicas' gradients are added up, so that each gives its share of a mean.
-            share = total_loss / replicas
-        gradients = tape.gradient(share, trained)
-        state.optimizer.apply_gradients(zip(gradients, trained, strict=True))
-        correct = tf.equal(tf.argmax(logits, 1, tf.int32), labels)
-        return {
-            "total_loss": total_loss,
-            "data_loss": data_loss,
-            "regularization_loss": penalty,
-            "accuracy": tf.reduce_mean(tf.cast(correct, tf.float32)),
-            "images": batch["image"][:_NUM_SAMPLES],
-        }
+        compute = _loss_and_gradients if num_parts == 1 else _accumulate
+        means, gradients = compute(state, config, batch, seed)
+        if norm := config.optimizer.clip_gradient_norm:
+            gradients = context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
+            gradients, _ = tf.clip_by_global_norm(gradients, norm)
+        # The optimizer adds up what the replicas hold: each gives its share of a mean.
+        shares = [g / context.num_replicas_in_sync for g in gradients]
+        state.optimizer.apply_gradients(zip(shares, trained, strict=True))
+        return {**means, "images": batch["image"][:_NUM_SAMPLES]}
 
-    def one_step(iterator: Iterator) -> dict[str, tf.Tensor]:
+    def one_step(iterator: Iterator) -> Tensors:
         rate = state.learning_rate()
         per_replica = strategy.run(replica_step, args=(next(iterator),))
         images = strategy.experimental_local_results(per_replica.pop("images"))[0]
@@ -97,22 +72,100 @@ def make_train_fn(
         last = {"last_loss": means["total_loss"], "learning_rate": rate}
         return {**means, **last, "images": images, "steps": tf.constant(1.0)}
 
-    def more_steps(num_steps: tf.Tensor, totals: dict[str, tf.Tensor]) -> tf.Tensor:
+    def more_steps(num_steps: tf.Tensor, totals: Tensors) -> tf.Tensor:
         finite = tf.math.is_finite(totals["last_loss"])
         return tf.logical_and(totals["steps"] < tf.cast(num_steps, tf.float32), finite)
 
-    def train_steps(iterator: Iterator, num_steps: tf.Tensor) -> dict[str, tf.Tensor]:
-        def add_step(totals: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor]]:
+    def train_steps(iterator: Iterator, num_steps: tf.Tensor) -> Tensors:
+        def add_step(totals: Tensors) -> tuple[Tensors]:
             step = one_step(iterator)
             of_last = {name: step[name] for name in _OF_LAST_STEP}
             return ({name: totals[name] + step[name] for name in _SUMMED} | of_last,)
 
         totals = dict.fromkeys((*_SUMMED, *_OF_LAST_STEP), tf.constant(0.0))
-        samples = (min(_NUM_SAMPLES, batch_size), *network.input_shape)
-        totals["images"] = tf.zeros(samples)
+        num_samples = min(_NUM_SAMPLES, config.train_data.batch_size * num_parts)
+        totals["images"] = tf.zeros((num_samples, *state.network.input_shape))
         (totals,) = tf.while_loop(
             lambda totals: more_steps(num_steps, totals), add_step, (totals,)
         )
         return totals
 
     return tf.function(train_steps, autograph=False)
+
+
+def _accumulate(
+    state: TrainState, config: TrainConfig, batch: Tensors, seed: tf.Tensor
+) -> tuple[Tensors, list[tf.Tensor]]:
+    """Means over the parts of a batch that does not fit into memory at once."""
+    num_parts = config.optimizer.gradient_accumulation_steps
+    parts = {
+        name: tf.reshape(t, [num_parts, config.train_data.batch_size, *t.shape[1:]])
+        for name, t in batch.items()
+    }
+
+    def add_part(
+        index: tf.Tensor, means: Tensors, gradients: list[tf.Tensor]
+    ) -> tuple[tf.Tensor, Tensors, list[tf.Tensor]]:
+        part = {name: tensor[index] for name, tensor in parts.items()}
+        part_seed = tf.random.experimental.stateless_fold_in(seed, index)
+        values, slopes = _loss_and_gradients(state, config, part, part_seed)
+        means = {name: means[name] + values[name] / num_parts for name in means}
+        added = zip(gradients, slopes, strict=True)
+        return index + 1, means, [g + slope / num_parts for g, slope in added]
+
+    zeros = [tf.zeros(variable.shape) for variable in state.trained.values()]
+    _, means, gradients = tf.while_loop(
+        lambda index, *_: index < num_parts,
+        add_part,
+        (tf.constant(0), dict.fromkeys(_MEANS, tf.constant(0.0)), zeros),
+    )
+    return means, gradients
+
+
+def _loss_and_gradients(
+    state: TrainState, config: TrainConfig, batch: Tensors, seed: tf.Tensor
+) -> tuple[Tensors, list[tf.Tensor]]:
+    """What `_forward` gives, and the gradients of the total loss."""
+    trained = list(state.trained.values())
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(trained)
+        means = _forward(state, config, batch, seed)
+    gradients = tape.gradient(
+        means["total_loss"], trained, unconnected_gradients="zero"
+    )
+    return means, gradients
+
+
+def _forward(
+    state: TrainState, config: TrainConfig, batch: Tensors, seed: tf.Tensor
+) -> Tensors:
+    """Losses and accuracy of a batch: scalars float32, see `_MEANS`.
+
+    Args:
+      state: the network and what of it is frozen.
+      config: the options.
+      batch: images and labels.
+      seed: `[2]` int64, dropout masks are a function of it.
+    """
+    network, labels = state.network, batch["label"]
+    logits, end_points = network(
+        batch["image"],
+        is_training=True,
+        frozen_batch_norms=state.plan.frozen_batch_norms,
+        batch_norm_decay=config.fine_tune.batch_norm_decay,
+        dropout_seed=seed,
+    )
+    data_loss = losses.data_loss(
+        labels,
+        logits,
+        end_points.get("AuxLogits"),
+        label_smoothing=config.loss.label_smoothing,
+    )
+    penalty = losses.l2_penalty(network.regularized, config.loss.weight_decay)
+    correct = tf.equal(tf.argmax(logits, 1, tf.int32), labels)
+    return {
+        "total_loss": data_loss + penalty,
+        "data_loss": data_loss,
+        "regularization_loss": penalty,
+        "accuracy": tf.reduce_mean(tf.cast(correct, tf.float32)),
+    }

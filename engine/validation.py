@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from absl import logging
 
+from checkpoints.model_record import ModelRecord
 from checkpoints.retention import CheckpointFolder
 from datasets.files import atomic_write
 from engine.evaluation import Evaluator, Results
@@ -52,6 +53,7 @@ class Validation:
         evaluator: Evaluator,
         *,
         train_dir: str,
+        record: ModelRecord,
         split_name: str,
         every_n_steps: int,
         patience: int | None,
@@ -62,6 +64,7 @@ class Validation:
           state: what is trained.
           evaluator: of the split.
           train_dir: the run's folder.
+          record: what the run's weights are for.
           split_name: of the split that is evaluated.
           every_n_steps: steps between two evaluations.
           patience: evaluations without a better accuracy before the run stops; None
@@ -73,6 +76,7 @@ class Validation:
         self.every_n_steps = every_n_steps
         self._patience = patience
         self._folder = CheckpointFolder(os.path.join(train_dir, BEST_FOLDER), keep=1)
+        self._folder.create(record)
         self._history_path = os.path.join(self._folder.path, _HISTORY_FILE)
         step = int(state.global_step.numpy())
         self._history = [s for s in self._read_history() if s.step <= step]
@@ -104,16 +108,15 @@ class Validation:
         """Whether patience has run out."""
         if not self._patience or not self._history:
             return False
-        since = evaluations_since_best(self._history)
-        if since < self._patience:
-            return False
+        return evaluations_since_best(self._history) >= self._patience
+
+    def describe_best(self) -> str:
+        """The best evaluation so far and where its checkpoint is."""
         best = best_of(self._history)
-        logging.info(
-            "stopping early: %d evaluations without a better accuracy than %.4f at step"
-            " %d, kept in %s",
-            *(since, best.accuracy, best.step, self._folder.path),
+        return (
+            f"best accuracy {best.accuracy:.4f} at step {best.step}, kept in"
+            f" {self._folder.path}"
         )
-        return True
 
     def _read_history(self) -> list[Score]:
         if not os.path.exists(self._history_path):

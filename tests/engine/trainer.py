@@ -43,7 +43,8 @@ class Trainer:
             **{
                 "dataset_dir": "unused",
                 "train_dir": train_dir,
-                "batch_size": BATCH,
+                "batch_size": BATCH // self._strategy.num_replicas_in_sync,
+                "seed": 5,
                 "label_smoothing": 0.1,
                 "learning_rate": 0.2,
                 "weight_decay": 0.01,
@@ -58,13 +59,7 @@ class Trainer:
             folder = CheckpointFolder(str(train_dir), keep=1)
             plan = find_start(network, folder, self.config.fine_tune).plan
             self.state = TrainState(network, plan, self.config, NUM_EXAMPLES)
-        self._train_fn = make_train_fn(
-            self.state,
-            self._strategy,
-            self.config.loss,
-            batch_size=BATCH // self._strategy.num_replicas_in_sync,
-            seed=5,
-        )
+        self._train_fn = make_train_fn(self.state, self._strategy, self.config)
         self.fresh = self.values()
 
     def values(self) -> dict[str, np.ndarray]:

@@ -1,0 +1,92 @@
+"""`model.json` beside a run's checkpoints: what its weights are for.
+
+Evaluation, prediction and export read it, so that nobody has to remember the flags of
+training; a flag that contradicts it is an error.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from datasets.files import atomic_write
+from errors import UserError
+
+FILE_NAME = "model.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelRecord:
+    """What the weights of a run are for.
+
+    Attributes:
+      model_name: name of the net in `nets_factory.NETWORKS`.
+      image_size: side of the images that it was trained on, in pixels.
+      use_grayscale: whether it takes one channel in place of three.
+      preprocessing_name: name in `preprocessing_factory`.
+      labels_offset: what was subtracted from the data set's labels.
+      dataset_name: what it was trained on.
+      num_classes: number of logits.
+      class_names: of the logits in order; None where the data set has no names.
+    """
+
+    model_name: str
+    image_size: int
+    use_grayscale: bool
+    preprocessing_name: str
+    labels_offset: int
+    dataset_name: str
+    num_classes: int
+    class_names: tuple[str, ...] | None
+
+    def write(self, folder: str) -> None:
+        """Writes `<folder>/model.json`, whole or not at all."""
+        with atomic_write(os.path.join(folder, FILE_NAME), "w") as file:
+            json.dump(dataclasses.asdict(self), file, indent=2, ensure_ascii=False)
+            file.write("\n")
+
+    def differences(self, other: "ModelRecord") -> list[str]:
+        """What of another record differs, as in "image_size 299 and not 224"."""
+        mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
+        return [
+            f"{name} {_short(mine[name])} and not {_short(theirs[name])}"
+            for name in mine
+            if mine[name] != theirs[name]
+        ]
+
+
+def _short(value: Any) -> str:
+    text = ",".join(value) if isinstance(value, tuple) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def read(folder: str) -> ModelRecord | None:
+    """The record of a folder's checkpoints.
+
+    Args:
+      folder: where the checkpoints are.
+
+    Returns:
+      None where there is none, as beside a published checkpoint.
+
+    Raises:
+      UserError: the file is damaged.
+    """
+    path = os.path.join(folder, FILE_NAME)
+    try:
+        with open(path, encoding="utf-8") as file:
+            return _parse(json.load(file))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}): mend or remove it; without it, flags say"
+            " what the checkpoint is"
+        ) from error
+
+
+def _parse(values: Mapping[str, Any]) -> ModelRecord:
+    names = values.get("class_names")
+    names = None if names is None else tuple(map(str, names))
+    return ModelRecord(**{**values, "class_names": names})
