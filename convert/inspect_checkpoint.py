@@ -210,13 +210,18 @@ def _table_by_scope(contents: Contents) -> str:
 
 def _fitting_line(fit: net_fit.Fit) -> str:
     classes = f" with {fit.num_classes} classes" if fit.num_classes else ""
-    if not fit.missing:
-        return f"fits {fit.model_name}{classes}: all {fit.total} variables"
-    there = fit.total - len(fit.missing)
-    return (
-        f"fits {fit.model_name}{classes}: {there} of {fit.total} variables, the others"
-        f" are in its heads; --checkpoint_exclude_scopes={','.join(fit.missing_heads)}"
-    )
+    line = f"fits {fit.model_name}{classes}: "
+    if fit.missing:
+        there = fit.total - len(fit.missing)
+        line += (
+            f"{there} of {fit.total} variables, the others are in its heads;"
+            f" --checkpoint_exclude_scopes={','.join(fit.missing_heads)}"
+        )
+    else:
+        line += f"all {fit.total} variables"
+    if fit.unknown:
+        line += f"; {len(fit.unknown)} more that it does not use ({_some(fit.unknown)})"
+    return line
 
 
 def _distance(fit: net_fit.Fit) -> int:

@@ -33,10 +33,18 @@ class Fit:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the net's body is there; its heads may be missing."""
+        """Whether the net can be restored from it, but for its heads.
+
+        Variables beyond the net's do no harm: slim's published VGGs and ResNets have a
+        `mean_rgb`.
+        """
         heads = nets_factory.get_entry(self.model_name).head_scopes
-        absent_body = [name for name in self.missing if not name.startswith(heads)]
-        return not (absent_body or self.unknown or self.misshapen)
+        absent_body = [
+            name
+            for name in self.missing
+            if not (name.startswith(heads) or is_auxiliary(name))
+        ]
+        return not (absent_body or self.misshapen)
 
     @property
     def missing_heads(self) -> tuple[str, ...]:
@@ -47,6 +55,11 @@ class Fit:
             for head in heads
             if any(name.startswith(head) for name in self.missing)
         )
+
+
+def is_auxiliary(name: str) -> bool:
+    """Whether a scope or variable is in a head that only training uses."""
+    return any(part.lower().startswith("aux") for part in name.split("/"))
 
 
 def candidates(variable_names: Iterable[str]) -> list[str]:

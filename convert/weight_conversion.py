@@ -12,7 +12,7 @@ import tensorflow as tf
 from absl import logging
 
 from checkpoints import slim_format
-from convert import weight_layers
+from convert import net_fit, weight_layers
 from convert.weight_layers import Layer
 from errors import UserError
 from nets import nets_factory
@@ -112,7 +112,7 @@ def slim_variables(
         variables |= weight_layers.slim_variables(scope, layer, shapes, source.epsilon)
     heads = nets_factory.get_entry(source.model_name).head_scopes
     for name in shapes:
-        may_be_absent = is_auxiliary(name) or (
+        may_be_absent = net_fit.is_auxiliary(name) or (
             not source.has_classifier and name.startswith(heads)
         )
         if name not in variables and not may_be_absent:
@@ -127,11 +127,6 @@ def scopes_of(names: Sequence[str] | weight_layers.Shapes) -> list[str]:
     """Scopes of layers, a batch norm inside a layer's scope counting to the layer."""
     scopes = (name.rpartition("/")[0].removesuffix("/BatchNorm") for name in names)
     return list(dict.fromkeys(scopes))
-
-
-def is_auxiliary(name: str) -> bool:
-    """Whether a scope or variable is in a head that only training uses."""
-    return any(part.lower().startswith("aux") for part in name.split("/"))
 
 
 def _pass_features_through(net: Network) -> None:

@@ -89,6 +89,13 @@ def test_a_checkpoint_without_the_head_fits_and_says_what_to_exclude(shapes):
     assert f"--checkpoint_exclude_scopes={HEAD}" in text
 
 
+def test_variables_beyond_the_nets_do_no_harm(shapes):
+    fit = net_fit.compare(shapes | {"MobilenetV1/mean_rgb": (3,)}, NET)
+    assert inspect_checkpoint.describe_fits([fit]).endswith(
+        "all 137 variables; 1 more that it does not use (MobilenetV1/mean_rgb)"
+    )
+
+
 def test_the_nearest_net_and_the_first_differences_are_named(shapes):
     wider = {name: s for name, s in shapes.items() if name != FIRST}
     wider["MobilenetV1/Conv2d_13_pointwise/BatchNorm/beta"] = (512,)

@@ -1,0 +1,189 @@
+"""Downloads a checkpoint that slim published.
+
+    python -m convert.download_checkpoint --model_name=inception_v3 \
+        --checkpoint_dir=/tmp/checkpoints
+
+goes on where an earlier try broke off, unpacks into /tmp/checkpoints/inception_v3,
+checks that the variables are those of the net and prints the path to give as
+`--checkpoint_path`. `--list` prints all that there are. The archives go dark one after
+another: of a dead one it is said which conversion brings in the same architecture.
+"""
+
+import os
+import tempfile
+
+from absl import flags, logging
+
+from checkpoints import slim_format
+from config import app, tables
+from convert import fetching, inspect_checkpoint, net_fit
+from convert.known_archives import ARCHIVES, Archive
+from datasets import files
+from errors import UserError, nearest
+
+FLAGS = flags.FLAGS
+
+
+def find_archive(model_name: str, image_size: int | None) -> tuple[Archive, int]:
+    """The published checkpoint of a net.
+
+    Args:
+      model_name: the net.
+      image_size: side of the images it was trained on; None is the largest there is.
+
+    Returns:
+      The archive, and its image size.
+
+    Raises:
+      UserError: none was published.
+    """
+    if model_name not in ARCHIVES:
+        raise UserError(
+            f"--model_name={model_name}: no checkpoint of it was published"
+            f"{nearest(model_name, ARCHIVES)}; there are {', '.join(ARCHIVES)}"
+        )
+    sizes = ARCHIVES[model_name]
+    size = image_size or max(sizes)
+    if size not in sizes:
+        raise UserError(
+            f"--image_size={size}: {model_name} was published for"
+            f" {', '.join(map(str, sizes))} pixels"
+        )
+    return sizes[size], size
+
+
+def download(archive: Archive, model_name: str, folder: str) -> str:
+    """Downloads, verifies and unpacks a published checkpoint.
+
+    Args:
+      archive: what to download.
+      model_name: the net it must fit.
+      folder: what to make; when it is there already, nothing is downloaded.
+
+    Returns:
+      The checkpoint's path, for `--checkpoint_path`.
+
+    Raises:
+      UserError: the archive is gone, damaged, or not what it was known to be.
+    """
+    if not os.path.isdir(folder):
+        parent = os.path.dirname(folder) or "."
+        os.makedirs(parent, exist_ok=True)
+        file = os.path.join(parent, os.path.basename(archive.url))
+        try:
+            fetching.download(archive.url, file)
+        except fetching.UnreachableError as error:
+            raise UserError(f"{error}; {_instead(archive)}") from error
+        try:
+            _check_digest(file, archive)
+            _unpack(file, model_name, folder)
+        finally:
+            os.remove(file)  # Unpacked, or of no use.
+    return _checkpoint_in(folder)
+
+
+def _instead(archive: Archive) -> str:
+    if not archive.replacement:
+        return "no other source of weights for this net is known"
+    return (
+        "weights of the same architecture come from python -m"
+        f" convert.{archive.replacement} --checkpoint_path=…"
+    )
+
+
+def _check_digest(file: str, archive: Archive) -> None:
+    digest = files.sha256(file)
+    if archive.sha256 is None:
+        logging.info("%s has sha256 %s (none is known to compare).", file, digest)
+    elif digest != archive.sha256:
+        raise UserError(
+            f"{archive.url} has sha256 {digest} and should have {archive.sha256}: it is"
+            " not what was published; nothing was unpacked"
+        )
+
+
+def _unpack(file: str, model_name: str, folder: str) -> None:
+    """Makes `folder`, once its checkpoint is known to fit the net."""
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(folder) or ".") as scratch:
+        staging = os.path.join(scratch, "unpacked")
+        os.mkdir(staging)
+        fetching.unpack(file, staging)
+        checkpoint = slim_format.Checkpoint(_checkpoint_in(staging))
+        shapes = inspect_checkpoint.sort_names(checkpoint.shapes).variables
+        fit = net_fit.compare(shapes, model_name)
+        logging.info("%s", inspect_checkpoint.describe_fits([fit]))
+        if not fit.is_whole:
+            raise UserError(
+                f"{file}: {inspect_checkpoint.describe_fits([fit])}; it is not the"
+                f" checkpoint of {model_name}"
+            )
+        os.rename(staging, folder)
+
+
+def _checkpoint_in(folder: str) -> str:
+    """The one checkpoint at or below a folder; the published ones differ in depth."""
+    found = [
+        os.path.join(directory, name)
+        for directory, _, _ in os.walk(folder)
+        for name in slim_format.checkpoints_in(directory)
+    ]
+    if not found:
+        raise UserError(f"{folder} holds no checkpoint; remove it and run this again")
+    return sorted(found)[0]
+
+
+def describe_all() -> str:
+    """The published checkpoints as a table."""
+    rows = [
+        [
+            name,
+            str(size),
+            str(archive.top_1),
+            str(archive.top_5 or ""),
+            archive.flags,
+            archive.replacement,
+        ]
+        for name, sizes in ARCHIVES.items()
+        for size, archive in sizes.items()
+    ]
+    headers = ("net", "image size", "top-1 %", "top-5 %", "evaluate with", "if gone")
+    return tables.text_table(headers, rows)
+
+
+def main() -> None:
+    """Downloads or lists what the flags name."""
+    if FLAGS.list:
+        print(describe_all())
+        return
+    if not (FLAGS.model_name and FLAGS.checkpoint_dir):
+        raise UserError("give --model_name and --checkpoint_dir, or --list")
+    archive, size = find_archive(FLAGS.model_name, FLAGS.image_size)
+    name = (
+        FLAGS.model_name if FLAGS.image_size is None else f"{FLAGS.model_name}_{size}"
+    )
+    path = download(archive, FLAGS.model_name, os.path.join(FLAGS.checkpoint_dir, name))
+    logging.info("Published top-1 accuracy: %s %%, at %d pixels.", archive.top_1, size)
+    print(f"--model_name={FLAGS.model_name} --checkpoint_path={path} {archive.flags}")
+
+
+def _define_flags() -> None:
+    flags.DEFINE_string(
+        "model_name", None, "The net, as the training script calls it; see --list."
+    )
+    flags.DEFINE_string(
+        "checkpoint_dir",
+        None,
+        "Where to put it: the checkpoint goes into a folder of the net's name there.",
+    )
+    flags.DEFINE_integer(
+        "image_size",
+        None,
+        "For MobileNets, side of the images it was trained on. Unset: the largest.",
+        lower_bound=1,
+    )
+    flags.DEFINE_bool("list", False, "Print all published checkpoints and stop.")
+
+
+if __name__ == "__main__":
+    _define_flags()
+    app.run(main)

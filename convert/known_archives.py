@@ -1,0 +1,174 @@
+"""The checkpoints that slim published, and where the same weights come from today.
+
+URLs and accuracies are those of slim's README and its MobileNet pages: ImageNet
+validation, one central crop. No digests were ever published with the archives, so
+`sha256` holds only what somebody has checked.
+"""
+
+import dataclasses
+
+_MODELS = "http://download.tensorflow.org/models"
+_STORAGE = "https://storage.googleapis.com"
+
+
+@dataclasses.dataclass(frozen=True)
+class Archive:
+    """A published checkpoint.
+
+    Attributes:
+      url: of a gzipped tar file.
+      top_1: share of images named rightly, in percent.
+      top_5: share of images whose name is among the five likeliest; None where it was
+        not published.
+      replacement: arguments of `python -m convert.…` that bring in weights of the same
+        architecture from elsewhere; "" where there are none.
+      flags: what evaluation needs for this accuracy, beside `--model_name`.
+      sha256: hexadecimal digest of the archive, where known.
+    """
+
+    url: str
+    top_1: float
+    top_5: float | None = None
+    replacement: str = ""
+    flags: str = ""
+    sha256: str | None = None
+
+
+_CAFFE = "--labels_offset=1"  # converted from Caffe: no background class
+_AT_299 = "--preprocessing_name=inception --eval_image_size=299"
+_AVERAGED = "--moving_average_decay=0.9999"
+
+
+def _keras(name: str) -> str:
+    return f"keras_to_slim --keras_model={name}"
+
+
+def _torch(name: str) -> str:
+    return f"torch_to_slim --state_dict={name}.safetensors"
+
+
+def _of_2016(
+    file: str,
+    top_1: float,
+    top_5: float,
+    replacement: str = "",
+    flags: str = "",
+) -> Archive:
+    return Archive(f"{_MODELS}/{file}.tar.gz", top_1, top_5, replacement, flags)
+
+
+def _nasnet(file: str, top_1: float, top_5: float, replacement: str = "") -> Archive:
+    url = f"{_STORAGE}/download.tensorflow.org/models/{file}.tar.gz"
+    return Archive(url, top_1, top_5, replacement, _AVERAGED)
+
+
+def _mobilenet_v1(width: str, keras_name: str, *top_1: float) -> dict[int, Archive]:
+    folder = f"{_MODELS}/mobilenet_v1_2018_08_02"
+    return {
+        size: Archive(
+            f"{folder}/mobilenet_v1_{width}_{size}.tgz",
+            accuracy,
+            replacement=_keras(keras_name),
+        )
+        for size, accuracy in zip((224, 192, 160, 128), top_1, strict=True)
+    }
+
+
+def _mobilenet_v2(width: str, keras_name: str, *top_1: float) -> dict[int, Archive]:
+    folder = f"{_STORAGE}/mobilenet_v2/checkpoints"
+    return {
+        size: Archive(
+            f"{folder}/mobilenet_v2_{width}_{size}.tgz",
+            accuracy,
+            None,
+            _keras(keras_name),
+            _AVERAGED,
+        )
+        for size, accuracy in zip((224, 192, 160, 128, 96), top_1, strict=False)
+    }
+
+
+def _mobilenet_v3(file: str, keras_name: str, top_1: float) -> dict[int, Archive]:
+    url = f"{_STORAGE}/mobilenet_v3/checkpoints/{file}_224_1.0_float.tgz"
+    return {224: Archive(url, top_1, None, _keras(keras_name), _AVERAGED)}
+
+
+def _edgetpu(width: str, top_1: float) -> dict[int, Archive]:
+    file = f"mobilenet_edgetpu_224_{width}.tgz"
+    url = f"{_STORAGE}/mobilenet_edgetpu/checkpoints/{file}"
+    return {224: Archive(url, top_1, None, "", _AVERAGED)}
+
+
+# By the net's name in the factory, and by the side of the images it was trained on.
+ARCHIVES: dict[str, dict[int, Archive]] = {
+    "vgg_16": {224: _of_2016("vgg_16_2016_08_28", 71.5, 89.8, _keras("vgg16"), _CAFFE)},
+    "vgg_19": {224: _of_2016("vgg_19_2016_08_28", 71.1, 89.8, _keras("vgg19"), _CAFFE)},
+    "inception_v1": {224: _of_2016("inception_v1_2016_08_28", 69.8, 89.6)},
+    "inception_v2": {224: _of_2016("inception_v2_2016_08_28", 73.9, 91.8)},
+    "inception_v3": {
+        299: _of_2016("inception_v3_2016_08_28", 78.0, 93.9, _keras("inception_v3"))
+    },
+    "inception_v4": {
+        299: _of_2016("inception_v4_2016_09_09", 80.2, 95.2, _torch("inception_v4"))
+    },
+    "inception_resnet_v2": {
+        299: _of_2016(
+            "inception_resnet_v2_2016_08_30", 80.4, 95.3, _keras("inception_resnet_v2")
+        )
+    },
+    "resnet_v1_50": {
+        224: _of_2016("resnet_v1_50_2016_08_28", 75.2, 92.2, _keras("resnet50"), _CAFFE)
+    },
+    "resnet_v1_101": {
+        224: _of_2016(
+            "resnet_v1_101_2016_08_28", 76.4, 92.9, _keras("resnet101"), _CAFFE
+        )
+    },
+    "resnet_v1_152": {
+        224: _of_2016(
+            "resnet_v1_152_2016_08_28", 76.8, 93.2, _keras("resnet152"), _CAFFE
+        )
+    },
+    "resnet_v2_50": {
+        299: _of_2016(
+            "resnet_v2_50_2017_04_14", 75.6, 92.8, _keras("resnet50v2"), _AT_299
+        )
+    },
+    "resnet_v2_101": {
+        299: _of_2016(
+            "resnet_v2_101_2017_04_14", 77.0, 93.7, _keras("resnet101v2"), _AT_299
+        )
+    },
+    "resnet_v2_152": {
+        299: _of_2016(
+            "resnet_v2_152_2017_04_14", 77.8, 94.1, _keras("resnet152v2"), _AT_299
+        )
+    },
+    "mobilenet_v1": _mobilenet_v1("1.0", "mobilenet", 70.9, 70.0, 68.0, 65.2),
+    "mobilenet_v1_075": _mobilenet_v1("0.75", "mobilenet_075", 68.4, 67.2, 65.3, 62.1),
+    "mobilenet_v1_050": _mobilenet_v1("0.5", "mobilenet_050", 63.3, 61.7, 59.1, 56.3),
+    "mobilenet_v1_025": _mobilenet_v1("0.25", "mobilenet_025", 49.8, 47.7, 45.5, 41.5),
+    "mobilenet_v2": _mobilenet_v2("1.0", "mobilenet_v2", 71.8, 70.7, 68.8, 65.3, 60.3),
+    "mobilenet_v2_140": _mobilenet_v2("1.4", "mobilenet_v2_140", 75.0),
+    "mobilenet_v2_035": _mobilenet_v2(
+        "0.35", "mobilenet_v2_035", 60.3, 58.2, 55.7, 50.8, 45.5
+    ),
+    "mobilenet_v3_small": _mobilenet_v3("v3-small", "mobilenet_v3_small", 67.5),
+    "mobilenet_v3_large": _mobilenet_v3("v3-large", "mobilenet_v3_large", 75.2),
+    "mobilenet_v3_small_minimalistic": _mobilenet_v3(
+        "v3-small-minimalistic", "mobilenet_v3_small_minimalistic", 61.9
+    ),
+    "mobilenet_v3_large_minimalistic": _mobilenet_v3(
+        "v3-large-minimalistic", "mobilenet_v3_large_minimalistic", 72.3
+    ),
+    "mobilenet_edgetpu": _edgetpu("1.0", 75.6),
+    "mobilenet_edgetpu_075": _edgetpu("0.75", 73.5),
+    "nasnet_mobile": {
+        224: _nasnet("nasnet-a_mobile_04_10_2017", 74.0, 91.6, _keras("nasnet_mobile"))
+    },
+    "nasnet_large": {
+        331: _nasnet("nasnet-a_large_04_10_2017", 82.7, 96.2, _keras("nasnet_large"))
+    },
+    "pnasnet_mobile": {224: _nasnet("pnasnet-5_mobile_2017_12_13", 74.2, 91.9)},
+    "pnasnet_large": {331: _nasnet("pnasnet-5_large_2017_12_13", 82.9, 96.2)},
+}
