@@ -13,10 +13,7 @@ flags.define(config.EvalConfig)
 
 def main() -> int:
     """Evaluates as the flags say; the exit status is that of the run."""
-    return evaluate.evaluate(
-        flags.read(config.EvalConfig),
-        split_is_given=flags.is_given("dataset_split_name"),
-    )
+    return evaluate.evaluate(flags.read(config.EvalConfig), given=flags.given())
 
 
 if __name__ == "__main__":

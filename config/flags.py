@@ -72,9 +72,10 @@ def read(config: type[Config]) -> Config:
     return config(**groups)
 
 
-def is_given(name: str) -> bool:
-    """Whether the command line sets the flag `name`."""
-    return not flags.FLAGS[name].using_default_value
+def given() -> frozenset[str]:
+    """Names of the flags that the command line sets."""
+    known = flags.FLAGS
+    return frozenset(name for name in known if not known[name].using_default_value)
 
 
 _DEFINE = {

@@ -2,18 +2,18 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from checkpoints import slim_format
+from checkpoints import model_record, slim_format
 from checkpoints.slim_format import Checkpoint
 from config.config import DataOptions, EvalConfig
 from datasets import dataset_factory
 from datasets.dataset import Dataset
-from engine import devices, eval_weights, train_setup
+from engine import devices, eval_options, eval_weights, train_setup
 from engine.evaluation import Evaluator, Results
 from engine.interruption import Interruption, interruption
 from engine.reports import Reporter
@@ -23,12 +23,13 @@ from nets.network import Network
 _SECS_PER_NAP = 0.2  # how late a signal may be noticed while nothing happens
 
 
-def evaluate(config: EvalConfig, *, split_is_given: bool) -> int:
+def evaluate(config: EvalConfig, *, given: Set[str]) -> int:
     """Evaluates a checkpoint, or every new one of a folder, as the options say.
 
     Args:
       config: the options.
-      split_is_given: whether the user chose `--dataset_split_name`.
+      given: names of the flags that the user gave: the others yield to what
+        `model.json` says of the checkpoint.
 
     Returns:
       The exit status: 0, or 128 + the number of the signal that ended the watch.
@@ -39,18 +40,34 @@ def evaluate(config: EvalConfig, *, split_is_given: bool) -> int:
     """
     options = config.evaluation
     strategy = devices.make_strategy(1)
-    dataset = _find_split(config.data, options.dataset_split_name, split_is_given)
     if options.eval_interval_secs is None:
-        # Opened before the net is built, which takes time.
         checkpoint = Checkpoint(slim_format.find_checkpoint(options.checkpoint_path))
-        _Evaluation(config, dataset, strategy).run(checkpoint)
+        _prepare(config, given, checkpoint.path, strategy).run(checkpoint)
         return 0
     folder = _watchable(options.checkpoint_path)
-    evaluation = _Evaluation(config, dataset, strategy)
+    evaluation = None
     with interruption() as interrupted:
         for path in new_checkpoints(folder, options.eval_interval_secs, interrupted):
+            evaluation = evaluation or _prepare(config, given, path, strategy)
             evaluation.run_unless_gone(path)
         return interrupted.exit_status
+
+
+def _prepare(
+    config: EvalConfig,
+    given: Set[str],
+    checkpoint_path: str,
+    strategy: tf.distribute.Strategy,
+) -> "_Evaluation":
+    record = model_record.read(os.path.dirname(checkpoint_path) or ".")
+    if record:
+        config = eval_options.completed(config, record, given)
+    split_name = config.evaluation.dataset_split_name
+    split_is_given = "dataset_split_name" in given
+    dataset = _find_split(config.data, split_name, split_is_given)
+    if record:
+        eval_options.check_classes(record, dataset, config.data.labels_offset)
+    return _Evaluation(config, dataset, strategy)
 
 
 def _find_split(data: DataOptions, wanted: str, is_given: bool) -> Dataset:

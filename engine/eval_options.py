@@ -1,0 +1,90 @@
+"""Flags of evaluation that `model.json` knows better."""
+
+import dataclasses
+from collections.abc import Set
+from typing import Any
+
+from checkpoints.model_record import FILE_NAME, ModelRecord
+from config.config import EvalConfig
+from datasets.dataset import Dataset
+from errors import UserError
+from preprocessing.preprocessing_factory import RECIPES
+
+_MAX_NAMED = 3
+
+
+def completed(config: EvalConfig, record: ModelRecord, given: Set[str]) -> EvalConfig:
+    """The options with what the record of the checkpoint says.
+
+    It decides on the net, its preprocessing, `--use_grayscale` and `--labels_offset`,
+    and on `--dataset_name` and `--eval_image_size` unless they are given.
+
+    Args:
+      config: the options.
+      record: of the folder that holds the checkpoint.
+      given: names of the flags that the user gave.
+
+    Raises:
+      UserError: a given flag contradicts the record.
+    """
+    data, model = config.data, config.model
+    flags: dict[str, Any] = {
+        "model_name": model.model_name,
+        "use_grayscale": data.use_grayscale,
+        "labels_offset": data.labels_offset,
+    }
+    recorded = {name: getattr(record, name) for name in flags}
+    for name in flags:
+        if name in given and flags[name] != recorded[name]:
+            raise _contradiction(name, flags[name], recorded[name])
+    preprocessing = data.preprocessing_name
+    if preprocessing and _recipe(preprocessing) != _recipe(record.preprocessing_name):
+        raise _contradiction(
+            "preprocessing_name", preprocessing, record.preprocessing_name
+        )
+    name = data.dataset_name if "dataset_name" in given else record.dataset_name
+    return dataclasses.replace(
+        config,
+        model=dataclasses.replace(model, model_name=record.model_name),
+        data=dataclasses.replace(
+            data,
+            dataset_name=name,
+            preprocessing_name=record.preprocessing_name,
+            use_grayscale=record.use_grayscale,
+            labels_offset=record.labels_offset,
+        ),
+        evaluation=dataclasses.replace(
+            config.evaluation,
+            eval_image_size=config.evaluation.eval_image_size or record.image_size,
+        ),
+    )
+
+
+def _recipe(name: str) -> Any:
+    return RECIPES.get(name, name)
+
+
+def _contradiction(flag: str, value: object, recorded: object) -> UserError:
+    return UserError(
+        f"--{flag}={value} contradicts {FILE_NAME} beside the checkpoint, which was"
+        f" trained with {recorded}: leave the flag out"
+    )
+
+
+def check_classes(record: ModelRecord, dataset: Dataset, labels_offset: int) -> None:
+    """Refuses data whose classes are others, or in another order.
+
+    Raises:
+      UserError: a class has another name than the logit that stands for it.
+    """
+    if record.class_names is None or dataset.class_names is None:
+        return
+    names = dataset.class_names[labels_offset:]
+    if names != record.class_names:
+        trained, here = record.class_names[:_MAX_NAMED], names[:_MAX_NAMED]
+        raise UserError(
+            f"{dataset.dataset_dir} has the classes {', '.join(here)}, … ({len(names)})"
+            f" and the checkpoint was trained on {', '.join(trained)}, …"
+            f" ({len(record.class_names)}): evaluate it on data with its classes, in"
+            " its order"
+        )
