@@ -80,5 +80,6 @@ class CheckpointFolder:
 
     def _remove_leftovers(self) -> None:
         """Removes what a killed run was writing."""
-        for leftover in glob.glob(os.path.join(self.path, f".{PREFIX}-*.tmp-*")):
+        folder = glob.escape(self.path)
+        for leftover in glob.glob(os.path.join(folder, f".{PREFIX}-*.tmp-*")):
             shutil.rmtree(leftover, ignore_errors=True)
