@@ -8,14 +8,17 @@ from typing import Any
 import tensorflow as tf
 
 from errors import UserError, nearest
-from nets import mobilenet_v1, slim
-from nets.slim import (
+from nets import (
     alexnet,
+    cifarnet,
     inception,
+    lenet,
+    mobilenet_v1,
     overfeat,
     resnet_utils,
     resnet_v1,
     resnet_v2,
+    slim,
     vgg,
 )
 
@@ -42,21 +45,6 @@ class NetEntry:
     preprocessing: str
 
 
-def _squeezed(builder: NetworkFn) -> NetworkFn:
-    """Logits of tf_slim's ResNets, `[batch, 1, 1, classes]`, as `[batch, classes]`."""
-
-    @functools.wraps(builder)
-    def network_fn(
-        images: tf.Tensor, num_classes: int | None = None, **kwargs: Any
-    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        logits, end_points = builder(images, num_classes, **kwargs)
-        if num_classes:
-            logits = tf.squeeze(logits, [1, 2], name="SpatialSqueeze")
-        return logits, end_points
-
-    return network_fn
-
-
 NETWORKS: dict[str, NetEntry] = {
     "alexnet_v2": NetEntry(
         alexnet.alexnet_v2,
@@ -65,6 +53,14 @@ NETWORKS: dict[str, NetEntry] = {
         ("alexnet_v2/fc8",),
         "vgg",
     ),
+    "cifarnet": NetEntry(
+        cifarnet.cifarnet,
+        cifarnet.cifarnet_arg_scope,
+        32,
+        ("CifarNet/logits",),
+        "cifarnet",
+    ),
+    "lenet": NetEntry(lenet.lenet, lenet.lenet_arg_scope, 28, ("LeNet/fc4",), "lenet"),
     "overfeat": NetEntry(
         overfeat.overfeat, overfeat.overfeat_arg_scope, 231, ("overfeat/fc8",), "vgg"
     ),
@@ -99,57 +95,71 @@ NETWORKS: dict[str, NetEntry] = {
         ("InceptionV3/Logits", "InceptionV3/AuxLogits"),
         "inception",
     ),
+    "inception_v4": NetEntry(
+        inception.inception_v4,
+        inception.inception_v4_arg_scope,
+        299,
+        ("InceptionV4/Logits", "InceptionV4/AuxLogits"),
+        "inception",
+    ),
+    "inception_resnet_v2": NetEntry(
+        inception.inception_resnet_v2,
+        inception.inception_resnet_v2_arg_scope,
+        299,
+        ("InceptionResnetV2/Logits", "InceptionResnetV2/AuxLogits"),
+        "inception",
+    ),
     "resnet_v1_50": NetEntry(
-        _squeezed(resnet_v1.resnet_v1_50),
+        resnet_v1.resnet_v1_50,
         resnet_utils.resnet_arg_scope,
         224,
         ("resnet_v1_50/logits",),
         "vgg",
     ),
     "resnet_v1_101": NetEntry(
-        _squeezed(resnet_v1.resnet_v1_101),
+        resnet_v1.resnet_v1_101,
         resnet_utils.resnet_arg_scope,
         224,
         ("resnet_v1_101/logits",),
         "vgg",
     ),
     "resnet_v1_152": NetEntry(
-        _squeezed(resnet_v1.resnet_v1_152),
+        resnet_v1.resnet_v1_152,
         resnet_utils.resnet_arg_scope,
         224,
         ("resnet_v1_152/logits",),
         "vgg",
     ),
     "resnet_v1_200": NetEntry(
-        _squeezed(resnet_v1.resnet_v1_200),
+        resnet_v1.resnet_v1_200,
         resnet_utils.resnet_arg_scope,
         224,
         ("resnet_v1_200/logits",),
         "vgg",
     ),
     "resnet_v2_50": NetEntry(
-        _squeezed(resnet_v2.resnet_v2_50),
+        resnet_v2.resnet_v2_50,
         resnet_utils.resnet_arg_scope,
         224,
         ("resnet_v2_50/logits",),
         "vgg",
     ),
     "resnet_v2_101": NetEntry(
-        _squeezed(resnet_v2.resnet_v2_101),
+        resnet_v2.resnet_v2_101,
         resnet_utils.resnet_arg_scope,
         224,
         ("resnet_v2_101/logits",),
         "vgg",
     ),
     "resnet_v2_152": NetEntry(
-        _squeezed(resnet_v2.resnet_v2_152),
+        resnet_v2.resnet_v2_152,
         resnet_utils.resnet_arg_scope,
         224,
         ("resnet_v2_152/logits",),
         "vgg",
     ),
     "resnet_v2_200": NetEntry(
-        _squeezed(resnet_v2.resnet_v2_200),
+        resnet_v2.resnet_v2_200,
         resnet_utils.resnet_arg_scope,
         224,
         ("resnet_v2_200/logits",),

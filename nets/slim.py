@@ -35,13 +35,9 @@ from tf_keras.src.legacy_tf_layers import variable_scope_shim
 from tf_slim.layers import layers as _layers
 from tf_slim.layers import utils as _utils
 from tf_slim.nets import (  # noqa: F401  (the nets take them from here)
-    alexnet,
     inception,
-    overfeat,
     resnet_utils,
-    resnet_v1,
     resnet_v2,
-    vgg,
 )
 
 # tf_slim calls layers in their TF1 manner; the advice is not for our users.
@@ -155,7 +151,9 @@ track_variables = variable_scope_shim.track_tf1_style_variables
 add_arg_scope = tf_slim.add_arg_scope
 arg_scope = tf_slim.arg_scope
 avg_pool2d = tf_slim.avg_pool2d
+collect_named_outputs = _utils.collect_named_outputs
 conv2d = tf_slim.conv2d
+convert_collection_to_dict = _utils.convert_collection_to_dict
 flatten = tf_slim.flatten
 fully_connected = tf_slim.fully_connected
 get_model_variables = tf_slim.get_model_variables
@@ -163,3 +161,5 @@ l2_regularizer = tf_slim.l2_regularizer
 max_pool2d = tf_slim.max_pool2d
 separable_conv2d = tf_slim.separable_conv2d
 softmax = tf_slim.softmax
+variance_scaling_initializer = tf_slim.variance_scaling_initializer
+xavier_initializer = tf_slim.xavier_initializer

@@ -1,0 +1,103 @@
+"""AlexNet, in the one-column version of 2014.
+
+Krizhevsky, "One weird trick for parallelizing convolutional neural networks",
+https://arxiv.org/abs/1404.5997. No weights were published. Its preprocessing subtracts
+mean colours, as VGG's does.
+"""
+
+import functools
+from typing import Any
+
+import tensorflow as tf
+
+from nets import slim
+from nets.fc_head import fc_head
+
+_CONV = functools.partial(slim.conv2d, kernel_size=[3, 3])
+_POOL = functools.partial(slim.max_pool2d, kernel_size=[3, 3], stride=2)
+_LAYERS = {
+    "conv1": functools.partial(
+        slim.conv2d, num_outputs=64, kernel_size=[11, 11], stride=4, padding="VALID"
+    ),
+    "pool1": _POOL,
+    "conv2": functools.partial(slim.conv2d, num_outputs=192, kernel_size=[5, 5]),
+    "pool2": _POOL,
+    "conv3": functools.partial(_CONV, num_outputs=384),
+    "conv4": functools.partial(_CONV, num_outputs=384),
+    "conv5": functools.partial(_CONV, num_outputs=256),
+    "pool5": _POOL,
+}
+
+
+def alexnet_v2_arg_scope(weight_decay: float = 0.0005) -> dict[str, Any]:
+    """The layer defaults of AlexNet.
+
+    Args:
+      weight_decay: L2 coefficient of all weights.
+
+    Returns:
+      An arg scope, for `slim.arg_scope`.
+    """
+    with (
+        slim.arg_scope(
+            [slim.conv2d, slim.fully_connected],
+            activation_fn=tf.nn.relu,
+            biases_initializer=tf.compat.v1.constant_initializer(0.1),
+            weights_regularizer=slim.l2_regularizer(weight_decay),
+        ),
+        slim.arg_scope([slim.conv2d], padding="SAME"),
+        slim.arg_scope([slim.max_pool2d], padding="VALID") as scope,
+    ):
+        return scope
+
+
+def alexnet_v2(
+    inputs: tf.Tensor,
+    num_classes: int | None = 1000,
+    is_training: bool = True,
+    dropout_keep_prob: float = 0.5,
+    spatial_squeeze: bool = True,
+    scope: str = "alexnet_v2",
+    global_pool: bool = False,
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """AlexNet for classification.
+
+    Args:
+      inputs: `[batch, height, width, channels]` float32, mean colours subtracted.
+      num_classes: None or 0 gives the features of `fc7` in place of logits.
+      is_training: whether dropout is on.
+      dropout_keep_prob: share of features kept in training.
+      spatial_squeeze: logits are `[batch, num_classes]`; False: a map of them.
+      scope: variable scope.
+      global_pool: average over the map before the logits; images of other sizes than
+        224 then give one row of logits.
+
+    Returns:
+      The logits (or features), and all end points by name.
+    """
+    end_points: dict[str, tf.Tensor] = {}
+    with tf.compat.v1.variable_scope(scope, "alexnet_v2", [inputs]) as root:
+        net = inputs
+        for name, layer in _LAYERS.items():
+            net = end_points[f"{root.name}/{name}"] = layer(net, scope=name)
+        with slim.arg_scope(
+            [slim.conv2d],
+            weights_initializer=tf.compat.v1.truncated_normal_initializer(0.0, 0.005),
+            biases_initializer=tf.compat.v1.constant_initializer(0.1),
+        ):
+            net = fc_head(
+                net,
+                end_points,
+                root=root.name,
+                fc6_depth=4096,
+                fc6_kernel=[5, 5],
+                num_classes=num_classes,
+                is_training=is_training,
+                dropout_keep_prob=dropout_keep_prob,
+                spatial_squeeze=spatial_squeeze,
+                global_pool=global_pool,
+            )
+    return net, end_points
+
+
+alexnet_v2.default_image_size = 224  # type: ignore[attr-defined]

@@ -1,0 +1,255 @@
+"""What the Inception nets share: layer defaults, table words, heads.
+
+An Inception net is a table from end point to layer. Scopes end in the size of their
+window, height by width, as in `Conv2d_0b_1x7`; the words below take it from there.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from nets import slim
+
+Layer = Callable[[tf.Tensor], tf.Tensor]
+
+
+def inception_arg_scope(
+    weight_decay: float = 0.00004,
+    use_batch_norm: bool = True,
+    batch_norm_decay: float = 0.9997,
+    batch_norm_epsilon: float = 0.001,
+    activation_fn: Callable[..., tf.Tensor] | None = tf.nn.relu,
+    batch_norm_updates_collections: str | None = tf.compat.v1.GraphKeys.UPDATE_OPS,
+    batch_norm_scale: bool = False,
+) -> dict[str, Any]:
+    """The layer defaults of Inception v1 to v4.
+
+    Args:
+      weight_decay: L2 coefficient of the weights.
+      use_batch_norm: convolutions have batch norm; False: biases.
+      batch_norm_decay: of the moving statistics.
+      batch_norm_epsilon: added to the variance.
+      activation_fn: of every convolution but those that give logits.
+      batch_norm_updates_collections: graph collection of the update ops; None updates
+        in place.
+      batch_norm_scale: batch norm has a gamma; the published nets have none.
+
+    Returns:
+      An arg scope, for `slim.arg_scope`.
+    """
+    batch_norm_params = {
+        "decay": batch_norm_decay,
+        "epsilon": batch_norm_epsilon,
+        "updates_collections": batch_norm_updates_collections,
+        "scale": batch_norm_scale,
+    }
+    with (
+        slim.arg_scope(
+            [slim.conv2d, slim.fully_connected],
+            weights_regularizer=slim.l2_regularizer(weight_decay),
+        ),
+        slim.arg_scope(
+            [slim.conv2d],
+            weights_initializer=slim.variance_scaling_initializer(),
+            activation_fn=activation_fn,
+            normalizer_fn=slim.batch_norm if use_batch_norm else None,
+            normalizer_params=batch_norm_params if use_batch_norm else {},
+        ) as scope,
+    ):
+        return scope
+
+
+def truncated_normal(stddev: float) -> Any:
+    """An initialiser around 0."""
+    return tf.compat.v1.truncated_normal_initializer(0.0, stddev)
+
+
+def window(scope: str) -> list[int]:
+    """The size that a scope's name ends in.
+
+    >>> window("Conv2d_0b_1x7")
+    [1, 7]
+    """
+    return [int(side) for side in scope.rpartition("_")[2].split("x")]
+
+
+def conv(scope: str, depth: int, **options: Any) -> Layer:
+    """A convolution to `depth` channels."""
+    return lambda net: slim.conv2d(net, depth, window(scope), scope=scope, **options)
+
+
+def max_pool(scope: str, **options: Any) -> Layer:
+    """A maximum pooling."""
+    return lambda net: slim.max_pool2d(net, window(scope), scope=scope, **options)
+
+
+def avg_pool(scope: str, **options: Any) -> Layer:
+    """An average pooling."""
+    return lambda net: slim.avg_pool2d(net, window(scope), scope=scope, **options)
+
+
+def fork(*layers: Layer) -> Layer:
+    """All `layers` on the same input, their channels put together."""
+    return lambda net: tf.concat([layer(net) for layer in layers], 3)
+
+
+def chain(*layers: Layer) -> Layer:
+    """One layer after the other."""
+    return lambda net: functools.reduce(lambda net, layer: layer(net), layers, net)
+
+
+def branches(net: tf.Tensor, *sequences: list[Layer], axis: int = 3) -> tf.Tensor:
+    """Runs each sequence of layers on `net` in a scope of its own.
+
+    Args:
+      net: `[batch, height, width, channels]`, or as `axis` says.
+      *sequences: the layers of `Branch_0`, `Branch_1` and so on.
+      axis: that of the channels.
+
+    Returns:
+      The results, their channels put together.
+    """
+    results = []
+    for index, layers in enumerate(sequences):
+        with tf.compat.v1.variable_scope(f"Branch_{index}"):
+            results.append(chain(*layers)(net))
+    return tf.concat(results, axis)
+
+
+def mixed(scope: str, *sequences: list[Layer], axis: int = 3) -> Layer:
+    """An Inception module: `branches` inside a scope."""
+
+    def layer(net: tf.Tensor) -> tf.Tensor:
+        with tf.compat.v1.variable_scope(scope):
+            return branches(net, *sequences, axis=axis)
+
+    return layer
+
+
+def build(
+    net: tf.Tensor, table: Mapping[str, Layer], final_endpoint: str
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Runs a net's table of layers, up to and with `final_endpoint`.
+
+    Returns:
+      The final end point, and all end points by name.
+
+    Raises:
+      ValueError: no layer has this name.
+    """
+    if final_endpoint not in table:
+        raise ValueError(
+            f"Unknown final endpoint {final_endpoint}; the net has {', '.join(table)}."
+        )
+    end_points: dict[str, tf.Tensor] = {}
+    for name, layer in table.items():
+        end_points[name] = net = layer(net)
+        if name == final_endpoint:
+            break
+    return net, end_points
+
+
+def pool(net: tf.Tensor, side: int, scope: str, global_pool: bool) -> tf.Tensor:
+    """Averages over everything, or over a window of at most `side` x `side`.
+
+    The window is slim's default; images larger than the net's own leave a map then.
+    """
+    if global_pool:
+        return tf.reduce_mean(net, [1, 2], keepdims=True, name="global_pool")
+    kernel = [min(size or side, side) for size in net.shape[1:3]]
+    return slim.avg_pool2d(net, kernel, stride=1, padding="VALID", scope=scope)
+
+
+def head(
+    net: tf.Tensor,
+    end_points: dict[str, tf.Tensor],
+    num_classes: int | None,
+    side: int,
+    dropout_keep_prob: float,
+    prediction_fn: Callable[..., tf.Tensor],
+    spatial_squeeze: bool,
+    global_pool: bool,
+) -> tf.Tensor:
+    """Pool, dropout and logits of Inception v2 and v3; adds to `end_points`.
+
+    Returns:
+      The logits, or the pooled features where there are no classes.
+    """
+    with tf.compat.v1.variable_scope("Logits"):
+        net = pool(net, side, "AvgPool_1a", global_pool)
+        end_points["global_pool" if global_pool else "AvgPool_1a"] = net
+        if not num_classes:
+            return net
+        net = slim.dropout(net, keep_prob=dropout_keep_prob, scope="Dropout_1b")
+        end_points["PreLogits"] = net
+        logits = linear(net, num_classes, "Conv2d_1c_1x1", spatial_squeeze)
+    end_points["Logits"] = logits
+    end_points["Predictions"] = prediction_fn(logits, scope="Predictions")
+    return logits
+
+
+def linear(
+    net: tf.Tensor, num_classes: int, scope: str, spatial_squeeze: bool
+) -> tf.Tensor:
+    """Logits by a 1x1 convolution, `[batch, num_classes]` or, unsqueezed, a map."""
+    logits = slim.conv2d(
+        net, num_classes, [1, 1], activation_fn=None, normalizer_fn=None, scope=scope
+    )
+    if spatial_squeeze:
+        logits = tf.squeeze(logits, [1, 2], name="SpatialSqueeze")
+    return logits
+
+
+def aux_logits(
+    net: tf.Tensor, num_classes: int, conv_scope: str, logits_scope: str
+) -> tf.Tensor:
+    """The auxiliary head of Inception v4 and Inception-ResNet v2.
+
+    Its second convolution spans all that the pooling leaves.
+    """
+    with (
+        tf.compat.v1.variable_scope("AuxLogits"),
+        slim.arg_scope([slim.conv2d, slim.avg_pool2d], padding="VALID"),
+    ):
+        net = slim.avg_pool2d(net, [5, 5], stride=3, scope="AvgPool_1a_5x5")
+        net = slim.conv2d(net, 128, [1, 1], scope="Conv2d_1b_1x1")
+        net = slim.conv2d(net, 768, net.shape[1:3], scope=conv_scope)
+        return slim.fully_connected(
+            slim.flatten(net), num_classes, activation_fn=None, scope=logits_scope
+        )
+
+
+def flat_head(
+    net: tf.Tensor,
+    end_points: dict[str, tf.Tensor],
+    num_classes: int | None,
+    dropout_keep_prob: float,
+) -> tf.Tensor:
+    """Pool, dropout and logits of Inception v4 and Inception-ResNet v2.
+
+    Adds to `end_points`.
+
+    Returns:
+      The logits, or the pooled features where there are no classes.
+    """
+    with tf.compat.v1.variable_scope("Logits"):
+        if net.shape[1:3].is_fully_defined():
+            net = slim.avg_pool2d(
+                net, net.shape[1:3], padding="VALID", scope="AvgPool_1a"
+            )
+        else:
+            net = tf.reduce_mean(net, [1, 2], keepdims=True, name="global_pool")
+        end_points["global_pool"] = net
+        if not num_classes:
+            return net
+        net = slim.dropout(net, keep_prob=dropout_keep_prob, scope="Dropout_1b")
+        net = slim.flatten(net, scope="PreLogitsFlatten")
+        end_points["PreLogitsFlatten"] = net
+        logits = slim.fully_connected(
+            net, num_classes, activation_fn=None, scope="Logits"
+        )
+        end_points["Logits"] = logits
+        end_points["Predictions"] = tf.nn.softmax(logits, name="Predictions")
+    return logits
