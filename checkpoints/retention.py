@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping
 
 import numpy as np
+from absl import logging
 
 from checkpoints import slim_format
 from checkpoints.model_record import ModelRecord
@@ -32,8 +33,19 @@ class CheckpointFolder:
         self._keep = keep
 
     def latest(self) -> str | None:
-        """Prefix of the newest complete checkpoint."""
-        return slim_format.latest_checkpoint(self.path)
+        """Prefix of the newest sound checkpoint; damaged ones are told of.
+
+        Raises:
+          UserError: there are checkpoints, and all are damaged.
+        """
+        named = slim_format.named_checkpoints(self.path)
+        sound = next(filter(_is_sound, named), None)
+        if named and not sound:
+            raise UserError(
+                f"all checkpoints in {self.path} are damaged: restore one from a copy,"
+                f" or remove its file `{slim_format.STATE_FILE}` to start over"
+            )
+        return sound
 
     def create(self, record: ModelRecord) -> None:
         """Makes the folder, so that what cannot be written is known at the start.
@@ -83,3 +95,12 @@ class CheckpointFolder:
         folder = glob.escape(self.path)
         for leftover in glob.glob(os.path.join(folder, f".{PREFIX}-*.tmp-*")):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _is_sound(prefix: str) -> bool:
+    try:
+        slim_format.Checkpoint(prefix).verify()
+    except UserError as error:
+        logging.error("passed over: %s", error)
+        return False
+    return True

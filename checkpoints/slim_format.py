@@ -64,6 +64,15 @@ class Checkpoint:
                 f" {_first_line(error)}; the file is damaged, fetch or make it again"
             ) from error
 
+    def verify(self) -> None:
+        """Reads everything, which checks the checksums that V2 holds.
+
+        Raises:
+          UserError: the checkpoint's data are damaged.
+        """
+        for name in self.shapes:
+            self.read(name)
+
     @property
     def global_step(self) -> int | None:
         """The step it was written at; None where it holds no global_step."""
@@ -142,17 +151,20 @@ def step_of(path: str) -> int | None:
 
 def latest_checkpoint(directory: str) -> str | None:
     """The newest complete checkpoint that the state file of a directory names."""
+    return next(filter(is_complete, named_checkpoints(directory)), None)
+
+
+def named_checkpoints(directory: str) -> list[str]:
+    """The checkpoints that the state file of a directory names, newest first."""
     state = tf.train.get_checkpoint_state(directory)
     if state is None:
-        return None
+        return []
     named = [*state.all_model_checkpoint_paths, state.model_checkpoint_path]
-    for path in reversed(named):
-        # A directory that was moved or copied still names its old place.
-        beside = os.path.join(directory, os.path.basename(path))
-        for candidate in (beside, path):
-            if is_complete(candidate):
-                return candidate
-    return None
+    # A directory that was moved or copied still names its old place.
+    beside = [os.path.join(directory, os.path.basename(path)) for path in named]
+    places = zip(beside, named, strict=True)
+    found = [b if is_complete(b) or not is_complete(n) else n for b, n in places]
+    return list(dict.fromkeys(reversed(found)))
 
 
 def is_complete(path: str) -> bool:

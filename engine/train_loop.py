@@ -8,6 +8,7 @@ import tensorflow as tf
 from absl import logging
 
 from checkpoints import plan as plans
+from checkpoints.folder_lock import locked
 from config.config import TrainConfig
 from datasets import input_pipeline
 from engine import devices, train_setup
@@ -53,11 +54,11 @@ def train(config: TrainConfig) -> int:
         logging.info("nothing to do: step %d is done already", setup.start.step)
         return 0
     setup.folder.create(setup.record)
-    state = train_setup.make_state(setup, config, strategy)
-    train_fn = make_train_fn(state, strategy, config)
-    batches = train_setup.make_batches(setup, config)
-    iterator = iter(strategy.experimental_distribute_dataset(batches))
-    with interruption(run.max_run_secs) as interrupted:
+    with locked(run.train_dir), interruption(run.max_run_secs) as interrupted:
+        state = train_setup.make_state(setup, config, strategy)
+        train_fn = make_train_fn(state, strategy, config)
+        batches = train_setup.make_batches(setup, config)
+        iterator = iter(strategy.experimental_distribute_dataset(batches))
         return _run_steps(setup, config, state, train_fn, iterator, interrupted)
 
 
