@@ -12,7 +12,7 @@ class Network(tf.Module):
     """One network of the factory with its variables.
 
     Variables are made when the object is: under `strategy.scope()` they belong to the
-    strategy. A call, eager or inside `tf.function`, uses them.
+    strategy. A call inside `tf.function` uses them.
 
     Attributes:
       model_name: its name in `nets_factory.NETWORKS`.
@@ -64,12 +64,12 @@ class Network(tf.Module):
         ]
 
     def _build(self, entry: nets_factory.NetEntry) -> None:
-        images = tf.TensorSpec((2, *self.input_shape), tf.float32)
-        build = tf.function(
-            lambda images: self(images, is_training=True), autograph=False
-        )
+        # Variables live outside this graph. A tf.function would be traced twice: with
+        # variables yet to make, and without.
+        graph = tf.__internal__.FuncGraph("build")
         try:
-            build.get_concrete_function(images)
+            with graph.as_default():
+                self(tf.zeros((2, *self.input_shape)), is_training=True)
         except ValueError as error:
             raise UserError(
                 f"{self.model_name} cannot be built for images of"
@@ -88,6 +88,7 @@ class Network(tf.Module):
         *,
         is_training: bool,
         frozen_batch_norms: Iterable[str] = (),
+        batch_norm_decay: float | None = None,
         dropout_seed: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Runs the network.
@@ -97,13 +98,15 @@ class Network(tf.Module):
           is_training: batch norm uses batch statistics and updates the stored ones,
             dropout is on.
           frozen_batch_norms: scopes of the batch norms that stay in inference mode.
+          batch_norm_decay: decay of the other batch norms' stored statistics; None is
+            the net's own.
           dropout_seed: `[2]` int tensor; the dropout masks are a function of it.
 
         Returns:
           `[batch, num_classes]` float32 logits, and the end points by slim's names.
         """
         policy = slim.LayerPolicy(
-            frozenset(frozen_batch_norms).__contains__, dropout_seed
+            frozenset(frozen_batch_norms).__contains__, dropout_seed, batch_norm_decay
         )
         with slim.layer_policy(policy):
             return self._network_fns[is_training](images)

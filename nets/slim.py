@@ -69,10 +69,13 @@ class LayerPolicy:
         its stored statistics and leaves them alone, even in training.
       dropout_seed: `[2]` int tensor from which every dropout mask of this call is
         derived; None leaves dropout to TensorFlow's own stateful generator.
+      batch_norm_decay: decay of the batch norms' stored statistics; None is the
+        net's own.
     """
 
     is_frozen: Callable[[str], bool]
     dropout_seed: tf.Tensor | None
+    batch_norm_decay: float | None = None
     _layer_ids: Iterator[int] = dataclasses.field(default_factory=itertools.count)
 
     def next_dropout_seed(self) -> tf.Tensor:
@@ -103,12 +106,14 @@ _slim_dropout = _layers.dropout
 
 
 def batch_norm(inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
-    """`tf_slim.batch_norm`, which a `LayerPolicy` can freeze."""
+    """`tf_slim.batch_norm`, which a `LayerPolicy` can freeze or quicken."""
     if policy := _policy.get():
         outer = tf.compat.v1.get_variable_scope().name
         scope = kwargs.get("scope") or "BatchNorm"
         if policy.is_frozen(f"{outer}/{scope}" if outer else scope):
             kwargs["is_training"] = False
+        if policy.batch_norm_decay is not None:
+            kwargs["decay"] = policy.batch_norm_decay
     return _slim_batch_norm(inputs, *args, **kwargs)
 
 
