@@ -28,18 +28,20 @@ _WORK_DIR = flags.DEFINE_string(
 
 _NAMES = ("zero", "one", "two", "three", "four")
 _NAMES += ("five", "six", "seven", "eight", "nine")
-_PHOTO_SIDE = 64  # pixels; the digits have 8, too few to crop from
+_PHOTO_SIDE = 112  # pixels; the smallest that suits the net, the digits have 8
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_FIRST_STEPS = 400
-_FINE_TUNE_STEPS = 100
+_FIRST_STEPS = 200
+_FINE_TUNE_STEPS = 50
 _TRAINING = (
     "--model_name=inception_v3_narrow",
+    "--preprocessing_name=lenet",
+    f"--train_image_size={_PHOTO_SIDE}",
     "--batch_size=16",
     "--optimizer=adam",
     "--opt_epsilon=0.001",
     "--learning_rate=0.003",
     "--batch_norm_decay=0.95",
-    "--log_every_n_steps=50",
+    "--log_every_n_steps=25",
 )
 _HEAD = "InceptionV3/Logits,InceptionV3/AuxLogits"
 
@@ -122,7 +124,6 @@ def _evaluate(work_dir: str, run: str) -> float:
         "--dataset_name=digits_5_to_9",
         f"--dataset_dir={work_dir}/records/digits_5_to_9",
         "--dataset_split_name=validation",
-        "--model_name=inception_v3_narrow",
         f"--checkpoint_path={work_dir}/{run}",
         f"--eval_dir={work_dir}/{run}/eval",
     )
