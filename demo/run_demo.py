@@ -31,7 +31,7 @@ _NAMES += ("five", "six", "seven", "eight", "nine")
 _PHOTO_SIDE = 112  # pixels; the smallest that suits the net, the digits have 8
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _FIRST_STEPS = 200
-_FINE_TUNE_STEPS = 50
+_FINE_TUNE_STEPS = 40
 _TRAINING = (
     "--model_name=inception_v3_narrow",
     "--preprocessing_name=lenet",
@@ -41,7 +41,7 @@ _TRAINING = (
     "--opt_epsilon=0.001",
     "--learning_rate=0.003",
     "--batch_norm_decay=0.95",
-    "--log_every_n_steps=25",
+    "--log_every_n_steps=20",
 )
 _HEAD = "InceptionV3/Logits,InceptionV3/AuxLogits"
 
