@@ -79,23 +79,36 @@ def count(dataset_dir: str, filenames: Sequence[str]) -> list[FileCounts]:
 def _count_labels(paths: list[str]) -> list[Counter[int | None]]:
     def labels_of(index: tf.Tensor, path: tf.Tensor) -> tf.data.Dataset:
         batches = tf.data.TFRecordDataset(path, buffer_size=8 << 20).batch(64)
-        return batches.map(lambda batch: (index, example_schema.parse_labels(batch)))
+        return batches.map(
+            lambda batch: (
+                index,
+                example_schema.parse_labels(batch),
+                record_faults.record_bytes(batch),
+            )
+        )
 
     files = tf.data.Dataset.from_tensor_slices((np.arange(len(paths)), paths))
     batches = files.interleave(
         labels_of, cycle_length=16, num_parallel_calls=tf.data.AUTOTUNE
     )
     counts: list[Counter[int | None]] = [Counter() for _ in paths]
+    unread = [os.path.getsize(path) for path in paths]
     try:
-        for index, labels in progress(
+        for index, labels, num_bytes in progress(
             batches.as_numpy_iterator(), total=None, desc="counting", unit="batch"
         ):
+            unread[index] -= num_bytes
             for label in labels.tolist():
                 missing = label == example_schema.MISSING_LABEL
                 counts[index][None if missing else label] += 1
     except record_faults.READ_ERRORS as error:
         fault = record_faults.find_unreadable(paths)
         raise UserError(fault or record_faults.one_line(error)) from error
+    if any(unread):
+        raise UserError(
+            record_faults.find_unreadable(paths)
+            or f"{os.path.dirname(paths[0])} changed while it was read: start again"
+        )
     return counts
 
 

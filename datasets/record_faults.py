@@ -11,6 +11,7 @@ from datasets.dataset import Dataset
 # What reading raises. TensorFlow quotes a record that it cannot parse in its message,
 # and where that is no UTF-8 Python fails to build the exception.
 READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
+_TRUNCATED = "the file ends within it; copy or convert the file again"
 
 
 def find_unfit(dataset: Dataset, labels_offset: int) -> str | None:
@@ -68,20 +69,37 @@ def _find(
 ) -> str | None:
     """Reads files one at a time until a record cannot be read or fails `check`."""
 
-    def passes(serialized: tf.Tensor) -> tf.Tensor:
-        return tf.size(check(serialized))  # what nobody asks for, TensorFlow skips
+    def sized(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # The whole result: what nobody asks for, TensorFlow does not compute.
+        return check(serialized), record_bytes(serialized)
 
     for path in paths:
         records = tf.data.TFRecordDataset(path)
-        checked = records.map(passes, num_parallel_calls=tf.data.AUTOTUNE)
         record = 0
+        num_bytes = 0
+        reason = None
         try:
-            for _ in checked:
+            for _, size in records.map(sized, num_parallel_calls=tf.data.AUTOTUNE):
                 record += 1
+                num_bytes += int(size)
         except READ_ERRORS as error:
             reason = _explain_at(records, record, explain) or one_line(error)
+        else:
+            if num_bytes != os.path.getsize(path):
+                reason = _TRUNCATED
+        if reason:
             return f"{path}, record {record} (counted from 0): {reason}"
     return None
+
+
+def record_bytes(serialized: tf.Tensor) -> tf.Tensor:
+    """The size, int64, of a record in its file; of a batch of them, the sum.
+
+    Those of all records make the size of the file. TensorFlow takes a file that ends
+    within the length of a record for one that ends before it.
+    """
+    framing = 16  # length, its checksum, the checksum of the data
+    return tf.reduce_sum(tf.cast(tf.strings.length(serialized) + framing, tf.int64))
 
 
 def _explain_at(
@@ -91,7 +109,7 @@ def _explain_at(
         serialized = next(records.skip(record).take(1).as_numpy_iterator())
     except tf.errors.DataLossError as error:
         if "truncated" in error.message:
-            return "the file ends within it; copy or convert the file again"
+            return _TRUNCATED
         return "its checksum does not match; copy or convert the file again"
     except tf.errors.OpError as error:
         return one_line(error)

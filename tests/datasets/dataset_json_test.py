@@ -90,13 +90,15 @@ def test_other_files_are_refused(tmp_path, content):
 
 
 def test_absent_and_changed_files_are_found(tmp_path):
-    split = INFO.splits["train"]
+    def fault():
+        return dataset_json.find_file_fault(str(tmp_path), INFO.splits["train"])
+
     (tmp_path / "a").write_bytes(b"x" * 10)
-    path, reason = dataset_json.find_file_fault(str(tmp_path), split)
+    path, reason = fault()
     assert path == str(tmp_path / "b")
     assert "missing" in reason
     (tmp_path / "b").write_bytes(b"x")
-    _, reason = dataset_json.find_file_fault(str(tmp_path), split)
+    _, reason = fault()
     assert "has 1 bytes where dataset.json says 7" in reason
     (tmp_path / "b").write_bytes(b"x" * 7)
-    assert dataset_json.find_file_fault(str(tmp_path), split) is None
+    assert fault() is None

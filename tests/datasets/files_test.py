@@ -46,9 +46,14 @@ def test_publish_moves_the_named_file_last(tmp_path, monkeypatch):
         (staging / name).write_text(name)
     moved = []
     replace = os.replace
-    monkeypatch.setattr(os, "replace", lambda a, b: (moved.append(a), replace(a, b)))
+
+    def spy(source, destination):
+        moved.append(os.path.basename(source))
+        replace(source, destination)
+
+    monkeypatch.setattr(os, "replace", spy)
     files.publish(str(staging), str(target), last="dataset.json")
-    assert [os.path.basename(path) for path in moved] == ["a", "z", "dataset.json"]
+    assert moved == ["a", "z", "dataset.json"]
     assert sorted(os.listdir(target)) == ["a", "dataset.json", "z"]
     assert not staging.exists()
 

@@ -13,7 +13,7 @@ FILES = [f"numbers_train_{shard:05d}-of-00003.tfrecord" for shard in range(3)]
 @pytest.fixture
 def reads(monkeypatch):
     """The files that were read to be counted."""
-    read = []
+    read: list[str] = []
     count = record_counts._count_labels
 
     def spy(paths):
@@ -87,6 +87,15 @@ def test_a_read_only_directory_will_do(dataset_dir, monkeypatch, caplog):
 def test_no_tfrecord_is_named(tmp_path):
     (tmp_path / "a").write_bytes(b"this is no TFRecord at all")
     with pytest.raises(UserError, match=r"a, record 0 .*checksum"):
+        record_counts.count(str(tmp_path), ["a"])
+
+
+@pytest.mark.parametrize("kept", [5, 11, 12, 20])
+def test_a_truncated_file_is_named(tmp_path, write_records, record, kept):
+    path = write_records(tmp_path / "a", [record(0, 0), record(1, 1)])
+    whole = 16 + len(record(0, 0))
+    path.write_bytes(path.read_bytes()[: whole + kept])
+    with pytest.raises(UserError, match=r"a, record 1 .*the file ends within it"):
         record_counts.count(str(tmp_path), ["a"])
 
 

@@ -57,7 +57,7 @@ def test_sound_records_have_no_fault(dataset):
 def test_the_bad_record_is_named(dataset, write_records, record, bad, message):
     path = dataset.shards[1].path
     write_records(path, [record(0, 0), bad, record(1, 1)])
-    fault = record_faults.find_unfit(dataset, 0)
+    fault = record_faults.find_unfit(dataset, 0) or ""
     assert fault.startswith(f"{path}, record 1 (counted from 0): ")
     assert message in fault
 
@@ -65,11 +65,12 @@ def test_the_bad_record_is_named(dataset, write_records, record, bad, message):
 def test_the_photo_is_named_where_it_is_known(dataset, write_records):
     bad = example_schema.build_example(b"\xff\xd8\xff bad", "jpg", 0, 1, 1, "a/b.jpg")
     write_records(dataset.shards[0].path, [bad])
-    assert "(photo 'a/b.jpg')" in record_faults.find_unfit(dataset, 0)
+    fault = record_faults.find_unfit(dataset, 0) or ""
+    assert "(photo 'a/b.jpg')" in fault
 
 
 def test_the_offset_narrows_the_range(dataset):
-    fault = record_faults.find_unfit(dataset, 1)
+    fault = record_faults.find_unfit(dataset, 1) or ""
     assert "first, record 0" in fault
     assert "label 0 less --labels_offset=1 is out of range" in fault
 
@@ -87,7 +88,7 @@ def damage(path, record, offset, value=None):
             file.write(value)
 
 
-@pytest.mark.parametrize("record", [0, 1, 2])
+@pytest.mark.parametrize("place", [0, 1, 2])
 @pytest.mark.parametrize(
     ("offset", "value", "reason"),
     [
@@ -98,14 +99,15 @@ def damage(path, record, offset, value=None):
         (40, None, "the file ends within it"),
     ],
 )
-def test_damaged_bytes_are_found(dataset, record, offset, value, reason):
+def test_damaged_bytes_are_found(dataset, place, offset, value, reason):
     path = dataset.shards[0].path
-    damage(path, record, offset, value)
-    expected = f"{path}, record {record} (counted from 0): "
+    damage(path, place, offset, value)
+    expected = f"{path}, record {place} (counted from 0): "
     for fault in (
         record_faults.find_unfit(dataset, 0),
         record_faults.find_unreadable([path]),
         record_faults.find_label_fault(dataset, [path]),
     ):
+        assert fault is not None
         assert fault.startswith(expected)
         assert reason in fault
