@@ -4,8 +4,8 @@ import contextlib
 import fcntl
 import glob
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 
 from convert import rejections
@@ -31,17 +31,16 @@ def staging(dataset_dir: str, name: str) -> Iterator[str]:
       The path of the new directory.
     """
     existed = os.path.isdir(dataset_dir)
-    os.makedirs(dataset_dir, exist_ok=True)
-    directory = None
+    # Named before it exists, so that Ctrl-C finds no moment to leave it behind.
+    directory = os.path.join(dataset_dir, f".{name}.tmp-{secrets.token_hex(4)}")
     try:
-        directory = tempfile.mkdtemp(prefix=f".{name}.tmp-", dir=dataset_dir)
+        os.makedirs(directory)
         with _locked(directory):
             os.mkdir(os.path.join(directory, PUBLISH))
             os.mkdir(os.path.join(directory, SPILL))
             yield directory
     finally:
-        if directory:
-            _discard(directory, dataset_dir)
+        _discard(directory, dataset_dir)
         if not existed:
             with contextlib.suppress(OSError):
                 os.rmdir(dataset_dir)

@@ -1,0 +1,172 @@
+"""From photos to a dataset, whole or not at all: the story of a conversion."""
+
+import glob
+import os
+from collections.abc import Sequence
+
+from absl import logging
+
+from config.progress import progress
+from convert import (
+    conversion_record,
+    conversion_summary,
+    photo_checks,
+    photo_sources,
+    rejections,
+    splits,
+    staging,
+)
+from convert.conversion_record import Settings
+from convert.photo_checks import Checked
+from convert.rejections import Rejection
+from datasets import dataset_json, labels
+from datasets.dataset_json import DatasetInfo
+from errors import UserError
+
+
+def convert(
+    settings: Settings, *, num_workers: int, max_rejected_fraction: float
+) -> None:
+    """Makes a dataset of photos, or says that it is made already.
+
+    Args:
+      settings: what decides the dataset's content.
+      num_workers: processes; they change nothing in the result.
+      max_rejected_fraction: the share of unusable photos beyond which it is no use.
+
+    Raises:
+      UserError: settings, photos or the directory do not allow it; nothing that looks
+        like a dataset is left behind.
+    """
+    settings.check()
+    found, fractions = conversion_record.find(settings)
+    made = conversion_record.describe(settings, found)
+    staging.remove_leftovers(settings.dataset_dir)
+    if finished := conversion_record.read_finished(settings, made):
+        conversion_summary.show_finished(finished, settings.dataset_dir)
+        return
+    _refuse_strangers(settings)
+    with staging.staging(settings.dataset_dir, settings.dataset_name) as directory:
+        checked, rejected = _check_photos(settings, found, directory, num_workers)
+        groups, kept_out = splits.assign(
+            checked, seed=settings.seed, fractions=fractions
+        )
+        rejected = rejections.in_order(rejected + kept_out)
+        conversion_summary.show_rejections(rejected, found.num_ignored)
+        classes = _classes(groups)
+        if unfit := _explain_unfit(
+            settings, classes, groups, rejected, max_rejected_fraction
+        ):
+            raise UserError(unfit + _leave_rejections(rejected, settings.dataset_dir))
+        info = _write(settings, classes, groups, made, directory, num_workers)
+        publish_dir = os.path.join(directory, staging.PUBLISH)
+        rejections.write_csv(publish_dir, rejected)
+        labels.write(publish_dir, info.classes)
+        dataset_json.write(publish_dir, info)
+        staging.publish_dataset(directory, settings.dataset_dir)
+    conversion_summary.show(info, found.classes, fractions)
+    conversion_summary.show_next_command(info, settings.dataset_dir)
+
+
+def _refuse_strangers(settings: Settings) -> None:
+    """Refuses a directory with files that would mix with ours."""
+    pattern = f"{glob.escape(settings.dataset_name)}_*.tfrecord"
+    for name in (pattern, labels.FILENAME):
+        strangers = glob.glob(os.path.join(glob.escape(settings.dataset_dir), name))
+        if strangers:
+            raise UserError(
+                f"{strangers[0]} is there, but no dataset.json that says how it was"
+                " made: remove it, or choose another --dataset_dir"
+            )
+
+
+def _check_photos(
+    settings: Settings, found: photo_sources.Found, directory: str, num_workers: int
+) -> tuple[list[Checked], list[Rejection]]:
+    results = photo_checks.check_all(
+        found.sources,
+        os.path.join(directory, staging.SPILL),
+        max_side=settings.max_side,
+        num_workers=num_workers,
+    )
+    checked: list[Checked] = []
+    rejected = list(found.rejections)
+    for result in progress(
+        results, total=len(found.sources), desc="checking", unit="photo"
+    ):
+        if isinstance(result, Checked):
+            checked.append(result)
+        else:
+            rejected.append(result)
+    return checked, rejected
+
+
+def _classes(groups: dict[str, list[Checked]]) -> tuple[str, ...]:
+    used = {photo.source.class_name for group in groups.values() for photo in group}
+    return tuple(sorted(used))
+
+
+def _explain_unfit(
+    settings: Settings,
+    classes: Sequence[str],
+    groups: dict[str, list[Checked]],
+    rejected: Sequence[Rejection],
+    max_rejected_fraction: float,
+) -> str:
+    """Why the photos make no dataset; "" when they do."""
+    faults = [entry for entry in rejected if entry.kind.is_fault]
+    total = sum(map(len, groups.values())) + len(faults)
+    if faults and len(faults) / total > max_rejected_fraction:
+        return (
+            f"{len(faults)} of {total} photos cannot be used, more than"
+            f" --max_rejected_fraction={max_rejected_fraction}: {faults[0].name!r} is"
+            f" the first ({faults[0].reason}); mend or remove them, or raise the limit"
+        )
+    if len(classes) < 2:
+        return (
+            f"{settings.source} has usable photos of {len(classes)} class"
+            f" ({', '.join(classes) or 'none'}), at least two are needed: give each"
+            f" class {'a label' if settings.csv_file else 'a folder'} of its own"
+        )
+    if "train" not in groups:
+        return (
+            f"no photo of {settings.source} falls to the split train: add photos, or"
+            " lower --validation_fraction and --test_fraction"
+        )
+    return ""
+
+
+def _leave_rejections(rejected: Sequence[Rejection], dataset_dir: str) -> str:
+    """Writes rejected.csv for a look at what went wrong, and says so."""
+    if not rejected:
+        return ""
+    rejections.write_csv(dataset_dir, rejected)
+    path = os.path.join(dataset_dir, rejections.FILENAME)
+    return f"; {path} lists all {len(rejected)} that were left out"
+
+
+def _write(
+    settings: Settings,
+    classes: tuple[str, ...],
+    groups: dict[str, list[Checked]],
+    made: dict[str, object],
+    directory: str,
+    num_workers: int,
+) -> DatasetInfo:
+    """Writes the TFRecords, and says what dataset.json will say."""
+    # Imported once the photos are checked, and in this process alone: it takes seconds.
+    from convert import shard_writer
+
+    written = {
+        split: shard_writer.write_split(
+            group,
+            os.path.join(directory, staging.PUBLISH),
+            f"{settings.dataset_name}_{split}",
+            class_names=classes,
+            num_shards=settings.num_shards,
+            num_threads=num_workers,
+        )
+        for split, group in groups.items()
+    }
+    logging.info("Wrote %d photos", sum(map(len, groups.values())))
+    return DatasetInfo(settings.dataset_name, classes, written, made=made)

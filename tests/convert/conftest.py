@@ -1,0 +1,28 @@
+"""A folder of photos, and photos without files."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from convert.photo_checks import Checked
+from convert.photo_sources import Source
+from tests.convert import photos
+
+
+@pytest.fixture
+def photo_folder(tmp_path: Path) -> Path:
+    """Classes cat and dog of four PNG files each."""
+    return photos.make_folder(tmp_path / "photos")
+
+
+@pytest.fixture(scope="session")
+def photo() -> Callable[..., Checked]:
+    """A function that makes what a check found, without any file."""
+
+    def make(digest: str, class_name: str = "a", split: str | None = None) -> Checked:
+        name = f"{split or '.'}/{class_name}/{digest}.jpg"
+        source = Source(name, name, class_name, split, 1)
+        return Checked(source, digest, "jpg", 1, 1, None)
+
+    return make

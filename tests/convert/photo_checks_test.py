@@ -1,0 +1,91 @@
+import hashlib
+import os
+import pathlib
+
+import pytest
+
+from convert import photo_checks
+from convert.photo_checks import Checked
+from convert.photo_sources import Source
+from convert.rejections import Kind, Rejection
+from errors import UserError
+from tests.convert.photos import encode, pixels
+
+FILES = {
+    "png.jpg": encode(pixels(0), "PNG"),
+    "jpg.png": encode(pixels(1, 40, 30), "JPEG"),
+    "x.bmp": encode(pixels(2), "BMP"),
+    "no suffix": b"text",
+    "notes.txt": b"text",
+    "photo.txt": encode(pixels(3), "JPEG"),
+    "broken.HEIC": b"text",
+}
+
+
+@pytest.fixture
+def sources(tmp_path):
+    for name, data in FILES.items():
+        (tmp_path / name).write_bytes(data)
+    names = [*FILES, "gone.jpg"]
+    return [Source(str(tmp_path / name), name, "c", None, 1) for name in names]
+
+
+def check(sources, tmp_path, **options):
+    spill_dir = tmp_path / "spill"
+    spill_dir.mkdir(exist_ok=True)
+    options = {"max_side": 0, "num_workers": 2} | options
+    return list(photo_checks.check_all(sources, str(spill_dir), **options))
+
+
+def test_each_file_is_used_or_explained(sources, tmp_path):
+    results = check(sources, tmp_path)
+    kept = {}
+    kinds = {}
+    for source, result in zip(sources, results, strict=True):
+        if isinstance(result, Rejection):
+            assert result.name == source.name
+            kinds[result.name] = result.kind
+        else:
+            assert result.source == source
+            data = FILES[source.name]
+            assert result.digest == hashlib.sha256(data).hexdigest()
+            kept[source.name] = (result.format, result.height, result.width)
+            assert (result.encoded_path is None) == (source.name != "x.bmp")
+    assert kept == {
+        "png.jpg": ("png", 6, 5),
+        "jpg.png": ("jpg", 40, 30),
+        "x.bmp": ("png", 6, 5),
+        "photo.txt": ("jpg", 6, 5),
+    }
+    assert kinds == {
+        "no suffix": Kind.DAMAGED,
+        "notes.txt": Kind.NOT_A_PHOTO,
+        "broken.HEIC": Kind.DAMAGED,
+        "gone.jpg": Kind.UNREADABLE,
+    }
+
+
+def test_new_bytes_are_spilled_under_names_of_their_own(sources, tmp_path):
+    many = [source for source in sources if source.name == "x.bmp"] * 20
+    results = check(many, tmp_path)
+    paths = {pathlib.Path(result.encoded_path) for result in results}
+    assert len(paths) == 20
+    assert {path.read_bytes()[:4] for path in paths} == {b"\x89PNG"}
+
+
+def test_max_side_reaches_the_workers(sources, tmp_path):
+    result = check(sources[1:2], tmp_path, max_side=20, num_workers=1)[0]
+    assert isinstance(result, Checked)
+    assert (result.height, result.width) == (20, 15)
+
+
+def die(task, spill_dir, max_side):
+    os._exit(9)
+
+
+def test_a_killed_worker_is_explained(sources, tmp_path, monkeypatch):
+    monkeypatch.setattr(photo_checks, "_check_some", die)
+    with pytest.raises(
+        UserError, match="want of memory: try fewer than --num_workers=1"
+    ):
+        check(sources, tmp_path, num_workers=1)

@@ -1,0 +1,191 @@
+import os
+
+import pytest
+
+from convert import photo_sources
+from convert.rejections import Kind
+from errors import UserError
+
+
+def touch(root, *names, content=b"x"):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def listing(found):
+    return [(source.name, source.class_name, source.split) for source in found.sources]
+
+
+def rejected(found):
+    return {entry.name: (entry.kind, entry.reason) for entry in found.rejections}
+
+
+def test_class_folders(tmp_path):
+    touch(tmp_path, "dog/b.jpg", "cat/2.png", "cat/10.png", "cat/more/deep/1.gif")
+    (tmp_path / "empty").mkdir()
+    found = photo_sources.find_in_folder(str(tmp_path))
+    assert listing(found) == [
+        ("cat/10.png", "cat", None),
+        ("cat/2.png", "cat", None),
+        ("cat/more/deep/1.gif", "cat", None),
+        ("dog/b.jpg", "dog", None),
+    ]
+    assert found.classes == {"cat", "dog", "empty"}
+    assert found.sources[0].path == str(tmp_path / "cat/10.png")
+    assert found.sources[0].num_bytes == 1
+
+
+def test_odd_names(tmp_path):
+    names = ["a b/c d.jpg", "ä 山/ü.jpg", "two\nlines/a\nb.jpg", "c:d,e/\"'.jpg", " / "]
+    touch(tmp_path, *names)
+    (tmp_path / os.fsdecode(b"\xff")).mkdir()
+    (tmp_path / os.fsdecode(b"\xff") / os.fsdecode(b"\xfe.jpg")).write_bytes(b"x")
+    found = photo_sources.find_in_folder(str(tmp_path))
+    expected = {(name, name.partition("/")[0], None) for name in names}
+    expected.add(("\udcff/\udcfe.jpg", "\udcff", None))
+    assert set(listing(found)) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        (("train", "validation", "test"), ("train", "validation", "test")),
+        (("Training", "val"), ("train", "validation")),
+        (("testing", "valid", "train"), ("test", "validation", "train")),
+        (("validation", "test"), ("validation", "test")),
+    ],
+)
+def test_split_folders(tmp_path, names, splits):
+    touch(tmp_path, *(f"{name}/cat/1.jpg" for name in names), "note.txt")
+    found = photo_sources.find_in_folder(str(tmp_path))
+    expected = {
+        (f"{name}/cat/1.jpg", "cat", split)
+        for name, split in zip(names, splits, strict=True)
+    }
+    assert set(listing(found)) == expected
+    assert found.classes == {"cat"}
+    assert rejected(found)["note.txt"][0] == Kind.MISPLACED
+
+
+def test_a_class_may_be_called_like_a_split(tmp_path):
+    touch(tmp_path, "train/1.jpg", "bus/1.jpg", "test/paper/1.jpg")
+    found = photo_sources.find_in_folder(str(tmp_path))
+    assert {(name, split) for _, name, split in listing(found)} == {
+        ("train", None),
+        ("bus", None),
+        ("test", None),
+    }
+
+
+def test_splits_beside_classes_are_refused(tmp_path):
+    touch(tmp_path, "train/cat/1.jpg", "dog/1.jpg")
+    with pytest.raises(UserError, match="'train' with folders inside and 'dog' beside"):
+        photo_sources.find_in_folder(str(tmp_path))
+
+
+def test_files_that_are_no_photos_at_a_glance(tmp_path, monkeypatch):
+    monkeypatch.setattr(photo_sources, "MAX_FILE_BYTES", 3)
+    touch(tmp_path, "cat/good.jpg", "cat/.hidden", "cat/Thumbs.db", "loose.jpg")
+    touch(tmp_path, "cat/empty.jpg", content=b"")
+    touch(tmp_path, "cat/huge.jpg", content=b"1234")
+    (tmp_path / "cat/folder.jpg").mkdir()
+    (tmp_path / "cat/link.jpg").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "cat/pipe.jpg")
+    found = photo_sources.find_in_folder(str(tmp_path))
+    assert [name for name, *_ in listing(found)] == ["cat/good.jpg"]
+    assert found.num_ignored == 2
+    assert {name: kind for name, (kind, _) in rejected(found).items()} == {
+        "loose.jpg": Kind.MISPLACED,
+        "cat/empty.jpg": Kind.EMPTY,
+        "cat/huge.jpg": Kind.TOO_LARGE,
+        "cat/folder.jpg": Kind.UNREADABLE,
+        "cat/link.jpg": Kind.UNREADABLE,
+        "cat/pipe.jpg": Kind.UNREADABLE,
+    }
+    assert rejected(found)["cat/link.jpg"][1] == "a dangling link"
+
+
+def test_links_are_followed_once(tmp_path):
+    touch(tmp_path, "photos/cat/1.jpg", "elsewhere/2.jpg")
+    (tmp_path / "photos/cat/loop").symlink_to("..")
+    (tmp_path / "photos/cat/other").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "photos/cat/again").symlink_to(tmp_path / "elsewhere")
+    found = photo_sources.find_in_folder(str(tmp_path / "photos"))
+    names = [name for name, *_ in listing(found)]
+    assert names.count("cat/1.jpg") == 1
+    assert sum(name.endswith("2.jpg") for name in names) == 1
+
+
+def test_no_directory(tmp_path):
+    touch(tmp_path, "file")
+    for name in ("absent", "file"):
+        with pytest.raises(UserError, match=f"image_dir=.*{name} is no directory"):
+            photo_sources.find_in_folder(str(tmp_path / name))
+
+
+def write_csv(root, text, encoding="utf-8"):
+    path = root / "list.csv"
+    path.write_bytes(text.encode(encoding))
+    return str(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_csv(tmp_path, encoding, line_end):
+    touch(tmp_path, "a b.jpg", "sub/ü.jpg", "c,d.jpg", "two\nlines.jpg")
+    absolute = tmp_path / "sub/ü.jpg"
+    rows = [
+        "note, path,label,split",
+        f"x,{absolute},cat,val",
+        'x,"c,d.jpg",dog,',
+        "x,a b.jpg, cat,TRAIN",
+        'x,"two\nlines.jpg"," dog\nhouse",test',
+    ]
+    path = write_csv(tmp_path, line_end.join(rows), encoding)
+    assert listing(photo_sources.find_in_csv(path, None)) == sorted(
+        [
+            (str(absolute), "cat", "validation"),
+            ("c,d.jpg", "dog", None),
+            ("a b.jpg", "cat", "train"),
+            ("two\nlines.jpg", " dog\nhouse", "test"),
+        ]
+    )
+
+
+def test_csv_paths_begin_at_image_dir(tmp_path):
+    touch(tmp_path, "here/1.jpg")
+    path = write_csv(tmp_path, "path,label\n1.jpg,cat\n2.jpg,dog\na\0b.jpg,dog\n")
+    found = photo_sources.find_in_csv(path, str(tmp_path / "here"))
+    assert listing(found) == [("1.jpg", "cat", None)]
+    assert rejected(found)["2.jpg"] == (Kind.UNREADABLE, "No such file or directory")
+    assert rejected(found)["a\0b.jpg"][0] == Kind.UNREADABLE
+    assert found.classes == {"cat", "dog"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no column label and no path.*it names nothing"),
+        ("a.jpg,cat\n", "no column label and no path.*it names a.jpg, cat"),
+        ("path;label\na.jpg;cat\n", "it names path;label"),
+        ("path,class\na.jpg,cat\n", "no column label:"),
+        ("path,label\na.jpg,cat\nb.jpg\n", "line 3 has no label"),
+        ("path,label\n,cat\n", "line 2 has no path"),
+        ("path,label,split\na,cat,dev\n", "line 2 has the split 'dev': use train, val"),
+    ],
+)
+def test_wrong_csv_files_are_explained(tmp_path, text, message):
+    with pytest.raises(UserError, match=message):
+        photo_sources.find_in_csv(write_csv(tmp_path, text), None)
+
+
+def test_csv_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(UserError, match=r"absent\.csv cannot be read: No such file"):
+        photo_sources.find_in_csv(str(tmp_path / "absent.csv"), None)
+    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+        photo_sources.find_in_csv(str(tmp_path), None)
+    path = write_csv(tmp_path, "path,label\nä.jpg,cat\n", "latin-1")
+    with pytest.raises(UserError, match=r"is no UTF-8 text.*save it as CSV in UTF-8"):
+        photo_sources.find_in_csv(path, None)

@@ -1,0 +1,37 @@
+"""Photos made on the spot, for tests."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+
+def pixels(seed: int, height: int = 6, width: int = 5, channels: int = 3) -> np.ndarray:
+    """Random uint8 pixels, [height, width, channels]."""
+    shape = (height, width, channels)
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def encode(image: Image.Image | np.ndarray, file_format: str, **options: Any) -> bytes:
+    """The bytes of an image file."""
+    if isinstance(image, np.ndarray):
+        image = Image.fromarray(image)
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def make_folder(
+    root: Path, classes: Sequence[str] = ("cat", "dog"), number: int = 4
+) -> Path:
+    """A folder a class, each with different PNG files called 0.png, 1.png, …"""
+    seed = 0
+    for name in classes:
+        (root / name).mkdir(parents=True)
+        for index in range(number):
+            (root / name / f"{index}.png").write_bytes(encode(pixels(seed), "PNG"))
+            seed += 1
+    return root
