@@ -1,4 +1,4 @@
-"""Evaluates an image classifier on TFRecords, with TF-Slim's flags.
+r"""Evaluates an image classifier on TFRecords, with TF-Slim's flags.
 
 python eval_image_classifier.py --dataset_name=photos --dataset_dir=/data/photos \
     --dataset_split_name=validation --model_name=inception_v3 \

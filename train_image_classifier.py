@@ -1,4 +1,4 @@
-"""Trains or fine-tunes an image classifier on TFRecords, with TF-Slim's flags.
+r"""Trains or fine-tunes an image classifier on TFRecords, with TF-Slim's flags.
 
 python train_image_classifier.py --dataset_name=photos --dataset_dir=/data/photos \
     --model_name=inception_v3 --checkpoint_path=inception_v3.ckpt \

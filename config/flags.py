@@ -15,7 +15,7 @@ from errors import UserError
 
 Config = TypeVar("Config")
 
-_ONE_MACHINE = "train on the devices of one machine with --num_clones"
+_ONE_MACHINE = "only the devices of one machine are used (training: --num_clones)"
 _FLOAT_FIRST = "train in float and quantise the finished model"
 # Flags of slim that have no meaning here: the values that old scripts may go on
 # passing, and what to use in place of any other.

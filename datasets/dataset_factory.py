@@ -120,8 +120,8 @@ def available_splits(name: str, dataset_dir: str) -> tuple[str, ...]:
     return tuple(sorted(_find_splits(name, dataset_dir)))
 
 
-def _described(name: str, dataset_dir: str) -> dataset_json.DatasetInfo | None:
-    """What dataset.json says, if the directory has one."""
+def require_directory(dataset_dir: str) -> None:
+    """Raises a `UserError` unless `dataset_dir` is a directory."""
     if not dataset_dir:
         raise UserError("no --dataset_dir: name the directory that holds the TFRecords")
     if not os.path.isdir(dataset_dir):
@@ -129,6 +129,11 @@ def _described(name: str, dataset_dir: str) -> dataset_json.DatasetInfo | None:
             f"--dataset_dir={dataset_dir} is no directory: name the one that holds the"
             " TFRecords (convert/images_to_tfrecord.py makes it from photos)"
         )
+
+
+def _described(name: str, dataset_dir: str) -> dataset_json.DatasetInfo | None:
+    """What dataset.json says, if the directory has one."""
+    require_directory(dataset_dir)
     info = dataset_json.read(dataset_dir)
     if info is not None and info.name != name:
         raise UserError(

@@ -13,7 +13,7 @@ from checkpoints.slim_format import Checkpoint
 from config.config import DataOptions, EvalConfig
 from datasets import dataset_factory
 from datasets.dataset import Dataset
-from engine import devices, eval_options, eval_weights, train_setup
+from engine import devices, eval_options, eval_weights, inputs
 from engine.evaluation import Evaluator, Results
 from engine.interruption import Interruption, interruption
 from engine.reports import Reporter
@@ -39,6 +39,8 @@ def evaluate(config: EvalConfig, *, given: Set[str]) -> int:
         (`NotFiniteError`).
     """
     options = config.evaluation
+    # Now, not when the watch finds its first checkpoint.
+    dataset_factory.require_directory(config.data.dataset_dir or "")
     strategy = devices.make_strategy(1)
     if options.eval_interval_secs is None:
         checkpoint = Checkpoint(slim_format.find_checkpoint(options.checkpoint_path))
@@ -78,7 +80,7 @@ def _find_split(data: DataOptions, wanted: str, is_given: bool) -> Dataset:
             "%s has no split %r: evaluating %r, its own evaluation split",
             *(data.dataset_name, wanted, chosen),
         )
-    return train_setup.get_dataset(data, chosen)
+    return inputs.get_dataset(data, chosen)
 
 
 def choose_split(default: str, splits: Sequence[str]) -> str:
@@ -115,14 +117,14 @@ class _Evaluation:
         with strategy.scope():
             self._network = Network(
                 config.model.model_name,
-                num_classes=train_setup.num_classes(dataset, data),
+                num_classes=inputs.num_classes(dataset, data),
                 image_size=options.eval_image_size,
                 channels=1 if data.use_grayscale else 3,
             )
         self._evaluator = Evaluator(
             self._network,
             dataset,
-            train_setup.preprocess_fn(data, self._network, is_training=False),
+            inputs.preprocess_fn(data, self._network, is_training=False),
             batch_size=options.batch_size,
             labels_offset=data.labels_offset,
             num_threads=data.num_preprocessing_threads,

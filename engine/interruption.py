@@ -46,7 +46,7 @@ class Interruption:
         del frame
         self.signal_number = signal_number
         name = signal.Signals(signal_number).name
-        logging.warning("%s: finishing the step, then saving", name)
+        logging.warning("%s: ending after this step; once more ends at once", name)
         for number in _NUMBERS:  # a second one, of either kind, ends the run at once
             signal.signal(number, signal.SIG_DFL)
 

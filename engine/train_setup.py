@@ -1,7 +1,6 @@
 """What a training run needs before its first step."""
 
 import dataclasses
-import functools
 import math
 
 import tensorflow as tf
@@ -12,17 +11,15 @@ from checkpoints import plan as plans
 from checkpoints.model_record import ModelRecord
 from checkpoints.retention import CheckpointFolder
 from config.config import DataOptions, TrainConfig
-from datasets import dataset_factory, input_pipeline
+from datasets import input_pipeline
 from datasets.dataset import Dataset
-from engine import schedules
+from engine import inputs, schedules
 from engine.evaluation import Evaluator
 from engine.start import Start, find_start, restore_start
 from engine.train_state import TrainState
 from engine.validation import Validation
 from errors import UserError
-from nets import nets_factory
 from nets.network import Network
-from preprocessing import preprocessing_factory
 
 CHECKPOINTS_KEPT = 5  # slim's number
 
@@ -63,13 +60,13 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
       UserError: an option does not fit the data, the net or the checkpoint.
     """
     data, run = config.data, config.run
-    dataset = get_dataset(data, config.train_data.dataset_split_name)
+    dataset = inputs.get_dataset(data, config.train_data.dataset_split_name)
     eval_split_name = config.validation.eval_split_name
     tf.random.set_seed(run.seed)
     with strategy.scope():
         network = Network(
             config.model.model_name,
-            num_classes=num_classes(dataset, data),
+            num_classes=inputs.num_classes(dataset, data),
             image_size=config.train_data.train_image_size,
             channels=1 if data.use_grayscale else 3,
         )
@@ -84,7 +81,7 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
         last_step = max(1, math.ceil(images / images_per_step))
     return Setup(
         dataset=dataset,
-        validation_dataset=get_dataset(data, eval_split_name)
+        validation_dataset=inputs.get_dataset(data, eval_split_name)
         if eval_split_name
         else None,
         network=network,
@@ -103,7 +100,7 @@ def record_of(network: Network, dataset: Dataset, data: DataOptions) -> ModelRec
         model_name=network.model_name,
         image_size=network.image_size,
         use_grayscale=data.use_grayscale,
-        preprocessing_name=preprocessing_name(data, network),
+        preprocessing_name=inputs.preprocessing_name(data, network),
         labels_offset=data.labels_offset,
         dataset_name=data.dataset_name,
         num_classes=network.num_classes,
@@ -166,7 +163,7 @@ def make_batches(setup: Setup, config: TrainConfig) -> tf.data.Dataset:
     """The training batches from the run's next step on."""
     return input_pipeline.train_batches(
         setup.dataset,
-        preprocess_fn(config.data, setup.network, is_training=True),
+        inputs.preprocess_fn(config.data, setup.network, is_training=True),
         batch_size=setup.images_per_step,
         seed=config.run.seed,
         labels_offset=config.data.labels_offset,
@@ -186,7 +183,7 @@ def make_validation(
     evaluator = Evaluator(
         setup.network,
         setup.validation_dataset,
-        preprocess_fn(config.data, setup.network, is_training=False),
+        inputs.preprocess_fn(config.data, setup.network, is_training=False),
         batch_size=config.train_data.batch_size,
         labels_offset=config.data.labels_offset,
         num_threads=config.data.num_preprocessing_threads,
@@ -200,49 +197,4 @@ def make_validation(
         split_name=setup.validation_dataset.split_name,
         every_n_steps=options.eval_every_n_steps or math.ceil(steps_per_epoch),
         patience=options.early_stopping_patience,
-    )
-
-
-def get_dataset(data: DataOptions, split_name: str) -> Dataset:
-    """The split that the options name."""
-    return dataset_factory.get_dataset(
-        data.dataset_name, split_name, data.dataset_dir or ""
-    )
-
-
-def num_classes(dataset: Dataset, data: DataOptions) -> int:
-    """Number of logits for a split.
-
-    Raises:
-      UserError: the labels offset leaves no class.
-    """
-    classes = dataset.num_classes - data.labels_offset
-    if classes < 1:
-        raise UserError(
-            f"--labels_offset={data.labels_offset}: the data has only"
-            f" {dataset.num_classes} classes"
-        )
-    return classes
-
-
-def preprocess_fn(
-    data: DataOptions, network: Network, *, is_training: bool
-) -> input_pipeline.PreprocessFn:
-    """The preprocessing of the options, for the net's image size."""
-    recipe = preprocessing_factory.get_preprocessing(
-        preprocessing_name(data, network), is_training, data.use_grayscale
-    )
-    size = network.image_size
-
-    def preprocess(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        return recipe(image, size, size, seed)
-
-    return functools.update_wrapper(preprocess, recipe)
-
-
-def preprocessing_name(data: DataOptions, network: Network) -> str:
-    """The preprocessing of the options, or the net's own."""
-    return (
-        data.preprocessing_name
-        or nets_factory.get_entry(network.model_name).preprocessing
     )

@@ -60,4 +60,4 @@ with interruption() as watch:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == -second
     assert done.stdout == "going on\n"
-    assert "SIGTERM: finishing the step, then saving" in done.stderr
+    assert "SIGTERM: ending after this step" in done.stderr

@@ -1,0 +1,58 @@
+"""What training and evaluation read: a split, its classes, images made ready."""
+
+import functools
+
+import tensorflow as tf
+
+from config.config import DataOptions
+from datasets import dataset_factory, input_pipeline
+from datasets.dataset import Dataset
+from errors import UserError
+from nets import nets_factory
+from nets.network import Network
+from preprocessing import preprocessing_factory
+
+
+def get_dataset(data: DataOptions, split_name: str) -> Dataset:
+    """The split that the options name."""
+    return dataset_factory.get_dataset(
+        data.dataset_name, split_name, data.dataset_dir or ""
+    )
+
+
+def num_classes(dataset: Dataset, data: DataOptions) -> int:
+    """Number of logits for a split.
+
+    Raises:
+      UserError: the labels offset leaves no class.
+    """
+    classes = dataset.num_classes - data.labels_offset
+    if classes < 1:
+        raise UserError(
+            f"--labels_offset={data.labels_offset}: the data has only"
+            f" {dataset.num_classes} classes"
+        )
+    return classes
+
+
+def preprocess_fn(
+    data: DataOptions, network: Network, *, is_training: bool
+) -> input_pipeline.PreprocessFn:
+    """The preprocessing of the options, for the net's image size."""
+    recipe = preprocessing_factory.get_preprocessing(
+        preprocessing_name(data, network), is_training, data.use_grayscale
+    )
+    size = network.image_size
+
+    def preprocess(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return recipe(image, size, size, seed)
+
+    return functools.update_wrapper(preprocess, recipe)
+
+
+def preprocessing_name(data: DataOptions, network: Network) -> str:
+    """The preprocessing of the options, or the net's own."""
+    return (
+        data.preprocessing_name
+        or nets_factory.get_entry(network.model_name).preprocessing
+    )
