@@ -77,7 +77,7 @@ def read(folder: str) -> ModelRecord | None:
     try:
         with open(path, encoding="utf-8") as file:
             return _parse(json.load(file))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError) as error:
         raise UserError(

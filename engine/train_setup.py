@@ -70,6 +70,7 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
             image_size=config.train_data.train_image_size,
             channels=1 if data.use_grayscale else 3,
         )
+    inputs.preprocess_fn(data, network, is_training=True)  # an unknown name is told now
     record = record_of(network, dataset, data)
     _check_same_model(run.train_dir, record)
     folder = CheckpointFolder(run.train_dir, keep=CHECKPOINTS_KEPT)

@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -21,3 +22,32 @@ def small_net() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(nets_factory.NETWORKS, small_runs.NET, small_runs.NET_ENTRY)
         yield
+
+
+@pytest.fixture(scope="session")
+def full_run_flags(images_dir: pathlib.Path) -> dict[str, Any]:
+    """A run of six steps with everything switched on."""
+    return {
+        "dataset_dir": images_dir,
+        "max_number_of_steps": 6,
+        "log_every_n_steps": 3,
+        "optimizer": "adam",
+        "opt_epsilon": 0.01,
+        "moving_average_decay": 0.9,
+        "num_epochs_per_decay": 10.0,
+        "eval_split_name": "validation",
+        "eval_every_n_steps": 2,
+        "save_summaries_secs": 600,
+    }
+
+
+@pytest.fixture(scope="package")
+def full_run(
+    full_run_flags: dict[str, Any],
+    small_net: None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> pathlib.Path:
+    """The folder of such a run; tests leave it as it is."""
+    train_dir = tmp_path_factory.mktemp("full_run")
+    assert small_runs.train(train_dir=train_dir, **full_run_flags) == 0
+    return train_dir

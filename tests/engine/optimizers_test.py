@@ -1,5 +1,7 @@
 """Every optimizer against TensorFlow 1's, run in a graph as slim runs it."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,7 +14,7 @@ RATES = [0.5, 0.3, 0.2]  # falling, as a schedule makes it
 NAMES = sorted(optimizers.SLOT_SUFFIXES)
 SHAPES = {"net/w": (2, 3), "net/b": (3,)}
 
-OPTIONS = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "adadelta": {"adadelta_rho": 0.8, "opt_epsilon": 0.1},
     "adagrad": {"adagrad_initial_accumulator_value": 0.3},
     "adam": {"adam_beta1": 0.7, "adam_beta2": 0.95, "opt_epsilon": 0.01},

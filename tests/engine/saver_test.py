@@ -1,10 +1,11 @@
 """When checkpoints are written, with a clock that the test turns."""
 
+import time
+
 import numpy as np
 import pytest
 
 from checkpoints.retention import CheckpointFolder
-from engine import saver as saver_module
 from engine.saver import Saver
 from errors import NotFiniteError
 from tests.engine import small_runs
@@ -24,7 +25,7 @@ class _State:
 @pytest.fixture
 def clock(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(saver_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 

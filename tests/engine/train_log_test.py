@@ -2,11 +2,11 @@
 
 import logging
 import math
+import time
 
 import pytest
 import tensorflow as tf
 
-from engine import train_log
 from engine.train_log import TrainLog
 
 
@@ -14,7 +14,7 @@ from engine.train_log import TrainLog
 def clock(monkeypatch):
     """Seconds that `time.monotonic` tells, in a list of one."""
     now = [100.0]
-    monkeypatch.setattr(train_log.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 

@@ -1,16 +1,15 @@
 """Trains on one device and on two slices of the CPU, and writes the values of both.
 
-`python -m tests.engine.two_clones FOLDER` writes `fresh.npz`, `one.npz` and `two.npz`,
-the values before and after three steps with frozen batch norms, and trains on two
-clones into `run`.
+`python -m tests.engine.two_clones FOLDER` writes checkpoints into its folders `one` and
+`two`, of the values before and after three steps with frozen batch norms, and trains
+on two clones into `run`.
 """
 
 import pathlib
 import sys
 from unittest import mock
 
-import numpy as np
-
+from checkpoints.retention import CheckpointFolder
 from engine import devices
 from nets import nets_factory
 from tests.engine import small_runs
@@ -28,9 +27,9 @@ def main(folder: pathlib.Path) -> None:
             optimizer="momentum",
             trainable_scopes=".*/weights,head",
         )
-        np.savez(folder / "fresh.npz", **trainer.fresh)
+        CheckpointFolder(str(folder / name), keep=2).save(0, trainer.fresh)
         trainer.run(noise(3), [1, 2])
-        np.savez(folder / f"{name}.npz", **trainer.values())
+        CheckpointFolder(str(folder / name), keep=2).save(3, trainer.values())
 
     nets_factory.NETWORKS[small_runs.NET] = small_runs.NET_ENTRY
     # A second strategy of a process would number its collective operations anew.
