@@ -4,8 +4,8 @@
   python tests/nets/make_golden.py inception_v3_narrow
 
 With `--slim_facts`: condenses measurements of the original research/slim (state of
-2021-09-09, run in graph mode on TensorFlow 2.21.0 and tf-slim 1.1.0), one DIR/<net>.json
-for each net. The test needs a part of what they hold.
+2021-09-09, run in graph mode on TensorFlow 2.21.0 and tf-slim 1.1.0), a file
+DIR/<net>.json for each net. The test needs a part of what they hold.
 
 Without it: measures a net that research/slim has no name for. tf_slim's own builder
 runs in a graph and a session as in TensorFlow 1; nothing of `nets` is imported, so
@@ -130,9 +130,16 @@ def _builders() -> dict[str, tuple[Callable[..., Any], int]]:
     def inception_v3(images, *, weight_decay, depth_multiplier, **options):
         arg_scope = inception.inception_v3_arg_scope(weight_decay=weight_decay)
         with tf_slim.arg_scope(arg_scope):
-            return inception.inception_v3(
+            logits, end_points = inception.inception_v3(
                 images, depth_multiplier=depth_multiplier, **options
             )
+        # The one end point of research/slim that tf_slim does not name.
+        pools = [
+            op
+            for op in logits.graph.get_operations()
+            if op.name.startswith("InceptionV3/Logits/AvgPool") and op.type == "AvgPool"
+        ]
+        return logits, {**end_points, "AvgPool_1a": pools[0].outputs[0]}
 
     return {
         "inception_v3": (functools.partial(inception_v3, depth_multiplier=1.0), 299),
@@ -167,7 +174,11 @@ def _evaluate(
             "top2_gap": [float(second - first) for first, second in top],
         },
         "end_points": [
-            [key, list(value.shape), _digits(np.linalg.norm(value.astype(np.float64)))]
+            [
+                key,
+                list(value.shape),
+                _digits(float(np.linalg.norm(value.astype(np.float64)))),
+            ]
             for key, value in end_points.items()
         ],
     }

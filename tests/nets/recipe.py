@@ -9,6 +9,8 @@ import zlib
 
 import numpy as np
 
+_CHUNK = 2**17  # values drawn at once: as float64 they fit a CPU's cache
+
 
 def images(size: int, channels: int = 3) -> np.ndarray:
     """`[2, size, size, channels]` float32 noise in [-1, 1)."""
@@ -18,19 +20,25 @@ def images(size: int, channels: int = 3) -> np.ndarray:
 
 def weights(name: str, shape: tuple[int, ...]) -> np.ndarray:
     """The float32 values of the variable `name`, drawn and scaled in float64."""
-    seed = zlib.crc32(name.encode())
-    z = np.random.Generator(np.random.PCG64(seed)).standard_normal(shape)
+    generator = np.random.Generator(np.random.PCG64(zlib.crc32(name.encode())))
+    values = np.empty(math.prod(shape), np.float32)
+    for start in range(0, values.size, _CHUNK):
+        chunk = values[start : start + _CHUNK]
+        chunk[:] = _scaled(generator.standard_normal(chunk.size), name, shape)
+    return values.reshape(shape)
+
+
+def _scaled(z: np.ndarray, name: str, shape: tuple[int, ...]) -> np.ndarray:
     match name.rpartition("/")[2]:
         case "depthwise_weights":
-            z *= math.sqrt(2 / math.prod(shape[:2]))
+            return z * math.sqrt(2 / math.prod(shape[:2]))
         case "weights" | "pointwise_weights" | "kernel":
-            z *= math.sqrt(2 / math.prod(shape[:-1]))
+            return z * math.sqrt(2 / math.prod(shape[:-1]))
         case "biases" | "bias" | "beta" | "moving_mean":
-            z *= 0.1
+            return z * 0.1
         case "gamma":
-            z = 1 + 0.1 * z
+            return 1 + 0.1 * z
         case "moving_variance":
-            z = 1 + 0.1 * np.abs(z)
+            return 1 + 0.1 * np.abs(z)
         case last:
             raise ValueError(f"{name}: no recipe for {last}")
-    return z.astype(np.float32)
