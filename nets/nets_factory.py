@@ -1,8 +1,6 @@
 """The networks by name: one row each."""
 
-import dataclasses
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -14,6 +12,7 @@ from nets import (
     inception,
     lenet,
     mobilenet_v1,
+    net_entry,
     overfeat,
     resnet_utils,
     resnet_v1,
@@ -21,29 +20,10 @@ from nets import (
     slim,
     vgg,
 )
+from nets.mobilenet import entries as mobilenet_entries
 
-NetworkFn = Callable[..., tuple[tf.Tensor, dict[str, tf.Tensor]]]
-
-
-@dataclasses.dataclass(frozen=True)
-class NetEntry:
-    """What the scripts need to know of a network.
-
-    Attributes:
-      builder: (images, num_classes, is_training) to (logits, end points).
-      arg_scope: from weight_decay to the net's layer defaults.
-      image_size: default side of the square input image, in pixels.
-      head_scopes: scopes that depend on the number of classes, the auxiliary head
-        included: what fine-tuning leaves out of a checkpoint and trains first.
-      preprocessing: name of the preprocessing it was trained with.
-    """
-
-    builder: NetworkFn
-    arg_scope: Callable[..., dict[str, Any]]
-    image_size: int
-    head_scopes: tuple[str, ...]
-    preprocessing: str
-
+NetEntry = net_entry.NetEntry
+NetworkFn = net_entry.NetworkFn
 
 NETWORKS: dict[str, NetEntry] = {
     "alexnet_v2": NetEntry(
@@ -193,6 +173,7 @@ NETWORKS: dict[str, NetEntry] = {
         ("MobilenetV1/Logits",),
         "inception",
     ),
+    **mobilenet_entries.ENTRIES,
 }
 
 

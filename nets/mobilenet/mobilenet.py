@@ -1,0 +1,218 @@
+"""Builds MobileNet v2 and v3 from their tables (conv_defs.py)."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from nets import slim
+from nets.mobilenet import conv_blocks
+from nets.mobilenet import conv_defs as tables
+
+depth_multiplier = tables.depth_multiplier
+op = tables.op
+
+
+def variant(network: Callable[..., Any], **defaults: Any) -> Callable[..., Any]:
+    """`network` with other defaults, its documentation and its attributes."""
+    result = functools.partial(network, **defaults)
+    functools.update_wrapper(result, network)
+    return result
+
+
+@contextlib.contextmanager
+def _arg_scopes(settings: dict[Sequence[Callable], dict[str, Any]]) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for ops, values in settings.items():
+            stack.enter_context(slim.arg_scope(ops, **values))
+        yield
+
+
+@slim.add_arg_scope
+def mobilenet_base(
+    inputs: tf.Tensor,
+    conv_defs: dict[str, Any],
+    multiplier: float = 1.0,
+    final_endpoint: str | None = None,
+    output_stride: int | None = None,
+    use_explicit_padding: bool = False,
+    scope: str | tf.compat.v1.VariableScope | None = None,
+    is_training: bool | None = False,
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """The layers of a table, without pooling and logits.
+
+    Args:
+      inputs: `[batch, height, width, channels]` float32.
+      conv_defs: the table; see conv_defs.py.
+      multiplier: width: factor of every layer's channels; above 0.
+      final_endpoint: the last layer to build, `layer_1` or above; None builds all.
+      output_stride: 1 or an even number: from there on strides become dilation (atrous
+        convolution); None keeps all strides.
+      use_explicit_padding: pad by the kernel's size, then convolve VALID.
+      scope: variable scope; "Mobilenet" by default.
+      is_training: mode of batch norm; None leaves it to the arg scopes.
+
+    Returns:
+      The last layer's output, and the end points: `layer_<i>` for each layer, then
+      `layer_<i>/output` and the like for what expanded convolutions have inside.
+
+    Raises:
+      ValueError: `multiplier` or `output_stride` out of range, or no layer has the name
+        `final_endpoint`.
+    """
+    if multiplier <= 0:
+        raise ValueError(f"multiplier is {multiplier}; it must be above 0.")
+    if output_stride not in (None, 1) and (output_stride <= 0 or output_stride % 2):
+        raise ValueError(
+            f"output_stride is {output_stride}; it must be 1 or an even number above 0."
+        )
+    mode = {} if is_training is None else {"is_training": is_training}
+    padding = "VALID" if use_explicit_padding else "SAME"
+    end_points: dict[str, tf.Tensor] = {}
+    inner_end_points: dict[str, tf.Tensor] = {}
+    with (
+        tf.compat.v1.variable_scope(scope, "Mobilenet", [inputs]) as root,
+        tf.name_scope(root.original_name_scope),
+        _arg_scopes(conv_defs.get("defaults", {})),
+        slim.arg_scope([slim.batch_norm], **mode),
+        slim.arg_scope([slim.conv2d, slim.separable_conv2d], padding=padding),
+    ):
+        net = inputs
+        layers = tables.layer_params(conv_defs, multiplier, output_stride)
+        for i, (layer, params) in enumerate(
+            zip(conv_defs["spec"], layers, strict=True), 1
+        ):
+            block: dict[str, tf.Tensor] = {}
+            if layer.op is conv_blocks.expanded_conv:
+                params["endpoints"] = block
+                params["use_explicit_padding"] = use_explicit_padding
+            elif use_explicit_padding and "kernel_size" in params:
+                net = conv_blocks.fixed_padding(
+                    net, params["kernel_size"], params.get("rate", 1)
+                )
+            name = f"layer_{i}"
+            end_points[name] = net = layer.op(net, **params)
+            inner_end_points |= {f"{name}/{k}": v for k, v in block.items()}
+            if name == final_endpoint:
+                break
+        else:
+            if final_endpoint is not None:
+                raise ValueError(
+                    f"final_endpoint is {final_endpoint}; the layers are layer_1 to"
+                    f" layer_{len(layers)}."
+                )
+    return net, end_points | inner_end_points
+
+
+@slim.add_arg_scope
+def mobilenet(
+    inputs: tf.Tensor,
+    num_classes: int | None = 1001,
+    prediction_fn: Callable[..., tf.Tensor] | None = slim.softmax,
+    reuse: bool | None = None,
+    scope: str = "Mobilenet",
+    base_only: bool = False,
+    use_reduce_mean_for_pooling: bool = False,
+    is_training: bool | None = False,
+    **base_args: Any,
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """The network of a table, for classification.
+
+    Args:
+      inputs: `[batch, height, width, channels]` float32, in [-1, 1] for the published
+        weights.
+      num_classes: None or 0 gives the pooled features in place of logits.
+      prediction_fn: from logits to the end point `Predictions`; None leaves it out.
+      reuse: reuse the variables of `scope`.
+      scope: variable scope.
+      base_only: stop before the pooling.
+      use_reduce_mean_for_pooling: pool with a mean, not with average pooling; the
+        values are the same, the graph's operation is another.
+      is_training: mode of batch norm and dropout; None leaves it to the arg scopes.
+      **base_args: for `mobilenet_base`: `conv_defs` and, optionally, the others.
+
+    Returns:
+      `[batch, num_classes]` logits, or features, and all end points by name.
+
+    Raises:
+      ValueError: `inputs` does not have rank 4; or what `mobilenet_base` raises.
+    """
+    if inputs.shape.rank != 4:
+        raise ValueError(f"Expected inputs of rank 4, was: {inputs.shape.rank}")
+    mode = {} if is_training is None else {"is_training": is_training}
+    with tf.compat.v1.variable_scope(scope, "Mobilenet", [inputs], reuse=reuse) as root:
+        net = tf.identity(inputs, "input")
+        net, end_points = mobilenet_base(
+            net, scope=root, is_training=is_training, **base_args
+        )
+        if base_only:
+            return net, end_points
+        net = tf.identity(net, "embedding")
+        with tf.compat.v1.variable_scope("Logits"):
+            if use_reduce_mean_for_pooling:
+                net = tf.reduce_mean(net, [1, 2], keepdims=True, name="ReduceMean")
+            else:
+                net = conv_blocks.global_pool(net)
+            end_points["global_pool"] = net
+            if not num_classes:
+                return net, end_points
+            net = slim.dropout(net, scope="Dropout", **mode)
+            logits = slim.conv2d(
+                net,
+                num_classes,
+                [1, 1],
+                activation_fn=None,
+                normalizer_fn=None,
+                scope="Conv2d_1c_1x1",
+            )
+            logits = tf.identity(tf.squeeze(logits, [1, 2]), "output")
+        end_points["Logits"] = logits
+        if prediction_fn:
+            end_points["Predictions"] = prediction_fn(logits, scope="Predictions")
+    return logits, end_points
+
+
+def training_scope(
+    is_training: bool | None = True,
+    weight_decay: float = 0.00004,
+    stddev: float = 0.09,
+    dropout_keep_prob: float = 0.8,
+    bn_decay: float = 0.997,
+) -> dict[str, Any]:
+    """The layer defaults that MobileNet v2 and v3 were trained with.
+
+    Args:
+      is_training: mode of the networks built inside, their batch norm and dropout;
+        None leaves that of batch norm and dropout to others.
+      weight_decay: L2 coefficient of the convolutions' weights; depthwise ones have no
+        penalty.
+      stddev: of the truncated normal that weights start from; below 0 they start from
+        Glorot's uniform distribution.
+      dropout_keep_prob: share of features kept in training.
+      bn_decay: of batch norm's moving statistics.
+
+    Returns:
+      An arg scope, for `slim.arg_scope`.
+    """
+    mode = {} if is_training is None else {"is_training": is_training}
+    initializer = (
+        tf.compat.v1.glorot_uniform_initializer()
+        if stddev < 0
+        else tf.compat.v1.truncated_normal_initializer(stddev=stddev)
+    )
+    with (
+        slim.arg_scope(
+            [slim.conv2d, slim.fully_connected, slim.separable_conv2d],
+            weights_initializer=initializer,
+        ),
+        slim.arg_scope([mobilenet_base, mobilenet], is_training=is_training),
+        slim.arg_scope([slim.batch_norm], decay=bn_decay, **mode),
+        slim.arg_scope([slim.dropout], keep_prob=dropout_keep_prob, **mode),
+        slim.arg_scope(
+            [slim.conv2d], weights_regularizer=slim.l2_regularizer(weight_decay)
+        ),
+        slim.arg_scope([slim.separable_conv2d], weights_regularizer=None) as scope,
+    ):
+        return scope

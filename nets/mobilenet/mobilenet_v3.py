@@ -1,0 +1,261 @@
+"""MobileNet v3, its minimalistic variants, and MobileNet for the Edge TPU.
+
+Howard et al., "Searching for MobileNetV3", https://arxiv.org/abs/1905.02244, tables 1
+and 2. ImageNet top-1 of the published weights at 224 px: large 75.2, small 67.5;
+without hard-swish, squeeze-and-excite and 5x5 kernels ("minimalistic"): large 72.3,
+small 61.9. MobileNet Edge TPU, whose early blocks are fused (Gupta and Akin,
+"Accelerator-aware Neural Network Design using AutoML",
+https://arxiv.org/abs/2003.02838): 75.6 at width 1.0, 73.5 at 0.75, both in 8-bit
+arithmetic.
+"""
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from nets import slim
+from nets.mobilenet import conv_blocks
+from nets.mobilenet import conv_defs as tables
+from nets.mobilenet import mobilenet as lib
+
+op = tables.op
+training_scope = lib.training_scope
+
+
+def hard_swish(x: tf.Tensor) -> tf.Tensor:
+    """A piecewise linear form of x * sigmoid(x): section 5.2 of the paper."""
+    return x * tf.nn.relu6(x + 3.0) * (1 / 6)
+
+
+def _hard_sigmoid(x: tf.Tensor) -> tf.Tensor:
+    # Not 1/6: the published weights were trained with the constant rounded so.
+    return tf.nn.relu6(x + 3.0) * 0.16667
+
+
+def _squeeze_excite(expansion_tensor: tf.Tensor, **_: tf.Tensor) -> tf.Tensor:
+    return conv_blocks.squeeze_excite(
+        expansion_tensor, squeeze_factor=4, gating_fn=_hard_sigmoid
+    )
+
+
+def reduce_to_1x1(input_tensor: tf.Tensor, **_: Any) -> tf.Tensor:
+    """Pools over height and width: a layer without arguments of its own."""
+    return conv_blocks.global_pool(input_tensor)
+
+
+class Block(NamedTuple):
+    """A row of the paper's tables 1 and 2."""
+
+    kernel: int
+    expanded: int
+    depth: int
+    squeeze_excite: bool
+    activation_fn: Callable[[tf.Tensor], tf.Tensor]
+    stride: int
+
+
+_RE, _HS = tf.nn.relu, hard_swish
+
+_LARGE_BLOCKS = (
+    Block(3, 16, 16, False, _RE, 1),
+    Block(3, 64, 24, False, _RE, 2),
+    Block(3, 72, 24, False, _RE, 1),
+    Block(5, 72, 40, True, _RE, 2),
+    Block(5, 120, 40, True, _RE, 1),
+    Block(5, 120, 40, True, _RE, 1),
+    Block(3, 240, 80, False, _HS, 2),
+    Block(3, 200, 80, False, _HS, 1),
+    Block(3, 184, 80, False, _HS, 1),
+    Block(3, 184, 80, False, _HS, 1),
+    Block(3, 480, 112, True, _HS, 1),
+    Block(3, 672, 112, True, _HS, 1),
+    Block(5, 672, 160, True, _HS, 2),
+    Block(5, 960, 160, True, _HS, 1),
+    Block(5, 960, 160, True, _HS, 1),
+)
+
+_SMALL_BLOCKS = (
+    Block(3, 16, 16, True, _RE, 2),
+    Block(3, 72, 24, False, _RE, 2),
+    Block(3, 88, 24, False, _RE, 1),
+    Block(5, 96, 40, True, _HS, 2),
+    Block(5, 240, 40, True, _HS, 1),
+    Block(5, 240, 40, True, _HS, 1),
+    Block(5, 120, 48, True, _HS, 1),
+    Block(5, 144, 48, True, _HS, 1),
+    Block(5, 288, 96, True, _HS, 2),
+    Block(5, 576, 96, True, _HS, 1),
+    Block(5, 576, 96, True, _HS, 1),
+)
+
+
+class FusedStage(NamedTuple):
+    """Blocks of one depth of MobileNet Edge TPU.
+
+    The first expands by `first_factor` and has no shortcut, the others expand by 4.
+    """
+
+    fused: bool
+    kernel: int
+    depth: int
+    blocks: int
+    stride: int
+    first_factor: int
+
+
+_EDGETPU_STAGES = (
+    FusedStage(True, 1, 16, 1, 1, 1),
+    FusedStage(True, 3, 32, 4, 2, 8),
+    FusedStage(True, 3, 48, 4, 2, 8),
+    FusedStage(False, 3, 96, 4, 2, 8),
+    FusedStage(False, 3, 96, 4, 1, 8),
+    FusedStage(False, 5, 160, 4, 2, 8),
+    FusedStage(False, 3, 192, 1, 1, 8),
+)
+
+
+def _table(layers: Iterable[tables.Op]) -> dict[str, Any]:
+    return {
+        "defaults": {
+            (slim.batch_norm,): {"center": True, "scale": True},
+            (slim.tf_slim.group_norm,): {"groups": 8},
+            (slim.conv2d, slim.fully_connected, slim.separable_conv2d): {
+                "normalizer_fn": slim.batch_norm,
+                "activation_fn": tf.nn.relu,
+            },
+            (conv_blocks.expanded_conv,): {"normalizer_fn": slim.batch_norm},
+        },
+        "spec": list(layers),
+    }
+
+
+def _v3_table(blocks: tuple[Block, ...], last_depth: int) -> dict[str, Any]:
+    """The table of the blocks, the stem before and the two last layers after them."""
+    conv = functools.partial(op, slim.conv2d, activation_fn=blocks[-1].activation_fn)
+    stem_depth = 16
+    input_depths = [stem_depth, *(block.depth for block in blocks)]
+    return _table(
+        [
+            conv(stride=2, num_outputs=stem_depth, kernel_size=(3, 3)),
+            *(
+                op(
+                    conv_blocks.expanded_conv,
+                    expansion_size=conv_blocks.expand_input_by_factor(
+                        block.expanded / input_depth
+                    ),
+                    kernel_size=(block.kernel, block.kernel),
+                    stride=block.stride,
+                    num_outputs=block.depth,
+                    inner_activation_fn=block.activation_fn,
+                    expansion_transform=_squeeze_excite
+                    if block.squeeze_excite
+                    else None,
+                )
+                for input_depth, block in zip(input_depths, blocks, strict=False)
+            ),
+            conv(stride=1, num_outputs=blocks[-1].expanded, kernel_size=(1, 1)),
+            op(reduce_to_1x1),
+            conv(
+                stride=1, num_outputs=last_depth, kernel_size=(1, 1), normalizer_fn=None
+            ),
+        ]
+    )
+
+
+def _minimalistic(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    return tuple(
+        block._replace(kernel=3, squeeze_excite=False, activation_fn=_RE)
+        for block in blocks
+    )
+
+
+def _edgetpu_table() -> dict[str, Any]:
+    return _table(
+        [
+            op(slim.conv2d, stride=2, num_outputs=32, kernel_size=(3, 3)),
+            *(
+                op(
+                    conv_blocks.expanded_conv,
+                    expansion_size=conv_blocks.expand_input_by_factor(
+                        4 if block else stage.first_factor
+                    ),
+                    kernel_size=(stage.kernel, stage.kernel),
+                    stride=1 if block else stage.stride,
+                    residual=block > 0,
+                    num_outputs=stage.depth,
+                    depthwise_location=None if stage.fused else "expansion",
+                )
+                for stage in _EDGETPU_STAGES
+                for block in range(stage.blocks)
+            ),
+            op(slim.conv2d, stride=1, num_outputs=1280, kernel_size=(1, 1)),
+        ]
+    )
+
+
+V3_LARGE = _v3_table(_LARGE_BLOCKS, 1280)
+V3_SMALL = _v3_table(_SMALL_BLOCKS, 1024)
+V3_LARGE_MINIMALISTIC = _v3_table(_minimalistic(_LARGE_BLOCKS), 1280)
+V3_SMALL_MINIMALISTIC = _v3_table(_minimalistic(_SMALL_BLOCKS), 1024)
+V3_EDGETPU = _edgetpu_table()
+
+
+def mobilenet(
+    input_tensor: tf.Tensor,
+    num_classes: int | None = 1001,
+    depth_multiplier: float = 1.0,
+    scope: str = "MobilenetV3",
+    conv_defs: dict[str, Any] | None = None,
+    finegrain_classification_mode: bool = False,
+    use_groupnorm: bool = False,
+    **kwargs: Any,
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """MobileNet v3. Inference mode is created by default; `training_scope` changes it.
+
+    Args:
+      input_tensor: `[batch, height, width, channels]` float32, in [-1, 1] for the
+        published weights.
+      num_classes: None or 0 gives the pooled features in place of logits.
+      depth_multiplier: width: factor of every layer's channels; above 0.
+      scope: variable scope.
+      conv_defs: the table of layers; `V3_LARGE` by default.
+      finegrain_classification_mode: below width 1 the last convolution keeps its
+        channels, which helps where there are many classes.
+      use_groupnorm: normalise over 8 groups of channels, not over the batch.
+      **kwargs: for `mobilenet.mobilenet` and `mobilenet.mobilenet_base`: `is_training`,
+        `prediction_fn`, `reuse`, `base_only`, `final_endpoint`, `output_stride`,
+        `use_explicit_padding` and `use_reduce_mean_for_pooling`.
+
+    Returns:
+      `[batch, num_classes]` logits, or features, and all end points by name.
+
+    Raises:
+      ValueError: an argument is out of range; the message says which.
+    """
+    conv_defs = conv_defs or V3_LARGE
+    if finegrain_classification_mode:
+        conv_defs = tables.finegrained(conv_defs, depth_multiplier)
+    if use_groupnorm:
+        conv_defs = tables.with_normalizer(conv_defs, slim.tf_slim.group_norm)
+    return lib.mobilenet(
+        input_tensor,
+        num_classes=num_classes,
+        conv_defs=conv_defs,
+        scope=scope,
+        multiplier=depth_multiplier,
+        **kwargs,
+    )
+
+
+mobilenet.default_image_size = 224  # type: ignore[attr-defined]
+
+large = lib.variant(mobilenet, conv_defs=V3_LARGE)
+small = lib.variant(mobilenet, conv_defs=V3_SMALL)
+large_minimalistic = lib.variant(mobilenet, conv_defs=V3_LARGE_MINIMALISTIC)
+small_minimalistic = lib.variant(mobilenet, conv_defs=V3_SMALL_MINIMALISTIC)
+edge_tpu = lib.variant(mobilenet, scope="MobilenetEdgeTPU", conv_defs=V3_EDGETPU)
+edge_tpu_075 = lib.variant(
+    edge_tpu, depth_multiplier=0.75, finegrain_classification_mode=True
+)
