@@ -115,26 +115,11 @@ def test_training_and_evaluation_read_it_by_name(photo_folder, convert):
     assert seen == 8
 
 
-@pytest.mark.parametrize("num_workers", [2, 3])
-def test_the_number_of_workers_changes_nothing(photo_folder, convert, num_workers):
-    first = convert(photo_folder, data="one")
-    second = convert(photo_folder, data="two", num_workers=num_workers)
-    assert content(first) == content(second)
-
-
-def test_where_the_photos_lie_changes_nothing(photo_folder, convert, tmp_path):
+def test_workers_and_places_change_nothing(photo_folder, convert, tmp_path):
     shutil.copytree(photo_folder, tmp_path / "elsewhere")
     first = convert(photo_folder, data="one")
-    second = convert(tmp_path / "elsewhere", data="two")
+    second = convert(tmp_path / "elsewhere", data="two", num_workers=3)
     assert content(first) == content(second)
-
-
-def test_the_seed_changes_the_splits(photo_folder, convert):
-    runs = [
-        set(records(convert(photo_folder, data=str(seed), seed=seed)))
-        for seed in range(3)
-    ]
-    assert runs[0] != runs[1] or runs[1] != runs[2]
 
 
 def test_adding_photos_and_classes_moves_none(photo_folder, convert):
