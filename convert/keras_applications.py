@@ -5,6 +5,8 @@ from typing import Any
 
 from convert import keras_names
 
+_UNITS_OF_BLOCK_3 = {50: 6, 101: 23, 152: 36}
+
 
 @dataclasses.dataclass(frozen=True)
 class Application:
@@ -43,6 +45,19 @@ def _mobilenet_v1(model_name: str, alpha: float, first_filters: int) -> Applicat
     )
 
 
+def _resnet(version: int, layers: int) -> Application:
+    of_v2 = version == 2
+    last_unit = f"conv4_block{_UNITS_OF_BLOCK_3[layers]}_out"
+    return Application(
+        f"ResNet{layers}V2" if of_v2 else f"ResNet{layers}",
+        f"resnet_v{version}_{layers}_keras",
+        keras_names.resnet,
+        (last_unit, "post_bn" if of_v2 else "conv1_bn"),
+        is_bgr=not of_v2,
+        epsilon=1e-5,
+    )
+
+
 # The first row all of whose markers a model has is the model's net.
 APPLICATIONS = {
     "vgg19": Application(
@@ -60,6 +75,12 @@ APPLICATIONS = {
         keras_names.inception_resnet_v2,
         ("block35_1_conv", "conv_7b"),
     ),
+    "resnet152": _resnet(1, 152),
+    "resnet101": _resnet(1, 101),
+    "resnet50": _resnet(1, 50),
+    "resnet152v2": _resnet(2, 152),
+    "resnet101v2": _resnet(2, 101),
+    "resnet50v2": _resnet(2, 50),
     "mobilenet": _mobilenet_v1("mobilenet_v1", 1.0, 32),
     "mobilenet_075": _mobilenet_v1("mobilenet_v1_075", 0.75, 24),
     "mobilenet_050": _mobilenet_v1("mobilenet_v1_050", 0.5, 16),

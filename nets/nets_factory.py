@@ -14,6 +14,7 @@ from nets import (
     mobilenet_v1,
     net_entry,
     overfeat,
+    resnet_ports,
     resnet_utils,
     resnet_v1,
     resnet_v2,
@@ -145,6 +146,16 @@ NETWORKS: dict[str, NetEntry] = {
         ("resnet_v2_200/logits",),
         "vgg",
     ),
+    **{
+        name: NetEntry(
+            builder,
+            resnet_utils.resnet_arg_scope,
+            224,
+            (f"{name}/logits",),
+            "inception" if "_v2_" in name else "vgg",
+        )
+        for name, builder in resnet_ports.NETWORKS.items()
+    },
     "mobilenet_v1": NetEntry(
         mobilenet_v1.mobilenet_v1,
         mobilenet_v1.mobilenet_v1_arg_scope,

@@ -1,0 +1,124 @@
+"""ResNets laid out as Keras and torchvision have them, for their weights.
+
+They have the variables of slim's nets, under a root of their own. Slim has a block's
+stride in its last unit; of these nets,
+
+* Keras' v1 has it in the first unit, before all of its convolutions, as in He et al.,
+  https://arxiv.org/abs/1512.03385;
+* torchvision's v1 has it in the first unit's 3x3 convolution, as in He et al.,
+  https://arxiv.org/abs/1812.01187, figure 2b;
+* Keras' v2 has it where slim has it.
+
+All three pad `pool1` by a pixel on every side.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from nets import resnet_utils, resnet_v1, resnet_v2, slim
+
+Network = Callable[..., tuple[tf.Tensor, dict[str, tf.Tensor]]]
+
+_NUM_UNITS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+
+
+def _root_block(net: tf.Tensor) -> tf.Tensor:
+    net = resnet_utils.conv2d_same(net, 64, 7, stride=2, scope="conv1")
+    net = tf.pad(net, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    return slim.max_pool2d(net, [3, 3], stride=2, padding="VALID", scope="pool1")
+
+
+def _root_block_v2(net: tf.Tensor) -> tf.Tensor:
+    """`conv1` has a bias only: the first unit starts with batch norm."""
+    with slim.arg_scope([slim.conv2d], activation_fn=None, normalizer_fn=None):
+        return _root_block(net)
+
+
+def _postnorm(net: tf.Tensor) -> tf.Tensor:
+    return slim.batch_norm(net, activation_fn=tf.nn.relu, scope="postnorm")
+
+
+def _strided_input(inputs: tf.Tensor, stride: int, **options: Any) -> tf.Tensor:
+    """Keras' unit: 1x1 convolutions with a stride see every other pixel, no more."""
+    inputs = resnet_utils.subsample(inputs, stride)
+    return resnet_v1.bottleneck(inputs, stride=1, **options)
+
+
+def _block(unit_fn: Callable[..., Any], scope: str, depth: int, num_units: int) -> Any:
+    """A block whose first unit has the stride."""
+    unit = {"depth": depth * 4, "depth_bottleneck": depth, "stride": 1}
+    first = {**unit, "stride": 1 if scope == "block1" else 2}
+    return resnet_utils.Block(scope, unit_fn, [first] + [unit] * (num_units - 1))
+
+
+def _block_v2(scope: str, depth: int, num_units: int) -> Any:
+    """A block whose last unit has the stride."""
+    stride = 1 if scope == "block4" else 2
+    return resnet_v2.resnet_v2_block(scope, depth, num_units, stride)
+
+
+def _resnet(name: str, layers: int, block: Callable[..., Any], **parts: Any) -> Network:
+    """The net of so many layers; `parts` go to `resnet_utils.resnet`."""
+
+    def network(
+        inputs: tf.Tensor,
+        num_classes: int | None = None,
+        is_training: bool = True,
+        global_pool: bool = True,
+        output_stride: int | None = None,
+        spatial_squeeze: bool = True,
+        reuse: bool | None = None,
+        scope: str = name,
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """A ResNet; see `resnet_utils.resnet` for the arguments."""
+        sizes = zip((64, 128, 256, 512), _NUM_UNITS[layers], strict=True)
+        return resnet_utils.resnet(
+            inputs,
+            [
+                block(f"block{i}", depth, units)
+                for i, (depth, units) in enumerate(sizes, 1)
+            ],
+            default_scope=name,
+            num_classes=num_classes,
+            is_training=is_training,
+            global_pool=global_pool,
+            output_stride=output_stride,
+            spatial_squeeze=spatial_squeeze,
+            store_non_strided_activations=False,
+            reuse=reuse,
+            scope=scope,
+            **parts,
+        )
+
+    network.__name__ = network.__qualname__ = name
+    network.default_image_size = 224  # type: ignore[attr-defined]
+    return network
+
+
+_V1: dict[str, Any] = {
+    "unit_fns": [resnet_v1.bottleneck],
+    "root_block": _root_block,
+    "last_layer": lambda net: net,
+}
+_V2: dict[str, Any] = {
+    "unit_fns": [resnet_v2.bottleneck],
+    "root_block": _root_block_v2,
+    "last_layer": _postnorm,
+}
+_KERAS_V1 = functools.partial(_block, _strided_input)
+_TORCHVISION_V1 = functools.partial(_block, resnet_v1.bottleneck)
+
+NETWORKS: dict[str, Network] = {
+    f"{family}_{layers}_{origin}": _resnet(
+        f"{family}_{layers}_{origin}", layers, block, **parts
+    )
+    for family, origin, block, parts in (
+        ("resnet_v1", "keras", _KERAS_V1, _V1),
+        ("resnet_v1", "torchvision", _TORCHVISION_V1, _V1),
+        ("resnet_v2", "keras", _block_v2, _V2),
+    )
+    for layers in _NUM_UNITS
+}
