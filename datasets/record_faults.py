@@ -7,11 +7,34 @@ import tensorflow as tf
 
 from datasets import example_schema
 from datasets.dataset import Dataset
+from errors import UserError
 
 # What reading raises. TensorFlow quotes a record that it cannot parse in its message,
 # and where that is no UTF-8 Python fails to build the exception.
 READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
 _TRUNCATED = "the file ends within it; copy or convert the file again"
+
+
+def explain(dataset: Dataset, error: Exception, *, labels_offset: int = 0) -> UserError:
+    """Names the record behind an error that a pipeline of this dataset raised.
+
+    Reads the files anew, one at a time, until a record cannot be read, parsed or
+    decoded, or has a label out of range.
+
+    Args:
+      dataset: what the pipeline read.
+      error: what it raised, one of `READ_ERRORS`.
+      labels_offset: what the pipeline was given.
+
+    Returns:
+      The error to raise instead: one line, with file and record if one is at fault.
+    """
+    fault = find_unfit(dataset, labels_offset)
+    return UserError(
+        fault
+        or f"reading {dataset.dataset_dir} failed although every record of split"
+        f" {dataset.split_name!r} is sound: {one_line(error)}"
+    )
 
 
 def find_unfit(dataset: Dataset, labels_offset: int) -> str | None:

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from config.progress import progress
-from datasets import input_pipeline
+from datasets import input_pipeline, record_faults
 from datasets.dataset import Dataset
 from errors import UserError
 from nets.network import Network
@@ -131,8 +131,8 @@ class Evaluator:
                 f"out of memory evaluating {self._batch_size} images at once: lower"
                 " --batch_size"
             ) from error
-        except input_pipeline.READ_ERRORS as error:
-            raise input_pipeline.explain(
+        except record_faults.READ_ERRORS as error:
+            raise record_faults.explain(
                 self._dataset, error, labels_offset=self._labels_offset
             ) from error
         return Results(

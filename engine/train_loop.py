@@ -10,7 +10,7 @@ from absl import logging
 from checkpoints import plan as plans
 from checkpoints.folder_lock import locked
 from config.config import TrainConfig
-from datasets import input_pipeline
+from datasets import record_faults
 from engine import devices, train_setup
 from engine.interruption import Interruption, interruption
 from engine.saver import Saver
@@ -126,8 +126,8 @@ def _explained_errors(setup: Setup, config: TrainConfig) -> Iterator[None]:
             " and raise --gradient_accumulation_steps as much, or lower"
             " --train_image_size"
         ) from error
-    except input_pipeline.READ_ERRORS as error:
-        raise input_pipeline.explain(
+    except record_faults.READ_ERRORS as error:
+        raise record_faults.explain(
             setup.dataset, error, labels_offset=config.data.labels_offset
         ) from error
 

@@ -163,7 +163,8 @@ def test_evaluation_reads_each_image_once(numbers, batch_size):
     assert joined["shard"][mask].tolist() == [0, 0, 1, 1, 1, 2, 2, 2, 2]
     assert joined["record"][mask].tolist() == [0, 1, 0, 1, 2, 0, 1, 2, 3]
     assert not joined["image"][~mask].any()
-    assert not joined["image"][:, 1:].any()  # the seed
+    seeds = joined["image"][mask][:, 1:, 0, 0].tolist()
+    assert seeds == [[0, place] for place in range(9)]
 
 
 def test_evaluation_knows_its_length(numbers):

@@ -1,0 +1,126 @@
+"""The encoded records of a training split in the order of each epoch."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from datasets import record_faults
+from datasets.dataset import Dataset
+from errors import UserError
+
+# Encoded records are held in memory up to this size; larger sets are shuffled through
+# a buffer of it.
+_MEMORY_BYTES = 1 << 30
+# Files read in turn where a set exceeds memory. A constant, since the order of the
+# examples depends on it.
+_FILES_IN_TURN = 16
+
+
+def records_by_epoch(
+    dataset: Dataset, seed: int, num_readers: int
+) -> Callable[[tf.Tensor], tf.data.Dataset]:
+    """How an epoch's records come.
+
+    Args:
+      dataset: the split.
+      seed: decides the order.
+      num_readers: files read at the same time.
+
+    Returns:
+      A function: epoch → elements (index, record), each record once. The index, int64,
+      is the record's place in the files, one after the other.
+
+    Raises:
+      UserError: a record cannot be read.
+    """
+    if sum(shard.num_bytes for shard in dataset.shards) <= _MEMORY_BYTES:
+        return _from_memory(dataset, seed, num_readers)
+    return _from_files(dataset, seed, num_readers)
+
+
+def _from_memory(
+    dataset: Dataset, seed: int, num_readers: int
+) -> Callable[[tf.Tensor], tf.data.Dataset]:
+    """Keeps all encoded records, so that an epoch is an even shuffle of the whole."""
+    try:
+        encoded = _read_all(dataset, num_readers)
+    except record_faults.READ_ERRORS as error:
+        raise record_faults.explain(dataset, error) from error
+
+    def records(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = epoch_order(dataset.num_examples, seed, epoch)
+        return tf.data.Dataset.from_tensor_slices(order).map(
+            lambda index: (index, encoded[index])
+        )
+
+    return records
+
+
+def _read_all(dataset: Dataset, num_readers: int) -> tf.Tensor:
+    """All records in the order of the files, [num_examples] strings."""
+
+    def whole_file(path: tf.Tensor) -> tf.Tensor:
+        records = tf.data.TFRecordDataset(path, buffer_size=8 << 20)
+        return records.batch(most).get_single_element()
+
+    most = max(shard.num_records for shard in dataset.shards)
+    paths = [shard.path for shard in dataset.shards if shard.num_records]
+    files = tf.data.Dataset.from_tensor_slices(paths).map(
+        whole_file, num_parallel_calls=num_readers, deterministic=True
+    )
+    encoded = tf.concat(list(files), axis=0)
+    if encoded.shape[0] != dataset.num_examples:
+        raise UserError(
+            f"{dataset.dataset_dir} holds {encoded.shape[0]} records of split"
+            f" {dataset.split_name!r} where {dataset.num_examples} were counted: the"
+            " files changed; start again"
+        )
+    return encoded
+
+
+def _from_files(
+    dataset: Dataset, seed: int, num_readers: int
+) -> Callable[[tf.Tensor], tf.data.Dataset]:
+    """Reads files in a new order each epoch, through a shuffle buffer."""
+    paths = tf.constant([shard.path for shard in dataset.shards])
+    sizes = tf.constant([shard.num_records for shard in dataset.shards], tf.int64)
+    first_indexes = tf.cumsum(sizes, exclusive=True)
+    num_bytes = sum(shard.num_bytes for shard in dataset.shards)
+    buffer_size = max(1, _MEMORY_BYTES * dataset.num_examples // num_bytes)
+
+    def indexed_file(file: tf.Tensor) -> tf.data.Dataset:
+        records = tf.data.TFRecordDataset(paths[file], buffer_size=8 << 20)
+        return records.enumerate(first_indexes[file])
+
+    def records(epoch: tf.Tensor) -> tf.data.Dataset:
+        epoch_seed = shuffle_seed(seed, epoch)
+        files = tf.random.experimental.stateless_shuffle(
+            tf.range(len(dataset.shards)), epoch_seed
+        )
+        buffer_seed = tf.random.stateless_uniform(
+            [], epoch_seed, minval=None, maxval=None, dtype=tf.int64
+        )
+        return (
+            tf.data.Dataset.from_tensor_slices(files)
+            .interleave(
+                indexed_file,
+                cycle_length=_FILES_IN_TURN,
+                num_parallel_calls=min(num_readers, _FILES_IN_TURN),
+                deterministic=True,
+            )
+            .shuffle(buffer_size, seed=buffer_seed, reshuffle_each_iteration=False)
+        )
+
+    return records
+
+
+def epoch_order(num_examples: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
+    """The order of an epoch that is shuffled as a whole: `[num_examples]` int64."""
+    return tf.random.experimental.stateless_shuffle(
+        tf.range(num_examples, dtype=tf.int64), shuffle_seed(seed, epoch)
+    )
+
+
+def shuffle_seed(seed: int, epoch: tf.Tensor) -> tf.Tensor:
+    """The stateless seed, [2] int64, of an epoch's order; the second is negative."""
+    return tf.stack([tf.constant(seed, tf.int64), -1 - tf.cast(epoch, tf.int64)])
