@@ -45,6 +45,28 @@ def _mobilenet_v1(model_name: str, alpha: float, first_filters: int) -> Applicat
     )
 
 
+def _mobilenet_v2(model_name: str, alpha: float, first_filters: int) -> Application:
+    return Application(
+        "MobileNetV2",
+        model_name,
+        keras_names.mobilenet_v2,
+        ("block_16_project", "bn_Conv1"),
+        {"alpha": alpha},
+        first_filters,
+    )
+
+
+def _mobilenet_v3(size: str, marker: str, minimalistic: bool = False) -> Application:
+    suffix = "_minimalistic" if minimalistic else ""
+    return Application(
+        f"MobileNetV3{size.capitalize()}",
+        f"mobilenet_v3_{size}{suffix}",
+        keras_names.mobilenet_v3,
+        (marker, "conv_1_bn"),
+        {"minimalistic": minimalistic},
+    )
+
+
 def _resnet(version: int, layers: int) -> Application:
     of_v2 = version == 2
     last_unit = f"conv4_block{_UNITS_OF_BLOCK_3[layers]}_out"
@@ -85,4 +107,19 @@ APPLICATIONS = {
     "mobilenet_075": _mobilenet_v1("mobilenet_v1_075", 0.75, 24),
     "mobilenet_050": _mobilenet_v1("mobilenet_v1_050", 0.5, 16),
     "mobilenet_025": _mobilenet_v1("mobilenet_v1_025", 0.25, 8),
+    "mobilenet_v2": _mobilenet_v2("mobilenet_v2", 1.0, 32),
+    "mobilenet_v2_140": _mobilenet_v2("mobilenet_v2_140", 1.4, 48),
+    "mobilenet_v2_035": _mobilenet_v2("mobilenet_v2_035", 0.35, 16),
+    "mobilenet_v3_large": _mobilenet_v3(
+        "large", "expanded_conv_14_squeeze_excite_conv"
+    ),
+    "mobilenet_v3_large_minimalistic": _mobilenet_v3(
+        "large", "expanded_conv_14_project", minimalistic=True
+    ),
+    "mobilenet_v3_small": _mobilenet_v3(
+        "small", "expanded_conv_10_squeeze_excite_conv"
+    ),
+    "mobilenet_v3_small_minimalistic": _mobilenet_v3(
+        "small", "expanded_conv_10_project", minimalistic=True
+    ),
 }
