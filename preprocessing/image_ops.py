@@ -35,6 +35,21 @@ def as_rgb(image: tf.Tensor) -> tf.Tensor:
     return image if channels == 3 else tf.image.grayscale_to_rgb(image)
 
 
+def as_float(image: tf.Tensor, use_grayscale: bool) -> tf.Tensor:
+    """Keeps an image's channels, or turns them to one, the luma.
+
+    Args:
+        image: [height, width, 1 or 3], any real dtype and range.
+        use_grayscale: whether to end with one channel.
+
+    Returns:
+        [height, width, 1 or 3] float32 in the range of the input.
+    """
+    image = tf.cast(image, tf.float32)
+    to_gray = use_grayscale and image.shape.with_rank(3)[-1] == 3
+    return tf.image.rgb_to_grayscale(image) if to_gray else image
+
+
 def flip_left_right_if(condition: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
     """Mirrors the image, [height, width, channels], where the scalar bool says so."""
     return tf.cond(condition, lambda: tf.reverse(image, [1]), lambda: image)
@@ -52,6 +67,29 @@ def resize(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
         [height, width, channels] float32 in the range of the input.
     """
     return tf.compat.v1.image.resize(tf.cast(image, tf.float32), [height, width])
+
+
+def resize_like_pillow(
+    image: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor
+) -> tf.Tensor:
+    """Resizes bilinearly as Pillow does, and so torchvision on Pillow's images.
+
+    The filter widens where the image shrinks (antialiasing); first the width, then the
+    height is resized, with whole numbers in between. Pillow's weights have 22 bits, so
+    that a value midway between two may come out one apart.
+
+    Args:
+        image: [H, W, channels] uint8.
+        height: rows wanted, in pixels.
+        width: columns wanted, in pixels.
+
+    Returns:
+        [height, width, channels] float32, whole numbers in [0, 255].
+    """
+    for size in ([tf.shape(image)[0], width], [height, width]):
+        image = tf.image.resize(image, size, antialias=True)
+        image = tf.floor(tf.clip_by_value(image, 0.0, 255.0) + 0.5)
+    return image
 
 
 def shorter_side_size(

@@ -1,13 +1,22 @@
 """Which recipe turns a decoded photograph into the input of which network."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Protocol
 
 import tensorflow as tf
 
 from errors import UserError
-from preprocessing import inception_preprocessing, vgg_preprocessing
+from preprocessing import (
+    cifarnet_preprocessing,
+    inception_preprocessing,
+    keras_preprocessing,
+    lenet_preprocessing,
+    normalization,
+    torchvision_preprocessing,
+    vgg_preprocessing,
+)
 
 
 class PreprocessFn(Protocol):
@@ -36,13 +45,26 @@ class Recipe:
     evaluate: Callable[[tf.Tensor, int, int, bool], tf.Tensor]
 
 
+def _keras(colors: normalization.Colors) -> Recipe:
+    return Recipe(
+        functools.partial(torchvision_preprocessing.train, colors=colors),
+        functools.partial(keras_preprocessing.evaluate, colors=colors),
+    )
+
+
+_CIFARNET = Recipe(cifarnet_preprocessing.train, cifarnet_preprocessing.evaluate)
 _INCEPTION = Recipe(inception_preprocessing.train, inception_preprocessing.evaluate)
+_LENET = Recipe(lenet_preprocessing.train, lenet_preprocessing.evaluate)
+_TORCHVISION = Recipe(
+    torchvision_preprocessing.train, torchvision_preprocessing.evaluate
+)
 _VGG = Recipe(vgg_preprocessing.train, vgg_preprocessing.evaluate)
 
 # AlexNet and OverFeat have no recipe in slim. They get VGG's, being of its kind: their
 # papers too scale the shorter side to 256, crop at random and subtract mean colours.
 RECIPES: dict[str, Recipe] = {
     "alexnet_v2": _VGG,
+    "cifarnet": _CIFARNET,
     "inception": _INCEPTION,
     "inception_resnet_v2": _INCEPTION,
     "inception_v1": _INCEPTION,
@@ -50,6 +72,10 @@ RECIPES: dict[str, Recipe] = {
     "inception_v3": _INCEPTION,
     "inception_v3_narrow": _INCEPTION,
     "inception_v4": _INCEPTION,
+    "keras_caffe": _keras(normalization.CAFFE),
+    "keras_imagenet": _keras(normalization.IMAGENET),
+    "keras_tf": _keras(normalization.TF),
+    "lenet": _LENET,
     "mobilenet_edgetpu": _INCEPTION,
     "mobilenet_edgetpu_075": _INCEPTION,
     "mobilenet_v1": _INCEPTION,
@@ -63,6 +89,7 @@ RECIPES: dict[str, Recipe] = {
     "mobilenet_v3_large_minimalistic": _INCEPTION,
     "mobilenet_v3_small": _INCEPTION,
     "mobilenet_v3_small_minimalistic": _INCEPTION,
+    "nasnet_cifar": _CIFARNET,
     "nasnet_large": _INCEPTION,
     "nasnet_mobile": _INCEPTION,
     "overfeat": _VGG,
@@ -70,12 +97,15 @@ RECIPES: dict[str, Recipe] = {
     "pnasnet_mobile": _INCEPTION,
     "resnet_v1_101": _VGG,
     "resnet_v1_152": _VGG,
+    "resnet_v1_18": _TORCHVISION,
     "resnet_v1_200": _VGG,
+    "resnet_v1_34": _TORCHVISION,
     "resnet_v1_50": _VGG,
     "resnet_v2_101": _VGG,
     "resnet_v2_152": _VGG,
     "resnet_v2_200": _VGG,
     "resnet_v2_50": _VGG,
+    "torchvision": _TORCHVISION,
     "vgg": _VGG,
     "vgg_16": _VGG,
     "vgg_19": _VGG,

@@ -2,6 +2,7 @@
 
 import hypothesis
 import numpy as np
+import PIL.Image
 import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
@@ -99,3 +100,31 @@ def test_flip_left_right_if():
     np.testing.assert_array_equal(flipped[..., 0], [[2, 1], [4, 3]])
     kept = image_ops.flip_left_right_if(tf.constant(False), image)
     np.testing.assert_array_equal(kept, image)
+
+
+def test_pillow_resize_by_hand():
+    # Twice as small, so weights 3 3 1 of seven: 500 / 7 = 71.4, 820 / 7 = 117.1.
+    image = np.array([[[0], [100], [200], [40]]], np.uint8)
+    output = image_ops.resize_like_pillow(image, 1, 2)
+    np.testing.assert_array_equal(output[0, :, 0], [71, 117])
+
+
+@pytest.mark.parametrize("size", [(375, 500), (100, 90), (512, 700), (1, 3), (400, 20)])
+def test_pillow_resize_equals_pillow(size, photo):
+    expected = np.asarray(
+        PIL.Image.fromarray(photo).resize(size[::-1], PIL.Image.Resampling.BILINEAR)
+    )
+    output = image_ops.resize_like_pillow(photo, *size).numpy()
+    assert np.abs(output - expected).max() <= 1
+    # 375 to 400 has weights of 32nds: one value in 64 is midway between two.
+    assert (output != expected).mean() < 0.02
+
+
+def test_as_float_keeps_channels_unless_gray_is_asked_for():
+    image = np.array([[[100, 50, 200]]], np.uint8)
+    luma = 0.2989 * 100 + 0.587 * 50 + 0.114 * 200  # 82.04
+    np.testing.assert_array_equal(image_ops.as_float(image, False), image)
+    np.testing.assert_allclose(image_ops.as_float(image, True), [[[luma]]], rtol=1e-6)
+    for gray in (False, True):
+        one = image_ops.as_float(tf.constant(image[..., :1]), gray)
+        np.testing.assert_array_equal(one, [[[100.0]]])

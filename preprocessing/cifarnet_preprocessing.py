@@ -1,0 +1,131 @@
+"""The CifarNet recipe: small images, each scaled to mean 0 and deviation 1.
+
+As slim trains on CIFAR-10 (Krizhevsky's cuda-convnet before it): a random window of the
+image with a margin of zeros, every second one mirrored, random brightness and contrast.
+Nothing is resized: larger images are cropped, smaller ones get a wider margin.
+
+Images keep their channels: one stays one.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from preprocessing import image_ops
+
+_MARGIN = 4  # pixels on every side
+# On [0, 255].
+_MAX_BRIGHTNESS_DELTA = 63.0
+_CONTRAST = (0.2, 1.8)
+
+
+class Draws(NamedTuple):
+    """All that is random about one training image.
+
+    Attributes:
+        corner: (top, left) of the window in the image with its margin, int32 scalars.
+        flip: scalar bool.
+        brightness: scalar float32, added to every value.
+        contrast: scalar float32, multiplies the distance from each channel's mean.
+    """
+
+    corner: tuple[tf.Tensor, tf.Tensor]
+    flip: tf.Tensor
+    brightness: tf.Tensor
+    contrast: tf.Tensor
+
+
+def train(
+    image: tf.Tensor,
+    output_height: int,
+    output_width: int,
+    seed: tf.Tensor,
+    use_grayscale: bool = False,
+) -> tf.Tensor:
+    """Distorts one image for training; a pure function of image and seed.
+
+    Args:
+        image: [height, width, 1 or 3] uint8.
+        output_height: rows wanted, in pixels.
+        output_width: columns wanted, in pixels.
+        seed: [2] int64 for stateless random numbers.
+        use_grayscale: whether to end with one channel, the luma.
+
+    Returns:
+        [output_height, output_width, channels] float32 of mean 0 and deviation 1.
+    """
+    image = _with_margin(
+        image_ops.as_float(image, use_grayscale), output_height, output_width
+    )
+    draws = draw(tf.shape(image), output_height, output_width, seed)
+    image = tf.image.crop_to_bounding_box(
+        image, *draws.corner, output_height, output_width
+    )
+    image = tf.ensure_shape(image, [output_height, output_width, image.shape[-1]])
+    image = image_ops.flip_left_right_if(draws.flip, image)
+    image = tf.image.adjust_contrast(image + draws.brightness, draws.contrast)
+    return tf.image.per_image_standardization(image)
+
+
+def evaluate(
+    image: tf.Tensor,
+    output_height: int,
+    output_width: int,
+    use_grayscale: bool = False,
+) -> tf.Tensor:
+    """Takes the middle of one image, or sets it amid zeros.
+
+    Args:
+        image: [height, width, 1 or 3] uint8.
+        output_height: rows wanted, in pixels.
+        output_width: columns wanted, in pixels.
+        use_grayscale: whether to give one channel, the luma.
+
+    Returns:
+        [output_height, output_width, channels] float32 of mean 0 and deviation 1.
+    """
+    image = image_ops.as_float(image, use_grayscale)
+    image = tf.image.resize_with_crop_or_pad(image, output_height, output_width)
+    return tf.image.per_image_standardization(image)
+
+
+def draw(
+    padded_shape: tf.Tensor, output_height: int, output_width: int, seed: tf.Tensor
+) -> Draws:
+    """Makes every random decision about one image, each uniform over what it may be.
+
+    Args:
+        padded_shape: [3] int32, height, width and channels with the margin.
+        output_height: rows wanted, in pixels.
+        output_width: columns wanted, in pixels.
+        seed: [2] int64; every decision uses a seed of its own, split off this one.
+
+    Returns:
+        The decisions.
+    """
+    top_seed, left_seed, flip_seed, brightness_seed, contrast_seed = tf.unstack(
+        tf.random.experimental.stateless_split(seed, 5)
+    )
+    uniform = tf.random.stateless_uniform
+    most_top = padded_shape[0] - output_height
+    most_left = padded_shape[1] - output_width
+    delta = _MAX_BRIGHTNESS_DELTA
+    return Draws(
+        corner=(
+            uniform([], top_seed, 0, most_top + 1, tf.int32),
+            uniform([], left_seed, 0, most_left + 1, tf.int32),
+        ),
+        flip=uniform([], flip_seed) < 0.5,
+        brightness=uniform([], brightness_seed, -delta, delta),
+        contrast=uniform([], contrast_seed, *_CONTRAST),
+    )
+
+
+def _with_margin(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """Puts zeros around: the margin, and what is short of height and width."""
+    size = tf.shape(image)[:2] + 2 * _MARGIN
+    short = tf.maximum(tf.constant([height, width]) - size, 0)
+    before = _MARGIN + short // 2
+    after = _MARGIN + short - short // 2
+    sides = tf.concat([tf.stack([before, after], axis=1), [[0, 0]]], axis=0)
+    return tf.ensure_shape(tf.pad(image, sides), [None, None, image.shape[-1]])

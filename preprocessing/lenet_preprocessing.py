@@ -1,0 +1,42 @@
+"""The LeNet recipe: digits on [-1, 1), cropped or padded, never distorted.
+
+Images keep their channels: MNIST's one stays one.
+"""
+
+import tensorflow as tf
+
+from preprocessing import image_ops
+
+
+def train(
+    image: tf.Tensor,
+    output_height: int,
+    output_width: int,
+    seed: tf.Tensor,
+    use_grayscale: bool = False,
+) -> tf.Tensor:
+    """Equals `evaluate`: nothing is random, whatever the seed."""
+    del seed
+    return evaluate(image, output_height, output_width, use_grayscale)
+
+
+def evaluate(
+    image: tf.Tensor,
+    output_height: int,
+    output_width: int,
+    use_grayscale: bool = False,
+) -> tf.Tensor:
+    """Takes the middle of one image, or sets it amid zeros.
+
+    Args:
+        image: [height, width, 1 or 3] uint8.
+        output_height: rows wanted, in pixels.
+        output_width: columns wanted, in pixels.
+        use_grayscale: whether to give one channel, the luma.
+
+    Returns:
+        [output_height, output_width, channels] float32 in [-1, 1).
+    """
+    image = image_ops.as_float(image, use_grayscale)
+    image = tf.image.resize_with_crop_or_pad(image, output_height, output_width)
+    return (image - 128.0) / 128.0

@@ -1,0 +1,54 @@
+"""Colours as Keras's and torchvision's nets were trained on: Keras's three modes.
+
+The numbers are those of `keras.applications`' `preprocess_input`; `imagenet`, called
+"torch" there, is torchvision's, too.
+
+Gray output is what a gray image's luma becomes: means and deviations are the luma of
+the colours'.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class Colors(NamedTuple):
+    """How an RGB image on [0, 255] is shifted and scaled.
+
+    Attributes:
+        mean: of R, G and B, subtracted.
+        deviation: of R, G and B, divided by.
+        is_bgr: whether channels end in the order blue, green, red.
+    """
+
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+    is_bgr: bool = False
+
+
+IMAGENET = Colors(
+    (0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255)
+)
+TF = Colors((127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
+CAFFE = Colors((123.68, 116.779, 103.939), (1.0, 1.0, 1.0), is_bgr=True)
+
+
+def normalize(image: tf.Tensor, colors: Colors, use_grayscale: bool) -> tf.Tensor:
+    """Shifts and scales an image.
+
+    Args:
+        image: [height, width, 3] float32 in [0, 255], RGB.
+        colors: how.
+        use_grayscale: whether to give one channel.
+
+    Returns:
+        [height, width, 3, or 1 if gray] float32.
+    """
+    mean, deviation = tf.constant(colors.mean), tf.constant(colors.deviation)
+    if use_grayscale:
+        image, mean, deviation = map(
+            tf.image.rgb_to_grayscale, (image, mean, deviation)
+        )
+    elif colors.is_bgr:
+        image, mean, deviation = (tf.reverse(x, [-1]) for x in (image, mean, deviation))
+    return (image - mean) / deviation

@@ -1,0 +1,147 @@
+"""The recipe of torchvision's reference training, for weights from there.
+
+Training follows Szegedy et al., "Going Deeper with Convolutions"
+(https://arxiv.org/abs/1409.4842, section 6), as torchvision's `RandomResizedCrop` runs
+it, and mirrors every second image. Evaluation resizes the shorter side and takes the
+middle: 256 and 224 pixels, and other sizes in proportion (342 and 299). Pixels are
+those of Pillow's bilinear resize.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from preprocessing import image_ops, normalization
+
+# Fractions of the image's area, and width / height.
+_CROP_AREA = (0.08, 1.0)
+_CROP_ASPECT = (3 / 4, 4 / 3)
+_CROP_ATTEMPTS = 10
+_CENTRAL_FRACTION = 224 / 256
+
+
+class Draws(NamedTuple):
+    """All that is random about one training image.
+
+    Attributes:
+        corner: (top, left) of the crop, int32 scalars.
+        size: (height, width) of the crop, int32 scalars.
+        flip: scalar bool.
+    """
+
+    corner: tuple[tf.Tensor, tf.Tensor]
+    size: tuple[tf.Tensor, tf.Tensor]
+    flip: tf.Tensor
+
+
+def train(
+    image: tf.Tensor,
+    output_height: int,
+    output_width: int,
+    seed: tf.Tensor,
+    use_grayscale: bool = False,
+    colors: normalization.Colors = normalization.IMAGENET,
+) -> tf.Tensor:
+    """Distorts one image for training; a pure function of image and seed.
+
+    Args:
+        image: [height, width, 1 or 3] uint8; one channel is taken as gray RGB.
+        output_height: rows wanted, in pixels.
+        output_width: columns wanted, in pixels.
+        seed: [2] int64 for stateless random numbers.
+        use_grayscale: whether to end with one channel, the luma.
+        colors: how colours are normalised.
+
+    Returns:
+        [output_height, output_width, 3, or 1 if gray] float32.
+    """
+    image = image_ops.as_rgb(image)
+    draws = draw(tf.shape(image), seed)
+    image = tf.image.crop_to_bounding_box(image, *draws.corner, *draws.size)
+    image = image_ops.resize_like_pillow(image, output_height, output_width)
+    image = image_ops.flip_left_right_if(draws.flip, image)
+    image = tf.ensure_shape(image, [output_height, output_width, 3])
+    return normalization.normalize(image, colors, use_grayscale)
+
+
+def evaluate(
+    image: tf.Tensor,
+    output_height: int,
+    output_width: int,
+    use_grayscale: bool = False,
+) -> tf.Tensor:
+    """Resizes one image's shorter side to 8/7 of the output and takes the middle.
+
+    The longer side is rounded down, the window's corner to the nearest, halves to even.
+
+    Args:
+        image: [height, width, 1 or 3] uint8; one channel is taken as gray RGB.
+        output_height: rows wanted, in pixels.
+        output_width: columns wanted, in pixels.
+        use_grayscale: whether to give one channel, the luma.
+
+    Returns:
+        [output_height, output_width, 3, or 1 if gray] float32.
+    """
+    image = image_ops.as_rgb(image)
+    side = round(max(output_height, output_width) / _CENTRAL_FRACTION)
+    size = tf.shape(image)[:2]
+    height, width = tf.unstack(side * size // tf.reduce_min(size))
+    image = image_ops.resize_like_pillow(image, height, width)
+    image = tf.image.crop_to_bounding_box(
+        image,
+        _half_to_even(height - output_height),
+        _half_to_even(width - output_width),
+        output_height,
+        output_width,
+    )
+    image = tf.ensure_shape(image, [output_height, output_width, 3])
+    return normalization.normalize(image, normalization.IMAGENET, use_grayscale)
+
+
+def draw(image_shape: tf.Tensor, seed: tf.Tensor) -> Draws:
+    """Makes every random decision about one image.
+
+    Area is uniform, aspect log-uniform; the first of ten crops that fits is taken. When
+    none does, it is the largest middle window whose aspect is allowed.
+
+    Args:
+        image_shape: [3] int32, height, width and channels.
+        seed: [2] int64; every decision uses a seed of its own, split off this one.
+
+    Returns:
+        The decisions.
+    """
+    area_seed, aspect_seed, corner_seed, flip_seed = tf.unstack(
+        tf.random.experimental.stateless_split(seed, 4)
+    )
+    uniform = tf.random.stateless_uniform
+    whole = tf.cast(image_shape[:2], tf.float32)
+    area = tf.reduce_prod(whole) * uniform([_CROP_ATTEMPTS], area_seed, *_CROP_AREA)
+    least, greatest = (tf.math.log(aspect) for aspect in _CROP_ASPECT)
+    aspect = tf.exp(uniform([_CROP_ATTEMPTS], aspect_seed, least, greatest))
+    sizes = tf.math.rint(tf.sqrt(tf.stack([area / aspect, area * aspect], axis=1)))
+    fits = tf.reduce_all((sizes > 0) & (sizes <= whole), axis=1)
+    size = tf.cond(
+        tf.reduce_any(fits),
+        lambda: sizes[tf.argmax(tf.cast(fits, tf.int32))],
+        lambda: _largest_window(whole),
+    )
+    room = whole - size
+    anywhere = tf.minimum(uniform([2], corner_seed) * (room + 1), room)
+    corner = tf.floor(tf.where(tf.reduce_any(fits), anywhere, room / 2))
+    top, left = tf.unstack(tf.cast(corner, tf.int32))
+    height, width = tf.unstack(tf.cast(size, tf.int32))
+    return Draws((top, left), (height, width), uniform([], flip_seed) < 0.5)
+
+
+def _largest_window(whole: tf.Tensor) -> tf.Tensor:
+    """The largest [height, width], whole numbers, of an aspect that is allowed."""
+    least, greatest = _CROP_ASPECT
+    height = tf.minimum(whole[0], tf.math.rint(whole[1] / least))
+    width = tf.minimum(whole[1], tf.math.rint(whole[0] * greatest))
+    return tf.stack([height, width])
+
+
+def _half_to_even(room: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.math.rint(tf.cast(room, tf.float32) / 2), tf.int32)
