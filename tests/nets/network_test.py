@@ -73,7 +73,7 @@ def net():
 IMAGES = np.random.default_rng(1).normal(size=(8, 4, 4, 3)).astype(np.float32)
 
 
-def run(net, images=IMAGES, *, is_training=True, frozen=(), seed=(1, 2)):
+def run(net, images=IMAGES, *, is_training=True, frozen=(), seed=(1, 2), decay=None):
     """Logits and end points as arrays, from a compiled function."""
 
     @tf.function(autograph=False)
@@ -82,6 +82,7 @@ def run(net, images=IMAGES, *, is_training=True, frozen=(), seed=(1, 2)):
             images,
             is_training=is_training,
             frozen_batch_norms=frozen,
+            batch_norm_decay=decay,
             dropout_seed=seed,
         )
 
@@ -191,6 +192,16 @@ def test_training_normalises_by_the_batch_and_moves_the_statistics(net):
     )
     changed = {k for k in SHAPES if not np.array_equal(before[k], after[k])}
     assert changed == {k for k in SHAPES if "/moving_" in k}
+
+
+def test_another_decay_of_the_statistics(net):
+    before = values(net)
+    run(net, frozen=[SECOND], decay=0.0)
+    _, mean = normalised(net, IMAGES, FIRST, mean=None, variance=None)
+    after = values(net)
+    np.testing.assert_allclose(after[f"{FIRST}/moving_mean"], mean, atol=1e-5)
+    name = f"{SECOND}/moving_mean"
+    np.testing.assert_array_equal(after[name], before[name])
 
 
 def test_a_frozen_batch_norm_uses_its_stored_statistics(net):
