@@ -5,6 +5,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -28,6 +29,19 @@ def test_without_a_signal_the_exit_status_is_0():
     with interruption() as watch:
         pass
     assert watch.exit_status == 0
+
+
+def test_the_time_limit_asks_to_try_again_later(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with interruption(max_secs=30) as watch:
+        now[0] = 129.0
+        assert not watch
+        now[0] = 130.0
+        assert watch
+        assert watch.exit_status == 75
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert watch.exit_status == 143
 
 
 @pytest.mark.parametrize("ending", [None, ZeroDivisionError])

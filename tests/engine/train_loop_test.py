@@ -154,6 +154,8 @@ def test_patience_ends_a_run_that_gets_no_better(images_dir, tmp_path, said):
     assert small_runs.steps_saved(tmp_path / "best") == [2]
     assert small_runs.steps_saved(tmp_path) == [6]
     assert "finished at step 6" in said()
+    assert small_runs.train(**flags) == 0
+    assert small_runs.steps_saved(tmp_path) == [6]
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,40 @@ def test_a_loss_that_is_not_finite_ends_the_call(trainer):
     assert trainer.values()["global_step"] == 2
 
 
+@pytest.mark.usefixtures("no_dropout")
+def test_accumulated_batches_make_the_step_of_a_larger_one(tmp_path):
+    values = []
+    for parts in (1, 4):
+        trainer = Trainer(
+            tmp_path,
+            optimizer="momentum",
+            trainable_scopes=".*/weights,head",
+            batch_size=BATCH // parts,
+            gradient_accumulation_steps=parts,
+        )
+        (totals,) = trainer.run(noise(2), [2])
+        values.append(trainer.values() | totals)
+    for name, value in values[0].items():
+        np.testing.assert_allclose(values[1][name], value, atol=1e-5, err_msg=name)
+    weights = "Tiny/Conv2d_1/weights"
+    assert not np.allclose(values[0][weights], trainer.fresh[weights], atol=1e-3)
+
+
+@pytest.mark.usefixtures("no_dropout")
+def test_clipped_gradients_have_the_norm_and_the_direction(tmp_path):
+    steps = []
+    for norm in (None, 0.01):
+        trainer = Trainer(tmp_path, optimizer="sgd", clip_gradient_norm=norm)
+        trainer.run(noise(1), [1])
+        values = trainer.values()
+        moves = [trainer.fresh[n] - values[n] for n in trainer.state.trained]
+        steps.append(np.concatenate([move.ravel() for move in moves]) / 0.2)
+    free, clipped = steps
+    assert np.linalg.norm(free) > 0.01
+    expected = free * 0.01 / np.linalg.norm(free)
+    np.testing.assert_allclose(clipped, expected, atol=1e-6)
+
+
 def test_two_clones_share_a_batch(tmp_path):
     """In a process of its own: the number of devices is settled once a process."""
     command = [sys.executable, "-m", "tests.engine.two_clones", str(tmp_path)]

@@ -26,6 +26,7 @@ def main(folder: pathlib.Path) -> None:
             strategy=strategy,
             optimizer="momentum",
             trainable_scopes=".*/weights,head",
+            clip_gradient_norm=0.5,
         )
         CheckpointFolder(str(folder / name), keep=2).save(0, trainer.fresh)
         trainer.run(noise(3), [1, 2])

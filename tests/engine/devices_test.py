@@ -1,0 +1,48 @@
+"""Which strategy for which devices; several slices of a CPU are in train_step_test."""
+
+import pytest
+import tensorflow as tf
+
+from engine import devices
+from errors import UserError
+
+
+@pytest.fixture
+def one_gpu(monkeypatch):
+    """A machine that has one GPU; gives the list of what was asked of it."""
+    asked = []
+    config = tf.config
+    monkeypatch.setattr(config, "list_physical_devices", lambda kind: [f"{kind} 0"])
+    monkeypatch.setattr(
+        config.experimental,
+        "set_memory_growth",
+        lambda gpu, enable: asked.append((gpu, enable)),
+    )
+    monkeypatch.setattr(
+        config, "set_visible_devices", lambda names, kind: asked.append((names, kind))
+    )
+    return asked
+
+
+def test_a_machine_without_a_gpu_trains_on_its_cpu():
+    strategy = devices.make_strategy(1, on_cpu=True)
+    assert isinstance(strategy, tf.distribute.OneDeviceStrategy)
+    assert strategy.extended.worker_devices[0].endswith("CPU:0")
+
+
+def test_a_gpu_is_taken_and_its_memory_as_needed(one_gpu):
+    strategy = devices.make_strategy(1)
+    assert strategy.extended.worker_devices[0].endswith("GPU:0")
+    assert one_gpu == [("GPU 0", True)]
+    assert tf.config.get_soft_device_placement()
+
+
+def test_clone_on_cpu_hides_the_gpu(one_gpu):
+    strategy = devices.make_strategy(1, on_cpu=True)
+    assert strategy.extended.worker_devices[0].endswith("CPU:0")
+    assert one_gpu == [([], "GPU")]
+
+
+def test_more_clones_than_gpus_are_refused(one_gpu):
+    with pytest.raises(UserError, match=r"--num_clones=2: this machine has 1 GPU"):
+        devices.make_strategy(2)
