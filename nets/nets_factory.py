@@ -22,6 +22,7 @@ from nets import (
     vgg,
 )
 from nets.mobilenet import entries as mobilenet_entries
+from nets.nasnet import entries as nasnet_entries
 
 NetEntry = net_entry.NetEntry
 NetworkFn = net_entry.NetworkFn
@@ -185,6 +186,7 @@ NETWORKS: dict[str, NetEntry] = {
         "inception",
     ),
     **mobilenet_entries.ENTRIES,
+    **nasnet_entries.ENTRIES,
 }
 
 
