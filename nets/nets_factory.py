@@ -17,6 +17,7 @@ from nets import (
     resnet_ports,
     resnet_utils,
     resnet_v1,
+    resnet_v1_basic,
     resnet_v2,
     slim,
     vgg,
@@ -90,6 +91,20 @@ NETWORKS: dict[str, NetEntry] = {
         299,
         ("InceptionResnetV2/Logits", "InceptionResnetV2/AuxLogits"),
         "inception",
+    ),
+    "resnet_v1_18": NetEntry(
+        resnet_v1_basic.resnet_v1_18,
+        resnet_utils.resnet_arg_scope,
+        224,
+        ("resnet_v1_18/logits",),
+        "torchvision",
+    ),
+    "resnet_v1_34": NetEntry(
+        resnet_v1_basic.resnet_v1_34,
+        resnet_utils.resnet_arg_scope,
+        224,
+        ("resnet_v1_34/logits",),
+        "torchvision",
     ),
     "resnet_v1_50": NetEntry(
         resnet_v1.resnet_v1_50,
