@@ -162,16 +162,7 @@ NETWORKS: dict[str, NetEntry] = {
         ("resnet_v2_200/logits",),
         "vgg",
     ),
-    **{
-        name: NetEntry(
-            builder,
-            resnet_utils.resnet_arg_scope,
-            224,
-            (f"{name}/logits",),
-            "inception" if "_v2_" in name else "vgg",
-        )
-        for name, builder in resnet_ports.NETWORKS.items()
-    },
+    **resnet_ports.ENTRIES,
     "mobilenet_v1": NetEntry(
         mobilenet_v1.mobilenet_v1,
         mobilenet_v1.mobilenet_v1_arg_scope,

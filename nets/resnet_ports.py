@@ -19,8 +19,7 @@ from typing import Any
 import tensorflow as tf
 
 from nets import resnet_utils, resnet_v1, resnet_v2, slim
-
-Network = Callable[..., tuple[tf.Tensor, dict[str, tf.Tensor]]]
+from nets.net_entry import NetEntry, NetworkFn
 
 _NUM_UNITS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
@@ -60,7 +59,9 @@ def _block_v2(scope: str, depth: int, num_units: int) -> Any:
     return resnet_v2.resnet_v2_block(scope, depth, num_units, stride)
 
 
-def _resnet(name: str, layers: int, block: Callable[..., Any], **parts: Any) -> Network:
+def _resnet(
+    name: str, layers: int, block: Callable[..., Any], **parts: Any
+) -> NetworkFn:
     """The net of so many layers; `parts` go to `resnet_utils.resnet`."""
 
     def network(
@@ -111,14 +112,18 @@ _V2: dict[str, Any] = {
 _KERAS_V1 = functools.partial(_block, _strided_input)
 _TORCHVISION_V1 = functools.partial(_block, resnet_v1.bottleneck)
 
-NETWORKS: dict[str, Network] = {
-    f"{family}_{layers}_{origin}": _resnet(
-        f"{family}_{layers}_{origin}", layers, block, **parts
+ENTRIES: dict[str, NetEntry] = {
+    f"{family}_{layers}_{origin}": NetEntry(
+        _resnet(f"{family}_{layers}_{origin}", layers, block, **parts),
+        resnet_utils.resnet_arg_scope,
+        224,
+        (f"{family}_{layers}_{origin}/logits",),
+        preprocessing,
     )
-    for family, origin, block, parts in (
-        ("resnet_v1", "keras", _KERAS_V1, _V1),
-        ("resnet_v1", "torchvision", _TORCHVISION_V1, _V1),
-        ("resnet_v2", "keras", _block_v2, _V2),
+    for family, origin, block, parts, preprocessing in (
+        ("resnet_v1", "keras", _KERAS_V1, _V1, "vgg"),
+        ("resnet_v1", "torchvision", _TORCHVISION_V1, _V1, "torchvision"),
+        ("resnet_v2", "keras", _block_v2, _V2, "inception"),
     )
     for layers in _NUM_UNITS
 }
