@@ -17,17 +17,17 @@ Config = TypeVar("Config")
 
 _ONE_MACHINE = "only the devices of one machine are used (training: --num_clones)"
 _FLOAT_FIRST = "train in float and quantise the finished model"
-# Flags of slim that have no meaning here: the values that old scripts may go on
-# passing, and what to use in place of any other.
-_REPLACED: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "master": (("",), _ONE_MACHINE),
-    "worker_replicas": (("1",), _ONE_MACHINE),
-    "num_ps_tasks": (("0",), f"there are no parameter servers; {_ONE_MACHINE}"),
-    "task": (("0",), _ONE_MACHINE),
-    "sync_replicas": (("false", "0"), f"clones are always in step; {_ONE_MACHINE}"),
-    "replicas_to_aggregate": (("1",), f"clones are always in step; {_ONE_MACHINE}"),
-    "quantize_delay": (("-1",), _FLOAT_FIRST),
-    "quantize": (("false", "0"), _FLOAT_FIRST),
+# Flags of slim that have no meaning here: slim's default, which old scripts may go on
+# passing, and what to use in place of any other value.
+_REPLACED: Mapping[str, tuple[str | int | bool, str]] = {
+    "master": ("", _ONE_MACHINE),
+    "worker_replicas": (1, _ONE_MACHINE),
+    "num_ps_tasks": (0, f"there are no parameter servers; {_ONE_MACHINE}"),
+    "task": (0, _ONE_MACHINE),
+    "sync_replicas": (False, f"clones are always in step; {_ONE_MACHINE}"),
+    "replicas_to_aggregate": (1, f"clones are always in step; {_ONE_MACHINE}"),
+    "quantize_delay": (-1, _FLOAT_FIRST),
+    "quantize": (False, _FLOAT_FIRST),
 }
 
 
@@ -44,11 +44,11 @@ def define(config: type) -> None:
             _DEFINE[_value_type(types_of[field.name])](
                 field.name, field.default, field.metadata["help"], module_name=title
             )
-    for name in _REPLACED:
+    for name, (default, _) in _REPLACED.items():
         if name not in flags.FLAGS:
-            flags.DEFINE_string(
+            _DEFINE[type(default)](
                 name,
-                None,
+                default,
                 "Flag of slim that is refused.",
                 module_name="Refused flags of slim",
             )
@@ -61,10 +61,9 @@ def read(config: type[Config]) -> Config:
       UserError: a value is out of its limits, or contradicts another.
     """
     values = flags.FLAGS.flag_values_dict()
-    for name, (accepted, instead) in _REPLACED.items():
-        value = values[name]
-        if value is not None and value.lower() not in accepted:
-            raise UserError(f"--{name}={value} is refused: {instead}")
+    for name, (default, instead) in _REPLACED.items():
+        if values[name] != default:
+            raise UserError(f"--{name}={values[name]} is refused: {instead}")
     groups = {
         name: group(**{f.name: values[f.name] for f in dataclasses.fields(group)})
         for name, group in typing.get_type_hints(config).items()

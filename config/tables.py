@@ -6,6 +6,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+_NEVER_WRAP = 100_000  # columns
+
 
 def text_table(
     headers: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = ""
@@ -20,20 +22,21 @@ def text_table(
     Returns:
       Lines without a trailing newline, never wrapped.
     """
-    table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column, header in enumerate(headers):
         cells = [row[column] for row in rows]
         numeric = all(cell.replace(",", "").isdigit() for cell in cells if cell)
         table.add_column(header, justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    console = Console(width=500, color_system=None, markup=False, highlight=False)
+    console = Console(
+        width=_NEVER_WRAP, color_system=None, markup=False, emoji=False, highlight=False
+    )
     with console.capture() as capture:
         console.print(table)
     lines = [line.rstrip() for line in capture.get().splitlines()]
-    return "\n".join(lines).strip("\n")
+    text = "\n".join(lines).strip("\n")
+    return f"{title}\n\n{text}" if title else text
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

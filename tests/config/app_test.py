@@ -1,0 +1,141 @@
+"""How a script starts and ends, seen from the shell."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from config import app
+
+ROOT = pathlib.Path(app.__file__).resolve().parents[1]
+
+SCRIPT = '''"""A script to test."""
+
+import os
+import signal
+
+from absl import flags, logging
+
+from config import app, config
+from config import flags as config_flags
+from errors import NotFiniteError, UserError
+
+config_flags.define(config.TrainConfig)
+_DO = flags.DEFINE_string("do", "", "What to do.")
+
+
+def main(*positional):
+    logging.info("main runs")
+    match _DO.value:
+        case "user error":
+            raise UserError("got this;\\n  expected that")
+        case "not finite":
+            raise NotFiniteError("loss is nan")
+        case "interrupt":
+            os.kill(os.getpid(), signal.SIGINT)
+        case "fault":
+            raise RuntimeError("a fault of ours")
+        case "status":
+            return 75
+        case "read":
+            print(config_flags.read(config.TrainConfig).optimizer.momentum)
+        case "positional":
+            print(positional)
+    return None
+
+
+if __name__ == "__main__":
+    app.run(main{})
+'''
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs the script with arguments."""
+
+    def run(*args, positional=""):
+        script = tmp_path / "script.py"
+        script.write_text(SCRIPT.format(positional))
+        return subprocess.run(
+            [sys.executable, str(script), *args],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+
+    return run
+
+
+def error_of(done):
+    """The one line on stderr of a run that failed."""
+    assert done.returncode != 0
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def test_an_unknown_flag_fails_and_names_the_nearest(run):
+    done = run("--trainable_scope=InceptionV3/Logits")
+    assert done.returncode == 2
+    assert error_of(done) == (
+        "error: Unknown command line flag 'trainable_scope'. Did you mean:"
+        " trainable_scopes ? (--help lists the flags)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--batch_size=many"], "error: flag --batch_size=many: "),
+        (
+            ["--do=read", "--verbosity=-1", "--dataset_dir=d", "--momentum=-1"],
+            "error: --momentum=-1.0: expected 0 or more",
+        ),
+        (["--trainable_scopes=A,", "B"], "error: unexpected argument 'B': flags are"),
+    ],
+)
+def test_wrong_input_is_one_line_and_status_2(run, args, says):
+    done = run(*args)
+    assert done.returncode == 2
+    assert error_of(done).startswith(says)
+
+
+def test_what_a_user_can_mend_has_no_traceback(run):
+    done = run("--do=user error", "--verbosity=-1")
+    assert done.returncode == 2
+    assert error_of(done) == "error: got this; expected that"
+
+
+@pytest.mark.parametrize(
+    ("do", "status"),
+    [("not finite", 3), ("interrupt", app.EXIT_INTERRUPTED), ("status", 75), ("", 0)],
+)
+def test_exit_status(run, do, status):
+    done = run(f"--do={do}")
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+    assert "main runs" in done.stderr, "logging at INFO is on from the start"
+
+
+def test_our_own_faults_keep_their_traceback(run):
+    done = run("--do=fault")
+    assert done.returncode == 1
+    assert "RuntimeError: a fault of ours" in done.stderr
+
+
+def test_positional_arguments_where_a_script_takes_them(run):
+    done = run("--do=positional", "a.jpg", "b c.jpg", positional=', "PHOTO"')
+    assert done.stdout == "(['a.jpg', 'b c.jpg'],)\n"
+
+
+def test_help_by_group_without_absls_own(run):
+    done = run("--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith("A script to test.")
+    for text in ("Fine-tuning:", "--trainable_scopes:", "--[no]freeze_batch_norm:"):
+        assert text in done.stdout
+    assert "--verbosity" not in done.stdout.replace("--helpfull", "")

@@ -1,0 +1,146 @@
+"""Options out of their limits, and options that contradict each other."""
+
+import dataclasses
+import math
+import typing
+
+import pytest
+
+from config import config
+from errors import UserError
+
+GROUPS = sorted(
+    {
+        group
+        for script in (config.TrainConfig, config.EvalConfig)
+        for group in typing.get_type_hints(script).values()
+    },
+    key=lambda group: group.__name__,
+)
+OPTIONS = [(group, f) for group in GROUPS for f in dataclasses.fields(group)]
+
+
+def train(**options):
+    """A `TrainConfig` with the options wherever they belong."""
+    options = {"dataset_dir": "/data", **options}
+    groups = {
+        name: group(
+            **{
+                f.name: options.pop(f.name)
+                for f in dataclasses.fields(group)
+                if f.name in options
+            }
+        )
+        for name, group in typing.get_type_hints(config.TrainConfig).items()
+    }
+    assert not options, f"no such option: {options}"
+    return config.TrainConfig(**groups)
+
+
+def refusal(group, name, value):
+    with pytest.raises(UserError) as error:
+        group(**{name: value})
+    message = str(error.value)
+    assert message.startswith(f"--{name}={value}: expected ")
+    return message.partition("expected ")[2]
+
+
+def with_limit(kind):
+    return [
+        pytest.param(group, f.name, f.metadata[kind], id=f"{group.__name__}-{f.name}")
+        for group, f in OPTIONS
+        if f.metadata[kind] not in (None, ())
+    ]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_defaults_are_within_their_limits(group):
+    group()
+
+
+@pytest.mark.parametrize(("group", "name", "limit"), with_limit("minimum"))
+def test_minimum(group, name, limit):
+    assert getattr(group(**{name: limit}), name) == limit
+    assert refusal(group, name, limit - 1) == f"{limit} or more"
+
+
+@pytest.mark.parametrize(("group", "name", "limit"), with_limit("maximum"))
+def test_maximum(group, name, limit):
+    assert getattr(group(**{name: limit}), name) == limit
+    assert refusal(group, name, limit + 1) == f"{limit} or less"
+
+
+@pytest.mark.parametrize(("group", "name", "limit"), with_limit("above"))
+def test_values_must_be_above(group, name, limit):
+    assert getattr(group(**{name: limit + 0.5}), name) == limit + 0.5
+    assert refusal(group, name, limit) == f"more than {limit}"
+
+
+@pytest.mark.parametrize(("group", "name", "choices"), with_limit("choices"))
+def test_choices(group, name, choices):
+    for choice in choices:
+        group(**{name: choice})
+    assert refusal(group, name, "adamm") == f"one of {', '.join(choices)}"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_numbers_must_be_finite(value):
+    expected = refusal(config.ScheduleOptions, "learning_rate", value)
+    assert expected == "a finite number"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch_size", 0),
+        ("max_number_of_steps", 0),
+        ("max_number_of_steps", -5),
+        ("num_clones", 0),
+        ("label_smoothing", 1.5),
+        ("learning_rate", -0.1),
+        ("optimizer", "lars"),
+        ("learning_rate_decay_type", "cosin"),
+        ("num_epochs_per_decay", 0.0),
+        ("moving_average_decay", 1.1),
+    ],
+)
+def test_what_slim_takes_and_then_fails_on(name, value):
+    with pytest.raises(UserError, match=f"^--{name}={value}: expected "):
+        train(**{name: value})
+
+
+def test_an_option_that_is_unset_has_no_limits():
+    assert train(max_number_of_steps=None).run.max_number_of_steps is None
+
+
+def test_options_cannot_be_changed():
+    options = train()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        options.run.num_clones = 2
+
+
+def test_a_data_set_is_required():
+    with pytest.raises(UserError, match="--dataset_dir is missing"):
+        train(dataset_dir=None)
+    with pytest.raises(UserError, match="--dataset_dir is missing"):
+        config.EvalConfig(
+            config.DataOptions(), config.ModelOptions(), config.EvalOptions()
+        )
+
+
+def test_listing_scopes_needs_no_data_set():
+    assert train(dataset_dir=None, list_scopes=True).fine_tune.list_scopes
+
+
+def test_one_end_of_training_at_most():
+    train(max_number_of_steps=5)
+    train(max_number_of_epochs=0.5)
+    with pytest.raises(UserError, match="both given: give one"):
+        train(max_number_of_steps=5, max_number_of_epochs=0.5)
+
+
+@pytest.mark.parametrize("name", ["eval_every_n_steps", "early_stopping_patience"])
+def test_validation_needs_a_split(name):
+    train(eval_split_name="validation", **{name: 3})
+    with pytest.raises(UserError, match="need --eval_split_name"):
+        train(**{name: 3})
