@@ -49,7 +49,7 @@ def fixed_padding(
 
 def global_pool(input_tensor: tf.Tensor) -> tf.Tensor:
     """`[batch, 1, 1, channels]` means over height and width."""
-    height, width = input_tensor.shape[1:3]
+    _, height, width, _ = input_tensor.shape.as_list()
     if height is None or width is None:
         return tf.reduce_mean(input_tensor, [1, 2], keepdims=True)
     return tf.nn.avg_pool2d(input_tensor, [height, width], strides=1, padding="VALID")
@@ -82,7 +82,7 @@ def split_conv(
       divisible_by: what each group's channels are a multiple of.
       **kwargs: for `slim.conv2d`.
     """
-    num_inputs = input_tensor.shape[-1]
+    num_inputs = input_tensor.shape.as_list()[-1]
     if num_ways == 1 or min(num_inputs, num_outputs) // num_ways < divisible_by:
         return slim.conv2d(input_tensor, num_outputs, [1, 1], scope=scope, **kwargs)
     inputs = tf.split(
@@ -115,7 +115,7 @@ def squeeze_excite(
     Returns:
       A tensor of the input's shape.
     """
-    channels = input_tensor.shape[-1]
+    channels = input_tensor.shape.as_list()[-1]
     squeezed_channels = make_divisible(channels / squeeze_factor, divisible_by)
     with tf.compat.v1.variable_scope("squeeze_excite"):
         squeezed = slim.conv2d(
@@ -190,7 +190,7 @@ def expanded_conv(
             f"depthwise_location is {depthwise_location}; it must be expansion or None."
         )
     outputs = {} if endpoints is None else endpoints
-    num_inputs = input_tensor.shape[-1]
+    num_inputs = input_tensor.shape.as_list()[-1]
     inner_size = (
         expansion_size(num_inputs) if callable(expansion_size) else expansion_size
     )

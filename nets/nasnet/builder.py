@@ -191,7 +191,9 @@ def build(
                     return net, end_points
             if aux_classes and place.aux_scope:
                 with tf.compat.v1.variable_scope(place.aux_scope):
-                    end_points["AuxLogits"] = _aux_logits(net, aux_classes, activation)
+                    end_points["AuxLogits"] = nasnet_utils.aux_logits(
+                        net, aux_classes, activation
+                    )
         if final_endpoint is not None:
             raise ValueError(
                 f"final_endpoint is {final_endpoint}; it must be one of"
@@ -273,23 +275,6 @@ def _outputs(
         )
         outputs.append(net)
         yield planned, net
-
-
-def _aux_logits(
-    net: tf.Tensor, num_classes: int, activation: nasnet_utils.Activation
-) -> tf.Tensor:
-    """A second classifier on the output of an inner cell."""
-    with tf.compat.v1.variable_scope("aux_logits"):
-        net = slim.avg_pool2d(activation(net), 5, stride=3, padding="VALID")
-        net = slim.conv2d(net, 128, 1, scope="proj")
-        net = activation(slim.batch_norm(net, scope="aux_bn0"))
-        channel_axis = nasnet_utils.get_channel_index()
-        sides = [
-            size for axis, size in enumerate(net.shape) if axis not in (0, channel_axis)
-        ]
-        net = slim.conv2d(net, 768, sides, padding="VALID")
-        net = activation(slim.batch_norm(net, scope="aux_bn1"))
-        return slim.fully_connected(slim.flatten(net), num_classes)
 
 
 def _head(

@@ -182,7 +182,7 @@ def _fit(
     """`prev` with as many channels as `filters`, as large as `net`."""
     if prev.shape[2] != net.shape[2]:
         return factorized_reduction(activation(prev), filters, 2)
-    if get_channel_dim(prev.shape) != filters:
+    if get_channel_dim(prev.shape.as_list()) != filters:
         prev = slim.conv2d(activation(prev), filters, 1, scope="prev_1x1")
         return slim.batch_norm(prev, scope="prev_bn")
     return prev
@@ -197,7 +197,7 @@ def _apply(
 ) -> tf.Tensor:
     if operation.kind == "separable":
         return _twice_separable(net, filters, operation.kernel, stride, activation)
-    fits = get_channel_dim(net.shape) == filters
+    fits = get_channel_dim(net.shape.as_list()) == filters
     if operation.kind == "identity":
         if fits and stride == 1:
             return net
@@ -230,14 +230,27 @@ def _twice_separable(
 
 def _concatenated(states: list[tf.Tensor], outputs: Sequence[int]) -> tf.Tensor:
     """The output states, all brought to the size and the depth of the last one."""
-    last = states[-1]
-    filters = get_channel_dim(last.shape)
+    shape = states[-1].shape.as_list()
+    filters = get_channel_dim(shape)
     fitted = []
     for i in outputs:
         net = states[i]
-        if net.shape[2] != last.shape[2] or get_channel_dim(net.shape) != filters:
+        is_as_large = net.shape.as_list()[2] == shape[2]
+        if not is_as_large or get_channel_dim(net.shape.as_list()) != filters:
             with tf.compat.v1.variable_scope(f"reduction_{i}"):
-                stride = 1 if net.shape[2] == last.shape[2] else 2
-                net = factorized_reduction(net, filters, stride)
+                net = factorized_reduction(net, filters, 1 if is_as_large else 2)
         fitted.append(net)
     return tf.concat(fitted, axis=get_channel_index())
+
+
+def aux_logits(net: tf.Tensor, num_classes: int, activation: Activation) -> tf.Tensor:
+    """A second classifier on the output of an inner cell."""
+    with tf.compat.v1.variable_scope("aux_logits"):
+        net = slim.avg_pool2d(activation(net), 5, stride=3, padding="VALID")
+        net = slim.conv2d(net, 128, 1, scope="proj")
+        net = activation(slim.batch_norm(net, scope="aux_bn0"))
+        _, *sides = net.shape.as_list()
+        del sides[get_channel_index() - 1]
+        net = slim.conv2d(net, 768, sides, padding="VALID")
+        net = activation(slim.batch_norm(net, scope="aux_bn1"))
+        return slim.fully_connected(slim.flatten(net), num_classes)

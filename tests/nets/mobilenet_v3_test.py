@@ -4,6 +4,8 @@ Variables, logits and end points at the default options: nets_golden_test.py; th
 builder's options: mobilenet_v2_test.py.
 """
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -97,7 +99,8 @@ def test_edge_tpu_scope():
 
 
 def test_variants_tell_what_they_build():
-    for network in (mobilenet_v3.edge_tpu_075, mobilenet_v3.small):
+    variants: list[Any] = [mobilenet_v3.edge_tpu_075, mobilenet_v3.small]
+    for network in variants:
         assert "Inference mode is created by default" in network.__doc__
         assert network.default_image_size == 224
 

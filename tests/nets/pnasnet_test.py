@@ -73,7 +73,7 @@ def test_only_what_does_not_fit_is_projected():
 
 
 def test_large_is_wider_and_deeper():
-    config = pnasnet.large_imagenet_config()
-    assert len(pnasnet._cells(config)) == 12
-    assert pnasnet._cells(config)[-1].filters == 864
-    assert pnasnet.build_pnasnet_large.default_image_size == 331
+    plan = pnasnet._cells(pnasnet.large_imagenet_config())
+    assert len(plan) == 12
+    assert plan[-1].filters == 864
+    assert [p.aux_scope for p in plan if p.aux_scope] == ["aux_7"]
