@@ -1,4 +1,4 @@
-"""Turns a folder of photos into TFRecords that training and evaluation read.
+r"""Turns a folder of photos into TFRecords that training and evaluation read.
 
     python convert/images_to_tfrecord.py --image_dir=photos --dataset_dir=data/stamps \
         --dataset_name=stamps

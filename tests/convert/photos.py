@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image
+
+from datasets import example_schema, labels
 
 
 def pixels(seed: int, height: int = 6, width: int = 5, channels: int = 3) -> np.ndarray:
@@ -35,3 +38,22 @@ def make_folder(
             (root / name / f"{index}.png").write_bytes(encode(pixels(seed), "PNG"))
             seed += 1
     return root
+
+
+def record(label: int, encoded: bytes, name: str | None = None) -> bytes:
+    """The serialized example of an image file; readers do not look at its size."""
+    return example_schema.build_example(encoded, "", label, 0, 0, name)
+
+
+def write_dataset(
+    directory: Path, classes: Sequence[str] = ("cat", "dog"), **splits: Sequence[bytes]
+) -> Path:
+    """Records of a dataset "pets", a file a split, with labels.txt."""
+    directory.mkdir()
+    labels.write(str(directory), classes)
+    for split, records in splits.items():
+        path = directory / f"pets_{split}_00000-of-00001.tfrecord"
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for serialized in records:
+                writer.write(serialized)
+    return directory

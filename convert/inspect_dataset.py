@@ -1,0 +1,188 @@
+r"""Shows what a dataset holds, and what training makes of it.
+
+    python convert/inspect_dataset.py --dataset_name=stamps --dataset_dir=data/stamps \
+        --model_name=inception_v3 --output_dir=/tmp/stamps
+
+Prints how many images each class and split has, their formats and sizes, and images
+that are there more than once. With --output_dir it also draws a sheet of images for
+each class, and the first augmented batches as training gets them from the same flags.
+"""
+
+import csv
+import dataclasses
+import os
+import re
+
+import numpy as np
+from PIL import Image
+
+from config import app, flags
+from config.config import DataOptions, ModelOptions, Options, TrainDataOptions, option
+from config.progress import progress
+from convert import contact_sheet, dataset_report
+from convert.dataset_survey import SAMPLE_SIDE, Survey
+from convert.quiet_tensorflow import tf
+from datasets import dataset_factory, input_pipeline, record_faults
+from datasets.dataset import Dataset
+from datasets.files import atomic_write
+from errors import UserError
+from nets import nets_factory
+from preprocessing import preprocessing_factory
+
+_BATCH_SIDE = 160  # pixels
+
+
+@dataclasses.dataclass(frozen=True)
+class InspectionOptions(Options):
+    """Inspection."""
+
+    output_dir: str | None = option(
+        None,
+        "Folder for classes/*.png, batches/*.png and duplicates.csv. Without it only"
+        " tables are printed.",
+    )
+    images_per_class: int = option(20, "Images on the sheet of a class.", minimum=1)
+    num_batches: int = option(2, "Augmented batches to draw.", minimum=0)
+    seed: int = option(0, "--seed of the training whose batches are drawn.", minimum=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class InspectionConfig:
+    """All options: those of training that concern its images, and our own."""
+
+    inspection: InspectionOptions
+    data: DataOptions
+    train_data: TrainDataOptions
+    model: ModelOptions
+
+
+def main() -> None:
+    """Reads the flags and inspects."""
+    inspect(flags.read(InspectionConfig))
+
+
+def inspect(config: InspectionConfig) -> None:
+    """Prints the tables, and draws the pictures if they are wanted.
+
+    Raises:
+      UserError: the dataset is not there, cannot be read, or holds unfit records.
+    """
+    name, directory = config.data.dataset_name, config.data.dataset_dir or ""
+    output_dir = config.inspection.output_dir
+    splits = [
+        dataset_factory.get_dataset(name, split, directory)
+        for split in dataset_factory.available_splits(name, directory)
+    ]
+    training = dataset_factory.get_dataset(
+        name, config.train_data.dataset_split_name, directory
+    )
+    preprocess_fn = _preprocess_fn(config)  # an unknown net is told now
+    print(dataset_report.class_table(splits))
+    survey = Survey(config.inspection.images_per_class if output_dir else 0)
+    for dataset in splits:
+        survey.add(dataset)
+    print(dataset_report.size_table(splits, survey))
+    print(dataset_report.copies_text(splits[0], survey))
+    if output_dir:
+        _write_sheets(splits[0], survey, os.path.join(output_dir, "classes"))
+        _write_copies(survey, os.path.join(output_dir, "duplicates.csv"))
+    if survey.unfit:
+        raise UserError(dataset_report.unfit_text(splits[0], survey))
+    if output_dir:
+        directory = os.path.join(output_dir, "batches")
+        _write_batches(config, training, preprocess_fn, directory)
+        print(f"Pictures and duplicates.csv are in {output_dir}")
+
+
+def _write_sheets(dataset: Dataset, survey: Survey, directory: str) -> None:
+    os.makedirs(directory, exist_ok=True)
+    for label, samples in progress(
+        survey.samples.items(), total=len(survey.samples), desc="drawing", unit="class"
+    ):
+        title = dataset_report.class_title(dataset, label)
+        sheet = contact_sheet.draw(
+            [sample.image for sample in samples],
+            [f"{sample.width} × {sample.height}" for sample in samples],
+            title=title,
+            side=SAMPLE_SIDE,
+        )
+        stem = re.sub(r"[^\w.-]+", "_", title.replace(":", "_"))[:100]
+        _write_png(sheet, os.path.join(directory, f"{stem}.png"))
+
+
+def _write_copies(survey: Survey, path: str) -> None:
+    with atomic_write(path, "w") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["group", "split", "file", "record", "label", "photo"])
+        for group, records in enumerate(survey.copies):
+            for record in records:
+                photo = record.photo.encode("utf-8", "backslashreplace").decode()
+                place = [record.split, record.file, record.number, record.label]
+                writer.writerow([group, *place, photo])
+
+
+def _write_batches(
+    config: InspectionConfig,
+    dataset: Dataset,
+    preprocess_fn: input_pipeline.PreprocessFn,
+    directory: str,
+) -> None:
+    """Draws the first batches that training with the same flags begins with."""
+    data, train = config.data, config.train_data
+    batches = input_pipeline.train_batches(
+        dataset,
+        preprocess_fn,
+        batch_size=train.batch_size,
+        seed=config.inspection.seed,
+        labels_offset=data.labels_offset,
+        num_readers=train.num_readers,
+        num_threads=data.num_preprocessing_threads,
+    )
+    os.makedirs(directory, exist_ok=True)
+    try:
+        for number, batch in enumerate(batches.take(config.inspection.num_batches)):
+            labels = batch["label"].numpy() + data.labels_offset
+            sheet = contact_sheet.draw(
+                _to_images(batch["image"].numpy()),
+                [dataset_report.class_title(dataset, label) for label in labels],
+                title=f"batch {number} of {dataset.name}, {dataset.split_name}",
+                side=_BATCH_SIDE,
+            )
+            _write_png(sheet, os.path.join(directory, f"{number}.png"))
+    except record_faults.READ_ERRORS as error:
+        raise record_faults.explain(
+            dataset, error, labels_offset=data.labels_offset
+        ) from error
+
+
+def _preprocess_fn(config: InspectionConfig) -> input_pipeline.PreprocessFn:
+    entry = nets_factory.get_entry(config.model.model_name)
+    size = config.train_data.train_image_size or entry.image_size
+    recipe = preprocessing_factory.get_preprocessing(
+        config.data.preprocessing_name or entry.preprocessing,
+        True,
+        config.data.use_grayscale,
+    )
+
+    def preprocess(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return recipe(image, size, size, seed)
+
+    return preprocess
+
+
+def _to_images(batch: np.ndarray) -> list[Image.Image]:
+    """A batch, [n, h, w, 1 or 3] of any range, as images that use the whole range."""
+    low, high = batch.min(), batch.max()
+    scaled = (batch - low) * (255 / max(high - low, 1e-6))
+    pixels = np.broadcast_to(scaled, (*batch.shape[:3], 3)).round().astype(np.uint8)
+    return [Image.fromarray(image) for image in pixels]
+
+
+def _write_png(image: Image.Image, path: str) -> None:
+    with atomic_write(path) as file:
+        image.save(file, "PNG")
+
+
+if __name__ == "__main__":
+    flags.define(InspectionConfig)
+    app.run(main)
