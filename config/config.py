@@ -155,6 +155,35 @@ class FineTuneOptions(Options):
 
 
 @dataclasses.dataclass(frozen=True)
+class FeatureCacheOptions(Options):
+    """Feature cache."""
+
+    feature_cache: str = option(
+        "off",
+        "Compute the frozen part of the net once for each image and keep the result:"
+        " off, memory or disk.",
+        choices=("off", "memory", "disk"),
+    )
+    feature_cache_dir: str | None = option(
+        None,
+        "Folder of --feature_cache=disk, shared by all runs whose frozen part and data"
+        " are the same; by default <dataset_dir>/feature_cache.",
+    )
+    feature_cache_views: int | None = option(
+        None,
+        "Versions of each image that the epochs take in turn: 1 is evaluation"
+        " preprocessing, more are augmented ones. By default 1 with a cache, and"
+        " without one a new augmentation each epoch.",
+        minimum=1,
+    )
+    feature_cache_dtype: str = option(
+        "float32",
+        "What features are kept as: float32, or bfloat16 in half the room.",
+        choices=("float32", "bfloat16"),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class ScheduleOptions(Options):
     """Learning rate."""
 
@@ -352,6 +381,7 @@ class TrainConfig:
     train_data: TrainDataOptions
     model: ModelOptions
     fine_tune: FineTuneOptions
+    feature_cache: FeatureCacheOptions
     schedule: ScheduleOptions
     optimizer: OptimizerOptions
     loss: LossOptions
@@ -364,6 +394,11 @@ class TrainConfig:
         if self.fine_tune.list_scopes:
             return
         _require_dataset_dir(self.data)
+        if self.feature_cache.feature_cache != "off" and run.num_clones > 1:
+            raise UserError(
+                f"--feature_cache={self.feature_cache.feature_cache} needs"
+                " --num_clones=1: the rest of the net is quick on one device"
+            )
         if run.max_number_of_steps and run.max_number_of_epochs:
             raise UserError(
                 "--max_number_of_steps and --max_number_of_epochs are both given: give"

@@ -89,6 +89,7 @@ def eval_batches(
     num_threads: int = 4,
     seed: int = 0,
     view: int = 0,
+    first: int = 0,
 ) -> tf.data.Dataset:
     """Batches that hold each example once, in the order of the files.
 
@@ -101,6 +102,7 @@ def eval_batches(
         number to TensorFlow.
       seed: decides the augmentation, if `preprocess_fn` augments.
       view: the epoch of `train_batches` whose augmentation is wanted.
+      first: place of the first example; those before it are left out.
 
     Returns:
       ceil(num_examples / batch_size) elements {"image": [batch_size, h, w, c] float32,
@@ -136,11 +138,12 @@ def eval_batches(
         return {key: fill_up(tensor) for key, tensor in batch.items()}
 
     paths = [shard.path for shard in dataset.shards]
-    num_batches = -(-dataset.num_examples // batch_size)
+    num_batches = -(-(dataset.num_examples - first) // batch_size)
     batches = (
         tf.data.Dataset.from_tensor_slices((tf.range(len(paths)), paths))
         .flat_map(numbered_records)
         .enumerate()
+        .skip(first)
         .map(load, num_parallel_calls=num_threads)
         .batch(batch_size)
         .map(fill_up_all)

@@ -14,7 +14,7 @@ from config.config import DataOptions, EvalConfig
 from datasets import dataset_factory
 from datasets.dataset import Dataset
 from engine import devices, eval_options, eval_weights, inputs
-from engine.evaluation import Evaluator, Results
+from engine.evaluation import Results
 from engine.interruption import Interruption, interruption
 from engine.reports import Reporter
 from errors import NotFiniteError, UserError
@@ -121,13 +121,8 @@ class _Evaluation:
                 image_size=options.eval_image_size,
                 channels=1 if data.use_grayscale else 3,
             )
-        self._evaluator = Evaluator(
-            self._network,
-            dataset,
-            inputs.preprocess_fn(data, self._network, is_training=False),
-            batch_size=options.batch_size,
-            labels_offset=data.labels_offset,
-            num_threads=data.num_preprocessing_threads,
+        self._evaluator = inputs.make_evaluator(
+            self._network, dataset, data, batch_size=options.batch_size
         )
         self._dataset = dataset
         self._max_num_batches = options.max_num_batches

@@ -1,15 +1,17 @@
 """Evaluation of a network on a split: each image once."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
 from config.progress import progress
-from datasets import input_pipeline, record_faults
+from datasets import record_faults
 from datasets.dataset import Dataset
 from errors import UserError
-from nets.network import Network
+
+LogitsFn = Callable[[dict[str, tf.Tensor]], tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,40 +57,30 @@ class Evaluator:
 
     def __init__(
         self,
-        network: Network,
         dataset: Dataset,
-        preprocess_fn: input_pipeline.PreprocessFn,
+        batches: tf.data.Dataset,
+        logits_fn: LogitsFn,
         *,
-        batch_size: int,
         labels_offset: int = 0,
-        num_threads: int = 4,
     ) -> None:
-        """Prepares the input and the compiled step.
+        """Prepares the compiled step.
 
         Args:
-          network: the net, whose variables are read anew in every run.
           dataset: the split.
-          preprocess_fn: evaluation preprocessing.
-          batch_size: images at once.
-          labels_offset: subtracted from labels.
-          num_threads: images preprocessed at once.
+          batches: its examples, each once, as `input_pipeline.eval_batches` gives them.
+          logits_fn: from such a batch to `[batch, classes]` float32.
+          labels_offset: what was subtracted from labels, for messages.
         """
         self._dataset = dataset
-        self._batch_size = batch_size
+        self._batches = batches
         self._labels_offset = labels_offset
-        self._batches = input_pipeline.eval_batches(
-            dataset,
-            preprocess_fn,
-            batch_size=batch_size,
-            labels_offset=labels_offset,
-            num_threads=num_threads,
-        )
-        self._num_batches = -(-dataset.num_examples // batch_size)
+        self._num_batches = int(batches.cardinality())
+        self._batch_size = batches.element_spec["label"].shape[0]
 
         def step(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             labels = batch["label"]
-            logits, _ = network(batch["image"], is_training=False)
-            best = min(5, network.num_classes)
+            logits = logits_fn(batch)
+            best = min(5, logits.shape[-1])
             return {
                 "labels": labels,
                 "predicted": tf.argmax(logits, 1, tf.int32),

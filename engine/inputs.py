@@ -7,6 +7,7 @@ import tensorflow as tf
 from config.config import DataOptions
 from datasets import dataset_factory, input_pipeline
 from datasets.dataset import Dataset
+from engine.evaluation import Evaluator
 from errors import UserError
 from nets import nets_factory
 from nets.network import Network
@@ -33,6 +34,25 @@ def num_classes(dataset: Dataset, data: DataOptions) -> int:
             f" {dataset.num_classes} classes"
         )
     return classes
+
+
+def make_evaluator(
+    network: Network, dataset: Dataset, data: DataOptions, *, batch_size: int
+) -> Evaluator:
+    """An evaluator of the network on all images of a split."""
+    batches = input_pipeline.eval_batches(
+        dataset,
+        preprocess_fn(data, network, is_training=False),
+        batch_size=batch_size,
+        labels_offset=data.labels_offset,
+        num_threads=data.num_preprocessing_threads,
+    )
+    return Evaluator(
+        dataset,
+        batches,
+        lambda batch: network(batch["image"], is_training=False)[0],
+        labels_offset=data.labels_offset,
+    )
 
 
 def preprocess_fn(

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
@@ -52,19 +52,21 @@ class TrainSummaries:
         self._writer.flush()
 
     def write_histograms_if_due(
-        self, step: int, images: tf.Tensor, *, now: bool
+        self, step: int, sample_images: Callable[[int], tf.Tensor], *, now: bool
     ) -> None:
         """Writes weights, activations and the images themselves.
 
         Args:
           step: the global step.
-          images: `[n, height, width, channels]` float32, a few training images.
+          sample_images: gives a few training images of a step, `[n, height, width,
+            channels]` float32; called when the histograms are due.
           now: the interval need not be over.
         """
         secs = time.monotonic() - self._histograms_at
         if not self._interval_secs or not (now or secs >= self._interval_secs):
             return
         self._histograms_at = time.monotonic()
+        images = sample_images(step)
         with self._writer.as_default(step):
             for name, variable in self._state.trained.items():
                 tf.summary.histogram(name, variable)

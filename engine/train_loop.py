@@ -1,6 +1,7 @@
 """Training from start to end: build, restore, step, log, save, evaluate."""
 
 import contextlib
+import functools
 import time
 from collections.abc import Iterator
 
@@ -56,8 +57,8 @@ def train(config: TrainConfig) -> int:
     setup.folder.create(setup.record)
     with locked(run.train_dir), interruption(run.max_run_secs) as interrupted:
         state = train_setup.make_state(setup, config, strategy)
-        train_fn = make_train_fn(state, strategy, config)
-        batches = train_setup.make_batches(setup, config)
+        batches, run_network = train_setup.make_inputs(setup, config)
+        train_fn = make_train_fn(state, strategy, config, run_network)
         iterator = iter(strategy.experimental_distribute_dataset(batches))
         return _run_steps(setup, config, state, train_fn, iterator, interrupted)
 
@@ -80,6 +81,7 @@ def _run_steps(
     saver = Saver(setup.folder, state, run.save_interval_secs)
     summaries = TrainSummaries(run.train_dir, state, run.save_summaries_secs)
     validation = train_setup.make_validation(setup, config, state)
+    sample_images = functools.partial(train_setup.sample_images, setup, config)
     step = setup.start.step
 
     def is_finished() -> bool:
@@ -101,7 +103,7 @@ def _run_steps(
         is_last = step == setup.last_step
         if is_last or step % run.log_every_n_steps == 0:
             summaries.write_scalars(step, log.report(step))
-        summaries.write_histograms_if_due(step, totals["images"], now=is_last)
+        summaries.write_histograms_if_due(step, sample_images, now=is_last)
         saver.save_if_due(step)
         if validation and (is_last or validation.is_due(step)):
             summaries.write_validation(step, validation.split_name, validation.run())

@@ -13,15 +13,18 @@ from checkpoints.retention import CheckpointFolder
 from config.config import DataOptions, TrainConfig
 from datasets import input_pipeline
 from datasets.dataset import Dataset
-from engine import inputs, schedules
+from engine import cached_training, feature_cache, inputs, schedules
 from engine.evaluation import Evaluator
+from engine.frontier import SplitNetwork
 from engine.start import Start, find_start, restore_start
 from engine.train_state import TrainState
+from engine.train_step import RunNetwork, whole_network
 from engine.validation import Validation
 from errors import UserError
 from nets.network import Network
 
 CHECKPOINTS_KEPT = 5  # slim's number
+_NUM_SAMPLES = 4  # images for TensorBoard
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Setup:
       folder: the run's checkpoints.
       record: what the weights are for, to be written beside them.
       start: what will be restored, trained and frozen.
+      split: the net in its frozen and its trained part, where features are cached.
       images_per_step: over all devices.
       last_step: the step to stop at; None trains for ever.
     """
@@ -45,6 +49,7 @@ class Setup:
     folder: CheckpointFolder
     record: ModelRecord
     start: Start
+    split: SplitNetwork | None
     images_per_step: int
     last_step: int | None
 
@@ -80,6 +85,12 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
     if run.max_number_of_epochs:
         images = run.max_number_of_epochs * dataset.num_examples
         last_step = max(1, math.ceil(images / images_per_step))
+    start = find_start(network, folder, config.fine_tune)
+    split = None
+    if config.feature_cache.feature_cache != "off":
+        split = cached_training.split_network(
+            network, start.plan, config, is_training=True
+        )
     return Setup(
         dataset=dataset,
         validation_dataset=inputs.get_dataset(data, eval_split_name)
@@ -88,7 +99,8 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
         network=network,
         folder=folder,
         record=record,
-        start=find_start(network, folder, config.fine_tune),
+        start=start,
+        split=split,
         images_per_step=images_per_step,
         last_step=last_step,
     )
@@ -124,6 +136,9 @@ def describe(setup: Setup, config: TrainConfig) -> None:
     """Prints the plan and logs the arithmetic of batches, epochs and rates."""
     print(plans.describe(setup.start.plan), flush=True)
     dataset, schedule = setup.dataset, config.schedule
+    if setup.split:
+        num_examples = dataset.num_examples
+        print(cached_training.describe(setup.split, num_examples, config), flush=True)
     batch_size, clones = config.train_data.batch_size, config.run.num_clones
     steps_per_epoch = dataset.num_examples / setup.images_per_step
     logging.info(
@@ -160,18 +175,53 @@ def make_state(
     return state
 
 
-def make_batches(setup: Setup, config: TrainConfig) -> tf.data.Dataset:
-    """The training batches from the run's next step on."""
+def make_inputs(
+    setup: Setup, config: TrainConfig
+) -> tuple[tf.data.Dataset, RunNetwork]:
+    """The training batches from the run's next step on, and what runs the net on them.
+
+    With a feature cache it is filled first.
+    """
+    if setup.split is None:
+        run_network = whole_network(setup.network, setup.start.plan, config)
+        return _image_batches(setup, config, setup.images_per_step), run_network
+    split = setup.split
+    cache = cached_training.filled_cache(
+        split, setup.network, setup.dataset, config, is_training=True
+    )
+    batches = feature_cache.train_batches(
+        cache,
+        num_examples=setup.dataset.num_examples,
+        batch_size=setup.images_per_step,
+        seed=config.run.seed,
+        start_batch=setup.start.step,
+    )
+    return batches, lambda batch, seed: split.finish(batch["features"], seed)
+
+
+def _image_batches(
+    setup: Setup, config: TrainConfig, batch_size: int, step: int | None = None
+) -> tf.data.Dataset:
+    views = config.feature_cache.feature_cache_views
+    if setup.split and views is None:
+        views = cached_training.num_views(config)
     return input_pipeline.train_batches(
         setup.dataset,
-        inputs.preprocess_fn(config.data, setup.network, is_training=True),
-        batch_size=setup.images_per_step,
+        inputs.preprocess_fn(config.data, setup.network, is_training=views != 1),
+        batch_size=batch_size,
         seed=config.run.seed,
         labels_offset=config.data.labels_offset,
         num_readers=config.train_data.num_readers,
         num_threads=config.data.num_preprocessing_threads,
-        start_batch=setup.start.step,
+        start_batch=setup.start.step if step is None else step,
+        num_views=views,
     )
+
+
+def sample_images(setup: Setup, config: TrainConfig, step: int) -> tf.Tensor:
+    """A few training images as the net sees them, `[4, h, w, c]` float32."""
+    batches = _image_batches(setup, config, _NUM_SAMPLES, step)
+    return next(iter(batches))["image"]
 
 
 def make_validation(
@@ -181,14 +231,8 @@ def make_validation(
     options = config.validation
     if setup.validation_dataset is None:
         return None
-    evaluator = Evaluator(
-        setup.network,
-        setup.validation_dataset,
-        inputs.preprocess_fn(config.data, setup.network, is_training=False),
-        batch_size=config.train_data.batch_size,
-        labels_offset=config.data.labels_offset,
-        num_threads=config.data.num_preprocessing_threads,
-    )
+    make = cached_training.make_evaluator if setup.split else _make_evaluator
+    evaluator = make(setup.network, setup.start.plan, setup.validation_dataset, config)
     steps_per_epoch = setup.dataset.num_examples / setup.images_per_step
     return Validation(
         state,
@@ -198,4 +242,13 @@ def make_validation(
         split_name=setup.validation_dataset.split_name,
         every_n_steps=options.eval_every_n_steps or math.ceil(steps_per_epoch),
         patience=options.early_stopping_patience,
+    )
+
+
+def _make_evaluator(
+    network: Network, plan: plans.Plan, dataset: Dataset, config: TrainConfig
+) -> Evaluator:
+    del plan
+    return inputs.make_evaluator(
+        network, dataset, config.data, batch_size=config.train_data.batch_size
     )

@@ -4,23 +4,27 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
+from checkpoints.plan import Plan
 from config.config import TrainConfig
 from engine import losses
 from engine.train_state import TrainState
-
-# Images of the last batch that a call returns for TensorBoard.
-_NUM_SAMPLES = 4
+from nets.network import Network
 
 _MEANS = ("total_loss", "data_loss", "regularization_loss", "accuracy")
 _SUMMED = ("steps", *_MEANS)
-_OF_LAST_STEP = ("last_loss", "learning_rate", "images")
+_OF_LAST_STEP = ("last_loss", "learning_rate")
 
 Tensors = dict[str, tf.Tensor]
+# (batch, dropout seed) → (logits, end points)
+RunNetwork = Callable[[Tensors, tf.Tensor], tuple[tf.Tensor, Tensors]]
 TrainFn = Callable[[Iterator, tf.Tensor], Tensors]
 
 
 def make_train_fn(
-    state: TrainState, strategy: tf.distribute.Strategy, config: TrainConfig
+    state: TrainState,
+    strategy: tf.distribute.Strategy,
+    config: TrainConfig,
+    run_network: RunNetwork,
 ) -> TrainFn:
     """A function that makes several steps in one call.
 
@@ -28,15 +32,15 @@ def make_train_fn(
       state: what the steps change.
       strategy: the devices.
       config: the options.
+      run_network: runs the net, whole or from cached features on.
 
     Returns:
-      train_fn(iterator, num_steps): `iterator` gives batches {"image": [images, h, w,
-      c] float32, "label": [images] int32} of batch_size *
-      gradient_accumulation_steps images on each device, `num_steps` is a scalar int32.
-      It stops early at a loss that is not finite. It returns scalars summed over the
-      steps ("steps", "total_loss", "data_loss", "regularization_loss", "accuracy") and
-      of the last step its total loss ("last_loss"), rate ("learning_rate") and a few
-      "images".
+      train_fn(iterator, num_steps): `iterator` gives batches that `run_network` takes,
+      with "label" [images] int32, of batch_size * gradient_accumulation_steps images
+      on each device; `num_steps` is a scalar int32. It stops early at a loss that is
+      not finite. It returns scalars summed over the steps ("steps", "total_loss",
+      "data_loss", "regularization_loss", "accuracy") and of the last step its total
+      loss ("last_loss") and rate ("learning_rate").
     """
     trained = list(state.trained.values())
     num_parts = config.optimizer.gradient_accumulation_steps
@@ -49,19 +53,18 @@ def make_train_fn(
             context.replica_id_in_sync_group,
         )
         compute = _loss_and_gradients if num_parts == 1 else _accumulate
-        means, gradients = compute(state, config, batch, seed)
+        means, gradients = compute(state, config, run_network, batch, seed)
         if norm := config.optimizer.clip_gradient_norm:
             gradients = context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
             gradients, _ = tf.clip_by_global_norm(gradients, norm)
         # The optimizer adds up what the replicas hold: each gives its share of a mean.
         shares = [g / context.num_replicas_in_sync for g in gradients]
         state.optimizer.apply_gradients(zip(shares, trained, strict=True))
-        return {**means, "images": batch["image"][:_NUM_SAMPLES]}
+        return means
 
     def one_step(iterator: Iterator) -> Tensors:
         rate = state.learning_rate()
         per_replica = strategy.run(replica_step, args=(next(iterator),))
-        images = strategy.experimental_local_results(per_replica.pop("images"))[0]
         means = {
             name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
             for name, value in per_replica.items()
@@ -70,7 +73,7 @@ def make_train_fn(
         if state.moving_average:
             state.moving_average.update(state.global_step)
         last = {"last_loss": means["total_loss"], "learning_rate": rate}
-        return {**means, **last, "images": images, "steps": tf.constant(1.0)}
+        return {**means, **last, "steps": tf.constant(1.0)}
 
     def more_steps(num_steps: tf.Tensor, totals: Tensors) -> tf.Tensor:
         finite = tf.math.is_finite(totals["last_loss"])
@@ -83,8 +86,6 @@ def make_train_fn(
             return ({name: totals[name] + step[name] for name in _SUMMED} | of_last,)
 
         totals = dict.fromkeys((*_SUMMED, *_OF_LAST_STEP), tf.constant(0.0))
-        num_samples = min(_NUM_SAMPLES, config.train_data.batch_size * num_parts)
-        totals["images"] = tf.zeros((num_samples, *state.network.input_shape))
         (totals,) = tf.while_loop(
             lambda totals: more_steps(num_steps, totals), add_step, (totals,)
         )
@@ -94,21 +95,29 @@ def make_train_fn(
 
 
 def _accumulate(
-    state: TrainState, config: TrainConfig, batch: Tensors, seed: tf.Tensor
+    state: TrainState,
+    config: TrainConfig,
+    run_network: RunNetwork,
+    batch: Tensors,
+    seed: tf.Tensor,
 ) -> tuple[Tensors, list[tf.Tensor]]:
     """Means over the parts of a batch that does not fit into memory at once."""
     num_parts = config.optimizer.gradient_accumulation_steps
-    parts = {
-        name: tf.reshape(t, [num_parts, config.train_data.batch_size, *t.shape[1:]])
-        for name, t in batch.items()
-    }
+    parts = tf.nest.map_structure(
+        lambda t: tf.reshape(
+            t, [num_parts, config.train_data.batch_size, *t.shape[1:]]
+        ),
+        batch,
+    )
 
     def add_part(
         index: tf.Tensor, means: Tensors, gradients: list[tf.Tensor]
     ) -> tuple[tf.Tensor, Tensors, list[tf.Tensor]]:
-        part = {name: tensor[index] for name, tensor in parts.items()}
+        part = tf.nest.map_structure(lambda tensor: tensor[index], parts)
         part_seed = tf.random.experimental.stateless_fold_in(seed, index)
-        values, slopes = _loss_and_gradients(state, config, part, part_seed)
+        values, slopes = _loss_and_gradients(
+            state, config, run_network, part, part_seed
+        )
         means = {name: means[name] + values[name] / num_parts for name in means}
         added = zip(gradients, slopes, strict=True)
         return index + 1, means, [g + slope / num_parts for g, slope in added]
@@ -123,45 +132,39 @@ def _accumulate(
 
 
 def _loss_and_gradients(
-    state: TrainState, config: TrainConfig, batch: Tensors, seed: tf.Tensor
+    state: TrainState,
+    config: TrainConfig,
+    run_network: RunNetwork,
+    batch: Tensors,
+    seed: tf.Tensor,
 ) -> tuple[Tensors, list[tf.Tensor]]:
-    """What `_forward` gives, and the gradients of the total loss."""
+    """What `_losses` gives, and the gradients of the total loss."""
     trained = list(state.trained.values())
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(trained)
-        means = _forward(state, config, batch, seed)
+        logits, end_points = run_network(batch, seed)
+        means = _losses(state, config, batch["label"], logits, end_points)
     gradients = tape.gradient(
         means["total_loss"], trained, unconnected_gradients="zero"
     )
     return means, gradients
 
 
-def _forward(
-    state: TrainState, config: TrainConfig, batch: Tensors, seed: tf.Tensor
+def _losses(
+    state: TrainState,
+    config: TrainConfig,
+    labels: tf.Tensor,
+    logits: tf.Tensor,
+    end_points: Tensors,
 ) -> Tensors:
-    """Losses and accuracy of a batch: scalars float32, see `_MEANS`.
-
-    Args:
-      state: the network and what of it is frozen.
-      config: the options.
-      batch: images and labels.
-      seed: `[2]` int64, dropout masks are a function of it.
-    """
-    network, labels = state.network, batch["label"]
-    logits, end_points = network(
-        batch["image"],
-        is_training=True,
-        frozen_batch_norms=state.plan.frozen_batch_norms,
-        batch_norm_decay=config.fine_tune.batch_norm_decay,
-        dropout_seed=seed,
-    )
+    """Losses and accuracy of a batch: scalars float32, see `_MEANS`."""
     data_loss = losses.data_loss(
         labels,
         logits,
         end_points.get("AuxLogits"),
         label_smoothing=config.loss.label_smoothing,
     )
-    penalty = losses.l2_penalty(network.regularized, config.loss.weight_decay)
+    penalty = losses.l2_penalty(state.network.regularized, config.loss.weight_decay)
     correct = tf.equal(tf.argmax(logits, 1, tf.int32), labels)
     return {
         "total_loss": data_loss + penalty,
@@ -169,3 +172,18 @@ def _forward(
         "regularization_loss": penalty,
         "accuracy": tf.reduce_mean(tf.cast(correct, tf.float32)),
     }
+
+
+def whole_network(network: Network, plan: Plan, config: TrainConfig) -> RunNetwork:
+    """Runs the net on batches with an "image" [images, h, w, c] float32."""
+
+    def run(batch: Tensors, seed: tf.Tensor) -> tuple[tf.Tensor, Tensors]:
+        return network(
+            batch["image"],
+            is_training=True,
+            frozen_batch_norms=plan.frozen_batch_norms,
+            batch_norm_decay=config.fine_tune.batch_norm_decay,
+            dropout_seed=seed,
+        )
+
+    return run

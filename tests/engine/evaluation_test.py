@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from datasets import input_pipeline
 from engine.evaluation import Evaluator
 from errors import UserError
 from tests.engine import coloured_images
@@ -40,7 +41,15 @@ def _preprocess(image, seed):
 
 def _evaluator(dataset, net=None, **options) -> Evaluator:
     net = net or _Net(_mean_colours, 3)
-    return Evaluator(net, dataset, _preprocess, **{"batch_size": 3, **options})
+    batches = input_pipeline.eval_batches(
+        dataset, _preprocess, **{"batch_size": 3, **options}
+    )
+    return Evaluator(
+        dataset,
+        batches,
+        lambda batch: net(batch["image"], is_training=False)[0],
+        labels_offset=options.get("labels_offset", 0),
+    )
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import tensorflow as tf
 from checkpoints.retention import CheckpointFolder
 from engine.start import find_start
 from engine.train_state import TrainState
-from engine.train_step import make_train_fn
+from engine.train_step import make_train_fn, whole_network
 from nets.nets_factory import NetEntry
 from nets.network import Network
 from tests.engine import small_runs
@@ -59,7 +59,10 @@ class Trainer:
             folder = CheckpointFolder(str(train_dir), keep=1)
             plan = find_start(network, folder, self.config.fine_tune).plan
             self.state = TrainState(network, plan, self.config, NUM_EXAMPLES)
-        self._train_fn = make_train_fn(self.state, self._strategy, self.config)
+        run_network = whole_network(network, plan, self.config)
+        self._train_fn = make_train_fn(
+            self.state, self._strategy, self.config, run_network
+        )
         self.fresh = self.values()
 
     def values(self) -> dict[str, np.ndarray]:
