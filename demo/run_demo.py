@@ -26,8 +26,8 @@ _WORK_DIR = flags.DEFINE_string(
     "work_dir", None, "Folder for all that the demo makes; by default a new one."
 )
 
-_NAMES = ("zero", "one", "two", "three", "four")
-_NAMES += ("five", "six", "seven", "eight", "nine")
+_NAMES = ["zero", "one", "two", "three", "four"]
+_NAMES += ["five", "six", "seven", "eight", "nine"]
 _PHOTO_SIDE = 112  # pixels; the smallest that suits the net, the digits have 8
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _FIRST_STEPS = 300

@@ -44,7 +44,8 @@ def renewed(readme: str) -> str:
         begin, end = f"<!-- flags of {script} -->", f"<!-- end of {script} -->"
         section = f"{begin}\n{flag_tables(script)}\n{end}"
         pattern = f"{re.escape(begin)}.*?{re.escape(end)}"
-        readme = re.sub(pattern, lambda _, new=section: new, readme, flags=re.DOTALL)
+        plain = section.replace("\\", r"\\")  # re.sub reads backslashes as escapes
+        readme = re.sub(pattern, plain, readme, flags=re.DOTALL)
     return readme
 
 

@@ -53,7 +53,7 @@ def test_a_frozen_variable_is_found_whatever_froze_it(nodes):
 
 def test_other_constants_stay_out():
     graph = _graph(
-        _constant("Net/Reshape/shape", np.int32([1, -1])),
+        _constant("Net/Reshape/shape", np.array([1, -1], np.int32)),
         _constant("Net/BatchNorm/batchnorm/add/y", np.float32(0.001)),
         tf.compat.v1.NodeDef(name="Net/biases", op="Placeholder"),
         _identity("Net/beta", "an_op_that_is_not_there"),
@@ -64,9 +64,9 @@ def test_other_constants_stay_out():
 def test_names_and_values_survive_the_way_through_a_checkpoint(tmp_path):
     parts = {
         "Net/Conv/depthwise_weights": WEIGHTS,
-        "Net/Conv/BatchNorm/gamma": np.float32([1, 2, 3]),
-        "Net/Conv/BatchNorm/moving_variance": np.float32([4, 5, 6]),
-        "Net/Logits/biases": np.float32([7]),
+        "Net/Conv/BatchNorm/gamma": np.array([1, 2, 3], np.float32),
+        "Net/Conv/BatchNorm/moving_variance": np.array([4, 5, 6], np.float32),
+        "Net/Logits/biases": np.array([7], np.float32),
     }
     graph_file = tmp_path / "graph.pb"
     graph = _graph(*(_constant(name, values) for name, values in parts.items()))
