@@ -42,7 +42,7 @@ from tf_slim.nets import (  # noqa: F401  (the nets take them from here)
 
 # tf_slim calls layers in their TF1 manner; the advice is not for our users.
 for _module_name in ("tensorflow", "tf_keras"):
-    warnings.filterwarnings("ignore", module=_module_name, message="`layer.")
+    warnings.filterwarnings("ignore", module=_module_name, message=r"`(tf\.)?layers?\.")
 
 
 def _add_variable_to_collections(
