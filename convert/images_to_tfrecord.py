@@ -18,7 +18,7 @@ from absl import flags
 from config import app
 from convert import conversion, parallel
 from convert.conversion_record import Settings
-from errors import UserError
+from datasets import files
 
 _IMAGE_DIR = flags.DEFINE_string(
     "image_dir",
@@ -92,7 +92,7 @@ def main() -> None:
     # TensorFlow would claim a GPU for this, and complain where it finds none.
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    try:
+    with files.explained_errors():
         conversion.convert(
             Settings(
                 image_dir=_IMAGE_DIR.value,
@@ -108,9 +108,6 @@ def main() -> None:
             num_workers=_NUM_WORKERS.value or parallel.num_usable_cpus(),
             max_rejected_fraction=_MAX_REJECTED_FRACTION.value,
         )
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise UserError(f"{where}{error.strerror or error}") from error
 
 
 if __name__ == "__main__":

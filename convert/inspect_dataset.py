@@ -22,9 +22,8 @@ from config.progress import progress
 from convert import contact_sheet, dataset_report
 from convert.dataset_survey import SAMPLE_SIDE, Survey
 from convert.quiet_tensorflow import tf
-from datasets import dataset_factory, input_pipeline, record_faults
+from datasets import dataset_factory, files, input_pipeline, record_faults
 from datasets.dataset import Dataset
-from datasets.files import atomic_write
 from errors import UserError
 from nets import nets_factory
 from preprocessing import preprocessing_factory
@@ -58,7 +57,8 @@ class InspectionConfig:
 
 def main() -> None:
     """Reads the flags and inspects."""
-    inspect(flags.read(InspectionConfig))
+    with files.explained_errors():
+        inspect(flags.read(InspectionConfig))
 
 
 def inspect(config: InspectionConfig) -> None:
@@ -111,7 +111,7 @@ def _write_sheets(dataset: Dataset, survey: Survey, directory: str) -> None:
 
 
 def _write_copies(survey: Survey, path: str) -> None:
-    with atomic_write(path, "w") as file:
+    with files.atomic_write(path, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["group", "split", "file", "record", "label", "photo"])
         for group, records in enumerate(survey.copies):
@@ -179,7 +179,7 @@ def _to_images(batch: np.ndarray) -> list[Image.Image]:
 
 
 def _write_png(image: Image.Image, path: str) -> None:
-    with atomic_write(path) as file:
+    with files.atomic_write(path) as file:
         image.save(file, "PNG")
 
 

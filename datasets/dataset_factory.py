@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Sequence
 
-from datasets import dataset_json, labels, record_counts, record_faults
+from datasets import dataset_json, imagenet, labels, record_counts, record_faults
 from datasets.dataset import Dataset, Shard
 from datasets.files import fingerprint
 from errors import UserError, nearest
@@ -25,10 +25,11 @@ class DatasetSpec:
     Attributes:
       file_pattern: of the TFRecords' names; %s stands for the split.
       splits: their usual names.
-      num_classes: used only where there is no labels.txt.
+      num_classes: used only where there is no labels.txt, as is `class_names`.
       num_channels: 3 (RGB) or 1 (grey).
       label_default: the label of a record that has none; -1 makes it an error.
       format_default: the format of a record that names none.
+      class_names: by label, where they are known.
     """
 
     file_pattern: str
@@ -37,6 +38,7 @@ class DatasetSpec:
     num_channels: int = 3
     label_default: int = -1
     format_default: str = ""
+    class_names: tuple[str, ...] | None = None
 
 
 # slim's datasets. How many examples there are is counted, never written down.
@@ -45,7 +47,15 @@ _REGISTRY = {
     "flowers": DatasetSpec(
         "flowers_%s_*.tfrecord", ("train", "validation"), 5, 3, 0, "png"
     ),
-    "imagenet": DatasetSpec("%s-*", ("train", "validation"), 1001, 3, -1, "jpeg"),
+    "imagenet": DatasetSpec(
+        "%s-*",
+        ("train", "validation"),
+        1001,
+        3,
+        -1,
+        "jpeg",
+        imagenet.class_names(1001),
+    ),
     "mnist": DatasetSpec("mnist_%s.tfrecord", ("train", "test"), 10, 1, 0, "raw"),
     "visualwakewords": DatasetSpec("%s.record-*", ("train", "val"), 2, 3, -1, "jpeg"),
 }
@@ -151,7 +161,7 @@ def _from_files(name: str, split_name: str, dataset_dir: str) -> Dataset:
     if filenames is None:
         raise _no_split(name, split_name, dataset_dir, list(splits))
     _check_complete(filenames, dataset_dir)
-    class_names = labels.read(dataset_dir)
+    class_names = labels.read(dataset_dir) or spec.class_names
     num_classes = len(class_names) if class_names else spec.num_classes
     if not num_classes:
         raise UserError(

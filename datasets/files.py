@@ -6,8 +6,20 @@ import os
 from collections.abc import Iterator
 from typing import IO, Any
 
+from errors import UserError
+
 _SAMPLE_BYTES = 1 << 16
 _NUM_SAMPLES = 16
+
+
+@contextlib.contextmanager
+def explained_errors() -> Iterator[None]:
+    """Turns what the system refuses (no space, no permission) into a `UserError`."""
+    try:
+        yield
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise UserError(f"{where}{error.strerror or error}") from error
 
 
 @contextlib.contextmanager

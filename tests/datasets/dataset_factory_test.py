@@ -108,7 +108,7 @@ def test_slims_own_datasets(
     dataset = get(tmp_path, name)
     assert dataset.num_classes == num_classes
     assert dataset.num_channels == num_channels
-    assert dataset.class_names is None
+    assert (dataset.class_names is not None) == (name == "imagenet")
     assert dataset.num_examples == (3 if name == "flowers" else 1)
     assert dataset.class_counts[0] == 1
     (tmp_path / "labels.txt").write_text("0:a\n1:b\n2:c\n")

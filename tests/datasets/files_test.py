@@ -4,6 +4,16 @@ import os
 import pytest
 
 from datasets import files
+from errors import UserError
+
+
+def test_the_systems_refusals_are_for_the_user(tmp_path):
+    def read():
+        with files.explained_errors():
+            (tmp_path / "absent").read_bytes()
+
+    with pytest.raises(UserError, match=r"absent: No such file or directory"):
+        read()
 
 
 def test_atomic_write_replaces_the_file(tmp_path):

@@ -1,0 +1,24 @@
+"""The classes of ImageNet (ILSVRC 2012): WordNet's identifiers and words for them."""
+
+import functools
+import pathlib
+
+BACKGROUND = "background"  # class 0 of slim's 1001
+
+
+@functools.cache
+def synsets() -> dict[str, str]:
+    """The words of each of the 1000 classes by its WordNet identifier, in order.
+
+    The order is that of the identifiers: position i is label i of networks with 1000
+    classes, and label i + 1 of those with 1001.
+    """
+    path = pathlib.Path(__file__).with_name("imagenet_classes.txt")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {synset: words for synset, _, words in (s.partition(" ") for s in lines)}
+
+
+def class_names(num_classes: int) -> tuple[str, ...] | None:
+    """What a network of so many classes calls them; None unless 1000 or 1001."""
+    names = tuple(synsets().values())
+    return {1000: names, 1001: (BACKGROUND, *names)}.get(num_classes)
