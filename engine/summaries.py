@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 
 import tensorflow as tf
+from tensorboard.compat.proto import event_pb2
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from checkpoints import plan as plans
 from engine.evaluation import Results
@@ -34,6 +36,8 @@ class TrainSummaries:
         self._histograms_at = time.monotonic()
         self._train_dir = train_dir
         self._state = state
+        self._first_step = step = int(state.global_step.numpy())
+        _mark_start(step, train_dir)
         self._writer = tf.summary.create_file_writer(train_dir)
         self._validation_writer: tf.summary.SummaryWriter | None = None
         network = state.network
@@ -41,7 +45,7 @@ class TrainSummaries:
         self._end_points = tf.function(
             lambda images: network(images, is_training=False)[1], autograph=False
         )
-        with self._writer.as_default(int(state.global_step.numpy())):
+        with self._writer.as_default(step):
             tf.summary.text("plan", plans.describe_as_markdown(state.plan))
 
     def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
@@ -80,6 +84,7 @@ class TrainSummaries:
         """Writes an evaluation made while training."""
         if self._validation_writer is None:
             folder = os.path.join(self._train_dir, f"eval_{split_name}")
+            _mark_start(self._first_step, folder)
             self._validation_writer = tf.summary.create_file_writer(folder)
         with self._validation_writer.as_default(step):
             write_evaluation_scalars(results)
@@ -90,6 +95,19 @@ class TrainSummaries:
         for writer in (self._writer, self._validation_writer):
             if writer is not None:
                 writer.close()
+
+
+def _mark_start(step: int, log_dir: str) -> None:
+    """Tells TensorBoard that a run starts, or goes on, after `step`.
+
+    What it wrote of later steps before it was killed is not shown: they come again.
+    """
+    start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+    writer = EventFileWriter(log_dir)
+    writer.add_event(
+        event_pb2.Event(wall_time=time.time(), step=step + 1, session_log=start)
+    )
+    writer.close()
 
 
 def write_evaluation_scalars(results: Results) -> None:

@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.plugin_event_accumulator import (
+    EventAccumulator,
+)
 
 from engine.summaries import _to_unit_range
 from tests.engine import small_runs
@@ -95,3 +97,23 @@ def test_images_are_scaled_to_what_tensorboard_shows():
     scaled = _to_unit_range(tf.constant([-1.0, 0.0, 1.0])).numpy()
     assert scaled.tolist() == [0.0, 0.5, 1.0]
     assert np.isfinite(_to_unit_range(tf.zeros([2, 2])).numpy()).all()
+
+
+def test_a_killed_run_shows_one_line(images_dir, tmp_path):
+    flags = {
+        "dataset_dir": images_dir,
+        "train_dir": tmp_path,
+        "eval_split_name": "validation",
+        "eval_every_n_steps": 1,
+    }
+    small_runs.train(max_number_of_steps=2, **flags)
+    small_runs.train(max_number_of_steps=4, **flags)
+    # As if the process had been killed at step 4, its last checkpoint that of step 2.
+    for path in tmp_path.glob("model.ckpt-4*"):
+        path.unlink()
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "model.ckpt-2"\n')
+    small_runs.train(max_number_of_steps=5, **flags)
+    steps = [e.step for e in read_events(tmp_path).Tensors("total_loss")]
+    assert steps == [1, 2, 3, 4, 5]
+    validation = read_events(tmp_path / "eval_validation").Tensors("accuracy")
+    assert [e.step for e in validation] == [1, 2, 3, 4, 5]
