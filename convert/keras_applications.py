@@ -22,6 +22,8 @@ class Application:
         tells nets apart.
       is_bgr: whether its `preprocess_input` swaps red and blue.
       epsilon: of the batch norms of slim's net.
+      zero_padded_pools: pattern for the names of padding layers and of the pools behind
+        them, where slim's pools leave out the border; "" where there are none.
     """
 
     function: str
@@ -32,6 +34,7 @@ class Application:
     first_filters: int | None = None
     is_bgr: bool = False
     epsilon: float = 1e-3
+    zero_padded_pools: str = ""
 
 
 def _mobilenet_v1(model_name: str, alpha: float, first_filters: int) -> Application:
@@ -64,6 +67,16 @@ def _mobilenet_v3(size: str, marker: str, minimalistic: bool = False) -> Applica
         keras_names.mobilenet_v3,
         (marker, "conv_1_bn"),
         {"minimalistic": minimalistic},
+    )
+
+
+def _nasnet(size: str, marker: str) -> Application:
+    return Application(
+        f"NASNet{size.capitalize()}",
+        f"nasnet_{size}",
+        keras_names.nasnet,
+        (marker,),
+        zero_padded_pools="reduction_(pad_1|left2|left3|right5)_",
     )
 
 
@@ -122,4 +135,6 @@ APPLICATIONS = {
     "mobilenet_v3_small_minimalistic": _mobilenet_v3(
         "small", "expanded_conv_10_project", minimalistic=True
     ),
+    "nasnet_large": _nasnet("large", "reduction_conv_1_reduce_12"),
+    "nasnet_mobile": _nasnet("mobile", "reduction_conv_1_reduce_8"),
 }

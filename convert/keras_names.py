@@ -173,8 +173,8 @@ def _in_nasnet_cell(cell: str, inside: str, per_stack: int) -> Names:
         kind, block_id = "reduction", f"stem_{number + 1}"
     elif cell.startswith("reduction"):
         kind, block_id = "reduction", f"reduce_{(number + 1) * per_stack}"
-    else:  # A reduction takes up a number between two stacks.
-        kind, block_id = "normal", str(number + number // per_stack)
+    else:  # Keras leaves out one number, after the first stack.
+        kind, block_id = "normal", str(number + (number >= per_stack))
     if place := _NASNET_SEPARABLE.match(inside):
         combination, side, is_convolution, repeat = place.groups()
         # Keras calls the fifth combination of a reduction its left4.

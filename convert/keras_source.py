@@ -1,6 +1,7 @@
 """A Keras model as a source of weights: its layers, and what it computes."""
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,11 @@ from errors import UserError, nearest
 _MODEL_FILES = (".keras", ".h5", ".hdf5")
 _CONVOLUTIONAL_CLASSIFIERS = ("conv_preds", "logits")
 _HIDDEN_DENSE = ("fc1", "fc2")
+_POOLS = (
+    "Keras pads the pools of the reduction cells with zeros. Slim leaves the border"
+    " out, as the TensorFlow weights did that Keras offers; so it was compared. A net"
+    " trained in Keras loses a little by that."
+)
 _MAX_NAMED = 4  # names in one message
 
 
@@ -79,6 +85,8 @@ def source(
     application = _recognise(every_layer)
     layers = {layer.name: layer for layer in every_layer if layer.weights}
     classifier = _classifier(layers)
+    if application.zero_padded_pools:
+        model = with_slims_pools(model, application.zero_padded_pools)
     plain = _with_plain_output(model, classifier is not None)
     is_bgr = channel_order == "bgr" if channel_order else application.is_bgr
     rescaling = [la for la in every_layer if isinstance(la, keras.layers.Rescaling)]
@@ -105,6 +113,7 @@ def source(
         channels=shape[3],
         image_size=shape[1],
         run=run,
+        caveat=_POOLS if application.zero_padded_pools else "",
     )
 
 
@@ -171,6 +180,21 @@ def _with_plain_output(model: keras.Model, has_classifier: bool) -> keras.Model:
         return model
     pooled = keras.layers.GlobalAveragePooling2D()(model.outputs[0])
     return keras.Model(model.inputs[0], pooled)
+
+
+def with_slims_pools(model: keras.Model, pattern: str) -> keras.Model:
+    """The model with SAME pools in place of padding with zeros and VALID ones."""
+
+    def changed(layer: Any) -> Any:
+        config = layer.get_config()
+        if re.match(pattern, layer.name):
+            is_pool = "pool_size" in config
+            config["padding"] = "same" if is_pool else ((0, 0), (0, 0))
+        return type(layer).from_config(config)
+
+    clone = keras.models.clone_model(model, clone_function=changed, recursive=True)
+    clone.set_weights(model.get_weights())
+    return clone
 
 
 def _matched(

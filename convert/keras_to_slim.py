@@ -11,7 +11,7 @@ from its layers. Source and result are run on the same images before anything is
 written.
 """
 
-from absl import flags, logging
+from absl import flags
 
 from config import app
 from convert import keras_source, weight_conversion
@@ -19,19 +19,12 @@ from convert.keras_applications import APPLICATIONS
 
 FLAGS = flags.FLAGS
 
-_IMAGENET_CLASSES = 1000  # slim's own count has the background before them
-
 
 def main() -> None:
     """Converts the model that the flags name."""
     model = keras_source.load(FLAGS.keras_model, FLAGS.weights_file)
     source = keras_source.source(model, channel_order=FLAGS.channel_order)
     weight_conversion.convert(source, FLAGS.checkpoint_path)
-    if source.has_classifier and source.num_outputs == _IMAGENET_CLASSES:
-        logging.info(
-            "It has ImageNet's 1000 classes without a background: give"
-            " --labels_offset=1 where labels count from the background."
-        )
 
 
 def _define_flags() -> None:

@@ -20,6 +20,7 @@ from nets.network import Network
 
 TOLERANCE = 1e-3  # largest difference, as a part of the largest output
 _NUM_IMAGES = 2
+_IMAGENET_CLASSES = 1000
 # What the preprocessing called vgg makes: pixels of 0 to 255 less their mean.
 _PIXEL_RANGES = {"vgg": 128.0}
 
@@ -42,6 +43,7 @@ class Source:
         is the net's default.
       run: from images as slim's net takes them, `[n, size, size, channels]` float32,
         to the outputs, `[n, num_outputs]`.
+      caveat: what to know of `run`; "" for nothing.
     """
 
     description: str
@@ -53,6 +55,7 @@ class Source:
     channels: int
     image_size: int | None
     run: Callable[[np.ndarray], np.ndarray]
+    caveat: str = ""
 
 
 def convert(source: Source, checkpoint_path: str) -> float:
@@ -88,6 +91,13 @@ def convert(source: Source, checkpoint_path: str) -> float:
         f"{sum(values.size for values in variables.values()):,}",
         checkpoint_path,
     )
+    if source.caveat:
+        logging.warning("%s", source.caveat)
+    if source.has_classifier and source.num_outputs == _IMAGENET_CLASSES:
+        logging.info(
+            "It has ImageNet's 1000 classes without a background: where labels count"
+            " from the background, give --labels_offset=1."
+        )
     return difference
 
 

@@ -62,7 +62,7 @@ def served(monkeypatch):
     monkeypatch.setattr(fetching, "_SECS_BETWEEN_ATTEMPTS", 0.0)
     what = Served()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(what)) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         what.url = f"http://127.0.0.1:{server.server_port}"
         yield what

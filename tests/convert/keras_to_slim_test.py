@@ -14,9 +14,11 @@ from convert.keras_names import Names
 from errors import UserError
 from nets import nets_factory
 from tests.convert import keras_models
+from tests.nets import nets_golden_test
 
 EXACT = 1e-5  # float32 rounding; 1e-3 is what a conversion accepts
 SMALL = "mobilenet_025"
+_NORM = "batch_normalization"
 
 
 def _application(name, size, **options):
@@ -38,11 +40,19 @@ def mobilenet():
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "num_variables"),
-    [("inception_v3", 107, 378), ("vgg16", 224, 32), (SMALL, 64, 137)],
+    ("name", "size", "num_variables", "tolerance"),
+    [
+        ("inception_v3", 107, 378, EXACT),
+        ("resnet50", 64, 267, EXACT),
+        ("resnet50v2", 64, 272, EXACT),
+        (SMALL, 64, 137, EXACT),
+        ("mobilenet_v2_035", 64, 262, EXACT),
+        # Slim's squeeze and excite multiplies by 0.16667 where Keras divides by 6.
+        ("mobilenet_v3_small", 64, 210, 1e-4),
+    ],
 )
 def test_random_weights_give_the_same_logits(
-    name, size, num_variables, monkeypatch, capsys
+    name, size, num_variables, tolerance, monkeypatch, capsys
 ):
     written: dict[str, np.ndarray] = {}
     monkeypatch.setattr(
@@ -52,8 +62,33 @@ def test_random_weights_give_the_same_logits(
     difference = weight_conversion.convert(source, "unused")
     with capsys.disabled():
         print(f"\n{name}: differs by {difference:.2g} of the largest logit")
-    assert difference < EXACT
+    assert difference < tolerance
     assert len(written) == num_variables
+
+
+def _scopes(net):
+    rows = nets_golden_test.read_rows(net)
+    return weight_conversion.scopes_of([name for name, *_ in rows])
+
+
+def test_inception_resnet_v2_is_numbered_but_for_its_residuals():
+    numbered = ["", *(f"_{n}" for n in range(1, 203))]
+    names = [f"{kind}{n}" for n in numbered for kind in ("conv2d", _NORM)]
+    found = keras_names.inception_resnet_v2(_scopes("inception_resnet_v2"), names)
+    used = [name for name in found.values() if name.batch_norm]
+    expected = [Names(f"conv2d{n}", f"{_NORM}{n}") for n in numbered]
+    assert [name for name in used if name != Names("conv_7b", "conv_7b_bn")] == expected
+    inner = "InceptionResnetV2/Repeat_2/block8_9"
+    assert found[f"{inner}/Conv2d_1x1"] == Names("block8_9_conv")
+    assert found[f"{inner}/Branch_0/Conv2d_1x1"] == Names("conv2d_195", f"{_NORM}_195")
+
+
+def test_every_variable_of_vgg_19_is_found():
+    found = keras_names.vgg(_scopes("vgg_19"), ())
+    assert list(found) == _scopes("vgg_19")
+    assert found["vgg_19/conv5/conv5_4"] == Names("block5_conv4")
+    assert found["vgg_19/fc6"] == Names("fc1")
+    assert found["vgg_19/fc8"] == Names(keras_names.CLASSIFIER)
 
 
 def test_every_application_has_a_net_of_the_factory():
@@ -156,16 +191,28 @@ def test_wrong_inputs_are_one_line(model, weights, message):
     assert "\n" not in str(error.value)
 
 
-def test_numbers_of_nasnet_cells():
-    scopes = [f"cell_{n}/1x1" for n in range(12)] + [
-        "cell_stem_1/beginning_bn",
-        "reduction_cell_1/comb_iter_4/left/separable_3x3_2",
-        "cell_5/comb_iter_1/right/bn_sep_3x3_1",
-    ]
+def test_every_variable_of_nasnet_is_found():
+    scopes = [s for s in _scopes("nasnet_mobile") if not s.startswith("aux_")]
     found = keras_names.nasnet(scopes, ())
+    assert set(found) == set(scopes)
+    assert len(set(found.values())) == len(scopes), "a layer was used twice"
     assert found["cell_3/1x1"] == Names("normal_conv_1_3")
     assert found["cell_4/1x1"] == Names("normal_conv_1_5")
-    assert found["cell_8/1x1"] == Names("normal_conv_1_10")
-    assert found[scopes[-3]] == Names(None, "reduction_bn_1_stem_2")
-    assert found[scopes[-2]] == Names("separable_conv_2_reduction_left4_reduce_8")
-    assert found[scopes[-1]] == Names(None, "separable_conv_1_bn_normal_right2_6")
+    assert found["cell_8/1x1"] == Names("normal_conv_1_9")
+    assert found["cell_stem_1/beginning_bn"] == Names(None, "reduction_bn_1_stem_2")
+    last = found["reduction_cell_1/comb_iter_4/left/separable_3x3_2"]
+    assert last == Names("separable_conv_2_reduction_left4_reduce_8")
+    norm = found["cell_5/comb_iter_1/right/bn_sep_3x3_1"]
+    assert norm == Names(None, "separable_conv_1_bn_normal_right2_6")
+
+
+def test_zero_padded_pools_are_compared_as_slims():
+    inputs = keras.Input((4, 4, 1))
+    x = keras.layers.ZeroPadding2D(((0, 1), (0, 1)), name="reduction_pad_1_a")(inputs)
+    x = keras.layers.MaxPooling2D(3, 2, name="reduction_left2_a")(x)
+    images = -np.arange(1.0, 17).reshape(1, 4, 4, 1)
+    pattern = APPLICATIONS["nasnet_mobile"].zero_padded_pools
+    model = keras.Model(inputs, x)
+    assert model(images).numpy().ravel().tolist() == [-1, 0, 0, 0]
+    same = keras_source.with_slims_pools(model, pattern)
+    assert same(images).numpy().ravel().tolist() == [-1, -3, -9, -11]

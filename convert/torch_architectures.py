@@ -1,0 +1,132 @@
+"""The nets of torchvision and timm that can be converted: one row each."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from convert import torch_forward, torch_names
+from convert.torch_layers import Layers
+
+Triple = tuple[float, float, float]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+_HALF = (0.5, 0.5, 0.5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """A net of torchvision or timm and its counterpart.
+
+    Attributes:
+      name: what it is called there.
+      model_name: slim's net.
+      match: which modules belong to which scopes.
+      forward: what the net computes.
+      markers: modules that tell it from the nets below it in the table.
+      classifier: its last module.
+      epsilon: of its batch norms.
+      slim_epsilon: of those of slim's net.
+      mean: of its pixels, which are in [0, 1]: what is subtracted from them.
+      std: what they are then divided by.
+      caveat: what to know of the comparison; "" for nothing.
+    """
+
+    name: str
+    model_name: str
+    match: torch_names.Match
+    forward: Callable[[Layers, tf.Tensor], tf.Tensor]
+    markers: tuple[str, ...]
+    classifier: str
+    epsilon: float = 1e-3
+    slim_epsilon: float = 1e-3
+    mean: Triple = _HALF
+    std: Triple = _HALF
+    caveat: str = ""
+
+
+def _resnet(layers: int, model_name: str, last_of_layer_3: str) -> Architecture:
+    return Architecture(
+        f"torchvision's resnet{layers}",
+        model_name,
+        torch_names.resnet,
+        torch_forward.resnet,
+        ("conv1", f"layer3.{last_of_layer_3}"),
+        "fc",
+        1e-5,
+        1e-5,
+        IMAGENET_MEAN,
+        IMAGENET_STD,
+    )
+
+
+def _vgg(layers: int, model_name: str, last_convolution: int) -> Architecture:
+    return Architecture(
+        f"torchvision's vgg{layers}",
+        model_name,
+        torch_names.vgg,
+        torch_forward.vgg,
+        (f"features.{last_convolution}", "classifier.3"),
+        "classifier.6",
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    )
+
+
+# The first row all of whose markers a dictionary has is the dictionary's net.
+ARCHITECTURES = (
+    _resnet(152, "resnet_v1_152_torchvision", "35.conv3"),
+    _resnet(101, "resnet_v1_101_torchvision", "22.conv3"),
+    _resnet(50, "resnet_v1_50_torchvision", "5.conv3"),
+    _resnet(34, "resnet_v1_34", "5.conv2"),
+    _resnet(18, "resnet_v1_18", "1.conv2"),
+    _vgg(19, "vgg_19", 34),
+    _vgg(16, "vgg_16", 28),
+    _vgg(11, "vgg_a", 18),
+    Architecture(
+        "inception_v3 of torchvision or timm",
+        "inception_v3",
+        torch_names.inception_v3,
+        functools.partial(torch_forward.inception_v3, counts_padding=False),
+        ("Mixed_5b.branch1x1.conv",),
+        "fc",
+        caveat=(
+            "PyTorch counts the zeros around a map in the net's 3x3 average pools."
+            " Slim does not, nor did the TensorFlow weights that torchvision and timm"
+            " offer; so it was compared. A net trained in PyTorch loses a little by"
+            " that."
+        ),
+    ),
+    Architecture(
+        "timm's inception_v4",
+        "inception_v4",
+        torch_names.inception_v4,
+        torch_forward.inception_v4,
+        ("features.21.branch0.conv",),
+        "last_linear",
+    ),
+    Architecture(
+        "timm's inception_resnet_v2",
+        "inception_resnet_v2",
+        torch_names.inception_resnet_v2,
+        torch_forward.inception_resnet_v2,
+        ("repeat_2.8.conv2d",),
+        "classif",
+    ),
+)
+
+# A module of a net that no slim net can hold, and why.
+REFUSED = {
+    "inception5b.branch4.1.conv": (
+        "torchvision's googlenet pads its first convolution by three pixels on every"
+        " side, and slim's inception_v1 by two above and left; with this stride the two"
+        " see different pixels at every image size that their pools have in common"
+    ),
+    "features.18.0": (
+        "torchvision's mobilenet_v2 pads its strided convolutions on every side, and"
+        " slim's mobilenet_v2 below and right; use --keras_model=mobilenet_v2 of"
+        " keras_to_slim"
+    ),
+}

@@ -1,0 +1,165 @@
+"""A state dictionary of PyTorch as a source of weights."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from convert import weight_conversion
+from convert.net_fit import is_auxiliary
+from convert.torch_architectures import (
+    ARCHITECTURES,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    REFUSED,
+    Architecture,
+)
+from convert.torch_layers import Layers
+from convert.torch_names import Modules
+from convert.torch_state import State
+from convert.weight_layers import BatchNorm, Layer
+from errors import UserError
+from nets import nets_factory
+
+_MAX_NAMED = 4  # names in one message
+_MAP_SIZE = 7  # side of the map that torchvision's VGGs flatten
+_FLATTENED = "classifier.0"  # the VGGs' first dense layer
+
+# Mean and standard deviation of pixels in [0, 1] by which a preprocessing works.
+NORMALISATIONS = {
+    "inception": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "torchvision": (IMAGENET_MEAN, IMAGENET_STD),
+    "vgg": ((123.68 / 255, 116.78 / 255, 103.94 / 255), (1 / 255, 1 / 255, 1 / 255)),
+}
+
+
+def recognise(state: State) -> Architecture:
+    """The net that a state dictionary is of.
+
+    Raises:
+      UserError: it is of no net that can be converted; the reason, where known.
+    """
+    for marker, reason in REFUSED.items():
+        if f"{marker}.weight" in state:
+            raise UserError(f"the state dictionary cannot be converted: {reason}")
+    for architecture in ARCHITECTURES:
+        if all(f"{marker}.weight" in state for marker in architecture.markers):
+            return architecture
+    known = ", ".join(architecture.name for architecture in ARCHITECTURES)
+    raise UserError(
+        "the state dictionary is of no net that can be converted: it has"
+        f" {_some(list(state))}; known are {known}"
+    )
+
+
+def source(
+    state: State,
+    architecture: Architecture,
+    *,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> weight_conversion.Source:
+    """The state dictionary as a source of weights for slim's net.
+
+    The first convolution is rewritten to take what slim's preprocessing makes: its
+    kernel takes up the scale of the pixels, its bias their mean. That is exact but for
+    the pixels at the border whose neighbours are padding, where the preprocessing vgg
+    has a mean colour that differs from torchvision's by half a shade.
+
+    Args:
+      state: parameters by name.
+      architecture: the net that it is of.
+      mean: of the pixels in [0, 1] that it was trained on; None is the net's usual.
+      std: their standard deviation; None is the net's usual.
+
+    Returns:
+      The source.
+    """
+    mean, std = mean or architecture.mean, std or architecture.std
+    preprocessing = nets_factory.get_entry(architecture.model_name).preprocessing
+    our_mean, our_std = map(np.array, NORMALISATIONS[preprocessing])
+    scale = our_std / np.array(std)
+    offset = (our_mean - np.array(mean)) / std
+    layers = Layers(state, architecture.epsilon)
+
+    def run(images: np.ndarray) -> np.ndarray:
+        images = (images * scale + offset).astype(np.float32)
+        return architecture.forward(layers, tf.constant(images)).numpy()
+
+    def layers_at(scopes: Sequence[str]) -> Mapping[str, Layer]:
+        found = _matched(architecture, scopes, state)
+        found[scopes[0]] = rescaled(found[scopes[0]], scale, offset)
+        return found
+
+    classifier = state.get(f"{architecture.classifier}.weight")
+    size = nets_factory.get_entry(architecture.model_name).image_size
+    blank = np.zeros((1, size, size, 3), np.float32)
+    return weight_conversion.Source(
+        description=architecture.name,
+        model_name=architecture.model_name,
+        epsilon=architecture.slim_epsilon,
+        layers_at=layers_at,
+        has_classifier=classifier is not None,
+        num_outputs=run(blank).shape[1] if classifier is None else len(classifier),
+        channels=3,
+        image_size=None,
+        run=run,
+        caveat=architecture.caveat,
+    )
+
+
+def _matched(
+    architecture: Architecture, scopes: Sequence[str], state: State
+) -> dict[str, Layer]:
+    modules = {name.rpartition(".")[0] for name in state}
+    kernels = [n for n, values in state.items() if values.ndim == 4]
+    convolutions = [name.removesuffix(".weight") for name in kernels]
+    found, used = {}, set()
+    for scope, names in architecture.match(scopes, convolutions).items():
+        if names[0] in modules:
+            found[scope] = _layer(state, names, architecture.epsilon)
+            used |= set(names)
+        elif not is_auxiliary(scope) and names[0] != architecture.classifier:
+            raise UserError(
+                f"the state dictionary has no module {names[0]}, which would hold"
+                f" {scope} of {architecture.model_name}"
+            )
+    if unused := sorted(modules - used):
+        raise UserError(
+            f"{architecture.model_name} has no place for {len(unused)} modules of the"
+            f" state dictionary: {_some(unused)}"
+        )
+    return found
+
+
+def _layer(state: State, names: Modules, epsilon: float) -> Layer:
+    module, norm_name = names
+    kernel = state[f"{module}.weight"]
+    if module == _FLATTENED:  # a map, channels first
+        kernel = kernel.reshape(len(kernel), -1, _MAP_SIZE, _MAP_SIZE)
+    kernel = kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel.T
+    norm = None
+    if norm_name:
+        norm = BatchNorm(
+            mean=state[f"{norm_name}.running_mean"],
+            variance=state[f"{norm_name}.running_var"],
+            beta=state[f"{norm_name}.bias"],
+            gamma=state[f"{norm_name}.weight"],
+            epsilon=epsilon,
+        )
+    return Layer({"weights": kernel}, state.get(f"{module}.bias"), norm)
+
+
+def rescaled(layer: Layer, scale: np.ndarray, offset: np.ndarray) -> Layer:
+    """The convolution that makes of x what `layer` makes of `scale * x + offset`."""
+    kernel = layer.kernels["weights"]
+    constant = np.einsum("hwio,i->o", kernel, offset)
+    if layer.bias is not None:
+        constant = constant + layer.bias
+    kernels = {"weights": kernel * scale[:, np.newaxis]}
+    return dataclasses.replace(layer, kernels=kernels, bias=constant)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MAX_NAMED]) + (", …" if len(names) > _MAX_NAMED else "")

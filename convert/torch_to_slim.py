@@ -1,0 +1,76 @@
+"""Makes a slim checkpoint of a PyTorch state dictionary.
+
+    python -m convert.torch_to_slim --state_dict=resnet18.safetensors \
+        --checkpoint_path=checkpoints/resnet_v1_18/model.ckpt
+
+The dictionary is that of a net of torchvision or timm, your own weights included; which
+net it is, is seen from its names. `.safetensors` files are read without PyTorch, `.pth`
+and `.pt` files with it. What PyTorch would compute is computed here in TensorFlow, and
+compared with slim's net before anything is written.
+"""
+
+from absl import flags
+
+from config import app
+from convert import torch_source, torch_state, weight_conversion
+from convert.torch_architectures import ARCHITECTURES
+from errors import UserError
+
+FLAGS = flags.FLAGS
+
+
+def main() -> None:
+    """Converts the state dictionary that the flags name."""
+    mean, std = _numbers("mean"), _numbers("std")
+    state = torch_state.read(FLAGS.state_dict)
+    architecture = torch_source.recognise(state)
+    source = torch_source.source(state, architecture, mean=mean, std=std)
+    weight_conversion.convert(source, FLAGS.checkpoint_path)
+
+
+def _numbers(flag: str) -> tuple[float, ...] | None:
+    text = FLAGS[flag].value
+    if text is None:
+        return None
+    try:
+        red, green, blue = map(float, text)
+    except ValueError as error:
+        raise UserError(
+            f"--{flag}={','.join(text)}: give three numbers, as in 0.485,0.456,0.406"
+        ) from error
+    return red, green, blue
+
+
+def _define_flags() -> None:
+    flags.DEFINE_string(
+        "state_dict",
+        None,
+        "A .safetensors, .pth or .pt file with model.state_dict() of one of: "
+        + ", ".join(architecture.name for architecture in ARCHITECTURES),
+    )
+    flags.DEFINE_list(
+        "mean",
+        None,
+        "What was subtracted from the pixels, which were in [0, 1]: three numbers, red "
+        "first. Unset: 0.485,0.456,0.406 for resnet and vgg, 0.5,0.5,0.5 for the "
+        "inceptions, as the offered weights want it. The checkpoint takes what the "
+        "net's own preprocessing in this package makes.",
+    )
+    flags.DEFINE_list(
+        "std",
+        None,
+        "What the pixels were then divided by. Unset: 0.229,0.224,0.225 for resnet and "
+        "vgg, 0.5,0.5,0.5 for the inceptions.",
+    )
+    flags.DEFINE_string(
+        "checkpoint_path",
+        None,
+        "Where to write the checkpoint: a prefix such as folder/model.ckpt, to which "
+        "TensorFlow's endings .index and .data-00000-of-00001 are added.",
+    )
+    flags.mark_flags_as_required(["state_dict", "checkpoint_path"])
+
+
+if __name__ == "__main__":
+    _define_flags()
+    app.run(main)

@@ -1,0 +1,59 @@
+"""Writes `torch_golden/<net>.json`: what torchvision and timm compute.
+
+    python tests/convert/make_torch_golden.py
+
+needs torch, torchvision and timm, which nothing else here does; 0.29.1 and 1.0.31 were
+used. Weights and images are those of torch_recipe.py, so that a golden holds only the
+state dictionary's names and shapes, and logits for seven classes.
+"""
+
+import json
+import pathlib
+import sys
+
+import timm  # type: ignore[import-not-found,unused-ignore]
+import torch  # type: ignore[import-not-found,unused-ignore]
+import torchvision  # type: ignore[import-not-found,unused-ignore]
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
+from tests.convert import torch_recipe
+
+NETS = {  # library, options, image size
+    "resnet18": ("torchvision", {}, 64),
+    "resnet50": ("torchvision", {}, 64),
+    "vgg16": ("torchvision", {}, 224),
+    "inception_v3": ("torchvision", {"init_weights": False}, 107),
+    "inception_v4": ("timm", {}, 107),
+    "inception_resnet_v2": ("timm", {}, 107),
+}
+
+
+def main() -> None:
+    """Writes one golden for each net."""
+    for name, (library, options, size) in NETS.items():
+        create = (
+            torchvision.models.get_model
+            if library == "torchvision"
+            else timm.create_model
+        )
+        net = create(name, num_classes=torch_recipe.CLASSES, **options)
+        shapes = {
+            key: tuple(values.shape)
+            for key, values in net.state_dict().items()
+            if not key.endswith("num_batches_tracked")
+        }
+        state = {
+            key: torch.from_numpy(values)
+            for key, values in torch_recipe.state(shapes).items()
+        }
+        net.load_state_dict(state, strict=False)
+        images = torch_recipe.images(size).transpose(0, 3, 1, 2).copy()
+        with torch.no_grad():
+            logits = net.eval()(torch.from_numpy(images)).numpy()
+        golden = {"image_size": size, "shapes": shapes, "logits": logits.tolist()}
+        path = torch_recipe.FOLDER / f"{name}.json"
+        path.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""PyTorch's state dictionaries become checkpoints that compute the same.
+
+The goldens are what torchvision and timm themselves computed (make_torch_golden.py).
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from checkpoints import slim_format
+from convert import torch_architectures, torch_forward, torch_source, weight_conversion
+from convert.torch_layers import Layers
+from convert.weight_layers import Layer
+from errors import UserError
+from nets import nets_factory
+from tests.convert import torch_recipe
+from tests.nets import nets_golden_test
+
+EXACT = 1e-5  # float32 rounding; 1e-3 is what a conversion accepts
+
+
+@functools.cache
+def _state(name):
+    return torch_recipe.state(torch_recipe.golden(name)["shapes"])
+
+
+@functools.cache
+def _small_state():
+    """A resnet18 of few channels: the names are all that recognition looks at."""
+    shapes = torch_recipe.golden("resnet18")["shapes"]
+    return torch_recipe.state({name: [1] * len(s) for name, s in shapes.items()})
+
+
+@pytest.mark.parametrize(
+    ("name", "forward", "epsilon"),
+    [
+        ("resnet18", torch_forward.resnet, 1e-5),
+        ("resnet50", torch_forward.resnet, 1e-5),
+        ("vgg16", torch_forward.vgg, 0.0),
+        ("inception_v3", torch_forward.inception_v3, 1e-3),
+        ("inception_v4", torch_forward.inception_v4, 1e-3),
+        ("inception_resnet_v2", torch_forward.inception_resnet_v2, 1e-3),
+    ],
+)
+def test_what_is_compared_with_is_what_pytorch_computes(name, forward, epsilon):
+    golden = torch_recipe.golden(name)
+    images = tf.constant(torch_recipe.images(golden["image_size"]))
+    logits = forward(Layers(_state(name), epsilon), images).numpy()
+    largest = np.abs(golden["logits"]).max()
+    np.testing.assert_allclose(logits, golden["logits"], rtol=0, atol=EXACT * largest)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "tolerance", "num_variables"),
+    [
+        ("resnet18", 64, EXACT, 102),
+        ("resnet50", 64, EXACT, 267),
+        # The colour of the padding is half a shade off: torch_source.source.
+        ("vgg16", 224, 5e-4, 32),
+        ("inception_v3", 299, EXACT, 388),
+    ],
+)
+def test_random_weights_give_the_same_logits(
+    name, size, tolerance, num_variables, monkeypatch, capsys
+):
+    written: dict[str, np.ndarray] = {}
+    monkeypatch.setattr(
+        slim_format, "write_checkpoint", lambda _, variables: written.update(variables)
+    )
+    state = _state(name)
+    source = torch_source.source(state, torch_source.recognise(state))
+    difference = weight_conversion.convert(
+        dataclasses.replace(source, image_size=size), "unused"
+    )
+    with capsys.disabled():
+        print(f"\n{name}: differs by {difference:.2g} of the largest logit")
+    assert difference < tolerance
+    assert len(written) == num_variables
+
+
+@pytest.mark.parametrize(
+    ("name", "scope", "module"),
+    [
+        ("inception_v4", "Mixed_7d/Branch_2/Conv2d_0e_3x1", "features.21.branch2_3b"),
+        ("inception_resnet_v2", "Block8/Branch_1/Conv2d_0c_3x1", "block8.branch1.2"),
+    ],
+)
+def test_every_variable_of_timms_nets_is_found(name, scope, module):
+    state = _state(name)
+    shapes = {
+        name: tuple(torch_recipe.CLASSES if n == 1001 else n for n in shape)
+        for name, shape, *_ in nets_golden_test.read_rows(name)
+    }
+    source = torch_source.source(state, torch_source.recognise(state))
+    variables = weight_conversion.slim_variables(source, shapes)
+    assert set(shapes) - set(variables) == {n for n in shapes if "/AuxLogits/" in n}
+    (beta,) = [n for n in shapes if n.endswith(f"/{scope}/BatchNorm/beta")]
+    np.testing.assert_array_equal(variables[beta], state[f"{module}.bn.bias"])
+
+
+@pytest.mark.parametrize("architecture", torch_architectures.ARCHITECTURES)
+def test_every_architecture_has_a_net_of_the_factory(architecture):
+    entry = nets_factory.NETWORKS[architecture.model_name]
+    assert entry.preprocessing in torch_source.NORMALISATIONS
+
+
+def test_a_state_without_the_classifier_gives_the_body(tmp_path):
+    body = {n: v for n, v in _state("resnet18").items() if not n.startswith("fc.")}
+    source = torch_source.source(body, torch_source.recognise(body))
+    assert source.num_outputs == 512
+    prefix = str(tmp_path / "body.ckpt")
+    source = dataclasses.replace(source, image_size=64)
+    assert weight_conversion.convert(source, prefix) < EXACT
+    shapes = slim_format.Checkpoint(prefix).shapes
+    assert len(shapes) == 100
+    assert "resnet_v1_18/logits/weights" not in shapes
+
+
+def test_pixels_of_another_scale_and_mean_give_the_same_convolution():
+    generator = np.random.default_rng(0)
+    images = generator.uniform(size=(1, 5, 5, 3))
+    kernel = generator.standard_normal((3, 3, 3, 2))
+    layer = Layer({"weights": kernel}, bias=np.array([1.0, 2.0]))
+    scale, offset = np.array([2.0, 3.0, 4.0]), np.array([0.1, -0.2, 0.3])
+    rescaled = torch_source.rescaled(layer, scale, offset)
+
+    def convolve(layer, images):
+        return tf.nn.conv2d(images, layer.kernels["weights"], 1, "VALID") + layer.bias
+
+    np.testing.assert_allclose(
+        convolve(rescaled, images), convolve(layer, scale * images + offset)
+    )
+
+
+def test_a_missing_module_is_named():
+    state = dict(_small_state())
+    del state["layer4.1.conv2.weight"]
+    source = torch_source.source(state, torch_source.recognise(state))
+    scope = "resnet_v1_18/block4/unit_2/basic_v1/conv2"
+    with pytest.raises(UserError, match=rf"no module layer4\.1\.conv2, .*{scope}"):
+        source.layers_at([scope])
+
+
+def test_a_module_without_a_place_is_named():
+    state = _small_state() | {"extra.weight": np.ones(1)}
+    source = torch_source.source(state, torch_source.recognise(state))
+    names = [name for name, *_ in nets_golden_test.read_rows("resnet_v1_18")]
+    with pytest.raises(UserError, match=r"no place for 1 modules .* extra"):
+        source.layers_at(weight_conversion.scopes_of(names))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("inception5b.branch4.1.conv.weight", "googlenet pads"),
+        ("features.18.0.weight", "mobilenet_v2 pads"),
+        ("encoder.weight", "no net that can be converted: it has encoder.weight;"),
+    ],
+)
+def test_what_no_net_can_hold_is_refused_with_the_reason(name, reason):
+    with pytest.raises(UserError, match=reason):
+        torch_source.recognise({name: np.ones(1)})
