@@ -8,6 +8,8 @@ left and there is neither a half-pixel shift nor antialiasing. TensorFlow 2's
 Height and width may be unknown when a graph is built; channels must be known.
 """
 
+import math
+
 import tensorflow as tf
 
 from errors import UserError
@@ -110,6 +112,37 @@ def shorter_side_size(
     scaled = size * (tf.cast(side, tf.float32) / tf.reduce_min(size))
     height, width = tf.unstack(tf.cast(tf.math.rint(scaled), tf.int32))
     return height, width
+
+
+def draw_size(
+    whole: tf.Tensor,
+    seed: tf.Tensor,
+    area: tuple[float, float],
+    aspect: tuple[float, float],
+    attempts: int,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Draws the size of a rectangle inside of an image.
+
+    Args:
+        whole: [2] float32, height and width of the image.
+        seed: [2] int64 for stateless random numbers.
+        area: least and greatest share of the image's area; uniform.
+        aspect: least and greatest width / height; log-uniform.
+        attempts: how many sizes are tried.
+
+    Returns:
+        Whether one fits, scalar bool; and the first that does, [2] float32, height and
+        width, whole numbers.
+    """
+    area_seed, aspect_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+    uniform = tf.random.stateless_uniform
+    areas = tf.reduce_prod(whole) * uniform([attempts], area_seed, *area)
+    least, greatest = (math.log(bound) for bound in aspect)
+    aspects = tf.exp(uniform([attempts], aspect_seed, least, greatest))
+    sizes = tf.stack([areas / aspects, areas * aspects], axis=1)
+    sizes = tf.math.rint(tf.sqrt(sizes))
+    fits = tf.reduce_all((sizes > 0) & (sizes <= whole), axis=1)
+    return tf.reduce_any(fits), sizes[tf.argmax(tf.cast(fits, tf.int32))]
 
 
 def resized_window(

@@ -112,24 +112,18 @@ def draw(image_shape: tf.Tensor, seed: tf.Tensor) -> Draws:
     Returns:
         The decisions.
     """
-    area_seed, aspect_seed, corner_seed, flip_seed = tf.unstack(
-        tf.random.experimental.stateless_split(seed, 4)
+    size_seed, corner_seed, flip_seed = tf.unstack(
+        tf.random.experimental.stateless_split(seed, 3)
     )
     uniform = tf.random.stateless_uniform
     whole = tf.cast(image_shape[:2], tf.float32)
-    area = tf.reduce_prod(whole) * uniform([_CROP_ATTEMPTS], area_seed, *_CROP_AREA)
-    least, greatest = (tf.math.log(aspect) for aspect in _CROP_ASPECT)
-    aspect = tf.exp(uniform([_CROP_ATTEMPTS], aspect_seed, least, greatest))
-    sizes = tf.math.rint(tf.sqrt(tf.stack([area / aspect, area * aspect], axis=1)))
-    fits = tf.reduce_all((sizes > 0) & (sizes <= whole), axis=1)
-    size = tf.cond(
-        tf.reduce_any(fits),
-        lambda: sizes[tf.argmax(tf.cast(fits, tf.int32))],
-        lambda: _largest_window(whole),
+    fits, size = image_ops.draw_size(
+        whole, size_seed, _CROP_AREA, _CROP_ASPECT, _CROP_ATTEMPTS
     )
+    size = tf.where(fits, size, _largest_window(whole))
     room = whole - size
     anywhere = tf.minimum(uniform([2], corner_seed) * (room + 1), room)
-    corner = tf.floor(tf.where(tf.reduce_any(fits), anywhere, room / 2))
+    corner = tf.floor(tf.where(fits, anywhere, room / 2))
     top, left = tf.unstack(tf.cast(corner, tf.int32))
     height, width = tf.unstack(tf.cast(size, tf.int32))
     return Draws((top, left), (height, width), uniform([], flip_seed) < 0.5)
