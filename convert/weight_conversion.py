@@ -12,7 +12,7 @@ import tensorflow as tf
 from absl import logging
 
 from checkpoints import slim_format
-from convert import net_fit, weight_layers
+from convert import conversion_folder, net_fit, weight_layers
 from convert.weight_layers import Layer
 from errors import UserError
 from nets import nets_factory
@@ -20,7 +20,6 @@ from nets.network import Network
 
 TOLERANCE = 1e-3  # largest difference, as a part of the largest output
 _NUM_IMAGES = 2
-_IMAGENET_CLASSES = 1000
 # What the preprocessing called vgg makes: pixels of 0 to 255 less their mean.
 _PIXEL_RANGES = {"vgg": 128.0}
 
@@ -61,6 +60,9 @@ class Source:
 def convert(source: Source, checkpoint_path: str) -> float:
     """Writes the weights of `source` as a slim checkpoint.
 
+    Beside those of a net for ImageNet's 1000 classes goes `model.json`, so that
+    evaluation knows the net, its preprocessing and the labels' offset.
+
     Args:
       source: the trained net.
       checkpoint_path: prefix of the checkpoint, as in "folder/model.ckpt".
@@ -78,6 +80,8 @@ def convert(source: Source, checkpoint_path: str) -> float:
         image_size=source.image_size,
         channels=source.channels,
     )
+    record = conversion_folder.record_of(net) if source.has_classifier else None
+    conversion_folder.check(checkpoint_path, record)
     variables = slim_variables(source, net.variable_shapes())
     for name, values in variables.items():
         net.model_variables[name].assign(values)
@@ -93,11 +97,7 @@ def convert(source: Source, checkpoint_path: str) -> float:
     )
     if source.caveat:
         logging.warning("%s", source.caveat)
-    if source.has_classifier and source.num_outputs == _IMAGENET_CLASSES:
-        logging.info(
-            "It has ImageNet's 1000 classes without a background: where labels count"
-            " from the background, give --labels_offset=1."
-        )
+    conversion_folder.write_record(checkpoint_path, record)
     return difference
 
 

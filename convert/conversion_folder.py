@@ -1,0 +1,71 @@
+"""`model.json` beside a converted checkpoint, where a folder can have one."""
+
+import os
+
+from absl import logging
+
+from checkpoints import model_record, slim_format
+from checkpoints.model_record import ModelRecord
+from errors import UserError
+from nets import nets_factory
+from nets.network import Network
+
+IMAGENET_CLASSES = 1000
+
+
+def record_of(net: Network) -> ModelRecord | None:
+    """What the weights are for, if it is known: ImageNet's 1000 classes.
+
+    Slim counts ImageNet's labels from a background class, 0, which other frameworks'
+    nets do not have: the labels' offset is 1.
+    """
+    if net.num_classes != IMAGENET_CLASSES:
+        return None
+    return ModelRecord(
+        model_name=net.model_name,
+        image_size=net.image_size,
+        use_grayscale=net.input_shape[2] == 1,
+        preprocessing_name=nets_factory.get_entry(net.model_name).preprocessing,
+        labels_offset=1,
+        dataset_name="imagenet",
+        num_classes=IMAGENET_CLASSES,
+        class_names=None,
+    )
+
+
+def check(checkpoint_path: str, record: ModelRecord | None) -> None:
+    """Refuses a folder whose `model.json` says what is not so of the checkpoint.
+
+    Raises:
+      UserError: it does.
+    """
+    folder = os.path.dirname(checkpoint_path) or "."
+    there = model_record.read(folder)
+    if there is not None and there != record:
+        raise UserError(
+            f"--checkpoint_path={checkpoint_path}: {folder} has a"
+            f" {model_record.FILE_NAME} of another model, {there.model_name} on"
+            f" {there.dataset_name}; give the checkpoint a folder of its own"
+        )
+
+
+def write_record(checkpoint_path: str, record: ModelRecord | None) -> None:
+    """Writes `model.json`, if all checkpoints of the folder are then what it says."""
+    if record is None:
+        return
+    folder, name = os.path.split(checkpoint_path)
+    others = [
+        other for other in slim_format.checkpoints_in(folder or ".") if other != name
+    ]
+    if others:
+        logging.info(
+            "No %s was written, for %s holds other checkpoints too, such as %s:"
+            " evaluate with --model_name=%s --labels_offset=%d.",
+            model_record.FILE_NAME,
+            folder or ".",
+            others[0],
+            record.model_name,
+            record.labels_offset,
+        )
+        return
+    record.write(folder or ".")
