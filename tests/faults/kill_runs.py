@@ -1,0 +1,217 @@
+"""Kills real runs at random moments and compares what comes out in the end.
+
+    python -m tests.faults.kill_runs --kills=20
+
+Three kinds of run: training, training on a feature cache on disk, and converting
+photos. Each is started, killed (SIGKILL) after a random time, and started again with
+the same command, until it has been killed often enough; then it runs to its end. Every
+byte of its result must be that of a run that was never touched.
+"""
+
+import hashlib
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+
+import numpy as np
+from absl import flags
+from PIL import Image
+
+from checkpoints import slim_format
+from checkpoints.slim_format import Checkpoint
+from config import app, tables
+from errors import UserError
+
+FLAGS = flags.FLAGS
+
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+_TRAINING = (
+    "train_image_classifier.py",
+    "--dataset_name=noise",
+    "--model_name=mobilenet_v1_025",
+    "--train_image_size=32",
+    "--batch_size=8",
+    "--optimizer=adam",
+    "--moving_average_decay=0.99",
+    "--deterministic",
+    "--save_interval_secs=1",
+    "--save_summaries_secs=0",
+    "--log_every_n_steps=100",
+    "--eval_split_name=validation",
+    "--eval_every_n_steps=100",
+)
+
+
+def write_photos(folder: pathlib.Path, count: int, side: int) -> pathlib.Path:
+    """Photos of noise in two classes."""
+    generator = np.random.default_rng(0)
+    for number in range(count):
+        path = folder / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(generator.integers(0, 256, (side, side, 3), np.uint8)).save(
+            path
+        )
+    return folder
+
+
+def convert_command(photos: pathlib.Path, output: pathlib.Path) -> list[str]:
+    """Converts the photos into `output`."""
+    return [
+        "convert/images_to_tfrecord.py",
+        f"--image_dir={photos}",
+        f"--dataset_dir={output}",
+        "--dataset_name=noise",
+        "--num_workers=2",
+    ]
+
+
+def train_command(
+    data: pathlib.Path, output: pathlib.Path, steps: int, *extra: str
+) -> list[str]:
+    """Trains on the data, into `output`."""
+    return [
+        *_TRAINING,
+        f"--dataset_dir={data}",
+        f"--train_dir={output}",
+        f"--max_number_of_steps={steps}",
+        *extra,
+    ]
+
+
+def digest_of_folder(folder: pathlib.Path) -> str:
+    """Of the names and bytes of all files in it."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def digest_of_run(train_dir: pathlib.Path) -> str:
+    """Of every variable of its last checkpoint, its evaluations and its best one."""
+    digest = hashlib.sha256((train_dir / "best" / "evaluations.json").read_bytes())
+    for folder in (train_dir, train_dir / "best"):
+        checkpoint = Checkpoint(slim_format.find_checkpoint(str(folder)))
+        for name in sorted(checkpoint.shapes):
+            digest.update(name.encode() + checkpoint.read(name).tobytes())
+    return digest.hexdigest()
+
+
+def _start(command: list[str], log: pathlib.Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            [sys.executable, *command], cwd=_ROOT, stdout=file, stderr=file
+        )
+
+
+def run_to_the_end(command: list[str], log: pathlib.Path) -> float:
+    """Runs a command; returns the seconds that it took.
+
+    Raises:
+      UserError: it failed.
+    """
+    started_at = time.monotonic()
+    status = _start(command, log).wait()
+    if status:
+        raise UserError(f"{command[0]} ended with status {status}: see {log}")
+    return time.monotonic() - started_at
+
+
+def killed_digests(
+    command_for: Callable[[pathlib.Path], list[str]],
+    digest_of: Callable[[pathlib.Path], str],
+    folder: pathlib.Path,
+    *,
+    kills: int,
+    secs: float,
+    chance: random.Random,
+) -> list[str]:
+    """Kills runs at random moments until it has been done `kills` times.
+
+    A run that finishes in spite of it makes room for a new one.
+
+    Args:
+      command_for: the command of a run into a folder.
+      digest_of: of the finished run's folder.
+      folder: where runs go.
+      kills: how often to kill.
+      secs: what an untouched run takes.
+      chance: of the moments.
+
+    Returns:
+      The digest of each finished run.
+    """
+    digests = []
+    left = kills
+    while left:
+        output = folder / f"killed_{len(digests)}"
+        command, log = command_for(output), folder / "killed.log"
+        while left:
+            process = _start(command, log)
+            try:
+                finished = process.wait(timeout=chance.uniform(0.1, secs)) == 0
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                left -= 1
+                finished = False
+            if finished:
+                break
+        run_to_the_end(command, log)
+        digests.append(digest_of(output))
+    return digests
+
+
+def check(folder: pathlib.Path, kills: int, steps: int) -> list[list[str]]:
+    """Runs all three kinds; returns a row for each.
+
+    Raises:
+      UserError: a killed run's result differs.
+    """
+    chance = random.Random(0)
+    photos = write_photos(folder / "photos", 60, 40)
+    many = write_photos(folder / "many", 400, 150)
+    data = folder / "data"
+    run_to_the_end(convert_command(photos, data), folder / "convert.log")
+    cached = ("--trainable_scopes=head", "--feature_cache=disk")
+    kinds = {
+        "training": (lambda out: train_command(data, out, steps), digest_of_run),
+        "training on a feature cache": (
+            lambda out: train_command(
+                data, out, steps, *cached, f"--feature_cache_dir={out}.features"
+            ),
+            digest_of_run,
+        ),
+        "converting": (lambda out: convert_command(many, out), digest_of_folder),
+    }
+    rows = []
+    for kind, (command_for, digest_of) in kinds.items():
+        own = folder / kind.replace(" ", "_")
+        own.mkdir()
+        untouched = own / "untouched"
+        secs = run_to_the_end(command_for(untouched), own / "untouched.log")
+        digests = killed_digests(
+            command_for, digest_of, own, kills=kills, secs=secs, chance=chance
+        )
+        lost = sum(digest != digest_of(untouched) for digest in digests)
+        rows.append([kind, str(kills), str(len(digests)), str(lost)])
+        if lost:
+            raise UserError(f"{kind}: {lost} of {len(digests)} results differ: {own}")
+    return rows
+
+
+def main() -> None:
+    """Prints the table of tests/faults/README.md."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="kills-"))
+    rows = check(folder, FLAGS.kills, FLAGS.steps)
+    headers = ("kind of run", "kills", "runs that ended", "results that differ")
+    print(tables.text_table(headers, rows))
+
+
+if __name__ == "__main__":
+    flags.DEFINE_integer("kills", 20, "How often each kind of run is killed.", 1)
+    flags.DEFINE_integer("steps", 600, "Training steps of a run.", 1)
+    app.run(main)
