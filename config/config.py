@@ -104,6 +104,33 @@ class TrainDataOptions(Options):
 
 
 @dataclasses.dataclass(frozen=True)
+class AugmentationOptions(Options):
+    """Augmentation beyond the preprocessing's own."""
+
+    rand_augment_ops: int = option(
+        0, "RandAugment operators applied to each image; 0 is off.", minimum=0
+    )
+    rand_augment_magnitude: int = option(
+        9, "Strength of the RandAugment operators, 0 to 30.", minimum=0, maximum=30
+    )
+    random_erasing: float = option(
+        0.0, "Share of images in which a rectangle is blanked.", minimum=0, maximum=1
+    )
+    mixup_alpha: float = option(
+        0.0,
+        "Mixup: blend images and labels in pairs, with shares from Beta(alpha, alpha);"
+        " 0 is off, 0.2 usual.",
+        minimum=0,
+    )
+    cutmix_alpha: float = option(
+        0.0,
+        "CutMix: paste a rectangle of another image, labels by area, with shares from"
+        " Beta(alpha, alpha); 0 is off, 1 usual. With mixup, either one by chance.",
+        minimum=0,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class ModelOptions(Options):
     """Network."""
 
@@ -379,6 +406,7 @@ class TrainConfig:
 
     data: DataOptions
     train_data: TrainDataOptions
+    augmentation: AugmentationOptions
     model: ModelOptions
     fine_tune: FineTuneOptions
     feature_cache: FeatureCacheOptions
@@ -398,6 +426,13 @@ class TrainConfig:
             raise UserError(
                 f"--feature_cache={self.feature_cache.feature_cache} needs"
                 " --num_clones=1: the rest of the net is quick on one device"
+            )
+        if self.feature_cache.feature_cache != "off" and (
+            self.augmentation.mixup_alpha or self.augmentation.cutmix_alpha
+        ):
+            raise UserError(
+                "--mixup_alpha and --cutmix_alpha mix images, which --feature_cache"
+                " replaces by features: leave one of them out"
             )
         if run.max_number_of_steps and run.max_number_of_epochs:
             raise UserError(

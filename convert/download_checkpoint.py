@@ -1,4 +1,4 @@
-"""Downloads a checkpoint that slim published.
+r"""Downloads a checkpoint that slim published.
 
     python -m convert.download_checkpoint --model_name=inception_v3 \
         --checkpoint_dir=/tmp/checkpoints

@@ -1,4 +1,4 @@
-"""Makes a slim checkpoint of the constants in a frozen graph.
+r"""Makes a slim checkpoint of the constants in a frozen graph.
 
     python -m convert.frozen_graph_to_slim \
         --graph_file=frozen_inference_graph.pb \

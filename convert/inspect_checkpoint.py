@@ -1,4 +1,4 @@
-"""Says what a checkpoint holds, which net it fits, and how it differs from another.
+r"""Says what a checkpoint holds, which net it fits, and how it differs from another.
 
     python -m convert.inspect_checkpoint --checkpoint_path=/tmp/train
     python -m convert.inspect_checkpoint --checkpoint_path=/tmp/train/model.ckpt-500 \

@@ -1,4 +1,4 @@
-"""Makes a slim checkpoint of a PyTorch state dictionary.
+r"""Makes a slim checkpoint of a PyTorch state dictionary.
 
     python -m convert.torch_to_slim --state_dict=resnet18.safetensors \
         --checkpoint_path=checkpoints/resnet_v1_18/model.ckpt

@@ -88,7 +88,7 @@ def filled_cache(
             *(network.model_name, network.input_shape, split.key),
             *(inputs.preprocessing_name(data, network), dataset.fingerprint),
             *(dataset.split_name, dataset.num_examples, data.labels_offset, views),
-            *(config.run.seed if augments else None,),
+            *((config.run.seed, config.augmentation) if augments else ()),
             *(config.feature_cache.feature_cache_dtype, tf.__version__),
         ],
         (network.model_variables[name].numpy() for name in split.frozen_variables),
@@ -99,7 +99,9 @@ def filled_cache(
         shapes=split.feature_shapes,
         dtype=tf.as_dtype(config.feature_cache.feature_cache_dtype),
     )
-    preprocess_fn = inputs.preprocess_fn(data, network, is_training=augments)
+    preprocess_fn = inputs.preprocess_fn(
+        data, network, is_training=augments, augmentation=config.augmentation
+    )
     features_of = tf.function(split.features, autograph=False)
 
     def batches(start: int) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:

@@ -4,7 +4,7 @@ import functools
 
 import tensorflow as tf
 
-from config.config import DataOptions
+from config.config import AugmentationOptions, DataOptions
 from datasets import dataset_factory, input_pipeline
 from datasets.dataset import Dataset
 from engine.evaluation import Evaluator
@@ -12,6 +12,8 @@ from errors import UserError
 from nets import nets_factory
 from nets.network import Network
 from preprocessing import preprocessing_factory
+from preprocessing.rand_augment import rand_augment
+from preprocessing.random_erasing import random_erasing
 
 
 def get_dataset(data: DataOptions, split_name: str) -> Dataset:
@@ -56,16 +58,40 @@ def make_evaluator(
 
 
 def preprocess_fn(
-    data: DataOptions, network: Network, *, is_training: bool
+    data: DataOptions,
+    network: Network,
+    *,
+    is_training: bool,
+    augmentation: AugmentationOptions | None = None,
 ) -> input_pipeline.PreprocessFn:
-    """The preprocessing of the options, for the net's image size."""
+    """The preprocessing of the options, for the net's image size.
+
+    Args:
+      data: names the recipe.
+      network: decides on the image size.
+      is_training: distort images at random.
+      augmentation: what to do to them beyond the recipe; in training only.
+    """
     recipe = preprocessing_factory.get_preprocessing(
         preprocessing_name(data, network), is_training, data.use_grayscale
     )
     size = network.image_size
 
     def preprocess(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        return recipe(image, size, size, seed)
+        if not is_training or augmentation is None:
+            return recipe(image, size, size, seed)
+        fold_in = tf.random.experimental.stateless_fold_in
+        if augmentation.rand_augment_ops:
+            image = rand_augment(
+                image,
+                fold_in(seed, 1),
+                augmentation.rand_augment_ops,
+                augmentation.rand_augment_magnitude,
+            )
+        image = recipe(image, size, size, seed)
+        if augmentation.random_erasing:
+            image = random_erasing(image, fold_in(seed, 2), augmentation.random_erasing)
+        return image
 
     return functools.update_wrapper(preprocess, recipe)
 

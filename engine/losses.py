@@ -8,7 +8,7 @@ AUX_LOSS_WEIGHT = 0.4  # slim; Szegedy et al., https://arxiv.org/abs/1409.4842, 
 
 
 def data_loss(
-    labels: tf.Tensor,
+    targets: tf.Tensor,
     logits: tf.Tensor,
     aux_logits: tf.Tensor | None,
     *,
@@ -20,7 +20,7 @@ def data_loss(
     https://arxiv.org/abs/1512.00567, section 7).
 
     Args:
-      labels: `[batch]` int32 in [0, classes).
+      targets: `[batch, classes]` float32, rows of sum 1: one-hot, or mixed.
       logits: `[batch, classes]` float32.
       aux_logits: the same of the auxiliary head, or None.
       label_smoothing: in [0, 1].
@@ -28,9 +28,7 @@ def data_loss(
     Returns:
       Scalar float32, the mean over the batch.
     """
-    classes = logits.shape[-1]
-    targets = tf.one_hot(labels, classes) * (1 - label_smoothing)
-    targets += label_smoothing / classes
+    targets = targets * (1 - label_smoothing) + label_smoothing / logits.shape[-1]
     loss = _mean_cross_entropy(targets, logits)
     if aux_logits is not None:
         loss += AUX_LOSS_WEIGHT * _mean_cross_entropy(targets, aux_logits)

@@ -207,7 +207,12 @@ def _image_batches(
         views = cached_training.num_views(config)
     return input_pipeline.train_batches(
         setup.dataset,
-        inputs.preprocess_fn(config.data, setup.network, is_training=views != 1),
+        inputs.preprocess_fn(
+            config.data,
+            setup.network,
+            is_training=views != 1,
+            augmentation=config.augmentation,
+        ),
         batch_size=batch_size,
         seed=config.run.seed,
         labels_offset=config.data.labels_offset,

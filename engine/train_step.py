@@ -9,10 +9,14 @@ from config.config import TrainConfig
 from engine import losses
 from engine.train_state import TrainState
 from nets.network import Network
+from preprocessing import mixing
 
 _MEANS = ("total_loss", "data_loss", "regularization_loss", "accuracy")
 _SUMMED = ("steps", *_MEANS)
 _OF_LAST_STEP = ("last_loss", "learning_rate")
+
+# Folded into a step's seed for mixing, which must not repeat what dropout draws.
+_MIXING = 1 << 30
 
 Tensors = dict[str, tf.Tensor]
 # (batch, dropout seed) → (logits, end points)
@@ -140,10 +144,20 @@ def _loss_and_gradients(
 ) -> tuple[Tensors, list[tf.Tensor]]:
     """What `_losses` gives, and the gradients of the total loss."""
     trained = list(state.trained.values())
+    targets = tf.one_hot(batch["label"], state.network.num_classes)
+    if config.augmentation.mixup_alpha or config.augmentation.cutmix_alpha:
+        images, targets = mixing.mix(
+            batch["image"],
+            targets,
+            tf.random.experimental.stateless_fold_in(seed, _MIXING),
+            config.augmentation.mixup_alpha,
+            config.augmentation.cutmix_alpha,
+        )
+        batch = batch | {"image": images}
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(trained)
         logits, end_points = run_network(batch, seed)
-        means = _losses(state, config, batch["label"], logits, end_points)
+        means = _losses(state, config, targets, logits, end_points)
     gradients = tape.gradient(
         means["total_loss"], trained, unconnected_gradients="zero"
     )
@@ -153,19 +167,19 @@ def _loss_and_gradients(
 def _losses(
     state: TrainState,
     config: TrainConfig,
-    labels: tf.Tensor,
+    targets: tf.Tensor,
     logits: tf.Tensor,
     end_points: Tensors,
 ) -> Tensors:
     """Losses and accuracy of a batch: scalars float32, see `_MEANS`."""
     data_loss = losses.data_loss(
-        labels,
+        targets,
         logits,
         end_points.get("AuxLogits"),
         label_smoothing=config.loss.label_smoothing,
     )
     penalty = losses.l2_penalty(state.network.regularized, config.loss.weight_decay)
-    correct = tf.equal(tf.argmax(logits, 1, tf.int32), labels)
+    correct = tf.equal(tf.argmax(logits, 1), tf.argmax(targets, 1))
     return {
         "total_loss": data_loss + penalty,
         "data_loss": data_loss,

@@ -15,7 +15,10 @@ def data_loss(labels, logits, aux_logits=None, label_smoothing=0.0):
     logits = tf.constant(logits, tf.float32)
     return float(
         losses.data_loss(
-            tf.constant(labels), logits, aux, label_smoothing=label_smoothing
+            tf.one_hot(labels, logits.shape[-1]),
+            logits,
+            aux,
+            label_smoothing=label_smoothing,
         )
     )
 

@@ -109,8 +109,9 @@ def test_what_is_frozen_keeps_its_bytes_and_its_batch_norm_its_statistics(tmp_pa
         variable.assign(trainer.fresh[name])
     evaluate = tf.function(network, autograph=False)
     logits, end_points = evaluate(data["image"][0], is_training=False)
+    targets = tf.one_hot(data["label"][0], CLASSES)
     in_evaluation = losses.data_loss(
-        data["label"][0], logits, end_points["AuxLogits"], label_smoothing=0.1
+        targets, logits, end_points["AuxLogits"], label_smoothing=0.1
     )
     assert first["data_loss"] == pytest.approx(float(in_evaluation), rel=1e-5)
 

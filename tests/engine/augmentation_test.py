@@ -1,0 +1,62 @@
+"""Augmentation by flags, in whole runs."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from config.config import AugmentationOptions, DataOptions
+from engine import inputs
+from errors import UserError
+from nets.network import Network
+from preprocessing.rand_augment import rand_augment
+from tests.engine import small_runs
+
+FLAGS = [
+    {"rand_augment_ops": 2},
+    {"random_erasing": 1.0},
+    {"mixup_alpha": 0.5},
+    {"cutmix_alpha": 1.0},
+]
+
+
+def train(train_dir, images_dir, **flags):
+    small_runs.train(
+        dataset_dir=images_dir, train_dir=train_dir, max_number_of_steps=2, **flags
+    )
+    return small_runs.read_all(train_dir, 2)["Tiny/Conv2d_1/weights"]
+
+
+@pytest.mark.parametrize("flags", FLAGS, ids=lambda flags: next(iter(flags)))
+def test_each_changes_the_training_and_repeats_itself(tmp_path, images_dir, flags):
+    plain = train(tmp_path / "plain", images_dir)
+    augmented = train(tmp_path / "one", images_dir, **flags)
+    assert np.isfinite(augmented).all()
+    assert (augmented != plain).any()
+    np.testing.assert_array_equal(
+        augmented, train(tmp_path / "two", images_dir, **flags)
+    )
+
+
+def test_the_flags_reach_the_operators():
+    network = Network(small_runs.NET, num_classes=3)
+    data = DataOptions(dataset_dir="unused", preprocessing_name="lenet")
+    noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    seed = tf.constant([1, 2], tf.int64)
+    augmentation = AugmentationOptions(rand_augment_ops=3, rand_augment_magnitude=20)
+    prepare = inputs.preprocess_fn(
+        data, network, is_training=True, augmentation=augmentation
+    )
+    own_seed = tf.random.experimental.stateless_fold_in(seed, 1)
+    augmented = rand_augment(tf.constant(noise), own_seed, 3, 20)
+    expected = (np.float32(augmented) - 128) / 128
+    np.testing.assert_allclose(prepare(noise, seed), expected, atol=1e-6)
+    evaluation = inputs.preprocess_fn(
+        data, network, is_training=False, augmentation=augmentation
+    )
+    plain = (np.float32(noise) - 128) / 128
+    np.testing.assert_allclose(evaluation(noise, seed), plain, atol=1e-6)
+
+
+def test_features_cannot_be_mixed():
+    with pytest.raises(UserError, match="leave one of them out"):
+        small_runs.make_config(dataset_dir="x", mixup_alpha=0.2, feature_cache="memory")
