@@ -43,8 +43,8 @@ def _keras(name: str) -> str:
     return f"keras_to_slim --keras_model={name}"
 
 
-def _torch(name: str) -> str:
-    return f"torch_to_slim --state_dict={name}.safetensors"
+def _timm(name: str) -> str:
+    return f"torch_to_slim --state_dict={name}.tf_in1k.safetensors"
 
 
 def _of_2016(
@@ -109,7 +109,7 @@ ARCHIVES: dict[str, dict[int, Archive]] = {
         299: _of_2016("inception_v3_2016_08_28", 78.0, 93.9, _keras("inception_v3"))
     },
     "inception_v4": {
-        299: _of_2016("inception_v4_2016_09_09", 80.2, 95.2, _torch("inception_v4"))
+        299: _of_2016("inception_v4_2016_09_09", 80.2, 95.2, _timm("inception_v4"))
     },
     "inception_resnet_v2": {
         299: _of_2016(

@@ -7,6 +7,7 @@ https://huggingface.co/docs/safetensors/index#format.
 
 import json
 import math
+import pickle
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -97,7 +98,12 @@ def _read_with_torch(path: str) -> dict[str, np.ndarray]:
         ) from error
     try:
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle, zipfile and PyTorch raise what they like.
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"--state_dict={path} holds more than tensors, a whole model perhaps, and"
+            " could run any code: save model.state_dict()"
+        ) from error
+    except Exception as error:  # zipfile and PyTorch raise what they like.
         reason = str(error).strip().partition("\n")[0]
         raise UserError(
             f"--state_dict={path} cannot be read as a state dictionary: {reason}"

@@ -13,8 +13,10 @@ import pytest
 
 from checkpoints import slim_format
 from convert import download_checkpoint, fetching, known_archives, net_fit
+from convert.keras_applications import APPLICATIONS
 from convert.known_archives import Archive
 from errors import UserError
+from nets import nets_factory
 
 NET = "mobilenet_v1_025"
 
@@ -250,10 +252,19 @@ def test_a_net_and_a_size_are_found_or_named():
         download_checkpoint.find_archive("inception-v3", None)
 
 
-def test_every_archive_is_listed_with_a_plausible_accuracy():
+def test_every_archive_is_listed_and_of_a_net_of_the_factory():
     text = download_checkpoint.describe_all()
     for name, sizes in known_archives.ARCHIVES.items():
+        assert name in nets_factory.NETWORKS
         assert name in text
         for archive in sizes.values():
             assert archive.url.startswith("http")
             assert 40 < archive.top_1 < (archive.top_5 or 100)
+
+
+def test_every_replacement_is_a_conversion_that_exists():
+    keras = "keras_to_slim --keras_model="
+    for sizes in known_archives.ARCHIVES.values():
+        for archive in sizes.values():
+            name = archive.replacement.removeprefix(keras)
+            assert name in (*APPLICATIONS, "") or name.startswith("torch_to_slim ")

@@ -1,6 +1,7 @@
 """State dictionaries from files, with and without PyTorch."""
 
 import json
+import pickle
 import sys
 import types
 from typing import Any
@@ -129,6 +130,7 @@ def test_the_dictionary_is_found_in_what_training_scripts_save(wrapper, torch):
     ("loads", "message"),
     [
         ({"epoch": 3}, "holds no state dictionary"),
+        (pickle.UnpicklingError("unsafe"), "holds more than tensors"),
         (RuntimeError("bad magic\nlong story"), "cannot be read .*: bad magic$"),
     ],
 )

@@ -27,6 +27,12 @@ def _state(name):
     return torch_recipe.state(torch_recipe.golden(name)["shapes"])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _forget_states():
+    yield
+    _state.cache_clear()  # VGG's holds half a gigabyte.
+
+
 @functools.cache
 def _small_state():
     """A resnet18 of few channels: the names are all that recognition looks at."""
