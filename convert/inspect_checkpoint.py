@@ -11,7 +11,6 @@ the checkpoint's files, or a single file in the format of 2016.
 import collections
 import dataclasses
 import math
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -20,6 +19,7 @@ from absl import flags
 from checkpoints import plan, slim_format
 from config import app, progress, tables
 from convert import net_fit
+from convert.natural_order import natural_key
 
 FLAGS = flags.FLAGS
 
@@ -60,7 +60,7 @@ def sort_names(shapes: Mapping[str, tuple[int, ...]]) -> Contents:
     variables, others = {}, {}
     averages: list[str] = []
     slots: dict[str, list[str]] = collections.defaultdict(list)
-    for name in sorted(shapes, key=_natural):
+    for name in sorted(shapes, key=natural_key):
         parent, _, last = name.rpartition("/")
         if parent in shapes:
             (averages if last == AVERAGE else slots[last]).append(parent)
@@ -119,7 +119,7 @@ def describe_variables(shapes: Mapping[str, tuple[int, ...]]) -> str:
     """Every name with shape and number of parameters."""
     rows = [
         [name, _shape(shapes[name]), f"{math.prod(shapes[name]):,}"]
-        for name in sorted(shapes, key=_natural)
+        for name in sorted(shapes, key=natural_key)
     ]
     return tables.text_table(("name", "shape", "parameters"), rows)
 
@@ -142,7 +142,7 @@ def describe_difference(
         *_only_in(first, second),
         *_only_in(second, first),
     ]
-    common = sorted(first.shapes.keys() & second.shapes.keys(), key=_natural)
+    common = sorted(first.shapes.keys() & second.shapes.keys(), key=natural_key)
     misshapen = [n for n in common if first.shapes[n] != second.shapes[n]]
     for name in misshapen:
         shapes = _shape(first.shapes[name]), _shape(second.shapes[name])
@@ -181,7 +181,7 @@ def _difference(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
 
 
 def _only_in(one: slim_format.Checkpoint, other: slim_format.Checkpoint) -> list[str]:
-    names = sorted(one.shapes.keys() - other.shapes.keys(), key=_natural)
+    names = sorted(one.shapes.keys() - other.shapes.keys(), key=natural_key)
     return [f"only in {one.path}: {len(names)} ({_some(names)})"] if names else []
 
 
@@ -226,11 +226,6 @@ def _fitting_line(fit: net_fit.Fit) -> str:
 
 def _distance(fit: net_fit.Fit) -> int:
     return len(fit.missing) + len(fit.unknown) + len(fit.misshapen)
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    parts = re.split(r"(\d+)", name)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
 def _some(names: Sequence[str]) -> str:

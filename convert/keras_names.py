@@ -8,6 +8,8 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from convert.natural_order import natural_key
+
 CLASSIFIER = "<classifier>"  # stands for the last layer, whatever its name
 
 
@@ -41,7 +43,9 @@ def _by_rules(*rules: tuple[str, str | None, str | None]) -> Match:
 def _numbered(scopes: Sequence[str], names: Sequence[str]) -> dict[str, Names]:
     """Pairs the n-th scope with the n-th `conv2d` and `batch_normalization`."""
     convolutions, batch_norms = (
-        sorted((n for n in names if re.fullmatch(rf"{kind}(_\d+)?", n)), key=_number)
+        sorted(
+            (n for n in names if re.fullmatch(rf"{kind}(_\d+)?", n)), key=natural_key
+        )
         for kind in ("conv2d", "batch_normalization")
     )
     return {
@@ -50,11 +54,6 @@ def _numbered(scopes: Sequence[str], names: Sequence[str]) -> dict[str, Names]:
             scopes, convolutions, batch_norms, strict=False
         )
     }
-
-
-def _number(name: str) -> int:
-    digits = name.rpartition("_")[2]
-    return int(digits) if digits.isdigit() else 0
 
 
 vgg = _by_rules(

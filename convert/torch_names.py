@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from convert.natural_order import natural_key
+
 # A module with a kernel, and its batch norm.
 Modules = tuple[str, str | None]
 # From the net's scopes and the convolutions' names to the modules by scope.
@@ -32,7 +34,7 @@ def resnet(scopes: Sequence[str], _: Sequence[str]) -> dict[str, Modules]:
 
 def vgg(scopes: Sequence[str], convolutions: Sequence[str]) -> dict[str, Modules]:
     """Matches torchvision's vgg11 to vgg19, whose layers have numbers in order."""
-    names = sorted(convolutions, key=_natural)
+    names = sorted(convolutions, key=natural_key)
     names += ["classifier.0", "classifier.3", "classifier.6"]
     return {scope: (name, None) for scope, name in zip(scopes, names, strict=False)}
 
@@ -89,7 +91,7 @@ def _by_block(
         prefix = prefix_of(block)
         names = sorted(
             (name for name in convolutions if name.startswith(prefix)),
-            key=lambda name: _natural(_in_slims_order(name)),
+            key=lambda name: natural_key(_in_slims_order(name)),
         )
         for scope, name in zip(inside, names, strict=False):
             has_norm = name.endswith(".conv")
@@ -101,8 +103,3 @@ def _by_block(
 def _in_slims_order(name: str) -> str:
     """A name that sorts as slim creates: branch5x5 comes before branch3x3dbl."""
     return name.replace("branch3x3dbl", "branch6x6dbl")
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    parts = re.split(r"(\d+)", name)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
