@@ -104,9 +104,10 @@ def _run_steps(
         if is_last or step % run.log_every_n_steps == 0:
             summaries.write_scalars(step, log.report(step))
         summaries.write_histograms_if_due(step, sample_images, now=is_last)
-        saver.save_if_due(step)
+        # Before saving: a run killed in between comes back to this step.
         if validation and (is_last or validation.is_due(step)):
             summaries.write_validation(step, validation.split_name, validation.run())
+        saver.save_if_due(step)
     saver.save(step)
     summaries.close()
     if not is_finished():
