@@ -1,11 +1,13 @@
 """TF-Slim on today's TensorFlow: the one place that knows tf_slim's insides.
 
 Nets say `from nets import slim` and use `slim.conv2d`, `slim.arg_scope` and so on.
-Three things are mended here, on import:
+Four things are mended here, on import:
 
 * tf_slim's batch norm loads `tf_keras.legacy_tf_layers`, which tf_keras keeps under
   `tf_keras.src`;
 * tf_slim asks `variable in list`, which TensorFlow 2 answers element by element;
+* its batch norm looks for a class where TensorFlow kept it, unless its updates go into
+  the default collection;
 * `batch_norm` and `dropout` obey a `LayerPolicy`: which batch norms are frozen, and
   the seed of the dropout masks. Outside a policy they are slim's own.
 """
@@ -57,6 +59,7 @@ def _add_variable_to_collections(
 
 
 _layers._add_variable_to_collections = _add_variable_to_collections
+_utils.ops.Tensor = tf.Tensor
 
 
 @dataclasses.dataclass
