@@ -92,7 +92,7 @@ def test_pool(side, global_pool, left):
 
 
 def head(num_classes, **options):
-    end_points = {}
+    end_points: dict[str, tf.Tensor] = {}
     options = {"spatial_squeeze": True, "global_pool": False, **options}
     logits = inception_utils.head(
         tf.ones([2, 8, 8, 6]),
@@ -131,7 +131,7 @@ def test_head_as_a_map_or_as_features():
 
 def test_flat_head():
     unknown = v1.placeholder(tf.float32, [2, None, None, 6])
-    end_points = {}
+    end_points: dict[str, tf.Tensor] = {}
     logits = inception_utils.flat_head(unknown, end_points, 5, dropout_keep_prob=0.8)
     assert list(end_points) == [
         "global_pool",

@@ -44,12 +44,13 @@ def test_options_reach_the_heads(monkeypatch):
     logits, end_points = inception.inception_v4(images(9), 5, scope="Net")
     assert logits.op.name == "Net/Logits/Logits/BiasAdd"
     assert end_points["AuxLogits"].op.name == "Net/AuxLogits/Aux_logits/BiasAdd"
-    for options in ({"num_classes": None}, {"create_aux_logits": False}):
-        _, end_points = inception.inception_v4(
-            images(9), **{"num_classes": 5, "reuse": True, "scope": "Net", **options}
-        )
-        assert "AuxLogits" not in end_points
+    _, end_points = inception.inception_v4(
+        images(9), 5, reuse=True, scope="Net", create_aux_logits=False
+    )
     assert list(end_points)[-1] == "Predictions"
+    assert "AuxLogits" not in end_points
+    _, end_points = inception.inception_v4(images(9), None, scope="Features")
+    assert list(end_points)[1:] == ["global_pool"]
 
 
 @pytest.mark.parametrize(
