@@ -1,5 +1,6 @@
 """A checkpoint's weights in a network that is to be evaluated."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from absl import logging
@@ -12,9 +13,9 @@ from errors import UserError
 from nets import nets_factory
 from nets.network import Network
 
-# Slim's name for the second head of Inception nets, which only training reads: a
-# checkpoint may lack it, or have one for other classes.
-_AUXILIARY_HEAD = "/AuxLogits/"
+# The second heads of Inception and NASNet nets, which only training reads: a checkpoint
+# may lack them, or have them for other classes.
+_AUXILIARY_HEAD = re.compile(r"(^|/)(AuxLogits|aux_\d+)/")
 _MAX_NAMED = 3
 
 
@@ -55,7 +56,7 @@ def load(
 
 def _sources(network: Network, use_moving_average: bool) -> dict[str, str]:
     """Where the value of each variable stands, by the variable's name."""
-    needed = [n for n in network.model_variables if _AUXILIARY_HEAD not in n]
+    needed = [n for n in network.model_variables if not _AUXILIARY_HEAD.search(n)]
     return {n: f"{n}/{SUFFIX}" if use_moving_average else n for n in needed}
 
 
