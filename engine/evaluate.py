@@ -119,7 +119,7 @@ class _Evaluation:
                 config.model.model_name,
                 num_classes=inputs.num_classes(dataset, data),
                 image_size=options.eval_image_size,
-                channels=1 if data.use_grayscale else 3,
+                channels=inputs.num_channels(dataset, data, config.model.model_name),
             )
         self._evaluator = inputs.make_evaluator(
             self._network, dataset, data, batch_size=options.batch_size

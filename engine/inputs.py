@@ -38,6 +38,14 @@ def num_classes(dataset: Dataset, data: DataOptions) -> int:
     return classes
 
 
+def num_channels(dataset: Dataset, data: DataOptions, model_name: str) -> int:
+    """Channels of the images that a net gets: most recipes turn grey ones to colour."""
+    name = data.preprocessing_name or nets_factory.get_entry(model_name).preprocessing
+    recipe = preprocessing_factory.get_preprocessing(name, False, data.use_grayscale)
+    image = tf.zeros([32, 32, dataset.num_channels], tf.uint8)
+    return int(recipe(image, 32, 32).shape[-1])
+
+
 def make_evaluator(
     network: Network, dataset: Dataset, data: DataOptions, *, batch_size: int
 ) -> Evaluator:

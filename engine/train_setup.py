@@ -73,7 +73,7 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
             config.model.model_name,
             num_classes=inputs.num_classes(dataset, data),
             image_size=config.train_data.train_image_size,
-            channels=1 if data.use_grayscale else 3,
+            channels=inputs.num_channels(dataset, data, config.model.model_name),
         )
     inputs.preprocess_fn(data, network, is_training=True)  # an unknown name is told now
     record = record_of(network, dataset, data)
