@@ -42,10 +42,13 @@ def convert(
     found, fractions = conversion_record.find(settings)
     made = conversion_record.describe(settings, found)
     staging.remove_leftovers(settings.dataset_dir)
-    if finished := conversion_record.read_finished(settings, made):
+    if finished := conversion_record.read_finished(
+        settings.dataset_dir, settings.dataset_name, made
+    ):
         conversion_summary.show_finished(finished, settings.dataset_dir)
         return
-    _refuse_strangers(settings)
+    pattern = f"{glob.escape(settings.dataset_name)}_*.tfrecord"
+    staging.refuse_strangers(settings.dataset_dir, [pattern])
     with staging.staging(settings.dataset_dir, settings.dataset_name) as directory:
         checked, rejected = _check_photos(settings, found, directory, num_workers)
         groups, kept_out = splits.assign(
@@ -64,20 +67,9 @@ def convert(
         labels.write(publish_dir, info.classes)
         dataset_json.write(publish_dir, info)
         staging.publish_dataset(directory, settings.dataset_dir)
-    conversion_summary.show(info, found.classes, fractions)
+    conversion_summary.show(info)
+    conversion_summary.warn_of_gaps(info, found.classes, fractions)
     conversion_summary.show_next_command(info, settings.dataset_dir)
-
-
-def _refuse_strangers(settings: Settings) -> None:
-    """Refuses a directory with files that would mix with ours."""
-    pattern = f"{glob.escape(settings.dataset_name)}_*.tfrecord"
-    for name in (pattern, labels.FILENAME):
-        strangers = glob.glob(os.path.join(glob.escape(settings.dataset_dir), name))
-        if strangers:
-            raise UserError(
-                f"{strangers[0]} is there, but no dataset.json that says how it was"
-                " made: remove it, or choose another --dataset_dir"
-            )
 
 
 def _check_photos(

@@ -153,15 +153,25 @@ def describe(settings: Settings, found: Found) -> dict[str, Any]:
             "number": len(listing),
             "listing_sha256": hashlib.sha256(json.dumps(listing).encode()).hexdigest(),
         },
-        "versions": {
-            package: importlib.metadata.version(package)
-            for package in ("pillow", "tensorflow")
-        },
+        "versions": versions("pillow", "tensorflow"),
     }
 
 
-def read_finished(settings: Settings, made: dict[str, Any]) -> DatasetInfo | None:
-    """The dataset that an earlier, equal run finished in `settings.dataset_dir`.
+def versions(*packages: str) -> dict[str, str]:
+    """The version of each package."""
+    return {package: importlib.metadata.version(package) for package in packages}
+
+
+def read_finished(
+    dataset_dir: str, dataset_name: str, made: dict[str, Any]
+) -> DatasetInfo | None:
+    """The dataset that an earlier, equal run finished in `dataset_dir`.
+
+    Args:
+      dataset_dir: where to look.
+      dataset_name: what the dataset must be called.
+      made: what dataset.json must say of how it was made: "settings", by flag, and
+        "photos".
 
     Returns:
       What its dataset.json says; None when there is none.
@@ -169,20 +179,20 @@ def read_finished(settings: Settings, made: dict[str, Any]) -> DatasetInfo | Non
     Raises:
       UserError: there is one that differs, in name, settings, photos or files.
     """
-    info = dataset_json.read(settings.dataset_dir)
+    info = dataset_json.read(dataset_dir)
     if info is None:
         return None
-    if info.name != settings.dataset_name:
-        difference = f"its name is {info.name!r}, not {settings.dataset_name!r}"
+    if info.name != dataset_name:
+        difference = f"its name is {info.name!r}, not {dataset_name!r}"
     else:
         difference = _difference(info.made, made)
     for split in info.splits.values():
-        fault = dataset_json.find_file_fault(settings.dataset_dir, split)
+        fault = dataset_json.find_file_fault(dataset_dir, split)
         difference = difference or (fault[1] if fault else "")
     if difference:
         raise UserError(
-            f"{settings.dataset_dir} holds another dataset ({difference}): remove it,"
-            " or choose another --dataset_dir"
+            f"{dataset_dir} holds another dataset ({difference}): remove it, or choose"
+            " another --dataset_dir"
         )
     return info
 
@@ -193,10 +203,10 @@ def _difference(old: Any, new: dict[str, Any]) -> str:
     for flag, value in new["settings"].items():
         if settings.get(flag) != value:
             return f"it was made with --{flag}={settings.get(flag)}, not {value}"
-    photos = old.get("photos", {})
-    if photos != new["photos"]:
+    old_photos, new_photos = old.get("photos", {}), new.get("photos", {})
+    if old_photos != new_photos:
         return (
-            f"it was made from {photos.get('number')} photos, there are"
-            f" {new['photos']['number']} now, or they have other names or sizes"
+            f"it was made from {old_photos.get('number')} photos, there are"
+            f" {new_photos.get('number')} now, or they have other names or sizes"
         )
     return ""

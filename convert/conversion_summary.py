@@ -19,15 +19,9 @@ _MAX_CLASSES_SHOWN = 40
 _MAX_REJECTIONS_SHOWN = 5
 
 
-def show(info: DatasetInfo, classes: Collection[str], fractions: Fractions) -> None:
-    """Prints classes × splits, and warns of classes that lack photos.
-
-    Args:
-      info: the dataset.
-      classes: the names of all classes that were looked at.
-      fractions: what the splits should have got.
-    """
-    names = [split for split in SPLITS if split in info.splits]
+def show(info: DatasetInfo) -> None:
+    """Prints classes × splits."""
+    names = list(info.splits)
     table = Table(title=f"{info.name}: photos by class and split", title_justify="left")
     table.add_column("class", overflow="fold")
     for name in [*names, "all"]:
@@ -44,16 +38,22 @@ def show(info: DatasetInfo, classes: Collection[str], fractions: Fractions) -> N
     ]
     table.add_row("MB", *(f"{size:,.1f}" for size in [*sizes, sum(sizes)]))
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100).print(table)
-    _warn_of_gaps(info, classes, fractions)
 
 
 def _add_row(table: Table, title: str, counts: Sequence[int]) -> None:
     table.add_row(Text(title), *(f"{count:,}" for count in [*counts, sum(counts)]))
 
 
-def _warn_of_gaps(
+def warn_of_gaps(
     info: DatasetInfo, classes: Collection[str], fractions: Fractions
 ) -> None:
+    """Warns of classes that lack photos.
+
+    Args:
+      info: the dataset.
+      classes: the names of all classes that were looked at.
+      fractions: what the splits should have got.
+    """
     expected = {"train", *info.splits}
     expected |= {"validation"} if fractions.validation else set()
     expected |= {"test"} if fractions.test else set()

@@ -1,7 +1,7 @@
 """Work spread over processes or threads, with results in order and bounded memory."""
 
 import collections
-import concurrent.futures
+import concurrent.futures.process
 import contextlib
 import multiprocessing
 import os
@@ -9,6 +9,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
+
+from errors import UserError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,6 +29,9 @@ def processes(num_workers: int) -> Iterator[concurrent.futures.Executor]:
 
     Ctrl-C, which a terminal sends to all processes, reaches this one alone: workers
     inherit its mask from the moment that starts them, and are told to stop.
+
+    Raises:
+      UserError: one of them was killed.
     """
     executor = concurrent.futures.ProcessPoolExecutor(
         num_workers,
@@ -41,6 +46,11 @@ def processes(num_workers: int) -> Iterator[concurrent.futures.Executor]:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         yield executor
+    except concurrent.futures.process.BrokenProcessPool as error:
+        raise UserError(
+            "a worker process was killed, most likely for want of memory: try fewer"
+            f" than --num_workers={num_workers}"
+        ) from error
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 

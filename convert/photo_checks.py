@@ -1,6 +1,5 @@
 """Reads and checks every photo, in worker processes that need no TensorFlow."""
 
-import concurrent.futures.process
 import dataclasses
 import functools
 import hashlib
@@ -10,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from convert import parallel, photo_codec
 from convert.photo_sources import Source, has_photo_suffix
 from convert.rejections import Kind, Rejection
-from errors import UserError
 
 _PHOTOS_PER_TASK = 8
 
@@ -59,14 +57,8 @@ def check_all(
     )
     check = functools.partial(_check_some, spill_dir=spill_dir, max_side=max_side)
     with parallel.processes(num_workers) as executor:
-        try:
-            for results in parallel.in_order(executor, check, tasks, 4 * num_workers):
-                yield from results
-        except concurrent.futures.process.BrokenProcessPool as error:
-            raise UserError(
-                "a worker process was killed, most likely for want of memory: try"
-                f" fewer than --num_workers={num_workers}"
-            ) from error
+        for results in parallel.in_order(executor, check, tasks, 4 * num_workers):
+            yield from results
 
 
 def _check_some(

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import hashlib
+import itertools
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -43,49 +44,72 @@ def write_split(
     """
     labels = {name: label for label, name in enumerate(class_names)}
     num_shards = min(num_shards, len(photos))
-    bounds = [len(photos) * shard // num_shards for shard in range(num_shards + 1)]
-    shards = []
+    filenames = [
+        f"{stem}_{shard:05d}-of-{num_shards:05d}.tfrecord"
+        for shard in range(num_shards)
+    ]
     with concurrent.futures.ThreadPoolExecutor(num_threads) as executor:
 
-        def example(photo: Checked) -> bytes:
-            return _example(photo, labels[photo.source.class_name])
+        def record(photo: Checked) -> bytes:
+            return _record(photo, labels[photo.source.class_name])
 
-        examples = progress(
-            parallel.in_order(executor, example, photos, 4 * num_threads),
+        records = progress(
+            parallel.in_order(executor, record, photos, 4 * num_threads),
             total=len(photos),
             desc=f"writing {stem}",
             unit="photo",
         )
-        for shard in range(num_shards):
-            name = f"{stem}_{shard:05d}-of-{num_shards:05d}.tfrecord"
-            records = bounds[shard + 1] - bounds[shard]
-            shards.append(
-                _write_shard(os.path.join(directory, name), examples, records)
-            )
+        shards = write_shards(records, len(photos), directory, filenames)
     counts = Counter(labels[photo.source.class_name] for photo in photos)
     return SplitInfo(
         num_examples=len(photos),
         class_counts=tuple(counts[label] for label in range(len(class_names))),
-        shards=tuple(shards),
+        shards=shards,
     )
 
 
-def _write_shard(path: str, examples: Iterator[bytes], records: int) -> ShardInfo:
+def write_shards(
+    records: Iterator[bytes], num_records: int, directory: str, filenames: Sequence[str]
+) -> tuple[ShardInfo, ...]:
+    """Writes records to files, a run of them to each.
+
+    Args:
+      records: serialized examples.
+      num_records: how many there are, or would be if none were left out.
+      directory: where the files go.
+      filenames: their names.
+
+    Raises:
+      UserError: a file cannot be written.
+    """
+    bounds = [
+        num_records * shard // len(filenames) for shard in range(len(filenames) + 1)
+    ]
+    return tuple(
+        _write_shard(
+            os.path.join(directory, name), itertools.islice(records, end - start)
+        )
+        for name, start, end in zip(filenames, bounds, bounds[1:], strict=False)
+    )
+
+
+def _write_shard(path: str, records: Iterator[bytes]) -> ShardInfo:
+    number = 0
     try:
         with tf.io.TFRecordWriter(path) as writer:
-            for _ in range(records):
-                writer.write(next(examples))
+            for serialized in records:
+                writer.write(serialized)
+                number += 1
     except tf.errors.OpError as error:  # a full disk, mostly
         raise UserError(f"{path} cannot be written: {error.message}") from error
     with open(path, "rb") as file:
         os.fsync(file.fileno())
     return ShardInfo(
-        os.path.basename(path), records, os.path.getsize(path), sha256(path)
+        os.path.basename(path), number, os.path.getsize(path), sha256(path)
     )
 
 
-def _example(photo: Checked, label: int) -> bytes:
-    """The record of a photo, whose bytes TensorFlow has been seen to decode."""
+def _record(photo: Checked, label: int) -> bytes:
     with open(photo.encoded_path or photo.source.path, "rb") as file:
         encoded = file.read()
     if photo.encoded_path:
@@ -96,15 +120,15 @@ def _example(photo: Checked, label: int) -> bytes:
             " when the photos are at rest"
         )
     stored = photo_codec.Photo(encoded, photo.format, photo.height, photo.width)
-    if not _tensorflow_decodes(stored):
-        stored = photo_codec.normalise(encoded, keep=False)
+    return serialize(stored, label, photo.source.name)
+
+
+def serialize(photo: photo_codec.Photo, label: int, name: str) -> bytes:
+    """The record of a photo, whose bytes TensorFlow has been seen to decode."""
+    if not _tensorflow_decodes(photo):
+        photo = photo_codec.normalise(photo.encoded, keep=False)
     return example_schema.build_example(
-        stored.encoded,
-        stored.format,
-        label,
-        stored.height,
-        stored.width,
-        photo.source.name,
+        photo.encoded, photo.format, label, photo.height, photo.width, name
     )
 
 

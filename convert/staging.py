@@ -6,7 +6,7 @@ import glob
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from convert import rejections
 from datasets import dataset_json, labels
@@ -44,6 +44,25 @@ def staging(dataset_dir: str, name: str) -> Iterator[str]:
         if not existed:
             with contextlib.suppress(OSError):
                 os.rmdir(dataset_dir)
+
+
+def refuse_strangers(dataset_dir: str, patterns: Iterable[str]) -> None:
+    """Refuses a directory, without dataset.json, with files that would mix with ours.
+
+    Args:
+      dataset_dir: the directory.
+      patterns: what our TFRecords are called.
+
+    Raises:
+      UserError: there is such a file, or labels.txt.
+    """
+    for pattern in (*patterns, labels.FILENAME):
+        strangers = glob.glob(os.path.join(glob.escape(dataset_dir), pattern))
+        if strangers:
+            raise UserError(
+                f"{strangers[0]} is there, but no dataset.json that says how it was"
+                " made: remove it, or choose another --dataset_dir"
+            )
 
 
 def publish_dataset(directory: str, dataset_dir: str) -> None:

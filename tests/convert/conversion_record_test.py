@@ -135,15 +135,21 @@ def made(settings, tmp_path):
     return made
 
 
+def read_finished(settings, made):
+    return conversion_record.read_finished(
+        settings.dataset_dir, settings.dataset_name, made
+    )
+
+
 def test_an_equal_run_has_finished(settings, made):
-    info = conversion_record.read_finished(settings, made)
+    info = read_finished(settings, made)
     assert info is not None
     assert info.made == made
 
 
 def test_nothing_has_finished(settings):
     made = conversion_record.describe(settings, Found())
-    assert conversion_record.read_finished(settings, made) is None
+    assert read_finished(settings, made) is None
 
 
 @pytest.mark.parametrize(
@@ -160,7 +166,7 @@ def test_other_settings_are_another_dataset(settings, made, change, message):
     settings = dataclasses.replace(settings, **change)
     made = conversion_record.describe(settings, conversion_record.find(settings)[0])
     with pytest.raises(UserError, match=f"another dataset \\(.*{message}"):
-        conversion_record.read_finished(settings, made)
+        read_finished(settings, made)
 
 
 @pytest.mark.parametrize("change", ["add", "rename", "resize"])
@@ -174,16 +180,16 @@ def test_other_photos_are_another_dataset(settings, made, photo_folder, change):
         old.write_bytes(old.read_bytes() + b"x")
     now = conversion_record.describe(settings, conversion_record.find(settings)[0])
     with pytest.raises(UserError, match=r"made from 8 photos, there are [89] now"):
-        conversion_record.read_finished(settings, now)
+        read_finished(settings, now)
 
 
 def test_a_lost_file_is_no_finished_dataset(settings, made, tmp_path):
     (tmp_path / "data" / "pets_train_00000-of-00001.tfrecord").unlink()
     with pytest.raises(UserError, match=r"00000-of-00001\.tfrecord is missing"):
-        conversion_record.read_finished(settings, made)
+        read_finished(settings, made)
 
 
 def test_a_dataset_made_by_other_means_is_another(settings, made):
     finish(settings, {})
     with pytest.raises(UserError, match="another dataset"):
-        conversion_record.read_finished(settings, made)
+        read_finished(settings, made)

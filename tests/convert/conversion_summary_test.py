@@ -23,7 +23,7 @@ def rows(text):
 
 
 def test_the_table_counts_classes_and_splits(capsys):
-    conversion_summary.show(INFO, INFO.classes, Fractions(0, 0))
+    conversion_summary.show(INFO)
     assert rows(capsys.readouterr().out) == [
         ["0:cat", "1,000", "1", "1,001"],
         ["1:two\\nlines", "100", "0", "100"],
@@ -34,7 +34,7 @@ def test_the_table_counts_classes_and_splits(capsys):
 
 
 def test_gaps_are_named(caplog, capsys):
-    conversion_summary.show(INFO, {*INFO.classes, "owl"}, Fractions(0.1, 0))
+    conversion_summary.warn_of_gaps(INFO, {*INFO.classes, "owl"}, Fractions(0.1, 0))
     assert [record.getMessage() for record in caplog.records] == [
         "No validation photo of cat, two\\nlines, [red]: add photos, or try another"
         " --seed",
@@ -47,7 +47,7 @@ def test_a_long_list_of_classes_is_cut(capsys):
     names = tuple(f"c{number:02d}" for number in range(50))
     split = SplitInfo(50, (1,) * 50, SHARD)
     info = DatasetInfo("many", names, {"train": split})
-    conversion_summary.show(info, names, Fractions(0, 0))
+    conversion_summary.show(info)
     table = rows(capsys.readouterr().out)
     assert table[39][0] == "39:c39"
     assert table[40][0] == "… and 10 more"

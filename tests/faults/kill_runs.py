@@ -144,7 +144,7 @@ def killed_digests(
     Returns:
       The digest of each finished run.
     """
-    digests = []
+    digests: list[str] = []
     left = kills
     while left:
         output = folder / f"killed_{len(digests)}"
