@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import resource_tracker
 from typing import TypeVar
 
 from errors import UserError
@@ -38,6 +39,8 @@ def processes(num_workers: int) -> Iterator[concurrent.futures.Executor]:
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start_worker,
     )
+    # It starts with the first worker otherwise, and then unblocks the signal.
+    resource_tracker.ensure_running()
     try:
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
