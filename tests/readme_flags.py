@@ -4,12 +4,16 @@
 readme_test.py fails while they differ.
 """
 
+import collections
 import dataclasses
+import math
 import pathlib
 import re
 import typing
 
 from config import config, tables
+from convert import keras_applications, known_archives, torch_architectures
+from nets import nets_factory
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
 SCRIPTS = {
@@ -32,6 +36,40 @@ def flag_tables(script: str) -> str:
     return "\n\n".join(parts)
 
 
+def nets_table() -> str:
+    """A Markdown table of the networks, with where their weights come from."""
+    parameters = collections.Counter[str]()
+    with (README.parent / "tests/nets/slim_variables.tsv").open() as file:
+        for line in file:
+            if not line.startswith("#"):
+                net, _, shape = line.split("\t")[:3]
+                sizes = map(int, filter(str.isdigit, shape.strip().split("x")))
+                parameters[net] += math.prod(sizes)
+    rows = [
+        [
+            f"`{name}`",
+            str(entry.image_size),
+            ", ".join(f"`{scope}`" for scope in entry.head_scopes),
+            f"{parameters[name] / 1e6:.1f}" if name in parameters else "",
+            _sources(name),
+        ]
+        for name, entry in nets_factory.NETWORKS.items()
+    ]
+    headers = ("net", "pixels", "head", "million parameters", "weights")
+    return tables.markdown_table(headers, rows)
+
+
+def _sources(net: str) -> str:
+    keras = [
+        k for k, a in keras_applications.APPLICATIONS.items() if a.model_name == net
+    ]
+    torch = [a.name for a in torch_architectures.ARCHITECTURES if a.model_name == net]
+    sources = ["slim's archive"] if net in known_archives.ARCHIVES else []
+    sources += [f"Keras {name}" for name in keras]
+    sources += torch
+    return ", ".join(sources)
+
+
 def _default(value: object) -> str:
     if isinstance(value, bool):
         value = str(value).lower()
@@ -40,9 +78,12 @@ def _default(value: object) -> str:
 
 def renewed(readme: str) -> str:
     """The README's text with its tables as they should be."""
-    for script in SCRIPTS:
-        begin, end = f"<!-- flags of {script} -->", f"<!-- end of {script} -->"
-        section = f"{begin}\n{flag_tables(script)}\n{end}"
+    made = {script: flag_tables(script) for script in SCRIPTS}
+    made["the nets"] = nets_table()
+    for name, text in made.items():
+        kind = "flags" if name in SCRIPTS else "table"
+        begin, end = f"<!-- {kind} of {name} -->", f"<!-- end of {name} -->"
+        section = f"{begin}\n{text}\n{end}"
         pattern = f"{re.escape(begin)}.*?{re.escape(end)}"
         plain = section.replace("\\", r"\\")  # re.sub reads backslashes as escapes
         readme = re.sub(pattern, plain, readme, flags=re.DOTALL)
