@@ -1,5 +1,6 @@
 """A slim network as a `tf.Module`: variables by slim's names, a call to run it."""
 
+import inspect
 from collections.abc import Iterable
 
 import tensorflow as tf
@@ -54,6 +55,10 @@ class Network(tf.Module):
             )
             for training in (True, False)
         }
+        # Nets of one size in slim: larger images leave more than one feature to pool.
+        takes_it = "global_pool" in inspect.signature(entry.builder).parameters
+        larger = self.image_size > entry.image_size
+        self._options = {"global_pool": True} if takes_it and larger else {}
         self._build(entry)
         store = self._tf1_style_var_store
         self.model_variables: dict[str, tf.Variable] = dict(store._vars)
@@ -109,7 +114,7 @@ class Network(tf.Module):
             frozenset(frozen_batch_norms).__contains__, dropout_seed, batch_norm_decay
         )
         with slim.layer_policy(policy):
-            return self._network_fns[is_training](images)
+            return self._network_fns[is_training](images, **self._options)
 
 
 def _reason(error: ValueError) -> str:

@@ -7,6 +7,7 @@ import tensorflow as tf
 from errors import UserError
 from nets import nets_factory, slim
 from nets.network import Network
+from preprocessing import preprocessing_factory
 
 v1 = tf.compat.v1
 
@@ -343,3 +344,14 @@ def test_a_graph_gives_the_same_logits(net):
 def test_default_image_size_is_on_the_function():
     network_fn = nets_factory.get_network_fn("tiny", 5)
     assert getattr(network_fn, "default_image_size", None) == 4
+
+
+def test_every_net_has_its_preprocessing():
+    for name, entry in nets_factory.NETWORKS.items():
+        assert entry.preprocessing in preprocessing_factory.RECIPES, name
+
+
+def test_images_above_the_default_size_are_pooled():
+    network = Network("inception_v1", num_classes=3, image_size=256)
+    run = tf.function(lambda images: network(images, is_training=False)[0])
+    assert run(tf.zeros((1, 256, 256, 3))).shape == (1, 3)
