@@ -1,0 +1,158 @@
+"""Exports are loaded again and compared with the checkpoint on images."""
+
+import glob
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from convert.export_formats import Format
+from convert.export_source import Classifier
+from datasets.files import explained_errors
+from errors import NotFiniteError, UserError
+
+# What TensorFlow decodes, and so what the SavedModel does.
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
+_NUM_GENERATED = 8
+
+
+class CheckError(UserError):
+    """An export is not what the checkpoint is."""
+
+    exit_status = 1
+
+
+def find_photos(where: str, flag: str) -> list[str]:
+    """Photographs by a file, a folder with all below it, or a pattern; sorted.
+
+    Raises:
+      UserError: there is none.
+    """
+    pattern = os.path.join(glob.escape(where), "**") if os.path.isdir(where) else where
+    paths = sorted(glob.glob(pattern, recursive=True))
+    found = [path for path in paths if path.lower().endswith(_SUFFIXES)]
+    if not found:
+        raise UserError(
+            f"--{flag}={where}: no photograph there; name a file, a folder or a pattern"
+            f" with files {', '.join(_SUFFIXES)}"
+        )
+    return found
+
+
+def read_photo(path: str) -> bytes:
+    """The bytes of a photograph.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    with explained_errors(), open(path, "rb") as file:
+        return file.read()
+
+
+def decode(classifier: Classifier, encoded: bytes, name: str) -> tf.Tensor:
+    """The pixels of a photograph.
+
+    Raises:
+      UserError: its bytes are no image.
+    """
+    try:
+        return classifier.decode(tf.constant(encoded))
+    except tf.errors.InvalidArgumentError as error:
+        raise UserError(
+            f"{name} is no JPEG, PNG, GIF or BMP image, or is damaged: remove it"
+        ) from error
+
+
+def generated_photos() -> list[bytes]:
+    """PNG images of smooth random colours, always the same ones."""
+    photos = []
+    for seed in range(_NUM_GENERATED):
+        coarse = tf.random.stateless_uniform([4, 5, 3], (seed, 0), 0, 255)
+        fine = tf.image.resize(coarse, [96 + 16 * seed, 144], "bicubic")
+        photos.append(tf.io.encode_png(tf.saturate_cast(fine, tf.uint8)).numpy())
+    return photos
+
+
+class Check:
+    """What the checkpoint says of some photographs."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        photos: list[bytes],
+        names: list[str],
+        max_difference: float = 1e-4,
+    ) -> None:
+        """Classifies the photographs.
+
+        Args:
+          classifier: the checkpoint's.
+          photos: their bytes.
+          names: of the photographs, for messages.
+          max_difference: of a probability, that is allowed of float formats.
+
+        Raises:
+          UserError: one cannot be decoded, or the net's outputs are not finite.
+        """
+        self._max_difference = max_difference
+        self._photos = photos
+        self._pixels = [
+            decode(classifier, photo, name)
+            for photo, name in zip(photos, names, strict=True)
+        ]
+        self._images = np.stack([classifier.preprocess(p) for p in self._pixels])
+        self._expected = classifier.probabilities(tf.constant(self._images)).numpy()
+        if not np.isfinite(self._expected).all():
+            raise NotFiniteError(
+                "the net's outputs are not finite, so the checkpoint's weights are"
+                " spoilt; export an earlier one"
+            )
+
+    def compare(self, kind: Format, path: str) -> str:
+        """Loads an export and compares its probabilities.
+
+        Args:
+          kind: its format.
+          path: where it is.
+
+        Returns:
+          What was found, for people.
+
+        Raises:
+          CheckError: it is not the checkpoint.
+        """
+        if kind.run is None:
+            answers = self._saved_model_answers(path)
+        else:
+            answers = [kind.run(path, self._images)]
+        worst = np.max([self._difference(answer) for answer in answers])  # NaN wins
+        limit = self._max_difference if kind.is_exact else 1.0
+        if not worst <= limit:
+            raise CheckError(
+                f"{kind.file} differs from the checkpoint by {worst:.2g} in a"
+                f" probability, expected at most {limit}, and was removed; if you"
+                " accept that, as for float16, whose weights are rounded, raise"
+                " --max_difference"
+            )
+        same = np.mean(answers[0].argmax(-1) == self._expected.argmax(-1))
+        return (
+            f"largest difference of a probability {worst:.2g}, same first class for"
+            f" {same:.1%} of {len(self._photos)} images"
+        )
+
+    def _difference(self, answer: np.ndarray) -> float:
+        if answer.shape != self._expected.shape:
+            return float("nan")
+        return float(np.max(np.abs(answer - self._expected)))
+
+    def _saved_model_answers(self, path: str) -> list[np.ndarray]:
+        signatures = tf.saved_model.load(path).signatures
+        encoded = signatures["serving_default"](image_bytes=tf.constant(self._photos))
+        pixels = [
+            signatures["pixels"](pixels=tf.cast(one[tf.newaxis], tf.float32))
+            for one in self._pixels
+        ]
+        return [
+            encoded["probabilities"].numpy(),
+            np.concatenate([answer["probabilities"] for answer in pixels]),
+        ]

@@ -1,0 +1,190 @@
+r"""Exports a checkpoint to the forms that other programs take.
+
+    python -m convert.export_model --checkpoint_path=/tmp/run --output_dir=/tmp/export \
+        --formats=saved_model,tflite
+
+`model.json` beside the checkpoint says which net it is, with its image size,
+preprocessing and classes; of a published checkpoint flags say it. Every export is
+loaded again and compared with the checkpoint on images before it gets its name. With
+--output_file it writes slim's inference graph: a GraphDef without weights.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from absl import flags, logging
+from google.protobuf import text_format
+
+from config import app
+from config.progress import progress
+from convert import export_check, export_flags, export_graph, export_source
+from convert.export_check import Check
+from convert.export_formats import FORMATS, Job
+from convert.export_source import Classifier
+from datasets import files, input_pipeline, labels
+from errors import UserError
+from nets.network import Network
+
+FLAGS = flags.FLAGS
+
+
+def export(
+    job: Job, formats: Sequence[str], output_dir: str, check: Check
+) -> dict[str, str]:
+    """Writes a classifier in some formats, each checked before it gets its name.
+
+    Args:
+      job: what to export.
+      formats: keys of `FORMATS`.
+      output_dir: made if absent; gets the exports and labels.txt.
+      check: compares them with the checkpoint.
+
+    Returns:
+      What the check found, by format.
+
+    Raises:
+      UserError: an export is there already, or cannot be written.
+      CheckError: one differs from the checkpoint; it is not left behind.
+    """
+    for name in formats:
+        path = os.path.join(output_dir, FORMATS[name].file)
+        if os.path.exists(path):
+            raise UserError(
+                f"{path} is there already: remove it, or choose another --output_dir"
+            )
+    found = {}
+    with files.explained_errors(), _workshop(output_dir) as aside:
+        for name in progress(
+            formats, total=len(formats), desc="exporting", unit="format"
+        ):
+            kind = FORMATS[name]
+            path = os.path.join(aside, kind.file)
+            kind.write(job, path)
+            found[name] = check.compare(kind, path)
+            os.rename(path, os.path.join(output_dir, kind.file))
+        if job.classifier.record.class_names:
+            labels.write(output_dir, job.classifier.labels)
+    return found
+
+
+@contextlib.contextmanager
+def _workshop(output_dir: str) -> Iterator[str]:
+    """A hidden folder inside `output_dir`, gone afterwards; so is the latter if empty.
+
+    Raises:
+      UserError: a name on the way to it is a file's.
+    """
+    os.makedirs(output_dir, exist_ok=True)
+    aside = tempfile.mkdtemp(prefix=".export.tmp-", dir=output_dir)
+    try:
+        yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.rmdir(output_dir)
+
+
+def write_inference_graph(
+    network: Network, output_file: str, *, batch_size: int | None, as_text: bool
+) -> str:
+    """Writes what slim's export_inference_graph does.
+
+    Args:
+      network: the net; its weights are not written.
+      output_file: the file.
+      batch_size: images at once; None leaves it open.
+      as_text: write the text form of protocol buffers.
+
+    Returns:
+      The name of the node with the net's predictions, for tools that freeze.
+    """
+    graph, predictions = export_graph.inference_graph(network, batch_size)
+    with files.explained_errors():
+        if as_text:
+            with files.atomic_write(output_file, "w") as file:
+                file.write(text_format.MessageToString(graph))
+        else:
+            with files.atomic_write(output_file) as file:
+                file.write(graph.SerializeToString(deterministic=True))
+    return predictions
+
+
+def _samples(classifier: Classifier) -> Iterator[np.ndarray]:
+    """Preprocessed images of the folder or data set that calibrates int8."""
+    if FLAGS.representative_dir:
+        paths = export_check.find_photos(FLAGS.representative_dir, "representative_dir")
+        # From everywhere in the folder, which may be sorted by class.
+        paths = paths[:: -(-len(paths) // export_flags.MAX_SAMPLES)]
+        for path in paths:
+            photo = export_check.read_photo(path)
+            pixels = export_check.decode(classifier, photo, path)
+            yield classifier.preprocess(pixels).numpy()
+        return
+    dataset = export_source.any_split(
+        FLAGS.dataset_name or classifier.record.dataset_name, FLAGS.dataset_dir
+    )
+    batches = input_pipeline.eval_batches(
+        dataset,
+        lambda image, _: classifier.preprocess(image),
+        batch_size=1,
+        labels_offset=classifier.record.labels_offset,
+    )
+    for batch in batches.take(export_flags.MAX_SAMPLES):
+        yield batch["image"][0].numpy()
+
+
+def _check(classifier: Classifier) -> Check:
+    if FLAGS.check_images:
+        names = export_check.find_photos(FLAGS.check_images, "check_images")
+        photos = [export_check.read_photo(name) for name in names]
+    else:
+        photos = export_check.generated_photos()
+        names = ["a generated image"] * len(photos)
+    return Check(classifier, photos, names, FLAGS.max_difference)
+
+
+def main() -> None:
+    """Exports what the flags say."""
+    export_flags.require_sense()
+    if FLAGS.checkpoint_path:
+        classifier = export_source.load(
+            FLAGS.checkpoint_path,
+            export_flags.wanted(),
+            use_moving_average=bool(FLAGS.moving_average_decay),
+        )
+    else:
+        classifier = Classifier(export_source.describe(None, export_flags.wanted()))
+    if FLAGS.output_file:
+        predictions = write_inference_graph(
+            classifier.network,
+            FLAGS.output_file,
+            batch_size=FLAGS.batch_size,
+            as_text=FLAGS.write_text_graphdef,
+        )
+        logging.info("%s: predictions are %s", FLAGS.output_file, predictions)
+    if FLAGS.output_dir:
+        _export_all(classifier)
+
+
+def _export_all(classifier: Classifier) -> None:
+    job = Job(
+        classifier,
+        FLAGS.batch_size,
+        lambda: progress(
+            _samples(classifier), total=None, desc="calibrating", unit="image"
+        ),
+    )
+    # Each once, in the order given.
+    formats = list(dict.fromkeys(FLAGS.formats))
+    found = export(job, formats, FLAGS.output_dir, _check(classifier))
+    for name, text in found.items():
+        print(f"{os.path.join(FLAGS.output_dir, FORMATS[name].file)}: {text}")
+
+
+if __name__ == "__main__":
+    export_flags.define()
+    app.run(main)

@@ -1,0 +1,300 @@
+"""Exports: each is the checkpoint again, and wrong input leaves nothing behind."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+
+from checkpoints import slim_format
+from checkpoints.model_record import ModelRecord
+from checkpoints.slim_format import Checkpoint
+from convert import (
+    export_check,
+    export_formats,
+    export_graph,
+    export_model,
+    export_source,
+    frozen_graph_to_slim,
+)
+from convert.export_check import Check, CheckError
+from convert.export_formats import FORMATS, Format, Job
+from convert.export_source import Wanted
+from errors import UserError
+from nets.network import Network
+from tests.convert import photos
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("cat", "dog", "größe")
+SIZE = 32
+
+
+def _write_checkpoint(folder: Path, model_name: str, size: int, **record) -> str:
+    """Weights with which the images differ in their probabilities."""
+    network = Network(
+        model_name, num_classes=3, image_size=size, channels=record.pop("channels", 3)
+    )
+    random = np.random.default_rng(0)
+    values = {}
+    for name, variable in network.model_variables.items():
+        value = variable.numpy()
+        if name.endswith(("beta", "moving_mean")):
+            value = random.normal(0, 0.3, value.shape).astype(np.float32)
+        elif name.endswith("Logits/Conv2d_1c_1x1/weights"):
+            value = value * 30
+        values[name] = value
+    folder.mkdir()
+    path = str(folder / "model.ckpt-7")
+    slim_format.write_checkpoint(path, values | {"global_step": np.array(7)})
+    fields: dict[str, Any] = {
+        "use_grayscale": False,
+        "preprocessing_name": "inception",
+        "labels_offset": 0,
+        "class_names": NAMES,
+    }
+    ModelRecord(
+        model_name=model_name,
+        image_size=size,
+        dataset_name="pets",
+        num_classes=3,
+        **(fields | record),
+    ).write(str(folder))
+    return path
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mobilenet") / "run"
+    return _write_checkpoint(folder, "mobilenet_v1_025", SIZE)
+
+
+@pytest.fixture(scope="module")
+def classifier(checkpoint):
+    return export_source.load(checkpoint, Wanted(), use_moving_average=False)
+
+
+@pytest.fixture(scope="module")
+def check(classifier):
+    encoded = export_check.generated_photos()
+    return Check(classifier, encoded, ["generated"] * len(encoded))
+
+
+@pytest.fixture(scope="module")
+def exported(classifier, check, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exports") / "out"
+    job = Job(classifier)
+    formats = ["saved_model", "tflite", "frozen_graph"]
+    return folder, export_model.export(job, formats, str(folder), check)
+
+
+def test_exports_are_there_and_nothing_else(exported):
+    folder, found = exported
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("frozen_graph.pb", "labels.txt", "model.tflite", "saved_model")
+    ]
+    assert all("same first class for 100.0%" in text for text in found.values())
+    labels = (folder / "labels.txt").read_text(encoding="utf-8")
+    assert labels == "0:cat\n1:dog\n2:größe\n"
+
+
+CLIENT = """
+import json, sys
+import tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+files = [open(path, "rb").read() for path in sys.argv[2:]]
+answer = model.signatures["serving_default"](image_bytes=tf.constant(files))
+answer = {name: value.numpy().tolist() for name, value in answer.items()}
+answer["top_labels"] = [[s.decode() for s in row] for row in answer["top_labels"]]
+print(json.dumps(answer))
+"""
+
+
+def test_tensorflow_alone_classifies_photographs(exported, classifier, tmp_path):
+    files = []
+    for name in ("JPEG", "PNG", "GIF", "BMP"):
+        path = tmp_path / f"photo.{name}"
+        path.write_bytes(photos.encode(photos.pixels(1, 40, 50), name))
+        files.append(str(path))
+    process = subprocess.run(
+        [sys.executable, "-c", CLIENT, str(exported[0] / "saved_model"), *files],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer = json.loads(process.stdout)
+    images = [
+        classifier.preprocess(classifier.decode(tf.constant(Path(file).read_bytes())))
+        for file in files
+    ]
+    expected = classifier.probabilities(tf.stack(images)).numpy()
+    np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-5)
+    order = np.argsort(-expected, axis=-1)
+    assert answer["top_indices"] == order.tolist()
+    assert answer["top_labels"] == [[NAMES[i] for i in row] for row in order]
+
+
+def test_saved_model_takes_whole_batches_of_pixels(exported, classifier):
+    model = tf.saved_model.load(str(exported[0] / "saved_model"))
+    pixels = np.stack([photos.pixels(seed, 40, 50) for seed in range(3)])
+    answer = model.signatures["pixels"](pixels=tf.constant(pixels, tf.float32))
+    images = tf.stack([classifier.preprocess(tf.constant(one)) for one in pixels])
+    expected = classifier.probabilities(images)
+    np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-5)
+
+
+def test_frozen_graph_holds_the_checkpoint(exported, checkpoint):
+    graph = tf.compat.v1.GraphDef()
+    graph.ParseFromString((exported[0] / "frozen_graph.pb").read_bytes())
+    assert [n.name for n in graph.node if n.op == "Placeholder"] == ["input"]
+    assert export_graph.predictions_node(graph) == "MobilenetV1/Predictions/Reshape_1"
+    saved = Checkpoint(checkpoint)
+    frozen = frozen_graph_to_slim.frozen_variables(graph)
+    assert set(frozen) == set(saved.shapes) - {"global_step"}
+    for name, value in frozen.items():
+        np.testing.assert_array_equal(value, saved.read(name))
+
+
+def test_int8_is_of_int8_alone_and_near(classifier, check, tmp_path):
+    path = str(tmp_path / "int8.tflite")
+    encoded = export_check.generated_photos()
+    samples = [
+        classifier.preprocess(classifier.decode(tf.constant(photo))).numpy()
+        for photo in encoded
+    ]
+    export_formats.write_tflite_int8(Job(classifier, 3, lambda: samples), path)
+    interpreter = tf.lite.Interpreter(path)
+    (source,) = interpreter.get_input_details()
+    assert source["dtype"] == np.int8
+    assert tuple(source["shape"]) == (3, SIZE, SIZE, 3)
+    expected = classifier.probabilities(tf.constant(np.stack(samples))).numpy()
+    # Eight images in batches of three: the last one is filled up.
+    got = export_formats.run_tflite(path, np.stack(samples))
+    assert got.shape == expected.shape
+    assert 0 < np.max(np.abs(got - expected)) < 0.1
+    assert "largest difference" in check.compare(FORMATS["tflite_int8"], path)
+
+
+def test_a_wrong_export_is_removed(classifier, check, tmp_path, monkeypatch):
+    def run(path: str, images: np.ndarray) -> np.ndarray:
+        probabilities = classifier.probabilities(tf.constant(images)).numpy()
+        return probabilities + np.float32(2e-4) * (np.arange(len(images)) == 5)[:, None]
+
+    def write(job: Job, path: str) -> None:
+        Path(path).write_text("export")
+
+    monkeypatch.setitem(FORMATS, "tflite", Format("model.tflite", write, run))
+    folder = tmp_path / "out"
+    with pytest.raises(CheckError, match=r"differs from the checkpoint by 0\.0002"):
+        export_model.export(Job(classifier), ["tflite"], str(folder), check)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("answer", [np.nan, np.ones([8, 2])])
+def test_answers_of_no_number_or_another_shape_fail(check, answer):
+    def run(path: str, images: np.ndarray) -> np.ndarray:
+        return answer + np.zeros([8, np.size(answer, -1) if np.ndim(answer) else 3])
+
+    for is_exact in (True, False):
+        with pytest.raises(CheckError):
+            check.compare(Format("x", export_formats.write_tflite, run, is_exact), "x")
+
+
+def test_an_export_is_never_written_over(exported, classifier, check):
+    with pytest.raises(UserError, match="is there already"):
+        export_model.export(Job(classifier), ["tflite"], str(exported[0]), check)
+
+
+def test_a_net_without_softmax_gives_its_logits(tmp_path):
+    network = Network("resnet_v1_18", num_classes=3, image_size=32)
+    graph, output = export_graph.inference_graph(network, 2)
+    assert output == "resnet_v1_18/predictions/Reshape_1"
+    graph, output = export_graph.inference_graph(
+        Network("alexnet_v2", num_classes=3), 2
+    )
+    assert output == "alexnet_v2/fc8/squeezed"
+    assert not any(node.op == "Softmax" for node in graph.node)
+
+
+def test_grey_data_of_lenet(tmp_path):
+    path = _write_checkpoint(
+        tmp_path / "run", "lenet", 28, channels=1, preprocessing_name="lenet"
+    )
+    classifier = export_source.load(path, Wanted(), use_moving_average=False)
+    assert classifier.image_channels == 1
+    assert classifier.network.input_shape == (28, 28, 1)
+    encoded = [photos.encode(photos.pixels(s, 30, 30), "PNG") for s in range(2)]
+    check = Check(classifier, encoded, ["a", "b"])
+    formats = ["saved_model", "frozen_graph"]
+    job = Job(classifier, 3)
+    export_model.export(job, formats, str(tmp_path / "out"), check)
+
+
+def test_slims_flags_write_slims_graph(tmp_path):
+    file = tmp_path / "graph.pbtxt"
+    process = _run(
+        "--model_name=mobilenet_v1_025",
+        *("--image_size=64", "--batch_size=4", "--labels_offset=1"),
+        *("--dataset_name=imagenet", "--write_text_graphdef", "--is_training=False"),
+        f"--output_file={file}",
+    )
+    assert process.returncode == 0, process.stderr
+    graph = tf.compat.v1.GraphDef()
+    text_format.Parse(file.read_text(), graph)
+    nodes = {node.name: node for node in graph.node}
+    shape = [d.size for d in nodes["input"].attr["shape"].shape.dim]
+    assert shape == [4, 64, 64, 3]
+    logits = nodes["MobilenetV1/Logits/Conv2d_1c_1x1/biases"].attr["shape"].shape
+    assert [d.size for d in logits.dim] == [1000]
+    assert not any(len(n.attr["value"].tensor.tensor_content) > 99 for n in graph.node)
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "convert/export_model.py", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_wrong_flags_get_one_line(tmp_path):
+    process = _run("--checkpoint_path=x", f"--output_dir={tmp_path}", "--formats=tflit")
+    assert process.returncode == 2
+    (line,) = [s for s in process.stderr.splitlines() if s.startswith("error:")]
+    assert "did you mean tflite" in line
+    assert "Traceback" not in process.stderr
+
+
+def test_flags_may_not_contradict_the_record(checkpoint):
+    with pytest.raises(UserError, match="--model_name=lenet contradicts"):
+        export_source.describe(checkpoint, Wanted(model_name="lenet"))
+    record = export_source.describe(checkpoint, Wanted(image_size=48))
+    assert record.image_size == 48
+
+
+def test_published_checkpoints_have_imagenets_classes():
+    record = Wanted(model_name="resnet_v1_50", labels_offset=1).record()
+    assert record.num_classes == 1000
+    assert record.class_names is not None
+    assert record.class_names[0].startswith("tench")
+    with pytest.raises(UserError, match="give --dataset_dir"):
+        Wanted(dataset_name="pets").record()
+
+
+def test_photographs_are_found_and_damaged_ones_named(tmp_path, classifier):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "b.JPG").write_bytes(b"no image")
+    (tmp_path / "notes.txt").write_text("no photo")
+    (found,) = export_check.find_photos(str(tmp_path), "check_images")
+    content = export_check.read_photo(found)
+    with pytest.raises(UserError, match=r"b\.JPG is no JPEG"):
+        Check(classifier, [content], [found])
+    with pytest.raises(UserError, match=r"--check_images=.*no photograph"):
+        export_check.find_photos(str(tmp_path / "none"), "check_images")
