@@ -34,7 +34,7 @@ FLAGS = flags.FLAGS
 
 def export(
     job: Job, formats: Sequence[str], output_dir: str, check: Check
-) -> dict[str, str]:
+) -> Iterator[tuple[str, str]]:
     """Writes a classifier in some formats, each checked before it gets its name.
 
     Args:
@@ -43,8 +43,8 @@ def export(
       output_dir: made if absent; gets the exports and labels.txt.
       check: compares them with the checkpoint.
 
-    Returns:
-      What the check found, by format.
+    Yields:
+      Of each export, once it is there, its path and what the check found.
 
     Raises:
       UserError: an export is there already, or cannot be written.
@@ -56,7 +56,6 @@ def export(
             raise UserError(
                 f"{path} is there already: remove it, or choose another --output_dir"
             )
-    found = {}
     with files.explained_errors(), _workshop(output_dir) as aside:
         for name in progress(
             formats, total=len(formats), desc="exporting", unit="format"
@@ -64,11 +63,12 @@ def export(
             kind = FORMATS[name]
             path = os.path.join(aside, kind.file)
             kind.write(job, path)
-            found[name] = check.compare(kind, path)
-            os.rename(path, os.path.join(output_dir, kind.file))
-        if job.classifier.record.class_names:
-            labels.write(output_dir, job.classifier.labels)
-    return found
+            found = check.compare(kind, path)
+            target = os.path.join(output_dir, kind.file)
+            os.rename(path, target)
+            if job.classifier.record.class_names:
+                labels.write(output_dir, job.classifier.labels)
+            yield target, found
 
 
 @contextlib.contextmanager
@@ -180,9 +180,9 @@ def _export_all(classifier: Classifier) -> None:
     )
     # Each once, in the order given.
     formats = list(dict.fromkeys(FLAGS.formats))
-    found = export(job, formats, FLAGS.output_dir, _check(classifier))
-    for name, text in found.items():
-        print(f"{os.path.join(FLAGS.output_dir, FORMATS[name].file)}: {text}")
+    exports = export(job, formats, FLAGS.output_dir, _check(classifier))
+    for path, found in exports:
+        print(f"{path}: {found}", flush=True)
 
 
 if __name__ == "__main__":

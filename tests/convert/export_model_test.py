@@ -89,7 +89,7 @@ def exported(classifier, check, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exports") / "out"
     job = Job(classifier)
     formats = ["saved_model", "tflite", "frozen_graph"]
-    return folder, export_model.export(job, formats, str(folder), check)
+    return folder, dict(export_model.export(job, formats, str(folder), check))
 
 
 def test_exports_are_there_and_nothing_else(exported):
@@ -191,7 +191,7 @@ def test_a_wrong_export_is_removed(classifier, check, tmp_path, monkeypatch):
     monkeypatch.setitem(FORMATS, "tflite", Format("model.tflite", write, run))
     folder = tmp_path / "out"
     with pytest.raises(CheckError, match=r"differs from the checkpoint by 0\.0002"):
-        export_model.export(Job(classifier), ["tflite"], str(folder), check)
+        list(export_model.export(Job(classifier), ["tflite"], str(folder), check))
     assert not folder.exists()
 
 
@@ -207,13 +207,10 @@ def test_answers_of_no_number_or_another_shape_fail(check, answer):
 
 def test_an_export_is_never_written_over(exported, classifier, check):
     with pytest.raises(UserError, match="is there already"):
-        export_model.export(Job(classifier), ["tflite"], str(exported[0]), check)
+        next(export_model.export(Job(classifier), ["tflite"], str(exported[0]), check))
 
 
-def test_a_net_without_softmax_gives_its_logits(tmp_path):
-    network = Network("resnet_v1_18", num_classes=3, image_size=32)
-    graph, output = export_graph.inference_graph(network, 2)
-    assert output == "resnet_v1_18/predictions/Reshape_1"
+def test_a_net_without_softmax_gives_its_logits():
     graph, output = export_graph.inference_graph(
         Network("alexnet_v2", num_classes=3), 2
     )
@@ -232,7 +229,9 @@ def test_grey_data_of_lenet(tmp_path):
     check = Check(classifier, encoded, ["a", "b"])
     formats = ["saved_model", "frozen_graph"]
     job = Job(classifier, 3)
-    export_model.export(job, formats, str(tmp_path / "out"), check)
+    assert (
+        len(dict(export_model.export(job, formats, str(tmp_path / "out"), check))) == 2
+    )
 
 
 def test_slims_flags_write_slims_graph(tmp_path):
