@@ -22,8 +22,9 @@ help:
 demo: $(installed)
 	$(python) demo/run_demo.py $(ARGS)
 
+# A file of tests stays in one process: what its tests share is made once.
 test: $(installed)
-	$(python) -m pytest -q --durations=10 $(ARGS)
+	$(python) -m pytest -q -n auto --maxprocesses=4 --dist=loadfile --durations=10 $(ARGS)
 
 check: $(installed)
 	$(python) -m ruff format --check .

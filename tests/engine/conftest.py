@@ -1,5 +1,6 @@
 """Images, the small net by its name, and one finished run."""
 
+import contextlib
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -16,11 +17,17 @@ def images_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return small_runs.write_images(tmp_path_factory.mktemp("images"))
 
 
-@pytest.fixture(scope="package", autouse=True)
-def small_net() -> Iterator[None]:
-    """`--model_name=tiny` works in the tests of this folder, and nowhere else."""
+@contextlib.contextmanager
+def _small_net() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(nets_factory.NETWORKS, small_runs.NET, small_runs.NET_ENTRY)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def small_net() -> Iterator[None]:
+    """`--model_name=tiny` works in the tests of this folder, and nowhere else."""
+    with _small_net():
         yield
 
 
@@ -41,13 +48,12 @@ def full_run_flags(images_dir: pathlib.Path) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def full_run(
-    full_run_flags: dict[str, Any],
-    small_net: None,
-    tmp_path_factory: pytest.TempPathFactory,
+    full_run_flags: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> pathlib.Path:
     """The folder of such a run; tests leave it as it is."""
     train_dir = tmp_path_factory.mktemp("full_run")
-    assert small_runs.train(train_dir=train_dir, **full_run_flags) == 0
+    with _small_net():
+        assert small_runs.train(train_dir=train_dir, **full_run_flags) == 0
     return train_dir
