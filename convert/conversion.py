@@ -10,6 +10,7 @@ from config.progress import progress
 from convert import (
     conversion_record,
     conversion_summary,
+    parallel,
     photo_checks,
     photo_sources,
     rejections,
@@ -147,7 +148,8 @@ def _write(
 ) -> DatasetInfo:
     """Writes the TFRecords, and says what dataset.json will say."""
     # Imported once the photos are checked, and in this process alone: it takes seconds.
-    from convert import shard_writer
+    with parallel.signals_held():
+        from convert import shard_writer
 
     written = {
         split: shard_writer.write_split(

@@ -25,11 +25,36 @@ def num_usable_cpus() -> int:
 
 
 @contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Keeps Ctrl-C and SIGTERM waiting until the block ends; for the main thread.
+
+    For what a sudden exception spoils: a worker that is half started prints a
+    traceback, and TensorFlow half imported raises another exception in its place.
+    Processes that are started inside never see Ctrl-C.
+    """
+    came: list[int] = []
+    # A mask alone holds nothing: other threads, such as a progress bar's, take signals.
+    handlers = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
+@contextlib.contextmanager
 def processes(num_workers: int) -> Iterator[concurrent.futures.Executor]:
     """A pool of fresh Python processes, which end with this one, however it ends.
 
-    Ctrl-C, which a terminal sends to all processes, reaches this one alone: workers
-    inherit its mask from the moment that starts them, and are told to stop.
+    Ctrl-C, which a terminal sends to all processes, reaches this one alone, which
+    then tells the workers to stop (see `in_order`).
 
     Raises:
       UserError: one of them was killed.
@@ -39,15 +64,9 @@ def processes(num_workers: int) -> Iterator[concurrent.futures.Executor]:
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start_worker,
     )
-    # It starts with the first worker otherwise, and then unblocks the signal.
+    # It starts with the first worker otherwise, and then unblocks the signals.
     resource_tracker.ensure_running()
     try:
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-        try:
-            for _ in range(num_workers):  # a worker starts when work is handed in
-                executor.submit(os.getpid)
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         yield executor
     except concurrent.futures.process.BrokenProcessPool as error:
         raise UserError(
@@ -81,7 +100,8 @@ def in_order(
     """Like `executor.map`, with at most `window` items at work or waiting."""
     pending: collections.deque[concurrent.futures.Future[R]] = collections.deque()
     for item in items:
-        pending.append(executor.submit(function, item))
+        with signals_held():  # it may start a worker
+            pending.append(executor.submit(function, item))
         if len(pending) >= window:
             yield pending.popleft().result()
     while pending:
