@@ -33,7 +33,7 @@ def example(**features):
         built[names[name]] = feature
     return tf.train.Example(
         features=tf.train.Features(feature=built)
-    ).SerializeToString()
+    ).SerializeToString(deterministic=True)
 
 
 def test_sound_records_have_no_fault(dataset):
