@@ -1,0 +1,107 @@
+"""Keras as its guides use it: `keras.applications`, the base frozen or not."""
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from benchmarks.measuring import Scale
+from benchmarks.photos import NUM_CLASSES
+
+
+def _lenet(image_size: int) -> Any:
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((image_size, image_size, 3)),
+            layers.Conv2D(32, 5, activation="relu"),
+            layers.MaxPool2D(),
+            layers.GlobalAveragePooling2D(),
+        ]
+    )
+
+
+def _inception_v3(image_size: int) -> Any:
+    return keras.applications.InceptionV3(
+        include_top=False,
+        weights=None,
+        input_shape=(image_size, image_size, 3),
+        pooling="avg",
+    )
+
+
+_BASES: dict[str, Callable[[int], Any]] = {
+    "inception_v3": _inception_v3,
+    "lenet": _lenet,
+}
+
+
+def make_model(
+    scale: Scale,
+    trainable: str,
+    precision: str = "float32",
+) -> Any:
+    """A compiled model on images in [-1, 1].
+
+    Args:
+      scale: net and image size.
+      trainable: "head" or "all".
+      precision: "float32" or "mixed_bfloat16".
+    """
+    keras.mixed_precision.set_global_policy(precision)
+    base = _BASES[scale.model_name](scale.image_size)
+    inputs = keras.Input((scale.image_size, scale.image_size, 3))
+    if trainable == "head":
+        base.trainable = False
+        features = base(inputs, training=False)
+    else:
+        features = base(inputs)
+    features = keras.layers.Dropout(0.2)(features)
+    logits = keras.layers.Dense(NUM_CLASSES, dtype="float32")(features)
+    model = keras.Model(inputs, logits)
+    model.compile(
+        optimizer=keras.optimizers.RMSprop(0.001),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def photo_batches(
+    folder: pathlib.Path, scale: Scale, split: str, *, shuffle: bool
+) -> tf.data.Dataset:
+    """Batches of the photos of `ours.make_data`, scaled to [-1, 1]."""
+    batches = keras.utils.image_dataset_from_directory(
+        folder / "photos" / split,
+        image_size=(scale.image_size, scale.image_size),
+        batch_size=scale.batch_size,
+        shuffle=shuffle,
+        seed=0,
+        verbose=False,
+    )
+    return batches.map(
+        lambda images, labels: (images / 127.5 - 1, labels), tf.data.AUTOTUNE
+    ).prefetch(tf.data.AUTOTUNE)
+
+
+def noise(scale: Scale) -> tuple[np.ndarray, np.ndarray]:
+    """A batch of images in [-1, 1) and of labels."""
+    generator = np.random.default_rng(0)
+    shape = (scale.batch_size, scale.image_size, scale.image_size, 3)
+    images = generator.uniform(-1, 1, shape).astype(np.float32)
+    return images, generator.integers(0, NUM_CLASSES, scale.batch_size)
+
+
+def weights_path(folder: pathlib.Path) -> pathlib.Path:
+    """Where the weights are that a run starts from."""
+    return folder / "start.weights.h5"
+
+
+def start(folder: pathlib.Path, scale: Scale) -> Any:
+    """A model whose head is to be trained, with the weights of the folder."""
+    model = make_model(scale, "head")
+    model.load_weights(weights_path(folder))
+    return model

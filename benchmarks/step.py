@@ -1,0 +1,81 @@
+"""Training steps on a batch in memory: ours, slim's way, Keras, torchvision.
+
+python -m benchmarks.step --trainable=head
+python -m benchmarks.step --trainable=all
+"""
+
+import functools
+import pathlib
+from collections.abc import Callable, Iterator
+
+from absl import flags
+
+from benchmarks import measuring
+from benchmarks.measuring import Contestant, Measure, Scale
+
+
+def tables(folder: pathlib.Path, scale: Scale, *, trainable: str) -> Iterator[str]:
+    """Images a second of a step that trains the head alone, or everything.
+
+    Args:
+      folder: for the data.
+      scale: of the work.
+      trainable: "head" or "all".
+    """
+    from benchmarks import ours
+
+    folder = ours.make_data(folder, scale)
+    contestants = [
+        Contestant("ours", functools.partial(_ours, folder, scale, trainable)),
+        Contestant("slim's way", functools.partial(_slim, scale, trainable)),
+        Contestant("Keras", functools.partial(_keras, scale, trainable)),
+        Contestant("torchvision", functools.partial(_torch, scale, trainable)),
+    ]
+    title = f"training step of {scale.model_name}, trained: {trainable}"
+    yield measuring.table(title, measuring.race(contestants, scale), "images/s")
+
+
+def _ours(folder: pathlib.Path, scale: Scale, trainable: str) -> Measure:
+    from benchmarks import ours
+
+    return ours.prepare_training(
+        folder,
+        scale,
+        images_in_memory=True,
+        trainable_scopes="head" if trainable == "head" else None,
+    )
+
+
+def _slim(scale: Scale, trainable: str) -> Measure:
+    from benchmarks import slim_peer
+
+    return _warm(slim_peer.make_step(scale, trainable), scale)
+
+
+def _keras(scale: Scale, trainable: str) -> Measure:
+    from benchmarks import keras_peer
+
+    model = keras_peer.make_model(scale, trainable)
+    batch = keras_peer.noise(scale)
+
+    def step() -> int:
+        model.train_on_batch(*batch)
+        return scale.batch_size
+
+    return _warm(step, scale)
+
+
+def _torch(scale: Scale, trainable: str) -> Measure:
+    from benchmarks import torch_peer
+
+    return _warm(torch_peer.make_step(scale, trainable, "float32"), scale)
+
+
+def _warm(step: Callable[[], int], scale: Scale) -> Measure:
+    step()
+    return functools.partial(measuring.rate, step, scale.round_secs)
+
+
+if __name__ == "__main__":
+    flags.DEFINE_enum("trainable", "head", ["head", "all"], "What is trained.")
+    measuring.run(lambda *args: tables(*args, trainable=flags.FLAGS.trainable))

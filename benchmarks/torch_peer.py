@@ -1,0 +1,97 @@
+"""torchvision as its references use it; an extra, never a dependency."""
+
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from benchmarks.measuring import MissingPeerError, Scale
+from benchmarks.photos import NUM_CLASSES
+
+_INSTALL = "not installed: python -m pip install torch==2.14.1 torchvision==0.29.1"
+
+
+def _modules() -> tuple[Any, Any]:
+    try:
+        import torch  # type: ignore[import-not-found,unused-ignore]
+        import torchvision  # type: ignore[import-not-found,unused-ignore]
+    except ImportError as error:
+        raise MissingPeerError(_INSTALL) from error
+    return torch, torchvision
+
+
+def make_step(scale: Scale, trainable: str, precision: str) -> Callable[[], int]:
+    """Training steps of InceptionV3 on a batch in memory, its head alone or all.
+
+    Args:
+      scale: image size and batch size.
+      trainable: "head" or "all".
+      precision: "float32" or "mixed_bfloat16".
+
+    Returns:
+      A function that makes a step and returns how many images it took.
+    """
+    torch, torchvision = _modules()
+    model = torchvision.models.inception_v3(
+        weights=None, init_weights=False, num_classes=NUM_CLASSES, transform_input=False
+    )
+    model = model.to(memory_format=torch.channels_last)
+    if trainable == "head":
+        # In evaluation mode the frozen part keeps its statistics, and has no
+        # auxiliary head.
+        model.eval().requires_grad_(False)
+        model.fc.requires_grad_(True)
+    else:
+        model.train()
+    shape = (scale.batch_size, 3, scale.image_size, scale.image_size)
+    images = torch.rand(shape).to(memory_format=torch.channels_last) * 2 - 1
+    labels = torch.randint(0, NUM_CLASSES, (scale.batch_size,))
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.RMSprop(trained, 0.001)
+    cross_entropy = torch.nn.functional.cross_entropy
+    bfloat16 = precision == "mixed_bfloat16"
+
+    def step() -> int:
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            outputs = model(images)
+            if trainable == "head":
+                loss = cross_entropy(outputs, labels)
+            else:
+                loss = cross_entropy(outputs.logits, labels)
+                loss = loss + 0.4 * cross_entropy(outputs.aux_logits, labels)
+        loss.backward()
+        optimizer.step()
+        loss.item()
+        return scale.batch_size
+
+    return step
+
+
+def photo_batches(photos: pathlib.Path, scale: Scale) -> Iterator[Any]:
+    """Endless training batches of a folder of class folders, on both cores.
+
+    The transforms of `preprocessing/inception_preprocessing.py`: a crop of a tenth of
+    the image or more, a mirror image every second time, brightness and saturation.
+    """
+    torch, torchvision = _modules()
+    transforms = torchvision.transforms.v2
+    transform = transforms.Compose(
+        [
+            transforms.RandomResizedCrop(
+                scale.image_size, (0.1, 1.0), (0.75, 1.33), antialias=True
+            ),
+            transforms.RandomHorizontalFlip(),
+            transforms.ColorJitter(brightness=0.125, saturation=0.5),
+            transforms.PILToTensor(),
+            transforms.ToDtype(torch.float32, scale=True),
+            transforms.Normalize([0.5] * 3, [0.5] * 3),
+        ]
+    )
+    dataset = torchvision.datasets.ImageFolder(photos, transform)
+    # Drawn with replacement, so that it never ends and no worker starts anew.
+    sampler = torch.utils.data.RandomSampler(dataset, True, num_samples=10**9)
+    return iter(
+        torch.utils.data.DataLoader(
+            dataset, scale.batch_size, sampler=sampler, num_workers=2
+        )
+    )
