@@ -1,4 +1,5 @@
 import contextlib
+import io
 import struct
 import zlib
 from collections.abc import Callable
@@ -284,3 +285,25 @@ def test_damage_is_refused_or_does_not_matter(data, patches, kept):
         photo = normalise(bytes(damaged))
         # TensorFlow is a little stricter than Pillow, and gets it anew then.
         decode(normalise(photo.encoded, keep=False))
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.sampled_from([{}, {"progressive": True}, {"restart_marker_blocks": 2}]),
+    st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(max_size=4))),
+    st.sampled_from([1.0, 1.0, 0.999, 0.9]),
+)
+def test_a_smaller_picture_misses_no_damage(options, patches, kept):
+    """What is decoded at an eighth of its size is refused as it is at its own."""
+    damaged = bytearray(encode(pixels(1, 40, 56), "JPEG", **options))
+    for place, patch in patches:
+        at = int(place * len(damaged))
+        damaged[at : at + len(patch)] = patch
+    data = bytes(damaged[: int(kept * len(damaged))])
+    try:
+        Image.open(io.BytesIO(data)).load()
+    except (OSError, SyntaxError, ValueError, struct.error):
+        with pytest.raises(UnfitPhotoError):
+            normalise(data)
+    else:
+        assert normalise(data).width > 0
