@@ -24,7 +24,7 @@ def _small_net() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def small_net() -> Iterator[None]:
     """`--model_name=tiny` works in the tests of this folder, and nowhere else."""
     with _small_net():
