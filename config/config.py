@@ -86,6 +86,13 @@ class DataOptions(Options):
         None, "Preprocessing of the images; by default the one of --model_name."
     )
     use_grayscale: bool = option(False, "Turn images to one channel.")
+    max_bad_records: int = option(
+        0,
+        "Leave out up to so many records of a split that cannot be read or decoded, or"
+        " whose label is no class; each is named. With 0 the first one met is an error;"
+        " else every record is decoded once before the start (slim: none).",
+        minimum=0,
+    )
     num_preprocessing_threads: int = option(
         4, "Images decoded and preprocessed at once.", minimum=1
     )

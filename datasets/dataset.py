@@ -9,13 +9,20 @@ class Shard:
 
     Attributes:
       path: the file.
-      num_records: how many examples it holds.
+      num_records: how many it holds.
       num_bytes: its size.
+      bad_records: places, from 0, of those that are left out, in order.
     """
 
     path: str
     num_records: int
     num_bytes: int
+    bad_records: tuple[int, ...] = ()
+
+    @property
+    def num_examples(self) -> int:
+        """The records that are used."""
+        return self.num_records - len(self.bad_records)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +34,7 @@ class Dataset:
       split_name: for instance "train".
       dataset_dir: the directory that holds the files.
       shards: the TFRecord files, sorted by name.
-      num_examples: records in all shards.
+      num_examples: records in all shards, those left out not counted.
       num_classes: labels are in [0, num_classes).
       class_names: the name of each label; None when nothing says.
       class_counts: how many examples of each label this split has.
@@ -49,3 +56,8 @@ class Dataset:
     fingerprint: str = ""
     label_default: int = -1
     format_default: str = ""
+
+    @property
+    def num_bad_records(self) -> int:
+        """How many records of all shards are left out."""
+        return sum(len(shard.bad_records) for shard in self.shards)

@@ -5,16 +5,21 @@ TFRecords under any of the usual names, and one that slim's own converters made.
 """
 
 import dataclasses
-import fnmatch
 import glob
-import hashlib
 import os
-import re
 from collections.abc import Sequence
 
-from datasets import dataset_json, imagenet, labels, record_counts, record_faults
+from datasets import (
+    bad_records,
+    dataset_json,
+    imagenet,
+    labels,
+    record_counts,
+    record_faults,
+    split_files,
+)
 from datasets.dataset import Dataset, Shard
-from datasets.files import fingerprint
+from datasets.files import combined, fingerprint
 from errors import UserError, nearest
 
 
@@ -61,7 +66,6 @@ _REGISTRY = {
 }
 
 _GENERIC_SPEC = DatasetSpec("", (), 0)
-_SHARD_NUMBER = re.compile(r"(\d+)-of-(\d+)")
 
 
 def register_dataset(name: str, spec: DatasetSpec) -> None:
@@ -74,7 +78,14 @@ def register_dataset(name: str, spec: DatasetSpec) -> None:
         raise UserError(f"dataset {name!r} is registered already: choose another name")
 
 
-def get_dataset(name: str, split_name: str, dataset_dir: str) -> Dataset:
+def get_dataset(
+    name: str,
+    split_name: str,
+    dataset_dir: str,
+    *,
+    max_bad_records: int = 0,
+    labels_offset: int = 0,
+) -> Dataset:
     """Describes a split of a dataset from its files.
 
     Args:
@@ -82,6 +93,10 @@ def get_dataset(name: str, split_name: str, dataset_dir: str) -> Dataset:
         the TFRecords begin with.
       split_name: for instance "train".
       dataset_dir: the directory of the TFRecords.
+      max_bad_records: unfit records that may be left out; with 0 the input pipeline
+        meets them. With any other number every record is decoded once.
+      labels_offset: subtracted from labels before they are used; decides only on
+        which labels are unfit.
 
     Returns:
       The record that the input pipeline reads.
@@ -91,18 +106,36 @@ def get_dataset(name: str, split_name: str, dataset_dir: str) -> Dataset:
         message names what is there.
     """
     info = _described(name, dataset_dir)
+    tolerant = max_bad_records > 0
     if info is None:
-        return _from_files(name, split_name, dataset_dir)
+        dataset = _from_files(name, split_name, dataset_dir, tolerant)
+    else:
+        dataset = _from_json(info, split_name, dataset_dir, tolerant)
+    if tolerant:
+        dataset = bad_records.leave_out(dataset, max_bad_records, labels_offset)
+    if not dataset.num_examples:
+        raise UserError(
+            f"split {split_name!r} in {dataset_dir} holds no record that can be used"
+            f" ({len(dataset.shards)} empty files): convert the photos again"
+        )
+    return dataset
+
+
+def _from_json(
+    info: dataset_json.DatasetInfo, split_name: str, dataset_dir: str, tolerant: bool
+) -> Dataset:
+    """The route with dataset.json, which says all."""
     split = info.splits.get(split_name)
     if split is None or not split.num_examples:
-        raise _no_split(name, split_name, dataset_dir, list(info.splits))
+        raise _no_split(info.name, split_name, dataset_dir, list(info.splits))
     if file_fault := dataset_json.find_file_fault(dataset_dir, split):
         path, reason = file_fault
-        record_fault = record_faults.find_unreadable([path])
-        raise UserError("; ".join(filter(None, [reason, record_fault])))
+        if not (tolerant and os.path.isfile(path)):
+            record_fault = record_faults.find_unreadable([path])
+            raise UserError("; ".join(filter(None, [reason, record_fault])))
     paths = [os.path.join(dataset_dir, shard.file) for shard in split.shards]
     return Dataset(
-        name=name,
+        name=info.name,
         split_name=split_name,
         dataset_dir=dataset_dir,
         shards=tuple(
@@ -114,7 +147,7 @@ def get_dataset(name: str, split_name: str, dataset_dir: str) -> Dataset:
         class_names=info.classes,
         class_counts=split.class_counts,
         num_channels=info.num_channels,
-        fingerprint=_combine([fingerprint(path) for path in paths]),
+        fingerprint=combined(map(fingerprint, paths)),
     )
 
 
@@ -153,14 +186,19 @@ def _described(name: str, dataset_dir: str) -> dataset_json.DatasetInfo | None:
     return info
 
 
-def _from_files(name: str, split_name: str, dataset_dir: str) -> Dataset:
-    """The route without dataset.json: names from labels.txt, counts by counting."""
+def _from_files(
+    name: str, split_name: str, dataset_dir: str, tolerant: bool
+) -> Dataset:
+    """The route without dataset.json: names from labels.txt, counts by counting.
+
+    A tolerant one leaves counting to `bad_records`.
+    """
     spec = _REGISTRY.get(name, _GENERIC_SPEC)
     splits = _find_splits(name, dataset_dir)
     filenames = splits.get(split_name)
     if filenames is None:
         raise _no_split(name, split_name, dataset_dir, list(splits))
-    _check_complete(filenames, dataset_dir)
+    split_files.check_complete(filenames, dataset_dir)
     class_names = labels.read(dataset_dir) or spec.class_names
     num_classes = len(class_names) if class_names else spec.num_classes
     if not num_classes:
@@ -168,31 +206,35 @@ def _from_files(name: str, split_name: str, dataset_dir: str) -> Dataset:
             f"{dataset_dir} has neither dataset.json nor labels.txt: write a labels.txt"
             " with one id:name line a class"
         )
-    counts = record_counts.count(dataset_dir, filenames)
-    shards = tuple(
-        Shard(os.path.join(dataset_dir, filename), file.num_records, file.num_bytes)
-        for filename, file in zip(filenames, counts, strict=True)
-    )
+    paths = [os.path.join(dataset_dir, filename) for filename in filenames]
     dataset = Dataset(
         name=name,
         split_name=split_name,
         dataset_dir=dataset_dir,
-        shards=shards,
-        num_examples=sum(file.num_records for file in counts),
+        shards=tuple(Shard(path, 0, os.path.getsize(path)) for path in paths),
+        num_examples=0,
         num_classes=num_classes,
         class_names=class_names,
         class_counts=(),
         num_channels=spec.num_channels,
-        fingerprint=_combine([file.fingerprint for file in counts]),
+        fingerprint=combined(map(fingerprint, paths)),
         label_default=spec.label_default,
         format_default=spec.format_default,
     )
-    if not dataset.num_examples:
-        raise UserError(
-            f"split {split_name!r} in {dataset_dir} holds no record"
-            f" ({len(shards)} empty files): convert the photos again"
-        )
-    return dataclasses.replace(dataset, class_counts=_class_counts(dataset, counts))
+    return dataset if tolerant else _counted(dataset, filenames)
+
+
+def _counted(dataset: Dataset, filenames: Sequence[str]) -> Dataset:
+    counts = record_counts.count(dataset.dataset_dir, filenames)
+    return dataclasses.replace(
+        dataset,
+        shards=tuple(
+            dataclasses.replace(shard, num_records=file.num_records)
+            for shard, file in zip(dataset.shards, counts, strict=True)
+        ),
+        num_examples=sum(file.num_records for file in counts),
+        class_counts=_class_counts(dataset, counts),
+    )
 
 
 def _class_counts(
@@ -212,64 +254,17 @@ def _class_counts(
 
 
 def _find_splits(name: str, dataset_dir: str) -> dict[str, list[str]]:
-    """The TFRecord file names of each split, sorted.
-
-    Known names go by their own pattern first. What that leaves, and all other names,
-    go by the forms that slim and its users write.
-    """
-    prefix = re.escape(name)
-    number = _SHARD_NUMBER.pattern
-    forms = [
-        rf"{prefix}[_-](?P<split>.+?)[_-]{number}(\.tfrecord)?",
-        rf"{prefix}_(?P<split>[^_]+)(_.*)?\.tfrecord",
-        rf"(?P<split>[^.]+)\.record-{number}",
-        rf"(?P<split>[^.]+?)-{number}(\.tfrecord)?",
-    ]
-    filenames = sorted(
-        entry.name
-        for entry in os.scandir(dataset_dir)
-        if entry.is_file() and not entry.name.startswith(".")
-    )
-    splits: dict[str, list[str]] = {}
+    """The TFRecord file names of each split, sorted."""
     spec = _REGISTRY.get(name, _GENERIC_SPEC)
-    for split in spec.splits:
-        pattern = spec.file_pattern.replace("%s", glob.escape(split))
-        if matches := fnmatch.filter(filenames, pattern):
-            splits[split] = matches
-    claimed = {filename for matches in splits.values() for filename in matches}
-    for filename in filenames:
-        matched = (re.fullmatch(form, filename) for form in forms)
-        match = next(filter(None, matched), None)
-        if match and filename not in claimed:
-            splits.setdefault(match["split"], []).append(filename)
+    patterns = {
+        split: spec.file_pattern.replace("%s", glob.escape(split))
+        for split in spec.splits
+    }
+    filenames = split_files.visible_files(dataset_dir)
+    splits = split_files.find_splits(name, filenames, patterns)
     if not splits:
         raise _no_files(name, dataset_dir, filenames)
     return splits
-
-
-def _check_complete(filenames: Sequence[str], dataset_dir: str) -> None:
-    """Checks files that are numbered -of-N for a missing or a stray one."""
-    numbers = [
-        (int(match[1]), int(match[2]))
-        for match in map(_SHARD_NUMBER.search, filenames)
-        if match
-    ]
-    totals = sorted({total for _, total in numbers})
-    if len(totals) > 1:
-        raise UserError(
-            f"{dataset_dir} holds shards numbered both -of-{totals[0]:05d} and"
-            f" -of-{totals[1]:05d} of one split: remove the set that is out of date"
-        )
-    if not totals:
-        return
-    missing = sorted(set(range(totals[0])) - {index for index, _ in numbers})
-    if missing:
-        first = _SHARD_NUMBER.sub(f"{missing[0]:05d}-of-{totals[0]:05d}", filenames[0])
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise UserError(
-            f"{os.path.join(dataset_dir, first)}{more} is missing: there are"
-            f" {len(filenames)} of {totals[0]} shards; put the rest there too"
-        )
 
 
 def _no_split(
@@ -294,7 +289,3 @@ def _no_files(name: str, dataset_dir: str, filenames: Sequence[str]) -> UserErro
         f" {shown or 'an empty directory'}; names that need no labels.txt:"
         f" {', '.join(sorted(_REGISTRY))}"
     )
-
-
-def _combine(fingerprints: Sequence[str]) -> str:
-    return hashlib.sha256("".join(fingerprints).encode()).hexdigest()[:32]

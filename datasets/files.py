@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from errors import UserError
@@ -111,3 +111,8 @@ def fingerprint(path: str) -> str:
                 file.seek((size - _SAMPLE_BYTES) * sample // (_NUM_SAMPLES - 1))
                 digest.update(file.read(_SAMPLE_BYTES))
     return digest.hexdigest()[:32]
+
+
+def combined(fingerprints: Iterable[str]) -> str:
+    """One fingerprint of several."""
+    return hashlib.sha256("".join(fingerprints).encode()).hexdigest()[:32]

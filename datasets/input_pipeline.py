@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from datasets import example_schema, record_stream
+from datasets import example_schema, record_files, record_stream
 from datasets.dataset import Dataset
 
 # (image [H, W, C] uint8, seed [2] int64) → [h, w, c] float32
@@ -110,10 +110,10 @@ def eval_batches(
       filled up, "shard" and "record": [batch_size] int32, the index into
       `dataset.shards` and the place in that file, both counted from 0}.
     """
+    read = record_files.reader(dataset)
 
-    def numbered_records(shard: tf.Tensor, path: tf.Tensor) -> tf.data.Dataset:
-        records = tf.data.TFRecordDataset(path, buffer_size=8 << 20).enumerate()
-        return records.map(lambda place, record: (shard, place, record))
+    def numbered_records(shard: tf.Tensor) -> tf.data.Dataset:
+        return read(shard).map(lambda place, record: (shard, place, record))
 
     def load(
         index: tf.Tensor, numbered: tuple[tf.Tensor, tf.Tensor, tf.Tensor]
@@ -137,10 +137,9 @@ def eval_batches(
     def fill_up_all(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return {key: fill_up(tensor) for key, tensor in batch.items()}
 
-    paths = [shard.path for shard in dataset.shards]
     num_batches = -(-(dataset.num_examples - first) // batch_size)
     batches = (
-        tf.data.Dataset.from_tensor_slices((tf.range(len(paths)), paths))
+        tf.data.Dataset.from_tensor_slices(tf.range(len(dataset.shards)))
         .flat_map(numbered_records)
         .enumerate()
         .skip(first)

@@ -5,7 +5,6 @@ and content fingerprint; a changed file is counted again.
 """
 
 import dataclasses
-import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,8 +15,8 @@ import tensorflow as tf
 from absl import logging
 
 from config.progress import progress
-from datasets import example_schema, record_faults
-from datasets.files import atomic_write, fingerprint
+from datasets import example_schema, record_faults, side_file
+from datasets.files import fingerprint
 from errors import UserError
 
 FILENAME = "record_counts.json"
@@ -56,7 +55,8 @@ def count(dataset_dir: str, filenames: Sequence[str]) -> list[FileCounts]:
     Raises:
       UserError: a record cannot be read; it names file and record.
     """
-    remembered = _read(dataset_dir)
+    memory = os.path.join(dataset_dir, FILENAME)
+    remembered = _read(memory)
     counted: dict[str, FileCounts] = {}
     new: dict[str, tuple[int, str]] = {}
     for name in filenames:
@@ -72,7 +72,8 @@ def count(dataset_dir: str, filenames: Sequence[str]) -> list[FileCounts]:
         paths = [os.path.join(dataset_dir, name) for name in new]
         for name, labels in zip(new, _count_labels(paths), strict=True):
             counted[name] = FileCounts(sum(labels.values()), *new[name], labels)
-        _write(dataset_dir, remembered | counted)
+        entries = {n: _to_json(c) for n, c in (remembered | counted).items()}
+        side_file.write(memory, _FORMAT_VERSION, entries)
     return [counted[name] for name in filenames]
 
 
@@ -112,33 +113,13 @@ def _count_labels(paths: list[str]) -> list[Counter[int | None]]:
     return counts
 
 
-def _read(dataset_dir: str) -> dict[str, FileCounts]:
+def _read(path: str) -> dict[str, FileCounts]:
     """What the side file remembers; nothing if it is absent or not ours."""
     try:
-        with open(os.path.join(dataset_dir, FILENAME), encoding="utf-8") as file:
-            content = json.load(file)
-        if content["format_version"] != _FORMAT_VERSION:
-            return {}
-        return {name: _from_json(entry) for name, entry in content["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        entries = side_file.read(path, _FORMAT_VERSION)
+        return {name: _from_json(entry) for name, entry in entries.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
         return {}
-
-
-def _write(dataset_dir: str, counts: Mapping[str, FileCounts]) -> None:
-    content = {
-        "format_version": _FORMAT_VERSION,
-        "files": {name: _to_json(counts[name]) for name in sorted(counts)},
-    }
-    try:
-        with atomic_write(os.path.join(dataset_dir, FILENAME), "w") as file:
-            json.dump(content, file, indent=1)
-            file.write("\n")
-    except OSError as error:
-        logging.info(
-            "%s cannot be written (%s): records will be counted anew next time",
-            os.path.join(dataset_dir, FILENAME),
-            error.strerror,
-        )
 
 
 def _to_json(counts: FileCounts) -> dict[str, Any]:

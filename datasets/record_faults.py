@@ -1,6 +1,7 @@
 """Finds the record that is at fault, once something has gone wrong."""
 
 import os
+import re
 from collections.abc import Callable, Iterable
 
 import tensorflow as tf
@@ -12,6 +13,7 @@ from errors import UserError
 # What reading raises. TensorFlow quotes a record that it cannot parse in its message,
 # and where that is no UTF-8 Python fails to build the exception.
 READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
+_OP = re.compile(r" \[Op:\w+\]( name:.*)?$")
 _TRUNCATED = "the file ends within it; copy or convert the file again"
 
 
@@ -29,12 +31,30 @@ def explain(dataset: Dataset, error: Exception, *, labels_offset: int = 0) -> Us
     Returns:
       The error to raise instead: one line, with file and record if one is at fault.
     """
-    fault = find_unfit(dataset, labels_offset)
+    # Where records are left out, all others were looked at before.
+    fault = None if dataset.num_bad_records else find_unfit(dataset, labels_offset)
     return UserError(
         fault
         or f"reading {dataset.dataset_dir} failed although every record of split"
         f" {dataset.split_name!r} is sound: {one_line(error)}"
     )
+
+
+def explain_place(dataset: Dataset, path: str, place: int, labels_offset: int) -> str:
+    """Says what is wrong with a record: "FILE, record N (counted from 0): REASON".
+
+    Args:
+      dataset: says what labels and images should be.
+      path: the file.
+      place: of the record in it, counted from 0; it may be beyond a break.
+      labels_offset: subtracted from labels before they are used.
+    """
+    reason = _explain_at(
+        tf.data.TFRecordDataset(path),
+        place,
+        lambda serialized: explain_record(serialized, dataset, labels_offset),
+    )
+    return f"{path}, record {place} (counted from 0): {reason}"
 
 
 def find_unfit(dataset: Dataset, labels_offset: int) -> str | None:
@@ -129,14 +149,14 @@ def _explain_at(
     records: tf.data.Dataset, record: int, explain: Callable[[bytes], str | None]
 ) -> str | None:
     try:
-        serialized = next(records.skip(record).take(1).as_numpy_iterator())
+        found = list(records.skip(record).take(1).as_numpy_iterator())
     except tf.errors.DataLossError as error:
         if "truncated" in error.message:
             return _TRUNCATED
         return "its checksum does not match; copy or convert the file again"
     except tf.errors.OpError as error:
         return one_line(error)
-    return explain(serialized)
+    return explain(found[0]) if found else _TRUNCATED
 
 
 def explain_record(
@@ -198,9 +218,4 @@ def explain_label(
 def one_line(error: Exception) -> str:
     """The first line of TensorFlow's message, without the node names before it."""
     message = getattr(error, "message", "").strip() or str(error)
-    return (
-        message.splitlines()[0]
-        .rpartition("}} ")[2]
-        .removesuffix("[Op:IteratorGetNext]")
-        .strip()
-    )
+    return _OP.sub("", message.splitlines()[0].rpartition("}} ")[2]).strip()

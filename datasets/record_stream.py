@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from datasets import record_faults
+from datasets import record_faults, record_files
 from datasets.dataset import Dataset
 from errors import UserError
 
@@ -28,7 +28,7 @@ def records_by_epoch(
 
     Returns:
       A function: epoch → elements (index, record), each record once. The index, int64,
-      is the record's place in the files, one after the other.
+      is the record's place in the files, one after the other, bad ones not counted.
 
     Raises:
       UserError: a record cannot be read.
@@ -58,14 +58,16 @@ def _from_memory(
 
 def _read_all(dataset: Dataset, num_readers: int) -> tf.Tensor:
     """All records in the order of the files, [num_examples] strings."""
+    read = record_files.reader(dataset)
 
-    def whole_file(path: tf.Tensor) -> tf.Tensor:
-        records = tf.data.TFRecordDataset(path, buffer_size=8 << 20)
+    def whole_file(file: tf.Tensor) -> tf.Tensor:
+        records = read(file).map(lambda _, record: record)
         return records.batch(most).get_single_element()
 
-    most = max(shard.num_records for shard in dataset.shards)
-    paths = [shard.path for shard in dataset.shards if shard.num_records]
-    files = tf.data.Dataset.from_tensor_slices(paths).map(
+    sizes = [shard.num_examples for shard in dataset.shards]
+    most = max(sizes)
+    filled = [file for file, size in enumerate(sizes) if size]
+    files = tf.data.Dataset.from_tensor_slices(filled).map(
         whole_file, num_parallel_calls=num_readers, deterministic=True
     )
     encoded = tf.concat(list(files), axis=0)
@@ -82,14 +84,14 @@ def _from_files(
     dataset: Dataset, seed: int, num_readers: int
 ) -> Callable[[tf.Tensor], tf.data.Dataset]:
     """Reads files in a new order each epoch, through a shuffle buffer."""
-    paths = tf.constant([shard.path for shard in dataset.shards])
-    sizes = tf.constant([shard.num_records for shard in dataset.shards], tf.int64)
+    read = record_files.reader(dataset)
+    sizes = tf.constant([shard.num_examples for shard in dataset.shards], tf.int64)
     first_indexes = tf.cumsum(sizes, exclusive=True)
     num_bytes = sum(shard.num_bytes for shard in dataset.shards)
     buffer_size = max(1, _MEMORY_BYTES * dataset.num_examples // num_bytes)
 
     def indexed_file(file: tf.Tensor) -> tf.data.Dataset:
-        records = tf.data.TFRecordDataset(paths[file], buffer_size=8 << 20)
+        records = read(file).map(lambda _, record: record)
         return records.enumerate(first_indexes[file])
 
     def records(epoch: tf.Tensor) -> tf.data.Dataset:

@@ -161,12 +161,14 @@ class _Evaluation:
             step=step,
             uses_moving_average=self._use_moving_average,
         )
+        num_bad = self._dataset.num_bad_records
+        bad = f" (bad records left out: {num_bad})" if num_bad else ""
         print(
             f"eval/Accuracy[{results.accuracy:.4f}]",
             f"eval/Recall_5[{results.recall_5:.4f}]",
             f"eval/Loss[{results.loss:.4f}]",
             f"{len(results.labels)} images of {self._dataset.name}"
-            f"/{self._dataset.split_name}, checkpoint {path} at step {step}",
+            f"/{self._dataset.split_name}{bad}, checkpoint {path} at step {step}",
             sep="\n",
             flush=True,
         )

@@ -226,9 +226,12 @@ def eval_batches(
     Returns:
       Elements {"features", "label", "mask", "shard", "record"}.
     """
-    sizes = [shard.num_records for shard in dataset.shards]
-    shards = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
-    records = np.concatenate([np.arange(size, dtype=np.int32) for size in sizes])
+    places = [
+        np.delete(np.arange(shard.num_records, dtype=np.int32), shard.bad_records)
+        for shard in dataset.shards
+    ]
+    shards = np.repeat(np.arange(len(places), dtype=np.int32), list(map(len, places)))
+    records = np.concatenate(places)
     num_batches = -(-cache.num_rows // batch_size)
 
     def load(first: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -19,7 +19,11 @@ from preprocessing.random_erasing import random_erasing
 def get_dataset(data: DataOptions, split_name: str) -> Dataset:
     """The split that the options name."""
     return dataset_factory.get_dataset(
-        data.dataset_name, split_name, data.dataset_dir or ""
+        data.dataset_name,
+        split_name,
+        data.dataset_dir or "",
+        max_bad_records=data.max_bad_records,
+        labels_offset=data.labels_offset,
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn import metrics
 
-from datasets import example_schema
+from datasets import example_schema, record_files
 from datasets.dataset import Dataset
 from datasets.files import atomic_write
 from engine import confusion_figure
@@ -134,6 +134,7 @@ class Reporter:
             "recall_5": results.recall_5,
             "loss": results.loss,
             "images": len(results.labels),
+            "bad_records": dataset.num_bad_records,
             "step": step,
             "checkpoint": os.path.abspath(checkpoint_path),
             "moving_average": uses_moving_average,
@@ -214,7 +215,9 @@ def source_photos(dataset: Dataset, count: int) -> list[str]:
         features = {example_schema.FILENAME: feature}
         return tf.io.parse_example(serialized, features)[example_schema.FILENAME]
 
-    records = tf.data.TFRecordDataset([shard.path for shard in dataset.shards])
+    read = record_files.reader(dataset)
+    files = tf.data.Dataset.range(len(dataset.shards))
+    records = files.flat_map(lambda file: read(file).map(lambda _, record: record))
     batches = records.take(count).batch(_BATCH).map(parse)
     return [
         name.decode("utf-8", "backslashreplace")

@@ -52,9 +52,13 @@ def data_dir(tmp_path_factory):
 def run(data_dir, tmp_path):
     """Evaluates with options; gives the exit status."""
 
-    def run(checkpoint_path, **options) -> int:
+    def run(checkpoint_path, dataset_dir=data_dir, max_bad_records=0, **options) -> int:
         config = EvalConfig(
-            DataOptions(dataset_name=coloured_images.NAME, dataset_dir=str(data_dir)),
+            DataOptions(
+                dataset_name=coloured_images.NAME,
+                dataset_dir=str(dataset_dir),
+                max_bad_records=max_bad_records,
+            ),
             ModelOptions(model_name=MODEL),
             EvalOptions(
                 checkpoint_path=str(checkpoint_path),
@@ -94,6 +98,25 @@ def test_lines_files_and_figures_agree(run, weights, tmp_path, capsys):
     assert [float(row["probability"]) for row in rows] == pytest.approx(
         [share] * 7, abs=1e-6
     )
+
+
+def test_bad_records_are_left_out_and_told_of(run, weights, tmp_path, capsys):
+    labels = [0, 7, 1, 1, 2, 1, 0, 1, -1]
+    folder = coloured_images.write_split(
+        tmp_path / "data", "validation", [0] * 9, labels
+    )
+    slim_format.write_checkpoint(str(tmp_path / "published"), weights(1))
+    assert run(tmp_path / "published", folder, max_bad_records=2) == 0
+    printed = capsys.readouterr().out
+    assert "eval/Accuracy[0.5714]" in printed
+    assert "7 images of colours/validation (bad records left out: 2), " in printed
+    metrics = json.loads((tmp_path / "eval" / "metrics.json").read_text())
+    assert (metrics["images"], metrics["bad_records"]) == (7, 2)
+    with open(tmp_path / "eval" / "predictions.csv", encoding="utf-8") as file:
+        places = [int(row["record"]) for row in csv.DictReader(file)]
+    assert places == [0, 2, 0, 1, 2, 3, 4]
+    with pytest.raises(UserError, match=r"record 5 .*its label -1 is out of range"):
+        run(tmp_path / "published", folder, max_bad_records=1)
 
 
 def test_moving_averages_and_part_of_the_images(run, weights, tmp_path, capsys):

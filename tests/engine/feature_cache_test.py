@@ -10,7 +10,7 @@ import tensorflow as tf
 from engine import cached_training
 from engine.feature_cache import FeatureCache
 from errors import UserError
-from tests.engine import small_runs
+from tests.engine import coloured_images, small_runs
 
 SCOPES = ["head", "Tiny/Conv2d_2,head", "Tiny/Conv2d_2"]
 
@@ -62,6 +62,18 @@ def test_a_cache_on_disk_is_shared_and_a_resumed_run_is_the_same(tmp_path, image
     halves = train(tmp_path / "halves", images_dir, **flags)
     assert_same_run((whole[0], []), (halves[0], []))
     assert sorted((tmp_path / "features").iterdir()) == caches
+
+
+def test_a_run_with_bad_records_is_the_run_without_them(tmp_path, images_dir):
+    colours = small_runs.COLOURS
+    bad = tmp_path / "bad"
+    for split, good in (("train", colours), ("validation", colours[:5])):
+        labels = [*good[:3], 7, *good[3:], 9]
+        coloured_images.write_split(bad, split, [*good[:3], 0, *good[3:], 0], labels)
+    flags = {"feature_cache": "memory"}
+    without = train(tmp_path / "without", images_dir, **flags)
+    with_bad = train(tmp_path / "with", bad, max_bad_records=2, **flags)
+    assert_same_run(without, with_bad)
 
 
 def test_other_weights_or_data_are_another_cache(tmp_path, images_dir):

@@ -1,0 +1,82 @@
+"""Which files of a directory belong to which split, by their names."""
+
+import fnmatch
+import os
+import re
+from collections.abc import Mapping, Sequence
+
+from errors import UserError
+
+_SHARD_NUMBER = re.compile(r"(\d+)-of-(\d+)")
+
+
+def visible_files(directory: str) -> list[str]:
+    """The names of the files in a directory, hidden ones left out, sorted."""
+    return sorted(
+        entry.name
+        for entry in os.scandir(directory)
+        if entry.is_file() and not entry.name.startswith(".")
+    )
+
+
+def find_splits(
+    name: str, filenames: Sequence[str], patterns: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """The TFRecord file names of each split, sorted.
+
+    Known names go by their own pattern first. What that leaves, and all other names,
+    go by the forms that slim and its users write.
+
+    Args:
+      name: of the dataset.
+      filenames: what there is, sorted.
+      patterns: by split, where they are known.
+    """
+    prefix = re.escape(name)
+    number = _SHARD_NUMBER.pattern
+    forms = [
+        rf"{prefix}[_-](?P<split>.+?)[_-]{number}(\.tfrecord)?",
+        rf"{prefix}_(?P<split>[^_]+)(_.*)?\.tfrecord",
+        rf"(?P<split>[^.]+)\.record-{number}",
+        rf"(?P<split>[^.]+?)-{number}(\.tfrecord)?",
+    ]
+    splits: dict[str, list[str]] = {}
+    for split, pattern in patterns.items():
+        if matches := fnmatch.filter(filenames, pattern):
+            splits[split] = matches
+    claimed = {filename for matches in splits.values() for filename in matches}
+    for filename in filenames:
+        matched = (re.fullmatch(form, filename) for form in forms)
+        match = next(filter(None, matched), None)
+        if match and filename not in claimed:
+            splits.setdefault(match["split"], []).append(filename)
+    return splits
+
+
+def check_complete(filenames: Sequence[str], dataset_dir: str) -> None:
+    """Checks files that are numbered -of-N for a missing or a stray one.
+
+    Raises:
+      UserError: one is missing, or there are two sets.
+    """
+    numbers = [
+        (int(match[1]), int(match[2]))
+        for match in map(_SHARD_NUMBER.search, filenames)
+        if match
+    ]
+    totals = sorted({total for _, total in numbers})
+    if len(totals) > 1:
+        raise UserError(
+            f"{dataset_dir} holds shards numbered both -of-{totals[0]:05d} and"
+            f" -of-{totals[1]:05d} of one split: remove the set that is out of date"
+        )
+    if not totals:
+        return
+    missing = sorted(set(range(totals[0])) - {index for index, _ in numbers})
+    if missing:
+        first = _SHARD_NUMBER.sub(f"{missing[0]:05d}-of-{totals[0]:05d}", filenames[0])
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise UserError(
+            f"{os.path.join(dataset_dir, first)}{more} is missing: there are"
+            f" {len(filenames)} of {totals[0]} shards; put the rest there too"
+        )
