@@ -102,6 +102,8 @@ def _from_files(
         buffer_seed = tf.random.stateless_uniform(
             [], epoch_seed, minval=None, maxval=None, dtype=tf.int64
         )
+        # Else `shuffle` mixes TensorFlow's global seed in, and fails where that is 0.
+        tf.compat.v1.get_default_graph().seed = None
         return (
             tf.data.Dataset.from_tensor_slices(files)
             .interleave(

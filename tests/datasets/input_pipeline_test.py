@@ -79,6 +79,16 @@ def test_the_seed_decides_the_order(numbers, train):
     assert values(first) != values(train(numbers, 6, seed=2))
 
 
+@pytest.mark.parametrize("global_seed", [0, 3])
+def test_the_global_seed_changes_nothing(numbers, train, global_seed):
+    first = train(numbers, 6)
+    tf.random.set_seed(global_seed)
+    try:
+        assert_equal(first, train(numbers, 6))
+    finally:
+        tf.random.set_seed(None)
+
+
 def test_readers_and_threads_change_nothing(numbers, train):
     first = train(numbers, 6, num_readers=1, num_threads=1)
     assert_equal(first, train(numbers, 6, num_readers=16, num_threads=-1))
