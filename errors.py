@@ -4,8 +4,10 @@ import difflib
 from collections.abc import Iterable
 
 
-class UserError(Exception):
+class UserError(ValueError):
     """Wrong input: a flag, a path, a file or a name.
+
+    It is the error that slim's functions raise for an unknown name.
 
     The message is a single line that says what was got, what was expected and what
     to do about it. `config.app.run` prints it without a traceback and exits with

@@ -195,6 +195,10 @@ NETWORKS: dict[str, NetEntry] = {
     **nasnet_entries.ENTRIES,
 }
 
+# The same as two tables, which code written against slim looks names up in.
+networks_map = {name: entry.builder for name, entry in NETWORKS.items()}
+arg_scopes_map = {name: entry.arg_scope for name, entry in NETWORKS.items()}
+
 
 def get_entry(name: str) -> NetEntry:
     """The row of `name`.

@@ -73,6 +73,21 @@ def _as_it_is(output_params: dict[str, Any], multiplier: float) -> None:
     """The multiplier function that multiplies nothing."""
 
 
+def thinned(
+    conv_defs: dict[str, Any], layers: slice, multiplier: float
+) -> dict[str, Any]:
+    """`conv_defs` with `multiplier` times the channels in some of its layers."""
+    spec = list(conv_defs["spec"])
+    spec[layers] = [
+        layer._replace(
+            params=layer.params
+            | {"num_outputs": round(layer.params["num_outputs"] * multiplier)}
+        )
+        for layer in spec[layers]
+    ]
+    return conv_defs | {"spec": spec}
+
+
 def with_normalizer(
     conv_defs: dict[str, Any], normalizer_fn: Callable[..., tf.Tensor]
 ) -> dict[str, Any]:

@@ -57,6 +57,7 @@ V2_DEF: dict[str, Any] = {
 }
 
 
+@slim.add_arg_scope
 def mobilenet(
     input_tensor: tf.Tensor,
     num_classes: int | None = 1001,
@@ -116,7 +117,7 @@ def mobilenet(
         )
 
 
-mobilenet.default_image_size = 224  # type: ignore[attr-defined]
+mobilenet.default_image_size = 224
 
 
 @slim.add_arg_scope

@@ -200,8 +200,12 @@ V3_SMALL = _v3_table(_SMALL_BLOCKS, 1024)
 V3_LARGE_MINIMALISTIC = _v3_table(_minimalistic(_LARGE_BLOCKS), 1280)
 V3_SMALL_MINIMALISTIC = _v3_table(_minimalistic(_SMALL_BLOCKS), 1024)
 V3_EDGETPU = _edgetpu_table()
+# For object detection: the last stage at half the channels, section 6.3 of the paper.
+V3_LARGE_DETECTION = tables.thinned(V3_LARGE, slice(13, 17), 0.5)
+V3_SMALL_DETECTION = tables.thinned(V3_SMALL, slice(9, 13), 0.5)
 
 
+@slim.add_arg_scope
 def mobilenet(
     input_tensor: tf.Tensor,
     num_classes: int | None = 1001,
@@ -249,7 +253,18 @@ def mobilenet(
     )
 
 
-mobilenet.default_image_size = 224  # type: ignore[attr-defined]
+mobilenet.default_image_size = 224
+
+
+@slim.add_arg_scope
+def mobilenet_base(
+    input_tensor: tf.Tensor, depth_multiplier: float = 1.0, **kwargs: Any
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """`mobilenet` without pooling and logits."""
+    return mobilenet(
+        input_tensor, depth_multiplier=depth_multiplier, base_only=True, **kwargs
+    )
+
 
 large = lib.variant(mobilenet, conv_defs=V3_LARGE)
 small = lib.variant(mobilenet, conv_defs=V3_SMALL)

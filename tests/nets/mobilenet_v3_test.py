@@ -127,6 +127,36 @@ def test_use_reduce_mean_for_pooling(use_reduce_mean):
     assert bool(operations_called("ReduceMean")) == use_reduce_mean
 
 
+@pytest.mark.parametrize(
+    ("table", "thinned", "depths"),
+    [
+        ("V3_LARGE", "V3_LARGE_DETECTION", (112, 80, 80, 80, 480, 1280)),
+        ("V3_SMALL", "V3_SMALL_DETECTION", (48, 48, 48, 48, 288, 1024)),
+    ],
+)
+def test_detection_tables_halve_the_last_stage(table, thinned, depths):
+    """The published detectors' C5: half the channels from its first block on."""
+    whole = getattr(mobilenet_v3, table)["spec"]
+    half = getattr(mobilenet_v3, thinned)["spec"]
+    depth_of = [layer.params.get("num_outputs") for layer in half]
+    assert tuple(depth for depth in depth_of[-7:] if depth) == depths
+    assert half[:-6] == whole[:-6]
+    assert whole[-6].params["num_outputs"] == 2 * half[-6].params["num_outputs"]
+
+
+def test_base_is_the_network_before_the_pooling():
+    base, _ = mobilenet_v3.mobilenet_base(
+        images(32), conv_defs=mobilenet_v3.V3_SMALL_DETECTION, final_endpoint="layer_13"
+    )
+    assert base.shape == (2, 1, 1, 288)
+
+
+def test_an_arg_scope_reaches_the_network():
+    with slim.arg_scope([mobilenet_v3.mobilenet], depth_multiplier=0.5):
+        _, end_points = mobilenet_v3.mobilenet(images(32), final_endpoint="layer_2")
+    assert end_points["layer_2"].shape[-1] == 8
+
+
 def test_frozen_batch_norms_keep_their_statistics():
     policy = slim.LayerPolicy(lambda scope: "/expanded_conv" in scope, None)
     with slim.arg_scope(mobilenet_v3.training_scope()), slim.layer_policy(policy):

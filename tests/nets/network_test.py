@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from errors import UserError
-from nets import nets_factory, slim
+from nets import nets_factory, slim, vgg
 from nets.network import Network
 from preprocessing import preprocessing_factory
 
@@ -344,6 +344,18 @@ def test_a_graph_gives_the_same_logits(net):
 def test_default_image_size_is_on_the_function():
     network_fn = nets_factory.get_network_fn("tiny", 5)
     assert getattr(network_fn, "default_image_size", None) == 4
+
+
+def test_the_table_is_also_there_as_slims_two():
+    assert nets_factory.networks_map["vgg_16"] is vgg.vgg_16
+    assert nets_factory.arg_scopes_map["vgg_16"] is vgg.vgg_arg_scope
+    assert set(nets_factory.networks_map) == set(nets_factory.arg_scopes_map)
+    assert set(nets_factory.networks_map) == set(nets_factory.NETWORKS) - {"tiny"}
+
+
+def test_an_unknown_name_is_slims_error():
+    with pytest.raises(ValueError, match="vgg_61: no such network"):
+        nets_factory.get_network_fn("vgg_61", 5)
 
 
 def test_every_net_has_its_preprocessing():
