@@ -46,11 +46,13 @@ class Measured:
     end_points: dict[str, tuple[list[int], float]]
 
 
-def measure(name: str, num_classes: int, image_size: int) -> Measured:
+def measure(
+    name: str, num_classes: int, image_size: int, channels: int = 3
+) -> Measured:
     """Builds the network, fills it and runs it."""
     gc.collect()  # the net before: VGG's holds half a gigabyte
-    net = network.Network(name, num_classes=num_classes)
-    images = recipe.images(image_size)
+    net = network.Network(name, num_classes=num_classes, channels=channels)
+    images = recipe.images(image_size, channels)
     evaluate, shapes = _evaluation(net, images)
     weights_sha256 = _fill(net.model_variables, evaluate.graph.variables)
     logits, halves = evaluate(tf.constant(images))

@@ -160,6 +160,17 @@ def test_logits(measured, golden):
     assert logits.argmax(axis=1).tolist() == expected["argmax"]
 
 
+def test_lenet_of_one_channel():
+    """As MNIST has it; also slim's, measured apart."""
+    golden = read_golden("lenet_c1")
+    measured = measuring.measure("lenet", 10, 28, channels=1)
+    assert measured.shapes["LeNet/conv1/weights"] == (5, 5, 1, 32)
+    test_input_recipe(measured, golden)
+    test_regularization_sum(measured, golden)
+    test_logits(measured, golden)
+    test_end_points(measured, golden)
+
+
 def test_end_points(measured, golden):
     expected = {key: (shape, l2) for key, shape, l2 in golden["end_points"]}
     assert set(measured.end_points) == set(expected)
