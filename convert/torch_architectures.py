@@ -75,6 +75,23 @@ def _vgg(layers: int, model_name: str, last_convolution: int) -> Architecture:
     )
 
 
+def _mobilenet_v3(
+    size: str, last_block: int, strided: tuple[int, ...], first_swish: int
+) -> Architecture:
+    return Architecture(
+        f"torchvision's mobilenet_v3_{size}",
+        f"mobilenet_v3_{size}_torchvision",
+        torch_names.mobilenet,
+        functools.partial(
+            torch_forward.mobilenet_v3, strided=strided, first_swish=first_swish
+        ),
+        (f"features.{last_block}.block.3.0", f"features.{last_block + 1}.0"),
+        "classifier.3",
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    )
+
+
 # The first row all of whose markers a dictionary has is the dictionary's net.
 ARCHITECTURES = (
     _resnet(152, "resnet_v1_152_torchvision", "35.conv3"),
@@ -115,6 +132,19 @@ ARCHITECTURES = (
         ("repeat_2.8.conv2d",),
         "classif",
     ),
+    Architecture(
+        "torchvision's mobilenet_v2",
+        "mobilenet_v2_torchvision",
+        torch_names.mobilenet,
+        torch_forward.mobilenet_v2,
+        ("features.17.conv.2", "features.18.0"),
+        "classifier.1",
+        1e-5,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    ),
+    _mobilenet_v3("large", 15, strided=(2, 4, 7, 13), first_swish=7),
+    _mobilenet_v3("small", 11, strided=(1, 2, 4, 9), first_swish=4),
 )
 
 # A module of a net that no slim net can hold, and why.
@@ -123,10 +153,5 @@ REFUSED = {
         "torchvision's googlenet pads its first convolution by three pixels on every"
         " side, and slim's inception_v1 by two above and left; with this stride the two"
         " see different pixels at every image size that their pools have in common"
-    ),
-    "features.18.0": (
-        "torchvision's mobilenet_v2 pads its strided convolutions on every side, and"
-        " slim's mobilenet_v2 below and right; use --keras_model=mobilenet_v2 of"
-        " keras_to_slim"
     ),
 }

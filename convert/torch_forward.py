@@ -5,11 +5,13 @@ and returns `[batch, classes]` logits, or pooled features where the dictionary h
 classifier.
 """
 
+import itertools
 import re
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from convert import torch_layers
+from convert import natural_order, torch_layers, torch_names
 from convert.torch_layers import SAME, VALID, Layers, max_pool
 
 
@@ -139,6 +141,90 @@ def inception_resnet_v2(net: Layers, x: tf.Tensor) -> tf.Tensor:
         x = tf.nn.relu(_scaled(net, x, f"repeat_2.{number}", "0, 1.0 1.1 1.2", 0.2))
     x = _scaled(net, x, "block8", "0, 1.0 1.1 1.2", 1.0)
     return _classify(net, net.basic(x, "conv2d_7b"), "classif")
+
+
+def mobilenet_v2(net: Layers, x: tf.Tensor) -> tf.Tensor:
+    """Torchvision's mobilenet_v2: Sandler et al., arXiv 1801.04381."""
+    x = _inverted_residuals(net, x, (2, 4, 7, 14), lambda _: tf.nn.relu6)
+    return _classify(net, x, "classifier.1")
+
+
+def mobilenet_v3(
+    net: Layers, x: tf.Tensor, *, strided: Sequence[int], first_swish: int
+) -> tf.Tensor:
+    """Torchvision's mobilenet_v3_large and small: Howard et al., arXiv 1905.02244.
+
+    Args:
+      net: the layers.
+      x: images.
+      strided: numbers of the blocks that halve the map.
+      first_swish: number of the first block with hard-swish.
+    """
+    x = _inverted_residuals(
+        net,
+        x,
+        strided,
+        lambda number: tf.nn.relu if 0 < number < first_swish else _hard_swish,
+    )
+    x = _hard_swish(net.linear(torch_layers.global_pool(x), "classifier.0"))
+    return net.linear(x, "classifier.3") if net.has("classifier.3") else x
+
+
+def _hard_swish(x: tf.Tensor) -> tf.Tensor:
+    return x * tf.nn.relu6(x + 3) / 6
+
+
+def _inverted_residuals(
+    net: Layers,
+    x: tf.Tensor,
+    strided: Sequence[int],
+    activation_of: Callable[[int], Callable[..., tf.Tensor]],
+) -> tf.Tensor:
+    """A MobileNet's `features`: a convolution, blocks, a convolution.
+
+    Args:
+      net: the layers.
+      x: images.
+      strided: numbers of the blocks that halve the map.
+      activation_of: from the number in `features` to the activation there.
+    """
+    names = sorted(
+        (n for n, v in net.state.items() if v.ndim == 4), key=natural_order.natural_key
+    )
+    blocks = itertools.groupby(
+        (n.removesuffix(".weight") for n in names), lambda n: int(n.split(".")[1])
+    )
+    for number, modules in blocks:
+        stride = 2 if number == 0 or number in strided else 1
+        y = _inverted_residual(net, x, list(modules), stride, activation_of(number))
+        x = x + y if y.shape == x.shape and number else y
+    return x
+
+
+def _inverted_residual(
+    net: Layers,
+    x: tf.Tensor,
+    modules: Sequence[str],
+    stride: int,
+    activation: Callable[..., tf.Tensor],
+) -> tf.Tensor:
+    """A block without its shortcut: expansion, depthwise, gates, projection.
+
+    Of a single module it is the activated convolution before or after the blocks.
+    """
+    for name in modules:
+        is_projection = name == modules[-1] and len(modules) > 1
+        is_depthwise = net.state[f"{name}.weight"].shape[1] == 1
+        if name.endswith(".fc1"):
+            mean = tf.reduce_mean(x, [1, 2], keepdims=True)
+            squeezed = tf.nn.relu(net.conv(mean, name))
+        elif name.endswith(".fc2"):
+            x = x * tf.nn.relu6(net.conv(squeezed, name) + 3) / 6
+        else:
+            x = net.conv(x, name, stride if is_depthwise or len(modules) == 1 else 1)
+            x = net.norm(x, str(torch_names.norm_behind(name)))
+            x = x if is_projection else activation(x)
+    return x
 
 
 def _branches(

@@ -37,7 +37,11 @@ class Layers:
         kernel = self.state[f"{name}.weight"].transpose(2, 3, 1, 0)
         sides = [size // 2 if padding == SAME else padding for size in kernel.shape[:2]]
         x = tf.pad(x, [(0, 0), *((side, side) for side in sides), (0, 0)])
-        x = tf.nn.conv2d(x, kernel, stride, "VALID")
+        if kernel.shape[2] < x.shape[3]:  # depthwise: a group for every channel
+            kernel = kernel.transpose(0, 1, 3, 2)
+            x = tf.nn.depthwise_conv2d(x, kernel, [1, stride, stride, 1], "VALID")
+        else:
+            x = tf.nn.conv2d(x, kernel, stride, "VALID")
         return x + self.state[f"{name}.bias"] if f"{name}.bias" in self.state else x
 
     def norm(self, x: tf.Tensor, name: str) -> tf.Tensor:

@@ -75,6 +75,28 @@ def inception_resnet_v2(
     return found | {"InceptionResnetV2/Logits/Logits": ("classif", None)}
 
 
+def mobilenet(scopes: Sequence[str], convolutions: Sequence[str]) -> dict[str, Modules]:
+    """Matches torchvision's mobilenet_v2 and v3, whose layers are in slim's order."""
+    of_v3 = any(scope.endswith("/Conv_2") for scope in scopes)
+    names = sorted(convolutions, key=natural_key)
+    names += ["classifier.0", "classifier.3"] if of_v3 else ["classifier.1"]
+    return {
+        scope: (name, norm_behind(name))
+        for scope, name in zip(scopes, names, strict=False)
+    }
+
+
+def norm_behind(name: str) -> str | None:
+    """The batch norm behind a module of a MobileNet, if it has one.
+
+    >>> norm_behind("features.1.conv.0.0")
+    'features.1.conv.0.1'
+    """
+    outer, _, number = name.rpartition(".")
+    is_normalized = outer.startswith("features.") and number.isdigit()
+    return f"{outer}.{int(number) + 1}" if is_normalized else None
+
+
 def _by_block(
     scopes: Sequence[str],
     convolutions: Sequence[str],

@@ -24,7 +24,7 @@ from nets import nets_factory
 
 _MAX_NAMED = 4  # names in one message
 _MAP_SIZE = 7  # side of the map that torchvision's VGGs flatten
-_FLATTENED = "classifier.0"  # the VGGs' first dense layer
+_FLATTENING = "/fc6"  # scope of the VGGs' first dense layer
 
 # Mean and standard deviation of pixels in [0, 1] by which a preprocessing works.
 NORMALISATIONS = {
@@ -118,7 +118,7 @@ def _matched(
     found, used = {}, set()
     for scope, names in architecture.match(scopes, convolutions).items():
         if names[0] in modules:
-            found[scope] = _layer(state, names, architecture.epsilon)
+            found[scope] = _layer(state, scope, names, architecture.epsilon)
             used |= set(names)
         elif not is_auxiliary(scope) and names[0] != architecture.classifier:
             raise UserError(
@@ -133,12 +133,15 @@ def _matched(
     return found
 
 
-def _layer(state: State, names: Modules, epsilon: float) -> Layer:
+def _layer(state: State, scope: str, names: Modules, epsilon: float) -> Layer:
     module, norm_name = names
     kernel = state[f"{module}.weight"]
-    if module == _FLATTENED:  # a map, channels first
+    if scope.endswith(_FLATTENING):  # a map, channels first
         kernel = kernel.reshape(len(kernel), -1, _MAP_SIZE, _MAP_SIZE)
     kernel = kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel.T
+    kernels = {"weights": kernel}
+    if scope.endswith("/depthwise"):
+        kernels = {"depthwise_weights": kernel.swapaxes(2, 3)}
     norm = None
     if norm_name:
         norm = BatchNorm(
@@ -148,7 +151,7 @@ def _layer(state: State, names: Modules, epsilon: float) -> Layer:
             gamma=state[f"{norm_name}.weight"],
             epsilon=epsilon,
         )
-    return Layer({"weights": kernel}, state.get(f"{module}.bias"), norm)
+    return Layer(kernels, state.get(f"{module}.bias"), norm)
 
 
 def rescaled(layer: Layer, scale: np.ndarray, offset: np.ndarray) -> Layer:

@@ -52,15 +52,15 @@ def _define_flags() -> None:
         "mean",
         None,
         "What was subtracted from the pixels, which were in [0, 1]: three numbers, red "
-        "first. Unset: 0.485,0.456,0.406 for resnet and vgg, 0.5,0.5,0.5 for the "
-        "inceptions, as the offered weights want it. The checkpoint takes what the "
+        "first. Unset: 0.5,0.5,0.5 for the inceptions, 0.485,0.456,0.406 for all "
+        "others, as the offered weights want it. The checkpoint takes what the "
         "net's own preprocessing in this package makes.",
     )
     flags.DEFINE_list(
         "std",
         None,
-        "What the pixels were then divided by. Unset: 0.229,0.224,0.225 for resnet and "
-        "vgg, 0.5,0.5,0.5 for the inceptions.",
+        "What the pixels were then divided by. Unset: 0.5,0.5,0.5 for the inceptions, "
+        "0.229,0.224,0.225 for all others.",
     )
     flags.DEFINE_string(
         "checkpoint_path",

@@ -1,6 +1,6 @@
 """MobileNet v2 and v3 by name: rows of the table of networks."""
 
-from nets.mobilenet import mobilenet_v2, mobilenet_v3
+from nets.mobilenet import mobilenet, mobilenet_v2, mobilenet_v3
 from nets.net_entry import NetEntry
 
 ENTRIES: dict[str, NetEntry] = {
@@ -67,4 +67,22 @@ ENTRIES: dict[str, NetEntry] = {
         ("MobilenetEdgeTPU/Logits",),
         "inception",
     ),
+    # For torchvision's weights: it pads strided convolutions on every side alike.
+    # ImageNet top-1/top-5 (IMAGENET1K_V1): 71.9/90.3, 74.0/91.3, 67.7/87.4.
+    **{
+        f"{name}_torchvision": NetEntry(
+            mobilenet.variant(
+                network, scope=f"{name}_torchvision", use_explicit_padding=True
+            ),
+            mobilenet.training_scope,
+            224,
+            (f"{name}_torchvision/Logits",),
+            "torchvision",
+        )
+        for name, network in (
+            ("mobilenet_v2", mobilenet_v2.mobilenet),
+            ("mobilenet_v3_large", mobilenet_v3.large),
+            ("mobilenet_v3_small", mobilenet_v3.small),
+        )
+    },
 }

@@ -23,6 +23,9 @@ NETS = {  # library, options, image size
     "resnet50": ("torchvision", {}, 64),
     "vgg16": ("torchvision", {}, 224),
     "inception_v3": ("torchvision", {"init_weights": False}, 107),
+    "mobilenet_v2": ("torchvision", {}, 65),
+    "mobilenet_v3_large": ("torchvision", {}, 65),
+    "mobilenet_v3_small": ("torchvision", {}, 65),
     "inception_v4": ("timm", {}, 107),
     "inception_resnet_v2": ("timm", {}, 107),
 }

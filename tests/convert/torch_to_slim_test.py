@@ -47,6 +47,7 @@ def _small_state():
         ("resnet50", torch_forward.resnet, 1e-5),
         ("vgg16", torch_forward.vgg, 0.0),
         ("inception_v3", torch_forward.inception_v3, 1e-3),
+        ("mobilenet_v2", torch_forward.mobilenet_v2, 1e-5),
         ("inception_v4", torch_forward.inception_v4, 1e-3),
         ("inception_resnet_v2", torch_forward.inception_resnet_v2, 1e-3),
     ],
@@ -59,6 +60,17 @@ def test_what_is_compared_with_is_what_pytorch_computes(name, forward, epsilon):
     np.testing.assert_allclose(logits, golden["logits"], rtol=0, atol=EXACT * largest)
 
 
+@pytest.mark.parametrize("name", ["mobilenet_v3_large", "mobilenet_v3_small"])
+def test_what_a_mobilenet_v3_is_compared_with_is_what_pytorch_computes(name):
+    """Strides and activations, which the parameters do not tell, are the table's."""
+    golden, state = torch_recipe.golden(name), _state(name)
+    images = tf.constant(torch_recipe.images(golden["image_size"]))
+    architecture = torch_source.recognise(state)
+    logits = architecture.forward(Layers(state, architecture.epsilon), images).numpy()
+    largest = np.abs(golden["logits"]).max()
+    np.testing.assert_allclose(logits, golden["logits"], rtol=0, atol=EXACT * largest)
+
+
 @pytest.mark.parametrize(
     ("name", "size", "tolerance", "num_variables"),
     [
@@ -67,6 +79,9 @@ def test_what_is_compared_with_is_what_pytorch_computes(name, forward, epsilon):
         # The colour of the padding is half a shade off: torch_source.source.
         ("vgg16", 224, 5e-4, 32),
         ("inception_v3", 299, EXACT, 388),
+        ("mobilenet_v2", 65, EXACT, 262),
+        # Slim rounds the 1/6 of its gates to 0.16667.
+        ("mobilenet_v3_small", 65, 2e-4, 210),
     ],
 )
 def test_random_weights_give_the_same_logits(
@@ -162,7 +177,6 @@ def test_a_module_without_a_place_is_named():
     ("name", "reason"),
     [
         ("inception5b.branch4.1.conv.weight", "googlenet pads"),
-        ("features.18.0.weight", "mobilenet_v2 pads"),
         ("encoder.weight", "no net that can be converted: it has encoder.weight;"),
     ],
 )
