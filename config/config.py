@@ -1,4 +1,4 @@
-"""The options of training and evaluation: one frozen record a group.
+"""The options of training, evaluation and prediction: one frozen record a group.
 
 Every field is a flag of the same name: its default, its help and its limits stand here
 and nowhere else (`config.flags` makes the flags, the README's table is checked against
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from errors import UserError
 
 T = TypeVar("T")
+TTA_VIEWS = ("flip", "ten_crop")
 
 
 def option(
@@ -408,6 +409,81 @@ class EvalOptions(Options):
 
 
 @dataclasses.dataclass(frozen=True)
+class NetOptions(Options):
+    """What the checkpoint is: said by model.json beside it, else by these."""
+
+    model_name: str | None = option(
+        None, "Network; by default model.json's, or inception_v3."
+    )
+    image_size: int | None = option(
+        None, "Side of the images in pixels; by default model.json's.", minimum=1
+    )
+    preprocessing_name: str | None = option(
+        None, "Preprocessing of the images; by default model.json's, or the net's."
+    )
+    use_grayscale: bool | None = option(None, "Turn images to one channel.")
+    labels_offset: int | None = option(
+        None,
+        "Classes left out at the start: 1 for ImageNet's 1000-class weights. By default"
+        " found from the checkpoint's number of classes.",
+        minimum=0,
+    )
+    dataset_name: str | None = option(
+        None, "Data set whose classes they are; by default model.json's, or imagenet."
+    )
+    dataset_dir: str | None = option(
+        None, "Folder of its TFRecords; imagenet's classes need none."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictOptions(Options):
+    """Prediction."""
+
+    checkpoint_path: str | None = option(
+        None,
+        "What to predict with: a folder (its newest checkpoint), a checkpoint or its"
+        " prefix; V1 or V2 format. Of a comma-separated list the probabilities are"
+        " averaged. Required.",
+    )
+    moving_average_decay: float | None = option(
+        None,
+        "Any value but 0 takes the moving averages of the variables, saved as"
+        " <variable>/ExponentialMovingAverage.",
+    )
+    top_k: int = option(5, "Classes named for each photo.", minimum=1)
+    tta: str | None = option(
+        None,
+        "Average over views of each photo: flip (itself and its mirror image), ten_crop"
+        " (corners and centre, each also mirrored), or flip,ten_crop (all twelve).",
+    )
+    output: str = option(
+        "classes",
+        "What to write: the likeliest classes, or the net's features.",
+        choices=("classes", "features"),
+    )
+    end_point: str | None = option(
+        None,
+        "Comma-separated end points of the net, for --output=features; a wrong name"
+        " lists them.",
+    )
+    format: str = option(
+        "table",
+        "How to write classes: a table, csv, or jsonl (one JSON object a photo).",
+        choices=("table", "csv", "jsonl"),
+    )
+    output_file: str | None = option(
+        None,
+        "Where to write; by default the terminal. Features need it: a NumPy archive,"
+        " .npz, with the photos' names and an array for each end point.",
+    )
+    batch_size: int = option(32, "Photos at once.", minimum=1)
+    num_preprocessing_threads: int = option(
+        4, "Photos decoded and preprocessed at once.", minimum=1
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """All options of `train_image_classifier.py`."""
 
@@ -466,6 +542,48 @@ class EvalConfig:
     def __post_init__(self) -> None:
         """Checks what depends on several options."""
         _require_dataset_dir(self.data)
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictConfig:
+    """All options of `predict_images.py`."""
+
+    predict: PredictOptions
+    net: NetOptions
+
+    def __post_init__(self) -> None:
+        """Checks what depends on several options."""
+        predict = self.predict
+        if not predict.checkpoint_path:
+            raise UserError("--checkpoint_path is missing: the checkpoint, or a list")
+        unknown = set(split_list(predict.tta)) - set(TTA_VIEWS)
+        if unknown:
+            raise UserError(
+                f"--tta={predict.tta}: expected {' or '.join(TTA_VIEWS)}, or both with"
+                " a comma between"
+            )
+        if predict.output == "features":
+            self._check_features()
+        elif predict.end_point:
+            raise UserError("--end_point needs --output=features: add it")
+
+    def _check_features(self) -> None:
+        predict = self.predict
+        if not (predict.output_file or "").endswith(".npz"):
+            raise UserError(
+                f"--output_file={predict.output_file}: features go to a NumPy archive;"
+                " name a file that ends in .npz"
+            )
+        if predict.tta or len(split_list(predict.checkpoint_path)) > 1:
+            raise UserError(
+                "--output=features are those of one checkpoint and of the photo itself:"
+                " leave out --tta and further checkpoints"
+            )
+
+
+def split_list(text: str | None) -> list[str]:
+    """The entries of a comma-separated flag, in order."""
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
 def _require_dataset_dir(data: DataOptions) -> None:

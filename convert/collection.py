@@ -4,10 +4,10 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from convert import fetching, photo_codec
-from convert.photo_codec import Photo
-from convert.rejections import Rejection
-from datasets import files
+from convert import fetching
+from convert.rejections import Kind, Rejection
+from datasets import files, photo_codec
+from datasets.photo_codec import Photo
 from errors import UserError
 
 
@@ -44,7 +44,7 @@ def _normalise(example: Example) -> Usable | Rejection:
     try:
         photo = photo_codec.normalise(example.encoded)
     except photo_codec.UnfitPhotoError as error:
-        return Rejection(example.name, error.kind, error.reason)
+        return Rejection(example.name, Kind.of(error), str(error))
     return Usable(photo, example.label, example.name)
 
 

@@ -20,6 +20,7 @@ from convert.collection import Collection, Example, Usable, normalise_some
 from convert.rejections import Rejection
 from datasets import dataset_json, labels
 from datasets.dataset_json import DatasetInfo, SplitInfo
+from datasets.in_order import in_order
 from errors import UserError
 
 _EXAMPLES_PER_TASK = 16
@@ -111,9 +112,7 @@ def _normalised(
     """Checks images in other processes."""
     tasks = iter(lambda: list(itertools.islice(examples, _EXAMPLES_PER_TASK)), [])
     with parallel.processes(num_workers) as executor:
-        for results in parallel.in_order(
-            executor, normalise_some, tasks, 4 * num_workers
-        ):
+        for results in in_order(executor, normalise_some, tasks, 4 * num_workers):
             yield from results
 
 

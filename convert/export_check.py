@@ -1,18 +1,14 @@
 """Exports are loaded again and compared with the checkpoint on images."""
 
-import glob
-import os
-
 import numpy as np
 import tensorflow as tf
 
 from convert.export_formats import Format
-from convert.export_source import Classifier
-from datasets.files import explained_errors
+from datasets import photo_files, photo_reader
+from datasets.photo_codec import UnfitPhotoError
+from engine.classifier import Classifier
 from errors import NotFiniteError, UserError
 
-# What TensorFlow decodes, and so what the SavedModel does.
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
 _NUM_GENERATED = 8
 
 
@@ -28,39 +24,24 @@ def find_photos(where: str, flag: str) -> list[str]:
     Raises:
       UserError: there is none.
     """
-    pattern = os.path.join(glob.escape(where), "**") if os.path.isdir(where) else where
-    paths = sorted(glob.glob(pattern, recursive=True))
-    found = [path for path in paths if path.lower().endswith(_SUFFIXES)]
+    found = photo_files.find(where)
     if not found:
         raise UserError(
             f"--{flag}={where}: no photograph there; name a file, a folder or a pattern"
-            f" with files {', '.join(_SUFFIXES)}"
         )
     return found
 
 
 def read_photo(path: str) -> bytes:
-    """The bytes of a photograph.
+    """A photograph in bytes that TensorFlow decodes, as the SavedModel does.
 
     Raises:
       UserError: it cannot be read.
     """
-    with explained_errors(), open(path, "rb") as file:
-        return file.read()
-
-
-def decode(classifier: Classifier, encoded: bytes, name: str) -> tf.Tensor:
-    """The pixels of a photograph.
-
-    Raises:
-      UserError: its bytes are no image.
-    """
     try:
-        return classifier.decode(tf.constant(encoded))
-    except tf.errors.InvalidArgumentError as error:
-        raise UserError(
-            f"{name} is no JPEG, PNG, GIF or BMP image, or is damaged: remove it"
-        ) from error
+        return photo_reader.read(path).encoded
+    except UnfitPhotoError as error:
+        raise UserError(f"{path}: {error}; remove it") from error
 
 
 def generated_photos() -> list[bytes]:
@@ -80,26 +61,21 @@ class Check:
         self,
         classifier: Classifier,
         photos: list[bytes],
-        names: list[str],
         max_difference: float = 1e-4,
     ) -> None:
         """Classifies the photographs.
 
         Args:
           classifier: the checkpoint's.
-          photos: their bytes.
-          names: of the photographs, for messages.
+          photos: their bytes, which TensorFlow must decode.
           max_difference: of a probability, that is allowed of float formats.
 
         Raises:
-          UserError: one cannot be decoded, or the net's outputs are not finite.
+          NotFiniteError: the net's outputs are not.
         """
         self._max_difference = max_difference
         self._photos = photos
-        self._pixels = [
-            decode(classifier, photo, name)
-            for photo, name in zip(photos, names, strict=True)
-        ]
+        self._pixels = [classifier.decode(tf.constant(photo)) for photo in photos]
         self._images = np.stack([classifier.preprocess(p) for p in self._pixels])
         self._expected = classifier.probabilities(tf.constant(self._images)).numpy()
         if not np.isfinite(self._expected).all():

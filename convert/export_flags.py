@@ -1,145 +1,110 @@
-"""The flags of `export_model`."""
+"""The flags of `export_model`: of this project's exports, and of slim's."""
 
-from absl import flags
+import dataclasses
 
+from config.config import NetOptions, Options, option, split_list
 from convert import export_formats
 from convert.export_formats import FORMATS
-from convert.export_source import Wanted
 from errors import UserError, nearest
 
-FLAGS = flags.FLAGS
 MAX_SAMPLES = 200  # images that calibrate int8
 
 
-def define() -> None:
-    """Defines the flags."""
-    flags.DEFINE_string(
-        "checkpoint_path",
+@dataclasses.dataclass(frozen=True)
+class ExportOptions(Options):
+    """Export."""
+
+    checkpoint_path: str | None = option(
         None,
         "What to export: a folder (its newest checkpoint), a checkpoint or its prefix.",
     )
-    flags.DEFINE_string("output_dir", None, "Folder for the exports and labels.txt.")
-    flags.DEFINE_list(
-        "formats", ["saved_model"], f"What to write: a list of {', '.join(FORMATS)}."
+    output_dir: str | None = option(None, "Folder for the exports and labels.txt.")
+    formats: str = option(
+        "saved_model", f"What to write: a list of {', '.join(FORMATS)}."
     )
-    flags.DEFINE_string(
-        "check_images",
+    check_images: str | None = option(
         None,
         "Photographs on which exports are compared with the checkpoint: a file, a"
         " folder or a pattern. By default generated images.",
     )
-    flags.DEFINE_float(
-        "max_difference",
+    max_difference: float = option(
         1e-4,
         "Largest difference of a probability from the checkpoint's that the check"
         " allows of float formats; tflite_float16, whose weights are rounded to 11"
         " bits, may need 1e-2.",
-        lower_bound=0,
-        upper_bound=1,
+        minimum=0,
+        maximum=1,
     )
-    flags.DEFINE_string(
-        "representative_dir",
+    representative_dir: str | None = option(
         None,
-        f"Folder of photographs that calibrate int8; {MAX_SAMPLES} are taken.",
+        f"Folder of photographs that calibrate int8; {MAX_SAMPLES} are taken. By"
+        " default those of --dataset_dir do.",
     )
-    flags.DEFINE_float(
-        "moving_average_decay",
-        None,
-        "Any value but 0 exports the moving averages of the variables.",
+    moving_average_decay: float | None = option(
+        None, "Any value but 0 exports the moving averages of the variables."
     )
-    _define_model_flags()
-    _define_graph_flags()
-
-
-def _define_model_flags() -> None:
-    flags.DEFINE_string(
-        "model_name",
-        None,
-        "The net. It and the next flags are read from model.json beside the checkpoint,"
-        " where there is one; else the net is inception_v3.",
-    )
-    flags.DEFINE_integer(
-        "image_size", None, "Side of the images in pixels.", lower_bound=1
-    )
-    flags.DEFINE_string("preprocessing_name", None, "Preprocessing of the images.")
-    flags.DEFINE_bool("use_grayscale", None, "Turn images to one channel.")
-    flags.DEFINE_integer(
-        "labels_offset",
-        None,
-        "Subtracted from the number of classes: 1 for ImageNet's 1000-class weights.",
-        lower_bound=0,
-    )
-    flags.DEFINE_string(
-        "dataset_name",
-        None,
-        "Data set that says the classes where model.json does not, and that calibrates"
-        " int8 without --representative_dir; by default model.json's, or imagenet.",
-    )
-    flags.DEFINE_string(
-        "dataset_dir", None, "Folder of its TFRecords; imagenet's classes need none."
-    )
-
-
-def _define_graph_flags() -> None:
-    flags.DEFINE_string(
-        "output_file", None, "Where to write the inference graph, without weights."
-    )
-    flags.DEFINE_integer(
-        "batch_size",
+    batch_size: int | None = option(
         None,
         "Images at once in graphs, ONNX and TFLite; by default any number, TFLite 1.",
-        lower_bound=1,
-    )
-    flags.DEFINE_bool(
-        "write_text_graphdef", False, "Write --output_file as text, not binary."
-    )
-    flags.DEFINE_bool(
-        "is_training", False, "Only false: graphs for training are not exported."
+        minimum=1,
     )
 
 
-def wanted() -> Wanted:
-    """What the flags say of the checkpoint."""
-    return Wanted(
-        model_name=FLAGS.model_name,
-        image_size=FLAGS.image_size,
-        preprocessing_name=FLAGS.preprocessing_name,
-        use_grayscale=FLAGS.use_grayscale,
-        labels_offset=FLAGS.labels_offset,
-        dataset_name=FLAGS.dataset_name or "imagenet",
-        dataset_dir=FLAGS.dataset_dir,
+@dataclasses.dataclass(frozen=True)
+class GraphOptions(Options):
+    """slim's inference graph."""
+
+    output_file: str | None = option(
+        None, "Where to write the inference graph, without weights."
+    )
+    write_text_graphdef: bool = option(
+        False, "Write --output_file as text, not binary."
+    )
+    is_training: bool = option(
+        False, "Only false: graphs for training are not exported."
     )
 
 
-def require_sense() -> None:
-    """Refuses flags that do not go together, before anything takes time.
+@dataclasses.dataclass(frozen=True)
+class ExportConfig:
+    """All options of `export_model`."""
 
-    Raises:
-      UserError: a flag is wrong, or one is missing.
-    """
-    unknown = [name for name in FLAGS.formats if name not in FORMATS]
-    if unknown or not FLAGS.formats:
-        name = unknown[0] if unknown else ""
-        raise UserError(
-            f"--formats={name}: no such format{nearest(name, FORMATS)}; expected a list"
-            f" of {', '.join(FORMATS)}"
-        )
-    if FLAGS.is_training:
-        raise UserError(
-            "--is_training=true: only inference is exported; leave the flag out"
-        )
-    if not FLAGS.output_dir and not FLAGS.output_file:
-        raise UserError("no --output_dir: name the folder for the exports")
-    if FLAGS.output_dir and not FLAGS.checkpoint_path:
-        raise UserError("no --checkpoint_path: name the checkpoint to export")
-    if not FLAGS.output_dir:
-        return
-    if "tflite_int8" in FLAGS.formats and not (
-        FLAGS.representative_dir or FLAGS.dataset_dir
-    ):
-        raise UserError(
-            "--formats=tflite_int8 needs images like those it will see: give"
-            " --representative_dir, or --dataset_name and --dataset_dir"
-        )
-    if "onnx" in FLAGS.formats:
-        export_formats.require_onnx()
+    export: ExportOptions
+    net: NetOptions
+    graph: GraphOptions
+
+    def __post_init__(self) -> None:
+        """Refuses flags that do not go together, before anything takes time."""
+        export = self.export
+        if self.graph.is_training:
+            raise UserError(
+                "--is_training=true: only inference is exported; leave the flag out"
+            )
+        if not export.output_dir and not self.graph.output_file:
+            raise UserError("no --output_dir: name the folder for the exports")
+        if export.output_dir and not export.checkpoint_path:
+            raise UserError("no --checkpoint_path: name the checkpoint to export")
+        if export.output_dir:
+            self._check_formats()
+
+    def _check_formats(self) -> None:
+        for name in self.formats or ("",):
+            if name not in FORMATS:
+                raise UserError(
+                    f"--formats={name}: no such format{nearest(name, FORMATS)};"
+                    f" expected a list of {', '.join(FORMATS)}"
+                )
+        if "tflite_int8" in self.formats and not (
+            self.export.representative_dir or self.net.dataset_dir
+        ):
+            raise UserError(
+                "--formats=tflite_int8 needs images like those it will see: give"
+                " --representative_dir, or --dataset_name and --dataset_dir"
+            )
+        if "onnx" in self.formats:
+            export_formats.require_onnx()
+
+    @property
+    def formats(self) -> list[str]:
+        """Each format once, in the order given."""
+        return list(dict.fromkeys(split_list(self.export.formats)))

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from convert import export_graph
-from convert.export_source import Classifier
+from engine.classifier import Classifier
 from errors import UserError
 
 TOP_K = 5

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from convert.export_source import Classifier
+from engine.classifier import Classifier
 from nets import nets_factory
 from nets.network import Network
 

@@ -16,20 +16,22 @@ import tempfile
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from absl import flags, logging
+import tensorflow as tf
+from absl import logging
 from google.protobuf import text_format
 
-from config import app
+from config import app, flags
 from config.progress import progress
-from convert import export_check, export_flags, export_graph, export_source
+from convert import export_check, export_flags, export_graph
 from convert.export_check import Check
+from convert.export_flags import ExportConfig, ExportOptions
 from convert.export_formats import FORMATS, Job
-from convert.export_source import Classifier
 from datasets import files, input_pipeline, labels
+from engine import checkpoint_record
+from engine import classifier as classifiers
+from engine.classifier import Classifier
 from errors import UserError
 from nets.network import Network
-
-FLAGS = flags.FLAGS
 
 
 def export(
@@ -113,78 +115,75 @@ def write_inference_graph(
     return predictions
 
 
-def _samples(classifier: Classifier) -> Iterator[np.ndarray]:
+def _samples(classifier: Classifier, config: ExportConfig) -> Iterator[np.ndarray]:
     """Preprocessed images of the folder or data set that calibrates int8."""
-    if FLAGS.representative_dir:
-        paths = export_check.find_photos(FLAGS.representative_dir, "representative_dir")
+    where = config.export.representative_dir
+    if where:
+        paths = export_check.find_photos(where, "representative_dir")
         # From everywhere in the folder, which may be sorted by class.
-        paths = paths[:: -(-len(paths) // export_flags.MAX_SAMPLES)]
-        for path in paths:
-            photo = export_check.read_photo(path)
-            pixels = export_check.decode(classifier, photo, path)
+        for path in paths[:: -(-len(paths) // export_flags.MAX_SAMPLES)]:
+            pixels = classifier.decode(tf.constant(export_check.read_photo(path)))
             yield classifier.preprocess(pixels).numpy()
         return
-    dataset = export_source.any_split(
-        FLAGS.dataset_name or classifier.record.dataset_name, FLAGS.dataset_dir
+    record = classifier.record
+    dataset = checkpoint_record.any_split(
+        config.net.dataset_name or record.dataset_name, config.net.dataset_dir or ""
     )
     batches = input_pipeline.eval_batches(
         dataset,
         lambda image, _: classifier.preprocess(image),
         batch_size=1,
-        labels_offset=classifier.record.labels_offset,
+        labels_offset=record.labels_offset,
     )
     for batch in batches.take(export_flags.MAX_SAMPLES):
         yield batch["image"][0].numpy()
 
 
-def _check(classifier: Classifier) -> Check:
-    if FLAGS.check_images:
-        names = export_check.find_photos(FLAGS.check_images, "check_images")
+def _check(classifier: Classifier, options: ExportOptions) -> Check:
+    photos = export_check.generated_photos()
+    if options.check_images:
+        names = export_check.find_photos(options.check_images, "check_images")
         photos = [export_check.read_photo(name) for name in names]
-    else:
-        photos = export_check.generated_photos()
-        names = ["a generated image"] * len(photos)
-    return Check(classifier, photos, names, FLAGS.max_difference)
+    return Check(classifier, photos, options.max_difference)
 
 
 def main() -> None:
     """Exports what the flags say."""
-    export_flags.require_sense()
-    if FLAGS.checkpoint_path:
-        classifier = export_source.load(
-            FLAGS.checkpoint_path,
-            export_flags.wanted(),
-            use_moving_average=bool(FLAGS.moving_average_decay),
+    config = flags.read(ExportConfig)
+    export_options, graph = config.export, config.graph
+    if export_options.checkpoint_path:
+        classifier = classifiers.load(
+            export_options.checkpoint_path,
+            config.net,
+            use_moving_average=bool(export_options.moving_average_decay),
         )
     else:
-        classifier = Classifier(export_source.describe(None, export_flags.wanted()))
-    if FLAGS.output_file:
+        classifier = Classifier(checkpoint_record.describe(None, config.net))
+    if graph.output_file:
         predictions = write_inference_graph(
             classifier.network,
-            FLAGS.output_file,
-            batch_size=FLAGS.batch_size,
-            as_text=FLAGS.write_text_graphdef,
+            graph.output_file,
+            batch_size=export_options.batch_size,
+            as_text=graph.write_text_graphdef,
         )
-        logging.info("%s: predictions are %s", FLAGS.output_file, predictions)
-    if FLAGS.output_dir:
-        _export_all(classifier)
+        logging.info("%s: predictions are %s", graph.output_file, predictions)
+    if export_options.output_dir:
+        _export_all(classifier, config, export_options.output_dir)
 
 
-def _export_all(classifier: Classifier) -> None:
+def _export_all(classifier: Classifier, config: ExportConfig, output_dir: str) -> None:
     job = Job(
         classifier,
-        FLAGS.batch_size,
+        config.export.batch_size,
         lambda: progress(
-            _samples(classifier), total=None, desc="calibrating", unit="image"
+            _samples(classifier, config), total=None, desc="calibrating", unit="image"
         ),
     )
-    # Each once, in the order given.
-    formats = list(dict.fromkeys(FLAGS.formats))
-    exports = export(job, formats, FLAGS.output_dir, _check(classifier))
-    for path, found in exports:
+    check = _check(classifier, config.export)
+    for path, found in export(job, config.formats, output_dir, check):
         print(f"{path}: {found}", flush=True)
 
 
 if __name__ == "__main__":
-    export_flags.define()
+    flags.define(ExportConfig)
     app.run(main)

@@ -1,20 +1,16 @@
-"""Work spread over processes or threads, with results in order and bounded memory."""
+"""Processes to spread work over."""
 
-import collections
 import concurrent.futures.process
 import contextlib
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from multiprocessing import resource_tracker
-from typing import TypeVar
+from typing import Any
 
 from errors import UserError
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 def num_usable_cpus() -> int:
@@ -49,17 +45,25 @@ def signals_held() -> Iterator[None]:
             signal.raise_signal(came[0])
 
 
+class _Processes(concurrent.futures.ProcessPoolExecutor):
+    """A pool whose workers, which start when work is handed in, start undisturbed."""
+
+    def submit(self, *work: Any, **named: Any) -> concurrent.futures.Future[Any]:
+        with signals_held():
+            return super().submit(*work, **named)
+
+
 @contextlib.contextmanager
 def processes(num_workers: int) -> Iterator[concurrent.futures.Executor]:
     """A pool of fresh Python processes, which end with this one, however it ends.
 
     Ctrl-C, which a terminal sends to all processes, reaches this one alone, which
-    then tells the workers to stop (see `in_order`).
+    then tells the workers to stop.
 
     Raises:
       UserError: one of them was killed.
     """
-    executor = concurrent.futures.ProcessPoolExecutor(
+    executor = _Processes(
         num_workers,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start_worker,
@@ -89,20 +93,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
     os._exit(1)
-
-
-def in_order(
-    executor: concurrent.futures.Executor,
-    function: Callable[[T], R],
-    items: Iterable[T],
-    window: int,
-) -> Iterator[R]:
-    """Like `executor.map`, with at most `window` items at work or waiting."""
-    pending: collections.deque[concurrent.futures.Future[R]] = collections.deque()
-    for item in items:
-        with signals_held():  # it may start a worker
-            pending.append(executor.submit(function, item))
-        if len(pending) >= window:
-            yield pending.popleft().result()
-    while pending:
-        yield pending.popleft().result()

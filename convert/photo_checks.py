@@ -6,9 +6,12 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 
-from convert import parallel, photo_codec
-from convert.photo_sources import Source, has_photo_suffix
+from convert import parallel
+from convert.photo_sources import Source
 from convert.rejections import Kind, Rejection
+from datasets import photo_codec
+from datasets.in_order import in_order
+from datasets.photo_files import has_photo_suffix
 
 _PHOTOS_PER_TASK = 8
 
@@ -57,7 +60,7 @@ def check_all(
     )
     check = functools.partial(_check_some, spill_dir=spill_dir, max_side=max_side)
     with parallel.processes(num_workers) as executor:
-        for results in parallel.in_order(executor, check, tasks, 4 * num_workers):
+        for results in in_order(executor, check, tasks, 4 * num_workers):
             yield from results
 
 
@@ -80,10 +83,10 @@ def _check(source: Source, spill_path: str, max_side: int) -> Checked | Rejectio
     try:
         photo = photo_codec.normalise(data, max_side=max_side)
     except photo_codec.UnfitPhotoError as error:
-        kind = error.kind
+        kind = Kind.of(error)
         if kind == Kind.DAMAGED and _is_no_photo(source.name):
             kind = Kind.NOT_A_PHOTO
-        return Rejection(source.name, kind, error.reason)
+        return Rejection(source.name, kind, str(error))
     spilled = photo.encoded is not data
     if spilled:
         with open(spill_path, "wb") as file:

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator
 
 from convert.rejections import Kind, Rejection
+from datasets.photo_files import has_photo_suffix, is_ignored
 from errors import UserError
 
 SPLITS = ("train", "validation", "test")
@@ -23,16 +24,8 @@ _SPLIT_OF_NAME = {
     "test": "test",
     "testing": "test",
 }
-PHOTO_SUFFIXES = frozenset(
-    f".{suffix}"
-    for suffix in (
-        *("jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "dib", "webp"),
-        *("tif", "tiff", "heic", "heif", "avif", "jp2"),
-    )
-)
 # Larger than any file of MAX_PIXELS that people keep photos in.
 MAX_FILE_BYTES = 512 << 20
-_SYSTEM_NAMES = frozenset(["thumbs.db", "desktop.ini", "__macosx", "@eadir"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +145,7 @@ def _folders(image_dir: str, inside: str, found: Found) -> list[str]:
     folders = []
     for entry in sorted(os.listdir(os.path.join(image_dir, inside))):
         name = os.path.join(inside, entry)
-        if _is_ignored(entry):
+        if is_ignored(entry):
             found.num_ignored += 1
         elif os.path.isdir(os.path.join(image_dir, name)):
             folders.append(entry)
@@ -186,7 +179,7 @@ def _walk(
     for entry in entries:
         name = os.path.join(folder, entry)
         is_folder = os.path.isdir(os.path.join(image_dir, name))
-        if _is_ignored(entry):
+        if is_ignored(entry):
             found.num_ignored += 1
         elif is_folder and not has_photo_suffix(entry):
             yield from _walk(image_dir, name, found, seen)
@@ -254,12 +247,3 @@ def _split_of(text: str, where: str) -> str | None:
             f"{where} has the split {text!r}: use {', '.join(SPLITS)} or leave it empty"
         )
     return _SPLIT_OF_NAME.get(name)
-
-
-def has_photo_suffix(name: str) -> bool:
-    """Whether a file name ends like a photo's."""
-    return os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES
-
-
-def _is_ignored(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _SYSTEM_NAMES

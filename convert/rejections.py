@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from datasets.files import atomic_write
+from datasets.photo_codec import TooLargePhotoError, UnfitPhotoError
 
 FILENAME = "rejected.csv"
 
@@ -23,6 +24,12 @@ class Kind(enum.Enum):
     DUPLICATE = "same photo in two splits"
     NOT_A_PHOTO = "not a photo"
     MISPLACED = "outside the class folders"
+
+    @classmethod
+    def of(cls, error: UnfitPhotoError) -> "Kind":
+        """The kind of a photo that the codec refuses."""
+        too_large = isinstance(error, TooLargePhotoError)
+        return cls.TOO_LARGE if too_large else cls.DAMAGED
 
     @property
     def is_fault(self) -> bool:

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from config.progress import progress
-from convert import parallel, photo_codec
 from convert.photo_checks import Checked
 from convert.quiet_tensorflow import tf
-from datasets import example_schema
+from datasets import example_schema, photo_reader
 from datasets.dataset_json import ShardInfo, SplitInfo
 from datasets.files import sha256
+from datasets.in_order import in_order
+from datasets.photo_codec import Photo
 from errors import UserError
 
 
@@ -54,7 +55,7 @@ def write_split(
             return _record(photo, labels[photo.source.class_name])
 
         records = progress(
-            parallel.in_order(executor, record, photos, 4 * num_threads),
+            in_order(executor, record, photos, 4 * num_threads),
             total=len(photos),
             desc=f"writing {stem}",
             unit="photo",
@@ -119,27 +120,13 @@ def _record(photo: Checked, label: int) -> bytes:
             f"{photo.source.path} changed while it was being converted: start again"
             " when the photos are at rest"
         )
-    stored = photo_codec.Photo(encoded, photo.format, photo.height, photo.width)
+    stored = Photo(encoded, photo.format, photo.height, photo.width)
     return serialize(stored, label, photo.source.name)
 
 
-def serialize(photo: photo_codec.Photo, label: int, name: str) -> bytes:
+def serialize(photo: Photo, label: int, name: str) -> bytes:
     """The record of a photo, whose bytes TensorFlow has been seen to decode."""
-    if not _tensorflow_decodes(photo):
-        photo = photo_codec.normalise(photo.encoded, keep=False)
+    photo = photo_reader.decodable(photo)
     return example_schema.build_example(
         photo.encoded, photo.format, label, photo.height, photo.width, name
     )
-
-
-def _tensorflow_decodes(photo: photo_codec.Photo) -> bool:
-    """Whether TensorFlow takes the bytes; it is a little stricter than Pillow."""
-    try:
-        with tf.device("CPU"):
-            if photo.format == "jpg":
-                tf.io.decode_jpeg(photo.encoded, ratio=8)  # reads all, computes little
-            else:
-                tf.io.decode_png(photo.encoded)
-    except tf.errors.InvalidArgumentError:
-        return False
-    return True

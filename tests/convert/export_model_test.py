@@ -14,17 +14,17 @@ from google.protobuf import text_format
 from checkpoints import slim_format
 from checkpoints.model_record import ModelRecord
 from checkpoints.slim_format import Checkpoint
+from config.config import NetOptions
 from convert import (
     export_check,
     export_formats,
     export_graph,
     export_model,
-    export_source,
     frozen_graph_to_slim,
 )
 from convert.export_check import Check, CheckError
 from convert.export_formats import FORMATS, Format, Job
-from convert.export_source import Wanted
+from engine import classifier as classifiers
 from errors import UserError
 from nets.network import Network
 from tests.convert import photos
@@ -75,13 +75,13 @@ def checkpoint(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def classifier(checkpoint):
-    return export_source.load(checkpoint, Wanted(), use_moving_average=False)
+    return classifiers.load(checkpoint, NetOptions(), use_moving_average=False)
 
 
 @pytest.fixture(scope="module")
 def check(classifier):
     encoded = export_check.generated_photos()
-    return Check(classifier, encoded, ["generated"] * len(encoded))
+    return Check(classifier, encoded)
 
 
 @pytest.fixture(scope="module")
@@ -222,11 +222,11 @@ def test_grey_data_of_lenet(tmp_path):
     path = _write_checkpoint(
         tmp_path / "run", "lenet", 28, channels=1, preprocessing_name="lenet"
     )
-    classifier = export_source.load(path, Wanted(), use_moving_average=False)
+    classifier = classifiers.load(path, NetOptions(), use_moving_average=False)
     assert classifier.image_channels == 1
     assert classifier.network.input_shape == (28, 28, 1)
     encoded = [photos.encode(photos.pixels(s, 30, 30), "PNG") for s in range(2)]
-    check = Check(classifier, encoded, ["a", "b"])
+    check = Check(classifier, encoded)
     formats = ["saved_model", "frozen_graph"]
     job = Job(classifier, 3)
     assert (
@@ -271,29 +271,12 @@ def test_wrong_flags_get_one_line(tmp_path):
     assert "Traceback" not in process.stderr
 
 
-def test_flags_may_not_contradict_the_record(checkpoint):
-    with pytest.raises(UserError, match="--model_name=lenet contradicts"):
-        export_source.describe(checkpoint, Wanted(model_name="lenet"))
-    record = export_source.describe(checkpoint, Wanted(image_size=48))
-    assert record.image_size == 48
-
-
-def test_published_checkpoints_have_imagenets_classes():
-    record = Wanted(model_name="resnet_v1_50", labels_offset=1).record()
-    assert record.num_classes == 1000
-    assert record.class_names is not None
-    assert record.class_names[0].startswith("tench")
-    with pytest.raises(UserError, match="give --dataset_dir"):
-        Wanted(dataset_name="pets").record()
-
-
-def test_photographs_are_found_and_damaged_ones_named(tmp_path, classifier):
+def test_photographs_are_found_and_damaged_ones_named(tmp_path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "b.JPG").write_bytes(b"no image")
     (tmp_path / "notes.txt").write_text("no photo")
     (found,) = export_check.find_photos(str(tmp_path), "check_images")
-    content = export_check.read_photo(found)
-    with pytest.raises(UserError, match=r"b\.JPG is no JPEG"):
-        Check(classifier, [content], [found])
+    with pytest.raises(UserError, match=r"b\.JPG: no JPEG"):
+        export_check.read_photo(found)
     with pytest.raises(UserError, match=r"--check_images=.*no photograph"):
-        export_check.find_photos(str(tmp_path / "none"), "check_images")
+        export_check.find_photos(str(tmp_path / "none*"), "check_images")

@@ -14,8 +14,6 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps
 
-from convert.rejections import Kind
-
 # Pillow knows more formats, some of which run other programs. Its JPEG reader opens
 # MPO, a JPEG with further pictures behind the first, as well.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
@@ -27,12 +25,11 @@ _JPEG_FRAMES = (0xC0, 0xC1, 0xC2)
 
 
 class UnfitPhotoError(Exception):
-    """A photo that cannot be used."""
+    """A photo that cannot be used: damaged, or of an unknown format."""
 
-    def __init__(self, kind: Kind, reason: str):
-        super().__init__(kind, reason)
-        self.kind = kind
-        self.reason = reason
+
+class TooLargePhotoError(UnfitPhotoError):
+    """A photo of more than `MAX_PIXELS`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +61,7 @@ def normalise(data: bytes, *, max_side: int = 0, keep: bool = True) -> Photo:
       The photo; `encoded` is `data` itself if it is kept.
 
     Raises:
-      UnfitPhotoError: not a photo, damaged, or absurdly large.
+      UnfitPhotoError: not a photo, damaged, or (`TooLargePhotoError`) absurdly large.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd metadata: the pixels matter
@@ -86,7 +83,7 @@ def normalise(data: bytes, *, max_side: int = 0, keep: bool = True) -> Photo:
         except UnfitPhotoError:
             raise
         except Exception as error:  # decoders raise all kinds, SyntaxError included
-            raise UnfitPhotoError(Kind.DAMAGED, _words(error)) from error
+            raise UnfitPhotoError(_words(error)) from error
 
 
 def _open(data: bytes) -> Image.Image:
@@ -96,15 +93,15 @@ def _open(data: bytes) -> Image.Image:
         image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except Image.UnidentifiedImageError as error:
         known = "JPEG, PNG, GIF, BMP, WebP or TIFF"
-        raise UnfitPhotoError(Kind.DAMAGED, f"no {known} image") from error
+        raise UnfitPhotoError(f"no {known} image") from error
     except Exception as error:  # as above
-        raise UnfitPhotoError(Kind.DAMAGED, _words(error)) from error
+        raise UnfitPhotoError(_words(error)) from error
     finally:
         Image.MAX_IMAGE_PIXELS = limit
     if image.width * image.height > MAX_PIXELS:
         size = f"{image.width} × {image.height} pixels"
         limit_text = f"the limit is {MAX_PIXELS // 1_000_000} million"
-        raise UnfitPhotoError(Kind.TOO_LARGE, f"{size}; {limit_text}")
+        raise TooLargePhotoError(f"{size}; {limit_text}")
     return image
 
 
@@ -181,7 +178,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """The image in mode L or RGB, on white where it is transparent."""
     if image.mode in ("I", "F"):
         raise UnfitPhotoError(
-            Kind.DAMAGED, "32 bits a channel, whose range is unknown; save it with 8"
+            "32 bits a channel, whose range is unknown; save it with 8"
         )
     if image.mode.startswith("I;16"):
         high_bytes = (np.asarray(image) >> 8).astype(np.uint8)

@@ -1,0 +1,40 @@
+"""A photo's file as bytes that TensorFlow decodes to what people see."""
+
+import tensorflow as tf
+
+from datasets import photo_codec
+from datasets.photo_codec import Photo, UnfitPhotoError
+
+
+def read(path: str) -> Photo:
+    """The photo in a file, as the converter would store it.
+
+    Raises:
+      UnfitPhotoError: it cannot be read, is damaged or of an unknown format.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise UnfitPhotoError(error.strerror or str(error)) from error
+    return decodable(photo_codec.normalise(data))
+
+
+def decodable(photo: Photo) -> Photo:
+    """The photo, encoded anew where TensorFlow, stricter than Pillow, refuses it."""
+    if _tensorflow_decodes(photo):
+        return photo
+    return photo_codec.normalise(photo.encoded, keep=False)
+
+
+def _tensorflow_decodes(photo: Photo) -> bool:
+    """Whether TensorFlow takes the bytes; it is a little stricter than Pillow."""
+    try:
+        with tf.device("CPU"):
+            if photo.format == "jpg":
+                tf.io.decode_jpeg(photo.encoded, ratio=8)  # reads all, computes little
+            else:
+                tf.io.decode_png(photo.encoded)
+    except tf.errors.InvalidArgumentError:
+        return False
+    return True
