@@ -53,6 +53,7 @@ def _parse_flags(argv: list[str], positional: str | None) -> list[str]:
     if {"--help", "-h", "-help", "--helpshort"} & set(argv[1:]):
         _print_help()
         sys.exit(0)
+    flags.FLAGS.set_gnu_getopt(True)  # flags may follow positional arguments
     try:
         rest = flags.FLAGS(argv)
     except flags.Error as error:

@@ -67,11 +67,9 @@ def _classes(
     options: NetOptions, trained: int | None
 ) -> tuple[tuple[str, ...] | None, int, int]:
     """Names and number of the data's classes, and how many the net leaves out."""
-    names, total, counts = (
-        imagenet.class_names(_IMAGENET_CLASSES),
-        _IMAGENET_CLASSES,
-        (),
-    )
+    total = _IMAGENET_CLASSES
+    names = imagenet.class_names(total)
+    counts: tuple[int, ...] = ()
     if options.dataset_dir:
         dataset = any_split(options.dataset_name or "imagenet", options.dataset_dir)
         names, total = dataset.class_names, dataset.num_classes
@@ -89,7 +87,7 @@ def _classes(
         offset = detected_offset(total, counts, trained)
     if offset is not None and total - offset == trained:
         return names, total, offset
-    if options.dataset_dir or options.dataset_name or options.labels_offset:
+    if options.dataset_name or options.dataset_dir or options.labels_offset is not None:
         raise _misfit(options, total, detected_offset(total, counts, trained), trained)
     logging.warning(
         "nothing names the checkpoint's %d classes, so numbers stand for them: give"

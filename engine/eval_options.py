@@ -4,9 +4,13 @@ import dataclasses
 from collections.abc import Set
 from typing import Any
 
+from absl import logging
+
 from checkpoints.model_record import FILE_NAME, ModelRecord
+from checkpoints.slim_format import Checkpoint
 from config.config import EvalConfig
 from datasets.dataset import Dataset
+from engine import checkpoint_record
 from errors import UserError
 from preprocessing.preprocessing_factory import RECIPES
 
@@ -58,6 +62,27 @@ def completed(config: EvalConfig, record: ModelRecord, given: Set[str]) -> EvalC
             eval_image_size=config.evaluation.eval_image_size or record.image_size,
         ),
     )
+
+
+def with_labels_offset(
+    config: EvalConfig, dataset: Dataset, checkpoint: Checkpoint
+) -> EvalConfig:
+    """The options with the labels offset that makes data fit a published checkpoint."""
+    trained = checkpoint_record.num_trained_classes(checkpoint, config.model.model_name)
+    if trained is None:
+        return config
+    offset = checkpoint_record.detected_offset(
+        dataset.num_classes, dataset.class_counts, trained
+    )
+    if not offset:
+        return config
+    logging.info(
+        "the checkpoint is for %d classes and %s has %d, no image of the first:"
+        " evaluating with --labels_offset=%d",
+        *(trained, dataset.name, dataset.num_classes, offset),
+    )
+    data = dataclasses.replace(config.data, labels_offset=offset)
+    return dataclasses.replace(config, data=data)
 
 
 def _recipe(name: str) -> Any:

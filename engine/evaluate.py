@@ -1,8 +1,9 @@
 """Evaluation from start to end: data, net, checkpoint, each image once, reports."""
 
+import functools
 import os
 import time
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 
 import numpy as np
 import tensorflow as tf
@@ -42,26 +43,50 @@ def evaluate(config: EvalConfig, *, given: Set[str]) -> int:
     # Now, not when the watch finds its first checkpoint.
     dataset_factory.require_directory(config.data.dataset_dir or "")
     strategy = devices.make_strategy(1)
+    prepare = functools.partial(_prepare, config, given, strategy)
     if options.eval_interval_secs is None:
         checkpoint = Checkpoint(slim_format.find_checkpoint(options.checkpoint_path))
-        _prepare(config, given, checkpoint.path, strategy).run(checkpoint)
+        evaluation = prepare(checkpoint)
+        evaluation.report(checkpoint.path, evaluation.load(checkpoint))
         return 0
     folder = _watchable(options.checkpoint_path)
-    evaluation = None
+    prepared: list[_Evaluation] = []
     with interruption() as interrupted:
         for path in new_checkpoints(folder, options.eval_interval_secs, interrupted):
-            evaluation = evaluation or _prepare(config, given, path, strategy)
-            evaluation.run_unless_gone(path)
+            step = _load_unless_gone(path, prepared, prepare)
+            if step is not None:
+                prepared[0].report(path, step)
         return interrupted.exit_status
+
+
+def _load_unless_gone(
+    path: str,
+    prepared: "list[_Evaluation]",
+    prepare: "Callable[[Checkpoint], _Evaluation]",
+) -> int | None:
+    """Loads a checkpoint, preparing the evaluation if that is not done; its step.
+
+    None where training removed it before it was read.
+    """
+    try:
+        checkpoint = Checkpoint(path)
+        if not prepared:
+            prepared.append(prepare(checkpoint))
+        return prepared[0].load(checkpoint)
+    except UserError:
+        if slim_format.is_complete(path):
+            raise
+        logging.warning("%s was removed before it could be read", path)
+        return None
 
 
 def _prepare(
     config: EvalConfig,
     given: Set[str],
-    checkpoint_path: str,
     strategy: tf.distribute.Strategy,
+    checkpoint: Checkpoint,
 ) -> "_Evaluation":
-    record = model_record.read(os.path.dirname(checkpoint_path) or ".")
+    record = model_record.read(os.path.dirname(checkpoint.path) or ".")
     if record:
         config = eval_options.completed(config, record, given)
     split_name = config.evaluation.dataset_split_name
@@ -69,6 +94,8 @@ def _prepare(
     dataset = _find_split(config.data, split_name, split_is_given)
     if record:
         eval_options.check_classes(record, dataset, config.data.labels_offset)
+    elif "labels_offset" not in given:
+        config = eval_options.with_labels_offset(config, dataset, checkpoint)
     return _Evaluation(config, dataset, strategy)
 
 
@@ -128,22 +155,8 @@ class _Evaluation:
         self._max_num_batches = options.max_num_batches
         self._use_moving_average = bool(options.moving_average_decay)
 
-    def run(self, checkpoint: Checkpoint) -> None:
-        """Evaluates a checkpoint and reports."""
-        self._report(checkpoint.path, self._load(checkpoint))
-
-    def run_unless_gone(self, path: str) -> None:
-        """The same for one that training may remove before it is read."""
-        try:
-            step = self._load(Checkpoint(path))
-        except UserError:
-            if slim_format.is_complete(path):
-                raise
-            logging.warning("%s was removed before it could be read", path)
-        else:
-            self._report(path, step)
-
-    def _load(self, checkpoint: Checkpoint) -> int:
+    def load(self, checkpoint: Checkpoint) -> int:
+        """Takes a checkpoint's weights; returns its global step."""
         return eval_weights.load(
             self._network,
             checkpoint,
@@ -151,7 +164,8 @@ class _Evaluation:
             use_moving_average=self._use_moving_average,
         )
 
-    def _report(self, path: str, step: int) -> None:
+    def report(self, path: str, step: int) -> None:
+        """Evaluates the weights as they are, those of a checkpoint, and reports."""
         logging.info("Evaluating %s", path)
         results = self._evaluator.run(self._max_num_batches)
         _check_finite(results, path)

@@ -19,6 +19,7 @@ README = pathlib.Path(__file__).parent.parent / "README.md"
 SCRIPTS = {
     "train_image_classifier.py": config.TrainConfig,
     "eval_image_classifier.py": config.EvalConfig,
+    "predict_images.py": config.PredictConfig,
 }
 
 

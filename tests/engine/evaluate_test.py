@@ -246,3 +246,27 @@ def test_an_interruption_ends_the_watch_between_two(tmp_path):
     assert next(paths).endswith("model.ckpt-1")
     interrupted.signal_number = 2
     assert list(paths) == []
+
+
+def test_an_empty_first_class_is_left_out_where_the_net_has_none(
+    weights, tmp_path, capsys
+):
+    """ImageNet's 1001 classes with a net of 1000, on a smaller scale."""
+    names = ("none", "red", "green", "blue")
+    data_dir = coloured_images.write_split(
+        tmp_path / "data", "validation", [0, 1], [1, 2], class_names=names
+    )
+    slim_format.write_checkpoint(str(tmp_path / "published"), weights(1))
+    config = EvalConfig(
+        DataOptions(dataset_name=coloured_images.NAME, dataset_dir=str(data_dir)),
+        ModelOptions(model_name=MODEL),
+        EvalOptions(
+            checkpoint_path=str(tmp_path / "published"),
+            eval_dir=str(tmp_path / "eval"),
+            eval_image_size=IMAGE_SIZE,
+        ),
+    )
+    assert evaluate.evaluate(config, given=frozenset()) == 0
+    assert "eval/Accuracy[0.5000]" in capsys.readouterr().out
+    with pytest.raises(UserError, match="--labels_offset=1 makes them fit"):
+        evaluate.evaluate(config, given=frozenset(["labels_offset"]))

@@ -1,0 +1,103 @@
+"""What a prediction says of a photo, as a table, as CSV or as JSON lines."""
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from config import tables
+
+
+@dataclasses.dataclass(frozen=True)
+class Guess:
+    """A class that a photo may be of.
+
+    Attributes:
+      label: the class's number in the data set.
+      name: the class.
+      probability: in [0, 1].
+    """
+
+    label: int
+    name: str
+    probability: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """A photo with its likeliest classes, the likeliest first."""
+
+    photo: str
+    guesses: tuple[Guess, ...]
+
+
+def likeliest(
+    photo: str,
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    top_k: int,
+    labels_offset: int,
+) -> Prediction:
+    """The prediction that probabilities make.
+
+    Args:
+      photo: its path.
+      probabilities: `[classes]` float.
+      class_names: of all classes.
+      top_k: how many classes to name; fewer where there are fewer.
+      labels_offset: the label of the first class.
+    """
+    order = np.argsort(-probabilities, kind="stable")[:top_k]
+    guesses = [
+        Guess(int(i) + labels_offset, class_names[i], float(probabilities[i]))
+        for i in order
+    ]
+    return Prediction(photo, tuple(guesses))
+
+
+def as_table(predictions: Sequence[Prediction]) -> str:
+    """A line for each class, the photo named in the first."""
+    rows = [
+        [p.photo if rank == 0 else "", f"{guess.probability:.4f}", guess.name]
+        for p in predictions
+        for rank, guess in enumerate(p.guesses)
+    ]
+    return tables.text_table(["photo", "probability", "class"], rows) + "\n"
+
+
+def as_csv(predictions: Sequence[Prediction]) -> str:
+    """A line for each photo and class, under a header."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["photo", "rank", "label", "class", "probability"])
+    for p in predictions:
+        for rank, guess in enumerate(p.guesses, 1):
+            numbers = p.photo, rank, guess.label
+            writer.writerow([*numbers, guess.name, f"{guess.probability:.6f}"])
+    return text.getvalue()
+
+
+def as_json_lines(predictions: Sequence[Prediction]) -> str:
+    """A JSON object for each photo."""
+    objects = [
+        {
+            "photo": p.photo,
+            "classes": [
+                {"class": g.name, "label": g.label, "probability": g.probability}
+                for g in p.guesses
+            ],
+        }
+        for p in predictions
+    ]
+    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in objects)
+
+
+FORMATS: dict[str, Callable[[Sequence[Prediction]], str]] = {
+    "table": as_table,
+    "csv": as_csv,
+    "jsonl": as_json_lines,
+}

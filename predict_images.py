@@ -1,0 +1,21 @@
+r"""Says what photos show: the likeliest classes, or the net's features.
+
+python predict_images.py --checkpoint_path=/tmp/run photo.jpg folder 'trip/*.png'
+
+`model.json` beside the checkpoint says which net it is; of a published slim checkpoint
+--model_name says it.
+"""
+
+from config import app, config, flags
+from engine import predict
+
+flags.define(config.PredictConfig)
+
+
+def main(photos: list[str]) -> int:
+    """Predicts as the flags say; status 1 where some photos could not be read."""
+    return predict.predict(flags.read(config.PredictConfig), photos)
+
+
+if __name__ == "__main__":
+    app.run(main, positional="PHOTO")

@@ -1,0 +1,45 @@
+"""Files as bytes that TensorFlow decodes."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from datasets import photo_reader
+from datasets.photo_codec import Photo, UnfitPhotoError
+from tests.convert import photos
+
+
+def test_what_tensorflow_reads_stays_and_the_rest_is_encoded_anew(tmp_path):
+    pixels = photos.pixels(1, 20, 30)
+    jpeg = photos.encode(pixels, "JPEG")
+    (tmp_path / "a.jpg").write_bytes(jpeg)
+    assert photo_reader.read(str(tmp_path / "a.jpg")).encoded == jpeg
+
+    (tmp_path / "a.webp").write_bytes(photos.encode(pixels, "WEBP", lossless=True))
+    photo = photo_reader.read(str(tmp_path / "a.webp"))
+    assert (photo.format, photo.height, photo.width) == ("png", 20, 30)
+    np.testing.assert_array_equal(tf.io.decode_image(photo.encoded), pixels)
+
+    cmyk = photos.encode(Image.fromarray(pixels).convert("CMYK"), "JPEG")
+    (tmp_path / "cmyk.jpg").write_bytes(cmyk)
+    photo = photo_reader.read(str(tmp_path / "cmyk.jpg"))
+    assert tf.io.decode_image(photo.encoded).shape == (20, 30, 3)
+
+
+def test_what_only_pillow_decodes_is_encoded_anew():
+    data = photos.encode(photos.pixels(1, 20, 30), "BMP")
+    photo = photo_reader.decodable(Photo(data, "png", 20, 30))
+    assert photo.encoded != data
+    assert tf.io.decode_png(photo.encoded).shape == (20, 30, 3)
+
+
+def test_what_cannot_be_read_is_explained(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"no image")
+    for name, reason in (
+        ("absent.jpg", "No such file"),
+        ("", "Is a directory"),
+        ("a.jpg", "no JPEG"),
+    ):
+        with pytest.raises(UnfitPhotoError, match=reason):
+            photo_reader.read(str(tmp_path / name))

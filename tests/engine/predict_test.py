@@ -1,0 +1,196 @@
+"""Prediction with the finished run: what evaluation says, averages, features."""
+
+import csv
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from checkpoints import model_record, slim_format
+from config.config import (
+    DataOptions,
+    EvalConfig,
+    EvalOptions,
+    ModelOptions,
+    NetOptions,
+    PredictConfig,
+    PredictOptions,
+)
+from engine import evaluate, predict
+from errors import NotFiniteError, UserError
+from tests.engine import coloured_images, small_runs
+
+CLASSES = ("red", "green", "blue")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Files of the colours, as the records of the data set hold them."""
+    folder = tmp_path_factory.mktemp("photos")
+    for label, name in enumerate(CLASSES):
+        pixels = np.zeros((coloured_images.SIDE, coloured_images.SIDE, 3), np.uint8)
+        pixels[..., label] = coloured_images.BRIGHTNESS
+        Image.fromarray(pixels).save(folder / f"{label}_{name}.png")
+    return folder
+
+
+@pytest.fixture
+def run(full_run, photos, tmp_path):
+    """Predicts with options; gives the exit status."""
+
+    def run(*where, checkpoint_path=full_run, **options) -> int:
+        options |= {"checkpoint_path": str(checkpoint_path), "batch_size": 2}
+        config = PredictConfig(PredictOptions(**options), NetOptions())
+        return predict.predict(config, [str(one) for one in where or (photos,)])
+
+    return run
+
+
+@pytest.fixture
+def probabilities(run, tmp_path):
+    """The probabilities of all photos, `[photos, classes]`, under options."""
+
+    def probabilities(**options) -> np.ndarray:
+        file = tmp_path / "out.jsonl"
+        assert run(format="jsonl", output_file=str(file), **options) == 0
+        rows = []
+        for line in map(json.loads, file.read_text().splitlines()):
+            by_label = sorted(line["classes"], key=lambda one: one["label"])
+            assert tuple(one["class"] for one in by_label) == CLASSES
+            rows.append([one["probability"] for one in by_label])
+        return np.array(rows)
+
+    return probabilities
+
+
+def test_photos_get_what_evaluation_gives_their_records(
+    full_run, images_dir, probabilities, tmp_path
+):
+    evaluate.evaluate(
+        EvalConfig(
+            DataOptions(dataset_dir=str(images_dir)),
+            ModelOptions(),
+            EvalOptions(
+                checkpoint_path=str(full_run),
+                eval_dir=str(tmp_path),
+                dataset_split_name="validation",
+                batch_size=5,
+            ),
+        ),
+        given={"dataset_split_name"},
+    )
+    with open(tmp_path / "predictions.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    expected = {row["label"]: (row["predicted"], row["probability"]) for row in rows}
+    for name, answer in zip(CLASSES, probabilities(), strict=True):
+        predicted, probability = expected[name]
+        assert CLASSES[answer.argmax()] == predicted
+        assert answer.max() == pytest.approx(float(probability), abs=2e-6)
+        assert answer.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_an_ensemble_is_the_mean_of_its_members(full_run, probabilities, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    values = small_runs.read_all(full_run, 6)
+    values["Tiny/Logits/biases"] = np.array([0, 2, 0], np.float32)
+    slim_format.write_checkpoint(str(other / "model.ckpt-6"), values)
+    shutil.copy(full_run / "model.json", other)
+    alone = [probabilities(checkpoint_path=str(p)) for p in (full_run, other)]
+    together = probabilities(checkpoint_path=f"{full_run},{other}")
+    assert np.abs(alone[0] - alone[1]).max() > 0.1
+    np.testing.assert_allclose(together, np.mean(alone, 0), atol=1e-6)
+
+
+def test_views_of_a_plain_colour_are_all_alike(probabilities):
+    views = probabilities(tta="flip,ten_crop")
+    np.testing.assert_allclose(views, probabilities(), atol=1e-5)
+
+
+def test_members_of_other_classes_are_refused(full_run, run, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(full_run, other)
+    record = model_record.read(str(full_run))
+    assert record is not None
+    names = ("red", "blue", "green")
+    dataclasses.replace(record, class_names=names).write(str(other))
+    with pytest.raises(UserError, match="only checkpoints of the same classes"):
+        run(checkpoint_path=f"{full_run}, {other}")
+
+
+def test_features_of_end_points_with_their_photos(run, photos, tmp_path):
+    file = tmp_path / "features.npz"
+    features = {"output": "features", "output_file": str(file)}
+    assert run(end_point="Conv2d_1,Conv2d_2", **features) == 0
+    with np.load(file) as arrays:
+        assert set(arrays) == {"names", "Conv2d_1", "Conv2d_2"}
+        assert arrays["names"].tolist() == sorted(map(str, photos.iterdir()))
+        assert arrays["Conv2d_1"].shape == (3, 8, 8, 4)
+        assert arrays["Conv2d_2"].shape == (3, 4, 4, 6)
+    for wrong in ("Conv2d_3", None):
+        with pytest.raises(
+            UserError, match=r"no such end point.*tiny has Conv2d_1"
+        ):
+            run(end_point=wrong, **features)
+
+
+def test_a_damaged_photo_is_named_and_the_others_predicted(
+    run, photos, tmp_path, capsys
+):
+    damaged = tmp_path / "damaged.jpg"
+    damaged.write_bytes(b"no image")
+    absent = tmp_path / "absent.png"
+    assert run(damaged, photos, absent, photos / "0_red.png", top_k=1) == 1
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()[2:]] == [
+        str(photos / f"{label}_{name}.png") for label, name in enumerate(CLASSES)
+    ]
+    lines = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert lines[0].startswith(f"error: {damaged}: no JPEG")
+    assert lines[1].startswith(f"error: {absent}: No such file")
+    with pytest.raises(
+        UserError, match=r"no photo can be read: .* and 1 more"
+    ):
+        run(damaged, absent, output_file=str(tmp_path / "out.csv"), format="csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_photos_are_there_and_so_is_the_folder_of_the_output(run, tmp_path):
+    with pytest.raises(UserError, match="no PHOTO"):
+        predict.find_photos([])
+    with pytest.raises(UserError, match="no photo there"):
+        run(tmp_path)
+    with pytest.raises(UserError, match="there is no folder"):
+        run(output_file=str(tmp_path / "none" / "out.csv"))
+
+
+def test_spoilt_weights(full_run, run, tmp_path):
+    values = small_runs.read_all(full_run, 6)
+    values["Tiny/Logits/biases"] = np.array([np.nan, 0, 0], np.float32)
+    slim_format.write_checkpoint(str(tmp_path / "model.ckpt-6"), values)
+    shutil.copy(full_run / "model.json", tmp_path)
+    with pytest.raises(NotFiniteError, match="not finite"):
+        run(checkpoint_path=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "--checkpoint_path is missing"),
+        ({"tta": "flop"}, "--tta=flop: expected flip or ten_crop"),
+        ({"format": "xml"}, "one of table, csv, jsonl"),
+        ({"end_point": "a"}, "--end_point needs --output=features"),
+        ({"output": "features"}, "ends in .npz"),
+        (
+            {"output": "features", "output_file": "a.npz", "tta": "flip"},
+            "leave out --tta and further checkpoints",
+        ),
+    ],
+)
+def test_options_that_contradict(options, message):
+    options = ({"checkpoint_path": "a"} if options else {}) | options
+    with pytest.raises(UserError, match=message):
+        PredictConfig(PredictOptions(**options), NetOptions())
