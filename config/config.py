@@ -410,7 +410,7 @@ class EvalOptions(Options):
 
 @dataclasses.dataclass(frozen=True)
 class NetOptions(Options):
-    """What the checkpoint is: said by model.json beside it, else by these."""
+    """Net of the checkpoint, where no model.json beside it says so."""
 
     model_name: str | None = option(
         None, "Network; by default model.json's, or inception_v3."

@@ -131,9 +131,7 @@ def test_features_of_end_points_with_their_photos(run, photos, tmp_path):
         assert arrays["Conv2d_1"].shape == (3, 8, 8, 4)
         assert arrays["Conv2d_2"].shape == (3, 4, 4, 6)
     for wrong in ("Conv2d_3", None):
-        with pytest.raises(
-            UserError, match=r"no such end point.*tiny has Conv2d_1"
-        ):
+        with pytest.raises(UserError, match=r"no such end point.*tiny has Conv2d_1"):
             run(end_point=wrong, **features)
 
 
@@ -151,9 +149,7 @@ def test_a_damaged_photo_is_named_and_the_others_predicted(
     lines = [line for line in err.splitlines() if line.startswith("error: ")]
     assert lines[0].startswith(f"error: {damaged}: no JPEG")
     assert lines[1].startswith(f"error: {absent}: No such file")
-    with pytest.raises(
-        UserError, match=r"no photo can be read: .* and 1 more"
-    ):
+    with pytest.raises(UserError, match=r"no photo can be read: .* and 1 more"):
         run(damaged, absent, output_file=str(tmp_path / "out.csv"), format="csv")
     assert not (tmp_path / "out.csv").exists()
 
