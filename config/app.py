@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 
@@ -35,6 +36,11 @@ def run(main: Callable[..., int | None], positional: str | None = None) -> None:
             return main(argv[1:]) if positional else main()
 
     absl_app.run(start, flags_parser=parse)
+
+
+def command_line() -> str:
+    """The command that started this process, as a shell takes it."""
+    return shlex.join(["python", *sys.argv])
 
 
 def _print_help() -> None:

@@ -406,6 +406,11 @@ class EvalOptions(Options):
         " default evaluate once.",
         minimum=1,
     )
+    report: bool = option(
+        False,
+        "Also write report.html into --eval_dir: one page with accuracy, learning"
+        " curves, confusions, calibration, mistakes and likely label errors.",
+    )
 
 
 @dataclasses.dataclass(frozen=True)

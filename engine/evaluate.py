@@ -140,6 +140,7 @@ class _Evaluation:
             dataset,
             model_name=config.model.model_name,
             labels_offset=data.labels_offset,
+            with_page=options.report,
         )
         with strategy.scope():
             self._network = Network(

@@ -1,4 +1,4 @@
-"""The files that an evaluation leaves: metrics, tables, the confusion matrix."""
+"""The files that an evaluation leaves: metrics, tables, a picture, a page."""
 
 import contextlib
 import csv
@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn import metrics
 
+from config import app
 from datasets import example_schema, record_files
 from datasets.dataset import Dataset
 from datasets.files import atomic_write
@@ -83,7 +84,13 @@ class Reporter:
     """Writes the reports of one data set into one folder, each file whole."""
 
     def __init__(
-        self, eval_dir: str, dataset: Dataset, *, model_name: str, labels_offset: int
+        self,
+        eval_dir: str,
+        dataset: Dataset,
+        *,
+        model_name: str,
+        labels_offset: int,
+        with_page: bool = False,
     ) -> None:
         """Makes the folder.
 
@@ -92,6 +99,7 @@ class Reporter:
           dataset: what is evaluated.
           model_name: of the net.
           labels_offset: the classes left out at the start.
+          with_page: write report.html, too.
 
         Raises:
           UserError: the folder cannot be written.
@@ -99,6 +107,7 @@ class Reporter:
         self._eval_dir = os.path.expanduser(eval_dir)
         self._dataset = dataset
         self._model_name = model_name
+        self._with_page = with_page
         names = dataset.class_names or tuple(map(str, range(dataset.num_classes)))
         self._class_names = names[labels_offset:]
         self._photos: list[str] = []
@@ -154,10 +163,32 @@ class Reporter:
             self._write_csv("predictions.csv", self._prediction_rows(results))
             self._write("confusion_matrix.png", picture)
             self._write("metrics.json", json.dumps(summary, indent=1).encode() + b"\n")
+        if self._with_page:
+            self._write_page(results, scores, summary, picture)
         with self._writer.as_default(step):
             write_evaluation_scalars(results)
             tf.summary.image("confusion_matrix", tf.io.decode_png(picture)[tf.newaxis])
         self._writer.flush()
+
+    def _write_page(
+        self, results: Results, scores: Scores, summary: dict, picture: bytes
+    ) -> None:
+        # What only the page needs is slow to load.
+        from engine import report_page
+
+        evaluated = report_page.Evaluated(
+            summary=summary,
+            results=results,
+            dataset=self._dataset,
+            class_names=self._class_names,
+            photos=self._photos,
+            class_rows=list(self._class_rows(scores)),
+            confusion_matrix=picture,
+            command=app.command_line(),
+        )
+        page = report_page.render(evaluated).encode("utf-8", "backslashreplace")
+        with _writing(self._eval_dir):
+            self._write(report_page.FILE_NAME, page)
 
     def _class_rows(self, scores: Scores) -> Iterator[Sequence[Any]]:
         yield ["class", "images", "precision", "recall", "f1", "most_confused_with"]

@@ -97,6 +97,7 @@ def test_metrics_json(written):
             "recall_5": 5 / 6,
             "loss": 3.5,
             "images": 6,
+            "bad_records": 0,
             "step": 5,
             "checkpoint": "/run/model.ckpt-5",
             "moving_average": True,

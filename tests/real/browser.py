@@ -55,6 +55,13 @@ class Browser:
         """Loads a page."""
         ask(f"{self._session}/url", {"url": url})
 
+    def resize(self, width: int, height: int) -> None:
+        """Makes the page so many CSS pixels wide and high, as on such a device."""
+        sizes = {"width": width, "height": height}
+        metrics = {**sizes, "deviceScaleFactor": 1, "mobile": width < 600}
+        command = {"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics}
+        ask(f"{self._session}/goog/cdp/execute", command)
+
     def run(self, script: str, *arguments: str) -> Any:
         """Returns what a function body in JavaScript returns for the arguments."""
         return ask(
