@@ -17,13 +17,21 @@ import numpy as np
 from PIL import Image
 
 from config import app, flags
-from config.config import DataOptions, ModelOptions, Options, TrainDataOptions, option
+from config.config import (
+    AugmentationOptions,
+    DataOptions,
+    ModelOptions,
+    Options,
+    TrainDataOptions,
+    option,
+)
 from config.progress import progress
 from convert import contact_sheet, dataset_report
 from convert.dataset_survey import SAMPLE_SIDE, Survey
 from convert.quiet_tensorflow import tf
 from datasets import dataset_factory, files, input_pipeline, record_faults
 from datasets.dataset import Dataset
+from engine import inputs, train_step
 from errors import UserError
 from nets import nets_factory
 from preprocessing import preprocessing_factory
@@ -52,6 +60,7 @@ class InspectionConfig:
     inspection: InspectionOptions
     data: DataOptions
     train_data: TrainDataOptions
+    augmentation: AugmentationOptions
     model: ModelOptions
 
 
@@ -128,12 +137,12 @@ def _write_batches(
     directory: str,
 ) -> None:
     """Draws the first batches that training with the same flags begins with."""
-    data, train = config.data, config.train_data
+    data, train, seed = config.data, config.train_data, config.inspection.seed
     batches = input_pipeline.train_batches(
         dataset,
         preprocess_fn,
         batch_size=train.batch_size,
-        seed=config.inspection.seed,
+        seed=seed,
         labels_offset=data.labels_offset,
         num_readers=train.num_readers,
         num_threads=data.num_preprocessing_threads,
@@ -141,10 +150,15 @@ def _write_batches(
     os.makedirs(directory, exist_ok=True)
     try:
         for number, batch in enumerate(batches.take(config.inspection.num_batches)):
-            labels = batch["label"].numpy() + data.labels_offset
+            images, targets = train_step.mix(
+                batch["image"],
+                tf.one_hot(batch["label"], dataset.num_classes - data.labels_offset),
+                train_step.step_seed(seed, tf.constant(number, tf.int64), 0),
+                config.augmentation,
+            )
             sheet = contact_sheet.draw(
-                _to_images(batch["image"].numpy()),
-                [dataset_report.class_title(dataset, label) for label in labels],
+                _to_images(images.numpy()),
+                [_caption(dataset, data, shares) for shares in targets.numpy()],
                 title=f"batch {number} of {dataset.name}, {dataset.split_name}",
                 side=_BATCH_SIDE,
             )
@@ -153,6 +167,18 @@ def _write_batches(
         raise record_faults.explain(
             dataset, error, labels_offset=data.labels_offset
         ) from error
+
+
+def _caption(dataset: Dataset, data: DataOptions, shares: np.ndarray) -> str:
+    """The classes of an image; of a mixed one with their shares."""
+    titles = [
+        (share, dataset_report.class_title(dataset, label + data.labels_offset))
+        for label, share in enumerate(shares)
+        if share > 0
+    ]
+    if len(titles) == 1:
+        return titles[0][1]
+    return ", ".join(f"{share:.0%} {title}" for share, title in sorted(titles)[::-1])
 
 
 def _preprocess_fn(config: InspectionConfig) -> input_pipeline.PreprocessFn:
@@ -164,10 +190,7 @@ def _preprocess_fn(config: InspectionConfig) -> input_pipeline.PreprocessFn:
         config.data.use_grayscale,
     )
 
-    def preprocess(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        return recipe(image, size, size, seed)
-
-    return preprocess
+    return inputs.augmented(recipe, size, config.augmentation)
 
 
 def _to_images(batch: np.ndarray) -> list[Image.Image]:

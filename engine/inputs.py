@@ -12,6 +12,7 @@ from errors import UserError
 from nets import nets_factory
 from nets.network import Network
 from preprocessing import preprocessing_factory
+from preprocessing.preprocessing_factory import PreprocessFn
 from preprocessing.rand_augment import rand_augment
 from preprocessing.random_erasing import random_erasing
 
@@ -87,10 +88,24 @@ def preprocess_fn(
     recipe = preprocessing_factory.get_preprocessing(
         preprocessing_name(data, network), is_training, data.use_grayscale
     )
-    size = network.image_size
+    if not is_training:
+        augmentation = None
+    return augmented(recipe, network.image_size, augmentation)
+
+
+def augmented(
+    recipe: PreprocessFn, size: int, augmentation: AugmentationOptions | None
+) -> input_pipeline.PreprocessFn:
+    """A recipe for images of one size, with what training does beyond it.
+
+    Args:
+      recipe: of `preprocessing_factory`.
+      size: side of the images, in pixels.
+      augmentation: None for nothing; mixup and CutMix, of whole batches, come later.
+    """
 
     def preprocess(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        if not is_training or augmentation is None:
+        if augmentation is None:
             return recipe(image, size, size, seed)
         fold_in = tf.random.experimental.stateless_fold_in
         if augmentation.rand_augment_ops:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import tensorflow as tf
 
 from checkpoints.plan import Plan
-from config.config import TrainConfig
+from config.config import AugmentationOptions, TrainConfig
 from engine import losses
 from engine.train_state import TrainState
 from nets.network import Network
@@ -52,10 +52,7 @@ def make_train_fn(
     def replica_step(batch: Tensors) -> Tensors:
         context = tf.distribute.get_replica_context()
         step = state.global_step.read_value()
-        seed = tf.random.experimental.stateless_fold_in(
-            tf.stack([tf.constant(config.run.seed, tf.int64), step]),
-            context.replica_id_in_sync_group,
-        )
+        seed = step_seed(config.run.seed, step, context.replica_id_in_sync_group)
         compute = _loss_and_gradients if num_parts == 1 else _accumulate
         means, gradients = compute(state, config, run_network, batch, seed)
         if norm := config.optimizer.clip_gradient_norm:
@@ -145,14 +142,8 @@ def _loss_and_gradients(
     """What `_losses` gives, and the gradients of the total loss."""
     trained = list(state.trained.values())
     targets = tf.one_hot(batch["label"], state.network.num_classes)
-    if config.augmentation.mixup_alpha or config.augmentation.cutmix_alpha:
-        images, targets = mixing.mix(
-            batch["image"],
-            targets,
-            tf.random.experimental.stateless_fold_in(seed, _MIXING),
-            config.augmentation.mixup_alpha,
-            config.augmentation.cutmix_alpha,
-        )
+    if "image" in batch:
+        images, targets = mix(batch["image"], targets, seed, config.augmentation)
         batch = batch | {"image": images}
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(trained)
@@ -162,6 +153,41 @@ def _loss_and_gradients(
         means["total_loss"], trained, unconnected_gradients="zero"
     )
     return means, gradients
+
+
+def step_seed(seed: int, step: tf.Tensor, replica: tf.Tensor | int) -> tf.Tensor:
+    """The seed, `[2]` int64, of all that is random in a step on one device.
+
+    Args:
+      seed: `--seed`.
+      step: scalar int64.
+      replica: the device's number.
+    """
+    run_and_step = tf.stack([tf.constant(seed, tf.int64), step])
+    return tf.random.experimental.stateless_fold_in(run_and_step, replica)
+
+
+def mix(
+    images: tf.Tensor,
+    targets: tf.Tensor,
+    seed: tf.Tensor,
+    augmentation: AugmentationOptions,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mixes a batch as the options say: `[images, …]` float32 and their targets.
+
+    Args:
+      images: `[images, height, width, channels]` float32.
+      targets: `[images, classes]` float32.
+      seed: of `step_seed`.
+      augmentation: without mixup and CutMix nothing is changed.
+    """
+    return mixing.mix(
+        images,
+        targets,
+        tf.random.experimental.stateless_fold_in(seed, _MIXING),
+        augmentation.mixup_alpha,
+        augmentation.cutmix_alpha,
+    )
 
 
 def _losses(

@@ -1,17 +1,25 @@
 import csv
 import os
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from config.config import DataOptions, ModelOptions, TrainDataOptions
+from config.config import (
+    AugmentationOptions,
+    DataOptions,
+    ModelOptions,
+    TrainDataOptions,
+)
 from convert import contact_sheet, inspect_dataset
 from convert.inspect_dataset import InspectionConfig, InspectionOptions
 from datasets import dataset_factory, input_pipeline
 from errors import UserError
 from preprocessing import preprocessing_factory
 from tests.convert.photos import encode, pixels, record, write_dataset
+
+NO_AUGMENTATION = AugmentationOptions()
 
 
 @pytest.fixture
@@ -33,7 +41,11 @@ def inspect(data, tmp_path):
     """A function that inspects it; options by name, whatever their group."""
 
     def run(
-        output_dir=tmp_path / "out", model="inception_v3", split="train", **data_options
+        output_dir=tmp_path / "out",
+        model="inception_v3",
+        split="train",
+        augmentation=NO_AUGMENTATION,
+        **data_options,
     ):
         data_options = {"dataset_name": "pets", "dataset_dir": str(data)} | data_options
         config = InspectionConfig(
@@ -42,6 +54,7 @@ def inspect(data, tmp_path):
             TrainDataOptions(
                 batch_size=4, train_image_size=16, dataset_split_name=split
             ),
+            augmentation,
             ModelOptions(model_name=model),
         )
         inspect_dataset.inspect(config)
@@ -105,6 +118,27 @@ def test_the_batches_are_those_of_training(inspect, data, monkeypatch):
         assert [int(caption[0]) for caption in captions] == batch[
             "label"
         ].numpy().tolist()
+
+
+def test_the_batches_show_each_augmentation(inspect, monkeypatch):
+    captions = []
+    draw = contact_sheet.draw
+
+    def spy(images, texts, *, title, side):
+        if "batch" in title:
+            captions.extend(texts)
+        return draw(images, texts, title=title, side=side)
+
+    monkeypatch.setattr(contact_sheet, "draw", spy)
+    plain = (inspect() / "batches" / "0.png").read_bytes()
+    erased = AugmentationOptions(random_erasing=1.0)
+    assert (inspect(augmentation=erased) / "batches" / "0.png").read_bytes() != plain
+    captions.clear()
+    inspect(augmentation=AugmentationOptions(mixup_alpha=1.0))
+    shares = [re.findall(r"(\d+)%", caption) for caption in captions]
+    mixed = [list(map(int, one)) for one in shares if one]
+    assert mixed
+    assert all(abs(sum(one) - 100) <= 1 for one in mixed)
 
 
 @pytest.mark.parametrize(
