@@ -123,11 +123,16 @@ def decode_image(features: dict[str, tf.Tensor], num_channels: int) -> tf.Tensor
       [height, width, num_channels] uint8.
     """
     image = tf.cond(
-        tf.reduce_any(tf.equal(features[FORMAT], ["raw", "RAW"])),
+        is_raw(features),
         lambda: _decode_raw(features, num_channels),
         lambda: _decode_file(features[ENCODED], num_channels),
     )
     return tf.ensure_shape(image, [None, None, num_channels])
+
+
+def is_raw(features: dict[str, tf.Tensor]) -> tf.Tensor:
+    """Whether a parsed record says that its bytes are the pixels, a scalar bool."""
+    return tf.reduce_any(tf.equal(features[FORMAT], ["raw", "RAW"]))
 
 
 def _decode_raw(features: dict[str, tf.Tensor], num_channels: int) -> tf.Tensor:

@@ -11,9 +11,10 @@ import tensorflow as tf
 
 from datasets import example_schema, record_files, record_stream
 from datasets.dataset import Dataset
+from datasets.encoded_photo import EncodedPhoto
 
-# (image [H, W, C] uint8, seed [2] int64) → [h, w, c] float32
-PreprocessFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+# (photo [H, W, C] uint8, seed [2] int64) → [h, w, c] float32
+PreprocessFn = Callable[[EncodedPhoto, tf.Tensor], tf.Tensor]
 
 
 def train_batches(
@@ -35,7 +36,8 @@ def train_batches(
 
     Args:
       dataset: what to read.
-      preprocess_fn: augments one image; all its randomness comes from the seed.
+      preprocess_fn: augments one photo, asking it for the pixels that it needs; all
+        randomness comes from the seed.
       batch_size: examples in every batch.
       seed: decides order and augmentation.
       labels_offset: subtracted from labels.
@@ -65,9 +67,9 @@ def train_batches(
     def load(
         view: tf.Tensor, index: tf.Tensor, record: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        image, label = _parse(record, dataset, labels_offset)
+        photo, label = _parse(record, dataset, labels_offset)
         example_seed = augmentation_seed(seed, view, index, dataset.num_examples)
-        return {"image": preprocess_fn(image, example_seed), "label": label}
+        return {"image": preprocess_fn(photo, example_seed), "label": label}
 
     batches = (
         tf.data.Dataset.range(first_epoch, tf.int64.max)
@@ -95,7 +97,7 @@ def eval_batches(
 
     Args:
       dataset: what to read.
-      preprocess_fn: prepares one image.
+      preprocess_fn: prepares one photo, asking it for the pixels that it needs.
       batch_size: examples in every batch; the last one is filled up with zeros.
       labels_offset: subtracted from labels.
       num_threads: images decoded at the same time; tf.data.AUTOTUNE (-1) leaves the
@@ -119,10 +121,10 @@ def eval_batches(
         index: tf.Tensor, numbered: tuple[tf.Tensor, tf.Tensor, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
         shard, place, record = numbered
-        image, label = _parse(record, dataset, labels_offset)
+        photo, label = _parse(record, dataset, labels_offset)
         example_seed = augmentation_seed(seed, view, index, dataset.num_examples)
         return {
-            "image": preprocess_fn(image, example_seed),
+            "image": preprocess_fn(photo, example_seed),
             "label": label,
             "mask": True,
             "shard": shard,
@@ -162,14 +164,14 @@ def augmentation_seed(
 
 def _parse(
     record: tf.Tensor, dataset: Dataset, labels_offset: int
-) -> tuple[tf.Tensor, tf.Tensor]:
+) -> tuple[EncodedPhoto, tf.Tensor]:
     features = example_schema.parse_example(
         record,
         label_default=dataset.label_default,
         format_default=dataset.format_default,
     )
     label = example_schema.check_label(features, dataset.num_classes, labels_offset)
-    return example_schema.decode_image(features, dataset.num_channels), label
+    return EncodedPhoto(features, dataset.num_channels), label
 
 
 def _deterministic(batches: tf.data.Dataset) -> tf.data.Dataset:

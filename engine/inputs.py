@@ -1,6 +1,7 @@
 """What training and evaluation read: a split, its classes, images made ready."""
 
 import functools
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -12,6 +13,7 @@ from errors import UserError
 from nets import nets_factory
 from nets.network import Network
 from preprocessing import preprocessing_factory
+from preprocessing.photo import Photo, as_photo
 from preprocessing.preprocessing_factory import PreprocessFn
 from preprocessing.rand_augment import rand_augment
 from preprocessing.random_erasing import random_erasing
@@ -76,7 +78,7 @@ def preprocess_fn(
     *,
     is_training: bool,
     augmentation: AugmentationOptions | None = None,
-) -> input_pipeline.PreprocessFn:
+) -> Callable[[Photo | tf.Tensor, tf.Tensor], tf.Tensor]:
     """The preprocessing of the options, for the net's image size.
 
     Args:
@@ -95,7 +97,7 @@ def preprocess_fn(
 
 def augmented(
     recipe: PreprocessFn, size: int, augmentation: AugmentationOptions | None
-) -> input_pipeline.PreprocessFn:
+) -> Callable[[Photo | tf.Tensor, tf.Tensor], tf.Tensor]:
     """A recipe for images of one size, with what training does beyond it.
 
     Args:
@@ -104,13 +106,13 @@ def augmented(
       augmentation: None for nothing; mixup and CutMix, of whole batches, come later.
     """
 
-    def preprocess(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def preprocess(image: Photo | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         if augmentation is None:
             return recipe(image, size, size, seed)
         fold_in = tf.random.experimental.stateless_fold_in
         if augmentation.rand_augment_ops:
             image = rand_augment(
-                image,
+                as_photo(image).pixels(),
                 fold_in(seed, 1),
                 augmentation.rand_augment_ops,
                 augmentation.rand_augment_magnitude,

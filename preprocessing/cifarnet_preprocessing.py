@@ -12,6 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from preprocessing import image_ops
+from preprocessing.photo import Photo, as_photo
 
 _MARGIN = 4  # pixels on every side
 # On [0, 255].
@@ -36,7 +37,7 @@ class Draws(NamedTuple):
 
 
 def train(
-    image: tf.Tensor,
+    image: tf.Tensor | Photo,
     output_height: int,
     output_width: int,
     seed: tf.Tensor,
@@ -54,9 +55,8 @@ def train(
     Returns:
         [output_height, output_width, channels] float32 of mean 0 and deviation 1.
     """
-    image = _with_margin(
-        image_ops.as_float(image, use_grayscale), output_height, output_width
-    )
+    image = image_ops.as_float(as_photo(image).pixels(), use_grayscale)
+    image = _with_margin(image, output_height, output_width)
     draws = draw(tf.shape(image), output_height, output_width, seed)
     image = tf.image.crop_to_bounding_box(
         image, *draws.corner, output_height, output_width
@@ -68,7 +68,7 @@ def train(
 
 
 def evaluate(
-    image: tf.Tensor,
+    image: tf.Tensor | Photo,
     output_height: int,
     output_width: int,
     use_grayscale: bool = False,
@@ -84,7 +84,7 @@ def evaluate(
     Returns:
         [output_height, output_width, channels] float32 of mean 0 and deviation 1.
     """
-    image = image_ops.as_float(image, use_grayscale)
+    image = image_ops.as_float(as_photo(image).pixels(), use_grayscale)
     image = tf.image.resize_with_crop_or_pad(image, output_height, output_width)
     return tf.image.per_image_standardization(image)
 

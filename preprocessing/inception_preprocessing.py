@@ -11,6 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from preprocessing import image_ops
+from preprocessing.photo import Photo, as_photo
 
 # Fractions of the image area and width/height, as in slim.
 _CROP_AREA = (0.05, 1.0)
@@ -44,7 +45,7 @@ class Draws(NamedTuple):
 
 
 def train(
-    image: tf.Tensor,
+    image: tf.Tensor | Photo,
     output_height: int,
     output_width: int,
     seed: tf.Tensor,
@@ -65,9 +66,11 @@ def train(
     Returns:
         [output_height, output_width, 3, or 1 if gray] float32 in [-1, 1].
     """
+    photo = as_photo(image)
+    draws = draw(photo.shape, seed)
+    least_size = image_ops.least_size(output_height, output_width)
+    image = photo.window(draws.begin[:2], draws.size[:2], least_size)
     image = tf.image.convert_image_dtype(image_ops.as_rgb(image), tf.float32)
-    draws = draw(tf.shape(image), seed)
-    image = tf.ensure_shape(tf.slice(image, draws.begin, draws.size), [None, None, 3])
     image = image_ops.resize(image, output_height, output_width)
     image = image_ops.flip_left_right_if(draws.flip, image)
     image = tf.image.adjust_saturation(image + draws.brightness, draws.saturation)
@@ -78,7 +81,7 @@ def train(
 
 
 def evaluate(
-    image: tf.Tensor,
+    image: tf.Tensor | Photo,
     output_height: int,
     output_width: int,
     use_grayscale: bool = False,
@@ -96,10 +99,14 @@ def evaluate(
     Returns:
         [output_height, output_width, 3, or 1 if gray] float32 in [-1, 1].
     """
+    photo = as_photo(image)
+    size = photo.shape[:2]
+    # In float64, as slim's scripts did: 0.125 n / 2 is exact.
+    begin = tf.cast(tf.cast(size, tf.float64) * (1 - _CENTRAL_FRACTION) / 2, tf.int32)
+    image = photo.window(begin, size - 2 * begin)
     image = tf.image.convert_image_dtype(image_ops.as_rgb(image), tf.float32)
     if use_grayscale:
         image = tf.image.rgb_to_grayscale(image)
-    image = tf.image.central_crop(image, _CENTRAL_FRACTION)
     return _to_signed(image_ops.resize(image, output_height, output_width))
 
 

@@ -8,10 +8,11 @@ registry takes torchvision's, in Keras's colours.
 import tensorflow as tf
 
 from preprocessing import image_ops, normalization
+from preprocessing.photo import Photo, as_photo
 
 
 def evaluate(
-    image: tf.Tensor,
+    image: tf.Tensor | Photo,
     output_height: int,
     output_width: int,
     use_grayscale: bool = False,
@@ -29,5 +30,6 @@ def evaluate(
     Returns:
         [output_height, output_width, 3, or 1 if gray] float32.
     """
-    image = tf.image.resize(image_ops.as_rgb(image), [output_height, output_width])
+    image = image_ops.as_rgb(as_photo(image).pixels())
+    image = tf.image.resize(image, [output_height, output_width])
     return normalization.normalize(image, colors, use_grayscale)

@@ -6,10 +6,11 @@ Images keep their channels: MNIST's one stays one.
 import tensorflow as tf
 
 from preprocessing import image_ops
+from preprocessing.photo import Photo, as_photo
 
 
 def train(
-    image: tf.Tensor,
+    image: tf.Tensor | Photo,
     output_height: int,
     output_width: int,
     seed: tf.Tensor,
@@ -21,7 +22,7 @@ def train(
 
 
 def evaluate(
-    image: tf.Tensor,
+    image: tf.Tensor | Photo,
     output_height: int,
     output_width: int,
     use_grayscale: bool = False,
@@ -37,6 +38,6 @@ def evaluate(
     Returns:
         [output_height, output_width, channels] float32 in [-1, 1).
     """
-    image = image_ops.as_float(image, use_grayscale)
+    image = image_ops.as_float(as_photo(image).pixels(), use_grayscale)
     image = tf.image.resize_with_crop_or_pad(image, output_height, output_width)
     return (image - 128.0) / 128.0

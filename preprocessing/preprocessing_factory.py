@@ -17,6 +17,7 @@ from preprocessing import (
     torchvision_preprocessing,
     vgg_preprocessing,
 )
+from preprocessing.photo import Photo
 
 
 class PreprocessFn(Protocol):
@@ -24,12 +25,15 @@ class PreprocessFn(Protocol):
 
     def __call__(
         self,
-        image: tf.Tensor,
+        image: tf.Tensor | Photo,
         output_height: int,
         output_width: int,
         seed: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """Maps [H, W, 1 or 3] uint8 to [output_height, output_width, c] float32."""
+        """Maps [H, W, 1 or 3] uint8 to [output_height, output_width, c] float32.
+
+        Of a `Photo` only what is needed is decoded.
+        """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +45,8 @@ class Recipe:
         evaluate: (image, height, width, use_grayscale) → image, always the same.
     """
 
-    train: Callable[[tf.Tensor, int, int, tf.Tensor, bool], tf.Tensor]
-    evaluate: Callable[[tf.Tensor, int, int, bool], tf.Tensor]
+    train: Callable[[tf.Tensor | Photo, int, int, tf.Tensor, bool], tf.Tensor]
+    evaluate: Callable[[tf.Tensor | Photo, int, int, bool], tf.Tensor]
 
 
 def _keras(colors: normalization.Colors) -> Recipe:
@@ -139,7 +143,7 @@ def get_preprocessing(
     recipe = RECIPES[name]
 
     def preprocess(
-        image: tf.Tensor,
+        image: tf.Tensor | Photo,
         output_height: int,
         output_width: int,
         seed: tf.Tensor | None = None,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from preprocessing import image_ops, normalization
+from preprocessing.photo import Photo, as_photo
 
 # Fractions of the image's area, and width / height.
 _CROP_AREA = (0.08, 1.0)
@@ -35,7 +36,7 @@ class Draws(NamedTuple):
 
 
 def train(
-    image: tf.Tensor,
+    image: tf.Tensor | Photo,
     output_height: int,
     output_width: int,
     seed: tf.Tensor,
@@ -55,9 +56,11 @@ def train(
     Returns:
         [output_height, output_width, 3, or 1 if gray] float32.
     """
+    photo = as_photo(image)
+    draws = draw(photo.shape, seed)
+    least_size = image_ops.least_size(output_height, output_width)
+    image = photo.window(tf.stack(draws.corner), tf.stack(draws.size), least_size)
     image = image_ops.as_rgb(image)
-    draws = draw(tf.shape(image), seed)
-    image = tf.image.crop_to_bounding_box(image, *draws.corner, *draws.size)
     image = image_ops.resize_like_pillow(image, output_height, output_width)
     image = image_ops.flip_left_right_if(draws.flip, image)
     image = tf.ensure_shape(image, [output_height, output_width, 3])
@@ -65,7 +68,7 @@ def train(
 
 
 def evaluate(
-    image: tf.Tensor,
+    image: tf.Tensor | Photo,
     output_height: int,
     output_width: int,
     use_grayscale: bool = False,
@@ -83,7 +86,7 @@ def evaluate(
     Returns:
         [output_height, output_width, 3, or 1 if gray] float32.
     """
-    image = image_ops.as_rgb(image)
+    image = image_ops.as_rgb(as_photo(image).pixels())
     side = round(max(output_height, output_width) / _CENTRAL_FRACTION)
     size = tf.shape(image)[:2]
     height, width = tf.unstack(side * size // tf.reduce_min(size))

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from preprocessing import image_ops
+from preprocessing.photo import Photo, as_photo
 
 # R, G and B over the ImageNet training set, on [0, 255], from the authors' models.
 _MEANS = (123.68, 116.78, 103.94)
@@ -42,7 +43,7 @@ class Draws(NamedTuple):
 
 
 def train(
-    image: tf.Tensor,
+    image: tf.Tensor | Photo,
     output_height: int,
     output_width: int,
     seed: tf.Tensor,
@@ -60,8 +61,9 @@ def train(
     Returns:
         [output_height, output_width, 3, or 1 if gray] float32 in [-123.68, 151.06].
     """
-    image = image_ops.as_rgb(image)
-    draws = draw(image, output_height, output_width, seed)
+    photo = as_photo(image)
+    draws = draw(photo.shape, output_height, output_width, seed)
+    image = image_ops.as_rgb(photo.pixels(image_ops.least_size(*draws.full_size)))
     image = image_ops.resized_window(
         image, draws.full_size, draws.corner, output_height, output_width
     )
@@ -70,7 +72,7 @@ def train(
 
 
 def evaluate(
-    image: tf.Tensor,
+    image: tf.Tensor | Photo,
     output_height: int,
     output_width: int,
     use_grayscale: bool = False,
@@ -88,9 +90,9 @@ def evaluate(
     Returns:
         [output_height, output_width, 3, or 1 if gray] float32 in [-123.68, 151.06].
     """
-    image = image_ops.as_rgb(image)
+    image = image_ops.as_rgb(as_photo(image).pixels())
     side, _ = resize_sides(output_height, output_width)
-    height, width = image_ops.shorter_side_size(image, side)
+    height, width = image_ops.shorter_side_size(tf.shape(image), side)
     corner = ((height - output_height) // 2, (width - output_width) // 2)
     image = image_ops.resized_window(
         image, (height, width), corner, output_height, output_width
@@ -112,12 +114,12 @@ def resize_sides(output_height: int, output_width: int) -> tuple[int, int]:
 
 
 def draw(
-    image: tf.Tensor, output_height: int, output_width: int, seed: tf.Tensor
+    image_shape: tf.Tensor, output_height: int, output_width: int, seed: tf.Tensor
 ) -> Draws:
     """Makes every random decision about one image, each uniform over what it may be.
 
     Args:
-        image: [height, width, channels].
+        image_shape: [3] int32, height, width and channels.
         output_height: rows wanted, in pixels.
         output_width: columns wanted, in pixels.
         seed: [2] int64; every decision uses a seed of its own, split off this one.
@@ -133,7 +135,7 @@ def draw(
         return tf.random.stateless_uniform([], seed, least, greatest + 1, tf.int32)
 
     side = integer(side_seed, *resize_sides(output_height, output_width))
-    height, width = image_ops.shorter_side_size(image, side)
+    height, width = image_ops.shorter_side_size(image_shape, side)
     top = integer(top_seed, 0, height - output_height)
     left = integer(left_seed, 0, width - output_width)
     flip = tf.random.stateless_uniform([], flip_seed) < 0.5

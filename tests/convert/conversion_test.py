@@ -109,7 +109,7 @@ def test_training_and_evaluation_read_it_by_name(photo_folder, convert):
         dataset = dataset_factory.get_dataset("pets", split, str(data))
         assert dataset.class_names == ("cat", "dog")
         batches = input_pipeline.eval_batches(
-            dataset, lambda image, _: tf.cast(image, tf.float32), batch_size=3
+            dataset, lambda photo, _: tf.cast(photo.pixels(), tf.float32), batch_size=3
         )
         seen += sum(int(tf.math.count_nonzero(batch["mask"])) for batch in batches)
     assert seen == 8

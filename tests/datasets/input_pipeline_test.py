@@ -18,9 +18,9 @@ from datasets import (
 from errors import UserError
 
 
-def preprocess(image, seed):
+def preprocess(photo, seed):
     """The grey value of the photo, and the seed, as an image of three pixels."""
-    values = [tf.cast(image[0, 0, 0], tf.int64), seed[0], seed[1]]
+    values = [tf.cast(photo.pixels()[0, 0, 0], tf.int64), seed[0], seed[1]]
     return tf.cast(tf.stack(values), tf.float32)[:, tf.newaxis, tf.newaxis]
 
 

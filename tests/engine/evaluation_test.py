@@ -33,9 +33,9 @@ def _mean_colours(images):
     return tf.reduce_mean(images, [1, 2])
 
 
-def _preprocess(image, seed):
+def _preprocess(photo, seed):
     del seed
-    scaled = tf.cast(image, tf.float32) * (2 / coloured_images.BRIGHTNESS)
+    scaled = tf.cast(photo.pixels(), tf.float32) * (2 / coloured_images.BRIGHTNESS)
     return tf.ensure_shape(scaled, [coloured_images.SIDE, coloured_images.SIDE, 3])
 
 

@@ -41,7 +41,7 @@ def test_resize_to_the_same_size_still_gives_floats():
 )
 def test_shorter_side_size(shape, side, expected):
     image = tf.zeros([*shape, 1], tf.uint8)
-    size = image_ops.shorter_side_size(image, side)
+    size = image_ops.shorter_side_size(tf.shape(image), side)
     assert tuple(int(length) for length in size) == expected
 
 
