@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import keras
 import numpy as np
-from tensorflow import keras
 
 from convert import weight_conversion
 from convert.keras_applications import APPLICATIONS, Application

@@ -1,7 +1,7 @@
 """Keras models with random weights that no layer can do without."""
 
+import keras
 import numpy as np
-from tensorflow import keras
 
 
 def randomize(model):

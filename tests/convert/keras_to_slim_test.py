@@ -3,9 +3,9 @@
 import dataclasses
 import os
 
+import keras
 import numpy as np
 import pytest
-from tensorflow import keras
 
 from checkpoints import slim_format
 from convert import keras_names, keras_source, net_fit, weight_conversion

@@ -1,8 +1,8 @@
 """The really trained InceptionV3 comes in through Keras, to the last bit."""
 
+import keras
 import numpy as np
 import pytest
-from tensorflow import keras
 
 from checkpoints import slim_format
 from convert import keras_source, weight_conversion
