@@ -1,10 +1,14 @@
 """Saving a run: at intervals, and at its end."""
 
+import functools
 import time
+from collections.abc import Mapping
 
+import numpy as np
 from absl import logging
 
 from checkpoints.retention import CheckpointFolder
+from engine.background import BackgroundWriter
 from engine.train_state import TrainState
 from errors import NotFiniteError
 
@@ -13,7 +17,11 @@ class Saver:
     """Writes checkpoints of a run."""
 
     def __init__(
-        self, folder: CheckpointFolder, state: TrainState, interval_secs: int
+        self,
+        folder: CheckpointFolder,
+        state: TrainState,
+        interval_secs: int,
+        writer: BackgroundWriter,
     ) -> None:
         """Saves first after an interval.
 
@@ -21,7 +29,9 @@ class Saver:
           folder: where to.
           state: what.
           interval_secs: seconds between two.
+          writer: who writes.
         """
+        self._writer = writer
         self._folder = folder
         self._state = state
         self._interval_secs = interval_secs
@@ -29,29 +39,38 @@ class Saver:
         self._saved_step: int | None = None
 
     def save_if_due(self, step: int) -> None:
-        """Saves when the interval is over."""
+        """Starts to save when the interval is over.
+
+        Raises:
+          NotFiniteError: see `save`.
+          UserError: what was started before could not be written.
+        """
+        self._writer.check()
         if time.monotonic() - self._saved_at >= self._interval_secs:
             self.save(step)
 
     def save(self, step: int) -> None:
-        """Saves, unless this step is saved already.
+        """Starts to save the values of now, unless this step is saved already.
 
         Raises:
           NotFiniteError: a variable is not finite; nothing is written.
-          UserError: the folder cannot be written.
+          UserError: what was started before could not be written.
         """
         if step != self._saved_step:
             try:
                 arrays = self._state.arrays()
             except NotFiniteError as error:
                 raise NotFiniteError(f"{error}; {self.last_saved()}") from error
-            path = self._folder.save(step, arrays)
-            logging.info("saved %s", path)
+            self._writer.submit(functools.partial(self._write, step, arrays))
             self._saved_step = step
         self._saved_at = time.monotonic()
 
+    def _write(self, step: int, arrays: Mapping[str, np.ndarray]) -> None:
+        logging.info("saved %s", self._folder.save(step, arrays))
+
     def last_saved(self) -> str:
-        """What to go on from, for messages."""
+        """What to go on from, for messages; waits for what is being written."""
+        self._writer.wait()
         latest = self._folder.latest()
         if latest is None:
             return "nothing was saved before it"

@@ -13,6 +13,7 @@ from checkpoints.folder_lock import locked
 from config.config import TrainConfig
 from datasets import record_faults
 from engine import devices, train_setup
+from engine.background import BackgroundWriter
 from engine.interruption import Interruption, interruption
 from engine.saver import Saver
 from engine.summaries import TrainSummaries
@@ -60,7 +61,10 @@ def train(config: TrainConfig) -> int:
         batches, run_network = train_setup.make_inputs(setup, config)
         train_fn = make_train_fn(state, strategy, config, run_network)
         iterator = iter(strategy.experimental_distribute_dataset(batches))
-        return _run_steps(setup, config, state, train_fn, iterator, interrupted)
+        with BackgroundWriter() as writer:
+            return _run_steps(
+                setup, config, state, train_fn, iterator, writer, interrupted
+            )
 
 
 def _run_steps(
@@ -69,6 +73,7 @@ def _run_steps(
     state: TrainState,
     train_fn: TrainFn,
     iterator: Iterator,
+    writer: BackgroundWriter,
     interrupted: Interruption,
 ) -> int:
     """Steps until the last one, the end of patience, or an interruption; then saves.
@@ -78,9 +83,9 @@ def _run_steps(
     """
     run = config.run
     log = TrainLog(setup.images_per_step)
-    saver = Saver(setup.folder, state, run.save_interval_secs)
+    saver = Saver(setup.folder, state, run.save_interval_secs, writer)
     summaries = TrainSummaries(run.train_dir, state, run.save_summaries_secs)
-    validation = train_setup.make_validation(setup, config, state)
+    validation = train_setup.make_validation(setup, config, state, writer)
     sample_images = functools.partial(train_setup.sample_images, setup, config)
     step = setup.start.step
 
@@ -109,6 +114,7 @@ def _run_steps(
             summaries.write_validation(step, validation.split_name, validation.run())
         saver.save_if_due(step)
     saver.save(step)
+    writer.wait()
     summaries.close()
     if not is_finished():
         logging.info("interrupted at step %d: the same command goes on", step)

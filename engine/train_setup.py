@@ -14,6 +14,7 @@ from config.config import DataOptions, TrainConfig
 from datasets import input_pipeline
 from datasets.dataset import Dataset
 from engine import cached_training, feature_cache, inputs, schedules
+from engine.background import BackgroundWriter
 from engine.evaluation import Evaluator
 from engine.frontier import SplitNetwork
 from engine.start import Start, find_start, restore_start
@@ -74,6 +75,7 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
             num_classes=inputs.num_classes(dataset, data),
             image_size=config.train_data.train_image_size,
             channels=inputs.num_channels(dataset, data, config.model.model_name),
+            precision=config.model.precision,
         )
     inputs.preprocess_fn(data, network, is_training=True)  # an unknown name is told now
     record = record_of(network, dataset, data)
@@ -230,7 +232,7 @@ def sample_images(setup: Setup, config: TrainConfig, step: int) -> tf.Tensor:
 
 
 def make_validation(
-    setup: Setup, config: TrainConfig, state: TrainState
+    setup: Setup, config: TrainConfig, state: TrainState, writer: BackgroundWriter
 ) -> Validation | None:
     """Validation on `--eval_split_name`, or None without one."""
     options = config.validation
@@ -242,6 +244,7 @@ def make_validation(
     return Validation(
         state,
         evaluator,
+        writer,
         train_dir=config.run.train_dir,
         record=setup.record,
         split_name=setup.validation_dataset.split_name,

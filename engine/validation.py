@@ -2,15 +2,18 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 from absl import logging
 
 from checkpoints.model_record import ModelRecord
 from checkpoints.retention import CheckpointFolder
 from datasets.files import atomic_write
+from engine.background import BackgroundWriter
 from engine.evaluation import Evaluator, Results
 from engine.train_state import TrainState
 from errors import UserError
@@ -51,6 +54,7 @@ class Validation:
         self,
         state: TrainState,
         evaluator: Evaluator,
+        writer: BackgroundWriter,
         *,
         train_dir: str,
         record: ModelRecord,
@@ -63,6 +67,7 @@ class Validation:
         Args:
           state: what is trained.
           evaluator: of the split.
+          writer: who writes.
           train_dir: the run's folder.
           record: what the run's weights are for.
           split_name: of the split that is evaluated.
@@ -72,6 +77,7 @@ class Validation:
         """
         self._state = state
         self._evaluator = evaluator
+        self._writer = writer
         self.split_name = split_name
         self.every_n_steps = every_n_steps
         self._patience = patience
@@ -94,9 +100,8 @@ class Validation:
         history = [s for s in self._history if s.step != step]
         self._history = [*history, Score(step, results.accuracy, results.loss)]
         best = best_of(self._history)
-        if best.step == step:
-            self._folder.save(step, self._state.arrays())
-        self._write_history()
+        arrays = self._state.arrays() if best.step == step else None
+        self._writer.submit(functools.partial(self._write, step, arrays, self._history))
         logging.info(
             "validation at step %d: accuracy %.4f, loss %.4f (best: %.4f at step %d)",
             *(step, results.accuracy, results.loss, best.accuracy, best.step),
@@ -130,6 +135,13 @@ class Validation:
                 " best checkpoint anew"
             ) from error
 
-    def _write_history(self) -> None:
+    def _write(
+        self,
+        step: int,
+        arrays: Mapping[str, np.ndarray] | None,
+        history: Sequence[Score],
+    ) -> None:
+        if arrays is not None:
+            self._folder.save(step, arrays)
         with atomic_write(self._history_path, "w") as file:
-            json.dump([dataclasses.asdict(score) for score in self._history], file)
+            json.dump([dataclasses.asdict(score) for score in history], file)

@@ -2,11 +2,12 @@
 
 import contextlib
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from engine.background import BackgroundWriter
 from nets import nets_factory
 from tests.engine import small_runs
 
@@ -29,6 +30,18 @@ def small_net() -> Iterator[None]:
     """`--model_name=tiny` works in the tests of this folder, and nowhere else."""
     with _small_net():
         yield
+
+
+class _AtOnce(BackgroundWriter):
+    def submit(self, write: Callable[[], None]) -> None:
+        super().submit(write)
+        self.wait()
+
+
+@pytest.fixture
+def at_once() -> BackgroundWriter:
+    """A writer that is done when asked."""
+    return _AtOnce()
 
 
 @pytest.fixture(scope="session")

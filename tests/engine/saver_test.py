@@ -35,8 +35,9 @@ def state():
 
 
 @pytest.fixture
-def saver(tmp_path, state, clock):
-    return Saver(CheckpointFolder(str(tmp_path), keep=5), state, interval_secs=60)
+def saver(tmp_path, state, clock, at_once):
+    folder = CheckpointFolder(str(tmp_path), keep=5)
+    return Saver(folder, state, 60, at_once)
 
 
 def test_it_saves_once_an_interval(saver, clock, tmp_path):

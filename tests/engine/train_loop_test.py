@@ -77,6 +77,20 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
     assert histories[0].read_text() == histories[1].read_text()
 
 
+def test_no_function_is_traced_twice(full_run_flags, tmp_path, monkeypatch):
+    functions = []
+    make_function = tf.function
+
+    def noted_function(*args, **kwargs):
+        functions.append(make_function(*args, **kwargs))
+        return functions[-1]
+
+    monkeypatch.setattr(tf, "function", noted_function)
+    assert small_runs.train(train_dir=tmp_path, **full_run_flags) == 0
+    counts = [f.experimental_get_tracing_count() for f in functions]
+    assert counts == [1, 1, 1]  # a step, its evaluation, its activations
+
+
 def test_a_finished_run_stops_at_once(full_run, full_run_flags, said):
     before = tree(full_run)
     assert small_runs.train(train_dir=full_run, **full_run_flags) == 0

@@ -64,7 +64,7 @@ def state():
     return _State()
 
 
-def make_validation(state, tmp_path, scores, patience=None):
+def make_validation(state, tmp_path, writer, scores, patience=None):
     """A validation whose evaluator gives these (accuracy, loss) in turn."""
     turns = iter(scores)
 
@@ -75,6 +75,7 @@ def make_validation(state, tmp_path, scores, patience=None):
     return Validation(
         state,
         cast(Evaluator, SimpleNamespace(run=run)),
+        writer,
         train_dir=str(tmp_path),
         record=RECORD,
         split_name="validation",
@@ -89,17 +90,19 @@ def run_at(validation, state, *steps):
         validation.run()
 
 
-def test_the_best_checkpoint_alone_is_kept(state, tmp_path):
-    validation = make_validation(state, tmp_path, [(0.2, 1), (0.6, 1), (0.4, 1)])
+def test_the_best_checkpoint_alone_is_kept(state, tmp_path, at_once):
+    validation = make_validation(
+        state, tmp_path, at_once, [(0.2, 1), (0.6, 1), (0.4, 1)]
+    )
     run_at(validation, state, 10, 20, 30)
     assert small_runs.steps_saved(tmp_path / "best") == [20]
     assert small_runs.read_all(tmp_path / "best", 20) == {"w": 2000, "global_step": 20}
     assert model_record.read(str(tmp_path / "best")) == RECORD
 
 
-def test_patience_counts_evaluations_after_the_best(state, tmp_path):
+def test_patience_counts_evaluations_after_the_best(state, tmp_path, at_once):
     scores = [(0.2, 1), (0.6, 1), (0.6, 2), (0.1, 1)]
-    validation = make_validation(state, tmp_path, scores, patience=2)
+    validation = make_validation(state, tmp_path, at_once, scores, patience=2)
     assert not validation.should_stop
     run_at(validation, state, 10, 20, 30)
     assert not validation.should_stop
@@ -110,57 +113,63 @@ def test_patience_counts_evaluations_after_the_best(state, tmp_path):
     )
 
 
-def test_without_patience_it_never_stops(state, tmp_path):
-    validation = make_validation(state, tmp_path, [(0.9, 1)] + [(0.1, 1)] * 5)
+def test_without_patience_it_never_stops(state, tmp_path, at_once):
+    validation = make_validation(state, tmp_path, at_once, [(0.9, 1)] + [(0.1, 1)] * 5)
     run_at(validation, state, 10, 20, 30, 40, 50, 60)
     assert not validation.should_stop
 
 
-def test_it_is_due_every_n_steps(state, tmp_path):
-    validation = make_validation(state, tmp_path, [])
+def test_it_is_due_every_n_steps(state, tmp_path, at_once):
+    validation = make_validation(state, tmp_path, at_once, [])
     assert [s for s in range(1, 31) if validation.is_due(s)] == [10, 20, 30]
 
 
-def test_the_history_survives_a_resume(state, tmp_path):
-    first = make_validation(state, tmp_path, [(0.8, 1), (0.3, 1)])
+def test_the_history_survives_a_resume(state, tmp_path, at_once):
+    first = make_validation(state, tmp_path, at_once, [(0.8, 1), (0.3, 1)])
     run_at(first, state, 10, 20)
-    resumed = make_validation(state, tmp_path, [(0.5, 1)], patience=2)
+    resumed = make_validation(state, tmp_path, at_once, [(0.5, 1)], patience=2)
     run_at(resumed, state, 30)
     assert small_runs.steps_saved(tmp_path / "best") == [10]
     assert resumed.should_stop
 
 
-def test_scores_beyond_the_step_resumed_from_are_forgotten(state, tmp_path):
-    first = make_validation(state, tmp_path, [(0.3, 1), (0.8, 1)])
+def test_scores_beyond_the_step_resumed_from_are_forgotten(state, tmp_path, at_once):
+    first = make_validation(state, tmp_path, at_once, [(0.3, 1), (0.8, 1)])
     run_at(first, state, 10, 20)
     state.set_step(15)  # killed before the checkpoint of step 20
-    resumed = make_validation(state, tmp_path, [(0.5, 1)])
+    resumed = make_validation(state, tmp_path, at_once, [(0.5, 1)])
     run_at(resumed, state, 20)
     history = json.loads((tmp_path / "best" / "evaluations.json").read_text())
     assert [(s["step"], s["accuracy"]) for s in history] == [(10, 0.3), (20, 0.5)]
     assert small_runs.read_all(tmp_path / "best", 20)["w"] == 2000
 
 
-def test_a_second_evaluation_of_a_step_replaces_the_first(state, tmp_path):
-    validation = make_validation(state, tmp_path, [(0.3, 1), (0.3, 1)], patience=1)
+def test_a_second_evaluation_of_a_step_replaces_the_first(state, tmp_path, at_once):
+    validation = make_validation(
+        state, tmp_path, at_once, [(0.3, 1), (0.3, 1)], patience=1
+    )
     run_at(validation, state, 10, 10)
     assert not validation.should_stop
 
 
 @pytest.mark.parametrize("damage", ["[{", '[{"step": 1}]', "[3]", '{"a": 1}', ""])
-def test_a_damaged_history_is_one_line_that_names_the_file(state, tmp_path, damage):
+def test_a_damaged_history_is_one_line_that_names_the_file(
+    state, tmp_path, damage, at_once
+):
     path = tmp_path / "best" / "evaluations.json"
     path.parent.mkdir()
     path.write_text(damage)
     with pytest.raises(UserError, match=r"evaluations\.json is damaged") as raised:
-        make_validation(state, tmp_path, [])
+        make_validation(state, tmp_path, at_once, [])
     assert str(path) in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
-def test_the_averages_are_evaluated_and_the_weights_saved(tmp_path, monkeypatch):
+def test_the_averages_are_evaluated_and_the_weights_saved(
+    tmp_path, monkeypatch, at_once
+):
     state = _State(averaged=True)
-    validation = make_validation(state, tmp_path, [(0.5, 1)])
+    validation = make_validation(state, tmp_path, at_once, [(0.5, 1)])
     seen = []
     evaluate = validation._evaluator.run
 
@@ -174,8 +183,8 @@ def test_the_averages_are_evaluated_and_the_weights_saved(tmp_path, monkeypatch)
     assert small_runs.read_all(tmp_path / "best", 10)["w"] == 1000
 
 
-def test_the_file_of_scores_appears_whole(state, tmp_path, monkeypatch):
-    validation = make_validation(state, tmp_path, [(0.3, 1), (0.5, 1)])
+def test_the_file_of_scores_appears_whole(state, tmp_path, monkeypatch, at_once):
+    validation = make_validation(state, tmp_path, at_once, [(0.3, 1), (0.5, 1)])
     run_at(validation, state, 10)
     path = tmp_path / "best" / "evaluations.json"
     before = path.read_text()
