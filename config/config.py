@@ -143,6 +143,14 @@ class ModelOptions(Options):
     """Network."""
 
     model_name: str = option("inception_v3", "Network: a name of nets/nets_factory.py.")
+    precision: str = option(
+        "float32",
+        "Numbers that the layers compute with: float32, mixed_bfloat16 (up to twice"
+        " as fast, on CPUs and GPUs that have it) or mixed_float16 (for older GPUs; the"
+        " loss is scaled). Weights, statistics, loss and optimizer stay float32"
+        " (slim: none).",
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -46,7 +46,7 @@ def make_strategy(
         slices = [tf.config.LogicalDeviceConfiguration() for _ in range(num_clones)]
         tf.config.set_logical_device_configuration(cpu, slices)
     names = [f"/{kind}:{i}" for i in range(num_clones)]
-    logging.info("devices: %s, float32", ", ".join(name[1:] for name in names))
+    logging.info("devices: %s", ", ".join(name[1:] for name in names))
     if num_clones == 1:
         return tf.distribute.OneDeviceStrategy(names[0])
     return tf.distribute.MirroredStrategy(names)

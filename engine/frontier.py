@@ -92,7 +92,7 @@ class SplitNetwork:
 
     def features(self, images: tf.Tensor) -> list[tf.Tensor]:
         """The frontier: `[batch_size, ...]` float32 tensors of `feature_shapes`."""
-        return list(self._features(images))
+        return [tf.cast(feature, tf.float32) for feature in self._features(images)]
 
     def finish(
         self, features: Sequence[tf.Tensor], seed: tf.Tensor
@@ -103,7 +103,9 @@ class SplitNetwork:
           features: as `features` gives them.
           seed: `[2]` int32, of dropout.
         """
-        outputs = self._finish(*features, seed)[: self._num_outputs]
+        dtypes = [tensor.dtype for tensor in self._finish.inputs]
+        cast = [tf.cast(f, t) for f, t in zip(features, dtypes, strict=False)]
+        outputs = self._finish(*cast, seed)[: self._num_outputs]
         return outputs[0], dict(zip([_AUX], outputs[1:], strict=False))
 
     @property

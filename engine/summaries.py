@@ -17,11 +17,11 @@ class TrainSummaries:
     """Writes a training run's events into its folder.
 
     Scalars, with every log line: `total_loss`, `Losses/clone_loss`,
-    `Losses/regularization_loss`, `learning_rate`, `accuracy`, `global_step/sec` and
-    `images/sec`. At longer intervals: `activations/<end point>` histograms,
-    `sparsity/<end point>`, a histogram of every trained variable, and a few images as
-    the net sees them. Validation goes to a run of its own, whose `accuracy` shares a
-    chart with that of training.
+    `Losses/regularization_loss`, `learning_rate`, `accuracy`, `global_step/sec`,
+    `images/sec` and `waiting_for_input`, a share of the time. At longer intervals:
+    `activations/<end point>` histograms, `sparsity/<end point>`, a histogram of every
+    trained variable, and a few images as the net sees them. Validation goes to a run of
+    its own, whose `accuracy` shares a chart with that of training.
     """
 
     def __init__(self, train_dir: str, state: TrainState, interval_secs: int) -> None:

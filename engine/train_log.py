@@ -30,6 +30,7 @@ class TrainLog:
         self._steps = 0
         self._timed_steps = 0
         self._timed_secs = 0.0
+        self._input_secs = 0.0
         self._learning_rate = 0.0
 
     def steps_in(self, secs: float) -> int:
@@ -57,6 +58,7 @@ class TrainLog:
             return
         self._timed_steps += steps
         self._timed_secs += secs
+        self._input_secs += float(totals["input_secs"].numpy())
         self._secs_per_step = self._timed_secs / self._timed_steps
 
     def report(self, step: int) -> dict[str, float]:
@@ -80,8 +82,16 @@ class TrainLog:
         if self._timed_secs:
             speed = self._timed_steps / self._timed_secs
             images_speed = speed * self._images_per_step
-            scalars |= {"global_step/sec": speed, "images/sec": images_speed}
-            line += f" ({1 / speed:.3f} sec/step, {images_speed:.1f} images/s)"
+            waiting = self._input_secs / self._timed_secs
+            scalars |= {
+                "global_step/sec": speed,
+                "images/sec": images_speed,
+                "waiting_for_input": waiting,
+            }
+            line += (
+                f" ({1 / speed:.3f} sec/step, {images_speed:.1f} images/s,"
+                f" waiting for input {waiting:.0%})"
+            )
         logging.info(
             "%s, accuracy %.3f, rate %.3g",
             *(line, means["accuracy"], self._learning_rate),

@@ -6,6 +6,7 @@ import tensorflow as tf
 from checkpoints.plan import Plan
 from config.config import TrainConfig
 from engine import optimizers, schedules
+from engine.loss_scale import LossScale
 from engine.moving_average import MovingAverage
 from errors import NotFiniteError
 from nets.network import Network
@@ -21,6 +22,7 @@ class TrainState:
       global_step: scalar int64 variable, steps done.
       optimizer: slim's.
       moving_average: of all variables, or None.
+      loss_scale: of float16, or None.
     """
 
     def __init__(
@@ -52,6 +54,8 @@ class TrainState:
         self.moving_average = (
             MovingAverage(network.model_variables, decay) if decay else None
         )
+        needs_scale = network.precision == "mixed_float16"
+        self.loss_scale = LossScale() if needs_scale else None
 
     def learning_rate(self) -> tf.Tensor:
         """The rate of the next step, a float32 scalar."""
@@ -66,6 +70,7 @@ class TrainState:
             **self.network.model_variables,
             **self._slots,
             **shadows,
+            **(self.loss_scale.named_variables() if self.loss_scale else {}),
             "global_step": self.global_step,
         }
 

@@ -7,12 +7,13 @@ import tensorflow as tf
 from checkpoints.plan import Plan
 from config.config import AugmentationOptions, TrainConfig
 from engine import losses
+from engine.loss_scale import LossScale, all_finite
 from engine.train_state import TrainState
 from nets.network import Network
 from preprocessing import mixing
 
 _MEANS = ("total_loss", "data_loss", "regularization_loss", "accuracy")
-_SUMMED = ("steps", *_MEANS)
+_SUMMED = ("steps", "input_secs", *_MEANS)
 _OF_LAST_STEP = ("last_loss", "learning_rate")
 
 # Folded into a step's seed for mixing, which must not repeat what dropout draws.
@@ -42,14 +43,15 @@ def make_train_fn(
       train_fn(iterator, num_steps): `iterator` gives batches that `run_network` takes,
       with "label" [images] int32, of batch_size * gradient_accumulation_steps images
       on each device; `num_steps` is a scalar int32. It stops early at a loss that is
-      not finite. It returns scalars summed over the steps ("steps", "total_loss",
-      "data_loss", "regularization_loss", "accuracy") and of the last step its total
-      loss ("last_loss") and rate ("learning_rate").
+      not finite. It returns scalars summed over the steps ("steps", "input_secs" that
+      they waited for their batches, "total_loss", "data_loss", "regularization_loss",
+      "accuracy") and of the last step its total loss ("last_loss") and rate
+      ("learning_rate").
     """
     trained = list(state.trained.values())
     num_parts = config.optimizer.gradient_accumulation_steps
 
-    def replica_step(batch: Tensors) -> Tensors:
+    def replica_gradients(batch: Tensors) -> tuple[Tensors, list[tf.Tensor]]:
         context = tf.distribute.get_replica_context()
         step = state.global_step.read_value()
         seed = step_seed(config.run.seed, step, context.replica_id_in_sync_group)
@@ -60,12 +62,19 @@ def make_train_fn(
             gradients, _ = tf.clip_by_global_norm(gradients, norm)
         # The optimizer adds up what the replicas hold: each gives its share of a mean.
         shares = [g / context.num_replicas_in_sync for g in gradients]
-        state.optimizer.apply_gradients(zip(shares, trained, strict=True))
-        return means
+        return means, shares
+
+    def apply(gradients: list[tf.Tensor]) -> None:
+        state.optimizer.apply_gradients(zip(gradients, trained, strict=True))
 
     def one_step(iterator: Iterator) -> Tensors:
         rate = state.learning_rate()
-        per_replica = strategy.run(replica_step, args=(next(iterator),))
+        batch, input_secs = _timed_next(iterator)
+        per_replica, gradients = strategy.run(replica_gradients, args=(batch,))
+        if state.loss_scale is None:
+            strategy.run(apply, args=(gradients,))
+        else:
+            _apply_if_finite(strategy, state.loss_scale, apply, gradients)
         means = {
             name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
             for name, value in per_replica.items()
@@ -74,7 +83,7 @@ def make_train_fn(
         if state.moving_average:
             state.moving_average.update(state.global_step)
         last = {"last_loss": means["total_loss"], "learning_rate": rate}
-        return {**means, **last, "steps": tf.constant(1.0)}
+        return {**means, **last, "input_secs": input_secs, "steps": tf.constant(1.0)}
 
     def more_steps(num_steps: tf.Tensor, totals: Tensors) -> tf.Tensor:
         finite = tf.math.is_finite(totals["last_loss"])
@@ -93,6 +102,35 @@ def make_train_fn(
         return totals
 
     return tf.function(train_steps, autograph=False)
+
+
+def _timed_next(iterator: Iterator) -> tuple[Tensors, tf.Tensor]:
+    """The next batch, and the seconds from asking for it to having it."""
+    asked_at = tf.timestamp()
+    with tf.control_dependencies([asked_at]):
+        batch = next(iterator)
+    # A batch of several devices is a value of tf.distribute, with a tensor for each.
+    with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
+        secs = tf.timestamp() - asked_at
+    return batch, tf.cast(secs, tf.float32)
+
+
+def _apply_if_finite(
+    strategy: tf.distribute.Strategy,
+    loss_scale: LossScale,
+    apply: Callable[[list[tf.Tensor]], None],
+    gradients: list[tf.Tensor],
+) -> None:
+    """Leaves the update out, and lowers the scale, where float16 was too narrow."""
+    finite = strategy.run(lambda g: tf.cast(all_finite(g), tf.float32), (gradients,))
+    is_finite = strategy.reduce(tf.distribute.ReduceOp.MEAN, finite, axis=None) == 1.0
+
+    def update() -> tf.Tensor:
+        strategy.run(apply, args=(gradients,))
+        return is_finite
+
+    tf.cond(is_finite, update, lambda: is_finite)
+    loss_scale.update(is_finite)
 
 
 def _accumulate(
@@ -149,10 +187,10 @@ def _loss_and_gradients(
         tape.watch(trained)
         logits, end_points = run_network(batch, seed)
         means = _losses(state, config, targets, logits, end_points)
-    gradients = tape.gradient(
-        means["total_loss"], trained, unconnected_gradients="zero"
-    )
-    return means, gradients
+        scale = state.loss_scale.scale if state.loss_scale else 1.0
+        scaled_loss = means["total_loss"] * scale
+    gradients = tape.gradient(scaled_loss, trained, unconnected_gradients="zero")
+    return means, [gradient / scale for gradient in gradients]
 
 
 def step_seed(seed: int, step: tf.Tensor, replica: tf.Tensor | int) -> tf.Tensor:

@@ -8,6 +8,12 @@ import tensorflow as tf
 from errors import UserError
 from nets import nets_factory, slim
 
+COMPUTE_DTYPES = {
+    "float32": tf.float32,
+    "mixed_bfloat16": tf.bfloat16,
+    "mixed_float16": tf.float16,
+}
+
 
 class Network(tf.Module):
     """One network of the factory with its variables.
@@ -19,6 +25,8 @@ class Network(tf.Module):
       model_name: its name in `nets_factory.NETWORKS`.
       num_classes: number of logits.
       image_size: side of the square input images, in pixels.
+      input_shape: (image_size, image_size, channels).
+      precision: what the layers compute with, a key of `COMPUTE_DTYPES`.
       model_variables: all variables by slim name, in order of creation.
       regularized: those of them that are in slim's L2 penalty, in the same order.
     """
@@ -30,6 +38,7 @@ class Network(tf.Module):
         num_classes: int,
         image_size: int | None = None,
         channels: int = 3,
+        precision: str = "float32",
     ) -> None:
         """Builds the variables.
 
@@ -38,6 +47,8 @@ class Network(tf.Module):
           num_classes: number of logits.
           image_size: side of the input images in pixels; None is the net's default.
           channels: of the input images: 3, or 1 for grayscale.
+          precision: what the layers compute with, a key of `COMPUTE_DTYPES`; variables
+            and the statistics of batch norms are float32 with each.
 
         Raises:
           UserError: no such net, or it cannot take images of this size.
@@ -59,7 +70,11 @@ class Network(tf.Module):
         takes_it = "global_pool" in inspect.signature(entry.builder).parameters
         larger = self.image_size > entry.image_size
         self._options = {"global_pool": True} if takes_it and larger else {}
+        # The store takes note of a regularised variable by what its layer computes
+        # with, which must be the variable itself.
+        self.precision = "float32"
         self._build(entry)
+        self.precision = precision
         store = self._tf1_style_var_store
         self.model_variables: dict[str, tf.Variable] = dict(store._vars)
         self.regularized: list[tf.Variable] = [
@@ -108,13 +123,20 @@ class Network(tf.Module):
           dropout_seed: `[2]` int tensor; the dropout masks are a function of it.
 
         Returns:
-          `[batch, num_classes]` float32 logits, and the end points by slim's names.
+          `[batch, num_classes]` float32 logits, and the end points by slim's names,
+          float32 as well.
         """
         policy = slim.LayerPolicy(
             frozenset(frozen_batch_norms).__contains__, dropout_seed, batch_norm_decay
         )
-        with slim.layer_policy(policy):
-            return self._network_fns[is_training](images, **self._options)
+        dtype = COMPUTE_DTYPES[self.precision]
+        with slim.layer_policy(policy), slim.computing_in(dtype):
+            outputs = self._network_fns[is_training](
+                tf.cast(images, dtype), **self._options
+            )
+        return tf.nest.map_structure(
+            lambda tensor: tf.cast(tensor, tf.float32), outputs
+        )
 
 
 def _reason(error: ValueError) -> str:

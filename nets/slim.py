@@ -120,6 +120,27 @@ def batch_norm(inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
     return _slim_batch_norm(inputs, *args, **kwargs)
 
 
+@contextlib.contextmanager
+def computing_in(dtype: tf.DType) -> Iterator[None]:
+    """Layers built inside on inputs of `dtype` cast their weights to it.
+
+    The variables themselves are float32, whichever call makes them. Batch norms ask for
+    float32 parameters by themselves.
+    """
+
+    def get(
+        getter: Callable[..., tf.Variable], *args: Any, dtype: tf.DType, **kwargs: Any
+    ) -> tf.Tensor:
+        return tf.cast(getter(*args, dtype=tf.float32, **kwargs), dtype)
+
+    scope = tf.compat.v1.get_variable_scope()
+    if dtype == tf.float32:
+        yield
+    else:
+        with tf.compat.v1.variable_scope(scope, custom_getter=get):
+            yield
+
+
 def _dropout(
     inputs: tf.Tensor,
     keep_prob: float = 0.5,

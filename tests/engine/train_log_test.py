@@ -26,6 +26,7 @@ def totals(steps, loss, rate=0.1):
         "data_loss": steps * (loss - 0.5),
         "regularization_loss": steps * 0.5,
         "accuracy": steps * 0.25,
+        "input_secs": steps * 0.1,
         "learning_rate": rate,
     }
     return {name: tf.constant(float(value)) for name, value in sums.items()}
@@ -53,6 +54,7 @@ def test_means_are_over_the_steps_since_the_last_line(clock):
             "learning_rate": 0.05,
             "global_step/sec": 2.0,
             "images/sec": 16.0,
+            "waiting_for_input": 0.2,
         }
     )
 
@@ -69,8 +71,8 @@ def test_compilation_is_left_out_of_the_speed(clock, caplog):
     add(log, clock, 4, 1.0)
     log.report(5)
     assert caplog.messages[-1] == (
-        "global step 5: loss = 2.0000 (0.250 sec/step, 32.0 images/s),"
-        " accuracy 0.250, rate 0.1"
+        "global step 5: loss = 2.0000 (0.250 sec/step, 32.0 images/s,"
+        " waiting for input 40%), accuracy 0.250, rate 0.1"
     )
 
 

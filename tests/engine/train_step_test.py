@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -117,14 +118,21 @@ def test_what_is_frozen_keeps_its_bytes_and_its_batch_norm_its_statistics(tmp_pa
 
 
 @pytest.fixture(scope="module")
-def trainer(tmp_path_factory, small_net):
+def shared_trainer(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(nets_factory.NETWORKS, small_runs.NET, small_runs.NET_ENTRY)
+        yield Trainer(
+            tmp_path_factory.mktemp("trainer"),
+            optimizer="adam",
+            moving_average_decay=0.9,
+            num_epochs_per_decay=1.0,
+        )
+
+
+@pytest.fixture
+def trainer(shared_trainer, small_net):
     """Everything is trained, with dropout, adam and moving averages."""
-    return Trainer(
-        tmp_path_factory.mktemp("trainer"),
-        optimizer="adam",
-        moving_average_decay=0.9,
-        num_epochs_per_decay=1.0,
-    )
+    return shared_trainer
 
 
 def test_steps_in_one_call_are_the_same_steps_one_by_one(trainer):
@@ -138,6 +146,25 @@ def test_steps_in_one_call_are_the_same_steps_one_by_one(trainer):
         expected = sum(each[name] for each in singly)
         assert together[name] == pytest.approx(expected, rel=1e-6)
     assert together["last_loss"] == singly[-1]["total_loss"]
+
+
+def test_a_step_that_waits_for_its_batch_says_how_long(trainer):
+    data = noise(2)
+    waits = [0.2, 0.3]
+
+    def batches():
+        for number, secs in enumerate(waits):
+            time.sleep(secs)
+            yield {name: values[number] for name, values in data.items()}
+
+    signature = {
+        name: tf.TensorSpec(values.shape[1:], values.dtype)
+        for name, values in data.items()
+    }
+    slow = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    started_at = time.monotonic()
+    totals = trainer.step(iter(slow), 2)
+    assert sum(waits) <= totals["input_secs"] <= time.monotonic() - started_at
 
 
 def test_the_rate_is_that_of_the_last_step(trainer):
@@ -191,6 +218,7 @@ def test_accumulated_batches_make_the_step_of_a_larger_one(tmp_path):
             gradient_accumulation_steps=parts,
         )
         (totals,) = trainer.run(noise(2), [2])
+        del totals["input_secs"]
         values.append(trainer.values() | totals)
     for name, value in values[0].items():
         np.testing.assert_allclose(values[1][name], value, atol=1e-5, err_msg=name)

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,10 @@ class Trainer:
         tf.random.set_seed(1)
         with self._strategy.scope():
             network = Network(
-                self.config.model.model_name, num_classes=CLASSES, image_size=image_size
+                self.config.model.model_name,
+                num_classes=CLASSES,
+                image_size=image_size,
+                precision=self.config.model.precision,
             )
             folder = CheckpointFolder(str(train_dir), keep=1)
             plan = find_start(network, folder, self.config.fine_tune).plan
@@ -77,8 +81,12 @@ class Trainer:
             variable.assign(self.fresh[name])
         stream = tf.data.Dataset.from_tensor_slices(data)
         iterator = iter(self._strategy.experimental_distribute_dataset(stream))
-        calls = [self._train_fn(iterator, tf.constant(n)) for n in steps_per_call]
-        return [{k: v.numpy() for k, v in totals.items()} for totals in calls]
+        return [self.step(iterator, number) for number in steps_per_call]
+
+    def step(self, iterator: Iterator, num_steps: int) -> dict[str, np.ndarray]:
+        """Calls the step on batches to come."""
+        totals = self._train_fn(iterator, tf.constant(num_steps))
+        return {name: value.numpy() for name, value in totals.items()}
 
 
 def noise(num_batches: int, size: int = small_runs.IMAGE_SIZE) -> dict[str, np.ndarray]:

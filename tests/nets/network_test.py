@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from errors import UserError
 from nets import nets_factory, slim, vgg
-from nets.network import Network
+from nets.network import COMPUTE_DTYPES, Network
 from preprocessing import preprocessing_factory
 
 v1 = tf.compat.v1
@@ -165,6 +165,29 @@ def test_every_trainable_variable_has_a_gradient(net):
         return tape.gradient(loss, net.trainable_variables)
 
     assert all(gradient is not None for gradient in gradients(tf.constant(IMAGES)))
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_layers_compute_narrow_on_float32_variables(net, precision):
+    narrow = Network("tiny", num_classes=5, precision=precision)
+    assert narrow.variable_shapes() == net.variable_shapes()
+    assert {v.dtype for v in narrow.model_variables.values()} == {tf.float32}
+    assert [v.name for v in narrow.regularized] == [v.name for v in net.regularized]
+    for name, variable in narrow.model_variables.items():
+        variable.assign(net.model_variables[name])
+    (logits, end_points), (_, expected) = run(narrow), run(net)
+    assert logits.dtype == end_points["conv1"].dtype == np.float32
+    np.testing.assert_allclose(end_points["conv2"], expected["conv2"], atol=0.05)
+    assert not np.array_equal(end_points["conv2"], expected["conv2"])
+    # What a layer gives is a number of the narrow type; its statistics are not.
+    dtype = COMPUTE_DTYPES[precision].as_numpy_dtype
+    conv1 = end_points["conv1"]
+    np.testing.assert_array_equal(conv1.astype(dtype).astype(np.float32), conv1)
+    mean = narrow.model_variables[f"{FIRST}/moving_mean"].numpy()
+    assert not np.array_equal(mean.astype(dtype).astype(np.float32), mean)
+    np.testing.assert_allclose(
+        mean, net.model_variables[f"{FIRST}/moving_mean"], atol=0.01
+    )
 
 
 def test_grayscale_images():
