@@ -12,6 +12,7 @@ from engine.feature_cache import FeatureCache
 from errors import UserError
 from tests.engine import coloured_images, small_runs
 
+BFLOAT16 = {"precision": "mixed_bfloat16"}
 SCOPES = ["head", "Tiny/Conv2d_2,head", "Tiny/Conv2d_2"]
 
 
@@ -85,9 +86,10 @@ def test_other_weights_or_data_are_another_cache(tmp_path, images_dir):
     assert set(folder.iterdir()) == before
     train(tmp_path / "c", images_dir, seed=1, **flags)  # other fresh frozen weights
     assert len(set(folder.iterdir()) - before) == 2
-    before = set(folder.iterdir())
-    train(tmp_path / "d", images_dir, train_image_size=20, **flags)
-    assert len(set(folder.iterdir()) - before) == 2
+    for name, other in (("d", {"train_image_size": 20}), ("e", BFLOAT16)):
+        before = set(folder.iterdir())
+        train(tmp_path / name, images_dir, **other, **flags)
+        assert len(set(folder.iterdir()) - before) == 2
 
 
 def test_a_killed_fill_goes_on_where_it_was(tmp_path):
