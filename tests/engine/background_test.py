@@ -13,7 +13,8 @@ def fail():
 
 
 def test_writes_are_done_in_order_beside_the_caller_and_before_the_end():
-    written, may_go_on = [], threading.Event()
+    written: list[int] = []
+    may_go_on = threading.Event()
     with BackgroundWriter() as writer:
         writer.submit(lambda: written.append(may_go_on.wait(10)))
         writer.submit(lambda: written.append(2))

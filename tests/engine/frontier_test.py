@@ -49,7 +49,8 @@ def train(network, plan, run):
     """Losses of three steps, first gradients, and all variables before and after."""
     before = {n: v.numpy() for n, v in network.model_variables.items()}
     trained = [network.model_variables[name] for name in plan.trained_names]
-    losses, gradients = [], []
+    losses: list[float] = []
+    gradients: list[np.ndarray] = []
     for step in range(3):
         with tf.GradientTape() as tape:
             logits, end_points = run(tf.constant([3, step]))
