@@ -158,6 +158,7 @@ def describe(setup: Setup, config: TrainConfig) -> None:
     }
     form = forms[schedule.learning_rate_decay_type]
     logging.info("learning rate: %g, %s", schedule.learning_rate, form)
+    logging.info("precision: %s", config.model.precision)
     if setup.last_step is None:
         logging.info("no --max_number_of_steps: training until interrupted")
     else:
