@@ -28,9 +28,9 @@ WRONG_KIND = tf.train.Example(
 NO_KEYS = tf.train.Example().SerializeToString()
 
 
-def preprocess(image, seed):
+def preprocess(photo, seed):
     """The grey value of the photo and its augmentation seed."""
-    values = [tf.cast(image[0, 0, 0], tf.int64), seed[1]]
+    values = [tf.cast(photo.pixels()[0, 0, 0], tf.int64), seed[1]]
     return tf.cast(tf.stack(values), tf.float32)[:, tf.newaxis, tf.newaxis]
 
 
