@@ -143,6 +143,12 @@ class ModelOptions(Options):
     """Network."""
 
     model_name: str = option("inception_v3", "Network: a name of nets/nets_factory.py.")
+
+
+@dataclasses.dataclass(frozen=True)
+class ComputeOptions(Options):
+    """Computation."""
+
     precision: str = option(
         "float32",
         "Numbers that the layers compute with: float32, mixed_bfloat16 (up to twice"
@@ -504,6 +510,7 @@ class TrainConfig:
     train_data: TrainDataOptions
     augmentation: AugmentationOptions
     model: ModelOptions
+    compute: ComputeOptions
     fine_tune: FineTuneOptions
     feature_cache: FeatureCacheOptions
     schedule: ScheduleOptions
@@ -551,6 +558,7 @@ class EvalConfig:
     data: DataOptions
     model: ModelOptions
     evaluation: EvalOptions
+    compute: ComputeOptions = ComputeOptions()
 
     def __post_init__(self) -> None:
         """Checks what depends on several options."""

@@ -148,7 +148,7 @@ class _Evaluation:
                 num_classes=inputs.num_classes(dataset, data),
                 image_size=options.eval_image_size,
                 channels=inputs.num_channels(dataset, data, config.model.model_name),
-                precision=config.model.precision,
+                precision=config.compute.precision,
             )
         self._evaluator = inputs.make_evaluator(
             self._network, dataset, data, batch_size=options.batch_size

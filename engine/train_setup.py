@@ -75,7 +75,7 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
             num_classes=inputs.num_classes(dataset, data),
             image_size=config.train_data.train_image_size,
             channels=inputs.num_channels(dataset, data, config.model.model_name),
-            precision=config.model.precision,
+            precision=config.compute.precision,
         )
     inputs.preprocess_fn(data, network, is_training=True)  # an unknown name is told now
     record = record_of(network, dataset, data)
@@ -158,7 +158,7 @@ def describe(setup: Setup, config: TrainConfig) -> None:
     }
     form = forms[schedule.learning_rate_decay_type]
     logging.info("learning rate: %g, %s", schedule.learning_rate, form)
-    logging.info("precision: %s", config.model.precision)
+    logging.info("precision: %s", config.compute.precision)
     if setup.last_step is None:
         logging.info("no --max_number_of_steps: training until interrupted")
     else:

@@ -58,7 +58,7 @@ class Trainer:
                 self.config.model.model_name,
                 num_classes=CLASSES,
                 image_size=image_size,
-                precision=self.config.model.precision,
+                precision=self.config.compute.precision,
             )
             folder = CheckpointFolder(str(train_dir), keep=1)
             plan = find_start(network, folder, self.config.fine_tune).plan
