@@ -79,7 +79,7 @@ def read(folder: str) -> ModelRecord | None:
             return _parse(json.load(file))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path} cannot be read ({error}): mend or remove it; without it, flags say"
             " what the checkpoint is"
@@ -89,4 +89,9 @@ def read(folder: str) -> ModelRecord | None:
 def _parse(values: Mapping[str, Any]) -> ModelRecord:
     names = values.get("class_names")
     names = None if names is None else tuple(map(str, names))
-    return ModelRecord(**{**values, "class_names": names})
+    record = ModelRecord(**{**values, "class_names": names})
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        if field.type in (str, int, bool) and type(value) is not field.type:
+            raise TypeError(f"{field.name} is {value!r}, not a {field.type.__name__}")
+    return record

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from datasets.files import atomic_write
 from errors import UserError
@@ -155,10 +156,21 @@ def latest_checkpoint(directory: str) -> str | None:
 
 
 def named_checkpoints(directory: str) -> list[str]:
-    """The checkpoints that the state file of a directory names, newest first."""
-    state = tf.train.get_checkpoint_state(directory)
+    """The checkpoints that the state file of a directory names, newest first.
+
+    Where that file is damaged, those that are there, by their steps.
+    """
+    try:
+        state = tf.train.get_checkpoint_state(directory)
+    except (UnicodeDecodeError, tf.errors.OpError):
+        state = None
     if state is None:
-        return []
+        path = os.path.join(directory, STATE_FILE)
+        if not os.path.exists(path):
+            return []
+        logging.error("%s is damaged: the checkpoints are taken by their steps", path)
+        names = reversed(checkpoints_in(directory))
+        return [os.path.join(directory, name) for name in names]
     named = [*state.all_model_checkpoint_paths, state.model_checkpoint_path]
     # A directory that was moved or copied still names its old place.
     beside = [os.path.join(directory, os.path.basename(path)) for path in named]

@@ -62,7 +62,7 @@ def _parse_flags(argv: list[str], positional: str | None) -> list[str]:
     flags.FLAGS.set_gnu_getopt(True)  # flags may follow positional arguments
     try:
         rest = flags.FLAGS(argv)
-    except flags.Error as error:
+    except (flags.Error, UnicodeDecodeError) as error:  # a flag file is no text
         raise UserError(f"{_one_line(error)} (--help lists the flags)") from error
     if len(rest) > 1 and positional is None:
         raise UserError(

@@ -8,6 +8,8 @@ import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 
+from absl import logging
+
 from convert import rejections
 from datasets import dataset_json, labels
 from datasets.files import publish
@@ -110,12 +112,22 @@ def _locked(directory: str) -> Iterator[None]:
     """Holds a lock that ends with the process, so that no run disturbs another."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor, os.path.dirname(directory))
         yield
-    except BlockingIOError as error:
-        raise UserError(
-            f"another conversion is at work in {os.path.dirname(directory)}: wait for"
-            " it, or choose another --dataset_dir"
-        ) from error
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, dataset_dir: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UserError(
+            f"another conversion is at work in {dataset_dir}: wait for it, or choose"
+            " another --dataset_dir"
+        ) from error
+    except OSError as error:  # a network file system without locks
+        logging.warning(
+            "%s cannot be locked (%s): let no other conversion write there",
+            *(dataset_dir, error.strerror),
+        )

@@ -136,14 +136,14 @@ class _Reader:
                 for name, split in splits.items()
             },
             num_channels=num_channels,
-            made=content.get("made", {}),
+            made=self._field({"made": {}} | content, "", "made", dict),
         )
 
     def _split(self, content: Any, where: str, num_classes: int) -> SplitInfo:
         shards = self._field(content, where, "shards", list)
         split = SplitInfo(
             num_examples=self._field(content, where, "num_examples", int),
-            class_counts=tuple(self._field(content, where, "class_counts", list)),
+            class_counts=self._counts(content, where),
             shards=tuple(
                 self._shard(shard, f"{where}.shards[{index}]")
                 for index, shard in enumerate(shards)
@@ -159,13 +159,22 @@ class _Reader:
             raise self._wrong(f"{where}.shards", "records adding up to num_examples")
         return split
 
+    def _counts(self, content: Any, where: str) -> tuple[int, ...]:
+        counts = self._field(content, where, "class_counts", list)
+        if not all(isinstance(count, int) and count >= 0 for count in counts):
+            raise self._wrong(f"{where}.class_counts", "numbers from 0 up")
+        return tuple(counts)
+
     def _shard(self, content: Any, where: str) -> ShardInfo:
         name = self._field(content, where, "file", str)
         if os.path.basename(name) != name:
             raise self._wrong(f"{where}.file", "a file name without a directory")
+        records = self._field(content, where, "records", int)
+        if records < 0:
+            raise self._wrong(f"{where}.records", "a number from 0 up")
         return ShardInfo(
             file=name,
-            records=self._field(content, where, "records", int),
+            records=records,
             bytes=self._field(content, where, "bytes", int),
             sha256=self._field(content, where, "sha256", str),
         )

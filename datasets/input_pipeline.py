@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from datasets import example_schema, record_files, record_stream
+from datasets import example_schema, record_files, record_stream, skipping
 from datasets.dataset import Dataset
 from datasets.encoded_photo import EncodedPhoto
 
@@ -71,10 +71,9 @@ def train_batches(
         example_seed = augmentation_seed(seed, view, index, dataset.num_examples)
         return {"image": preprocess_fn(photo, example_seed), "label": label}
 
+    epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
     batches = (
-        tf.data.Dataset.range(first_epoch, tf.int64.max)
-        .flat_map(one_epoch)
-        .skip(first_position)
+        skipping.skip(epochs.flat_map(one_epoch), first_position)
         .map(load, num_parallel_calls=num_threads)
         .batch(batch_size, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)

@@ -15,6 +15,8 @@ from errors import UserError
 
 FILENAME = "labels.txt"
 
+_MAX_DIGITS = 7  # every id up to the largest gets a name
+
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
 _UNESCAPES = {escaped: char for char, escaped in _ESCAPES.items()}
 _ESCAPED = re.compile(r"\\[\\nr]|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
@@ -71,6 +73,8 @@ def _parse(line: str, where: str) -> tuple[int, str]:
     label, colon, name = line.removesuffix("\r").partition(":")
     if not colon or not label.strip().isdecimal():
         raise UserError(f"{where} is {line!r}: expected id:name, as in 0:daisy")
+    if len(label.strip()) > _MAX_DIGITS:
+        raise UserError(f"{where}: no data set has so many classes as {label}")
     return int(label), _unescape(name)
 
 

@@ -14,6 +14,7 @@ from checkpoints.slim_format import Checkpoint
 from config.config import DataOptions, EvalConfig
 from datasets import dataset_factory
 from datasets.dataset import Dataset
+from datasets.files import explained_errors
 from engine import devices, eval_options, eval_weights, inputs
 from engine.evaluation import Results
 from engine.interruption import Interruption, interruption
@@ -24,6 +25,7 @@ from nets.network import Network
 _SECS_PER_NAP = 0.2  # how late a signal may be noticed while nothing happens
 
 
+@explained_errors()
 def evaluate(config: EvalConfig, *, given: Set[str]) -> int:
     """Evaluates a checkpoint, or every new one of a folder, as the options say.
 

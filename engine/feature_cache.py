@@ -64,7 +64,7 @@ class FeatureCache:
         except (OSError, MemoryError) as error:
             size = num_rows * sum(map(np.prod, shapes)) * dtype.size
             raise UserError(
-                f"no room for a feature cache of {size / 1e6:.0f} MB in"
+                f"a feature cache of {size / 1e6:.0f} MB cannot be kept in"
                 f" {folder or 'memory'} ({error}): use another --feature_cache_dir,"
                 " fewer --feature_cache_views, or --feature_cache=off"
             ) from error

@@ -18,9 +18,8 @@ from config import app
 from datasets import example_schema, record_files
 from datasets.dataset import Dataset
 from datasets.files import atomic_write
-from engine import confusion_figure
+from engine import confusion_figure, summaries
 from engine.evaluation import Results
-from engine.summaries import write_evaluation_scalars
 from errors import UserError
 
 _BATCH = 1024  # records parsed at once
@@ -115,7 +114,7 @@ class Reporter:
             os.makedirs(self._eval_dir, exist_ok=True)
             with tempfile.TemporaryFile(dir=self._eval_dir):
                 pass  # What cannot be written is known before the work.
-        self._writer = tf.summary.create_file_writer(self._eval_dir)
+        self._writer = summaries.open_writer(self._eval_dir)
 
     def write(
         self,
@@ -165,10 +164,9 @@ class Reporter:
             self._write("metrics.json", json.dumps(summary, indent=1).encode() + b"\n")
         if self._with_page:
             self._write_page(results, scores, summary, picture)
-        with self._writer.as_default(step):
-            write_evaluation_scalars(results)
+        with summaries.writing(self._writer, self._eval_dir, step):
+            summaries.write_evaluation_scalars(results)
             tf.summary.image("confusion_matrix", tf.io.decode_png(picture)[tf.newaxis])
-        self._writer.flush()
 
     def _write_page(
         self, results: Results, scores: Scores, summary: dict, picture: bytes

@@ -1,16 +1,19 @@
 """What TensorBoard shows of a run."""
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import tensorflow as tf
 from tensorboard.compat.proto import event_pb2
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from checkpoints import plan as plans
+from datasets import record_faults
 from engine.evaluation import Results
 from engine.train_state import TrainState
+from errors import UserError
 
 
 class TrainSummaries:
@@ -38,22 +41,21 @@ class TrainSummaries:
         self._state = state
         self._first_step = step = int(state.global_step.numpy())
         _mark_start(step, train_dir)
-        self._writer = tf.summary.create_file_writer(train_dir)
+        self._writer = open_writer(train_dir)
         self._validation_writer: tf.summary.SummaryWriter | None = None
         network = state.network
         # Its own small trace: the training step returns no activations.
         self._end_points = tf.function(
             lambda images: network(images, is_training=False)[1], autograph=False
         )
-        with self._writer.as_default(step):
+        with writing(self._writer, train_dir, step):
             tf.summary.text("plan", plans.describe_as_markdown(state.plan))
 
     def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
         """Writes scalars by their tags."""
-        with self._writer.as_default(step):
+        with writing(self._writer, self._train_dir, step):
             for tag, value in scalars.items():
                 tf.summary.scalar(tag, value)
-        self._writer.flush()
 
     def write_histograms_if_due(
         self, step: int, sample_images: Callable[[int], tf.Tensor], *, now: bool
@@ -71,30 +73,63 @@ class TrainSummaries:
             return
         self._histograms_at = time.monotonic()
         images = sample_images(step)
-        with self._writer.as_default(step):
+        end_points = self._end_points(images)
+        with writing(self._writer, self._train_dir, step):
             for name, variable in self._state.trained.items():
                 tf.summary.histogram(name, variable)
-            for name, activation in self._end_points(images).items():
+            for name, activation in end_points.items():
                 tf.summary.histogram(f"activations/{name}", activation)
                 tf.summary.scalar(f"sparsity/{name}", tf.math.zero_fraction(activation))
             tf.summary.image("augmented", _to_unit_range(images), max_outputs=4)
-        self._writer.flush()
 
     def write_validation(self, step: int, split_name: str, results: Results) -> None:
         """Writes an evaluation made while training."""
         if self._validation_writer is None:
             folder = os.path.join(self._train_dir, f"eval_{split_name}")
             _mark_start(self._first_step, folder)
-            self._validation_writer = tf.summary.create_file_writer(folder)
-        with self._validation_writer.as_default(step):
+            self._validation_writer = open_writer(folder)
+        with writing(self._validation_writer, self._train_dir, step):
             write_evaluation_scalars(results)
-        self._validation_writer.flush()
 
     def close(self) -> None:
         """Writes out what is buffered."""
         for writer in (self._writer, self._validation_writer):
             if writer is not None:
                 writer.close()
+
+
+def open_writer(folder: str) -> tf.summary.SummaryWriter:
+    """A writer of events into a folder.
+
+    Raises:
+      UserError: they cannot be written there.
+    """
+    with _explained_errors(folder):
+        return tf.summary.create_file_writer(folder)
+
+
+@contextlib.contextmanager
+def writing(writer: tf.summary.SummaryWriter, folder: str, step: int) -> Iterator[None]:
+    """Lets `tf.summary` write inside, and writes out what is buffered.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    with _explained_errors(folder):
+        with writer.as_default(step):
+            yield
+        writer.flush()
+
+
+@contextlib.contextmanager
+def _explained_errors(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.OpError as error:  # a full disk, mostly
+        raise UserError(
+            f"{folder}: TensorBoard's events cannot be written:"
+            f" {record_faults.one_line(error)}"
+        ) from error
 
 
 def _mark_start(step: int, log_dir: str) -> None:

@@ -12,6 +12,7 @@ from checkpoints import plan as plans
 from checkpoints.folder_lock import locked
 from config.config import TrainConfig
 from datasets import record_faults
+from datasets.files import explained_errors
 from engine import devices, train_setup
 from engine.background import BackgroundWriter
 from engine.interruption import Interruption, interruption
@@ -31,6 +32,7 @@ from nets.network import Network
 _SECS_PER_CALL = 1.0
 
 
+@explained_errors()
 def train(config: TrainConfig) -> int:
     """Trains a network as the options say.
 

@@ -6,6 +6,7 @@ import functools
 import json
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -40,6 +41,10 @@ def evaluations_since_best(history: Sequence[Score]) -> int:
     """How many evaluations came after the best one."""
     best = best_of(history)
     return sum(score.step > best.step for score in history)
+
+
+def _parse_score(entry: Mapping[str, Any]) -> Score:
+    return Score(int(entry["step"]), float(entry["accuracy"]), float(entry["loss"]))
 
 
 class Validation:
@@ -128,8 +133,8 @@ class Validation:
             return []
         try:
             with open(self._history_path, encoding="utf-8") as file:
-                return [Score(**entry) for entry in json.load(file)]
-        except (OSError, ValueError, TypeError) as error:
+                return [_parse_score(entry) for entry in json.load(file)]
+        except (OSError, ValueError, TypeError, LookupError) as error:
             raise UserError(
                 f"{self._history_path} is damaged ({error}): remove it to choose the"
                 " best checkpoint anew"

@@ -1,5 +1,7 @@
 """Which checkpoints a folder keeps."""
 
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -101,6 +103,31 @@ def test_a_failed_save_keeps_the_older_ones_and_their_list(tmp_path, monkeypatch
         folder.save(2, tensors(2))
     assert folder.latest() == good
     assert steps_in(tmp_path) == [1]
+
+
+def test_times_of_files_do_not_matter(tmp_path):
+    folder = CheckpointFolder(str(tmp_path), keep=5)
+    for step in (1, 2):
+        folder.save(step, tensors(step))
+    for path in tmp_path.iterdir():  # a clock that was wrong
+        later = 2**31 if "-1." in path.name else 0
+        os.utime(path, (later, later))
+    assert folder.latest() == str(tmp_path / "model.ckpt-2")
+    folder.save(3, tensors(3))
+    assert steps_in(tmp_path) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"model: {", b"\0" * 50])
+def test_a_damaged_list_gives_way_to_the_steps(tmp_path, caplog, content):
+    folder = CheckpointFolder(str(tmp_path), keep=5)
+    for step in (2, 10):
+        folder.save(step, tensors(step))
+    (tmp_path / slim_format.STATE_FILE).write_bytes(content)
+    assert folder.latest() == str(tmp_path / "model.ckpt-10")
+    assert f"{tmp_path}/checkpoint is damaged" in caplog.text
+    folder.save(11, tensors(11))
+    assert folder.latest() == str(tmp_path / "model.ckpt-11")
+    assert steps_in(tmp_path) == [2, 10, 11]
 
 
 def test_the_prefix_is_slims():

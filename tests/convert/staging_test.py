@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import os
 
@@ -123,3 +124,13 @@ def test_the_lock_ends_with_the_run(tmp_path):
         descriptor = os.open(directory, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(descriptor)
+
+
+def test_where_there_are_no_locks_a_warning_says_so(tmp_path, monkeypatch, caplog):
+    def flock(*args):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with staging.staging(str(tmp_path / "data"), "pets"):
+        pass
+    assert "data cannot be locked (No locks available)" in caplog.text

@@ -1,5 +1,6 @@
 import collections
 import itertools
+import logging
 import pathlib
 
 import numpy as np
@@ -94,10 +95,13 @@ def test_readers_and_threads_change_nothing(numbers, train):
     assert_equal(first, train(numbers, 6, num_readers=16, num_threads=-1))
 
 
-@pytest.mark.parametrize("start", [5, 23])
-def test_a_start_further_on_is_the_same_stream(numbers, train, start):
+@pytest.mark.parametrize(("start", "skipped"), [(5, 1), (9, 0), (23, 1)])
+def test_a_start_further_on_is_the_same_stream(numbers, train, start, skipped, caplog):
+    caplog.set_level(logging.INFO, logger="absl")
     whole = train(numbers, start + 4)
+    assert "skipped" not in caplog.text
     assert_equal(whole[start:], train(numbers, 4, start_batch=start))
+    assert caplog.text.count(f"{2 * start % 9} records skipped, not decoded") == skipped
 
 
 def test_a_batch_may_exceed_the_dataset(numbers, train):

@@ -143,7 +143,7 @@ def test_bfloat16_halves_the_room(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="no room for a feature cache"):
+    with pytest.raises(UserError, match=r"a feature cache of .* cannot be kept"):
         FeatureCache(
             str(tmp_path / "file" / "key"), num_rows=1, shapes=[()], dtype=tf.float32
         )

@@ -5,9 +5,11 @@
 Three kinds of run: training, training on a feature cache on disk, and converting
 photos. Each is started, killed (SIGKILL) after a random time, and started again with
 the same command, until it has been killed often enough; then it runs to its end. Every
-byte of its result must be that of a run that was never touched.
+byte of its result must be that of a run that was never touched. Every other
+kill waits until a checkpoint, or a TFRecord file, is being written.
 """
 
+import contextlib
 import hashlib
 import pathlib
 import random
@@ -16,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from absl import flags
@@ -29,6 +32,8 @@ from errors import UserError
 FLAGS = flags.FLAGS
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
+_CHECKPOINT_WRITE = ".model.ckpt-*.tmp-*"
+_TFRECORD_WRITE = ".*.tmp-*/publish/*.tfrecord"
 _TRAINING = (
     "train_image_classifier.py",
     "--dataset_name=noise",
@@ -120,9 +125,63 @@ def run_to_the_end(command: list[str], log: pathlib.Path) -> float:
     return time.monotonic() - started_at
 
 
+def _is_killed(
+    process: subprocess.Popen[bytes], secs: float, folder: pathlib.Path, writes: str
+) -> bool:
+    """Kills a process after a time, when `writes` matches something in the folder.
+
+    Returns:
+      False when it had ended before.
+    """
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=secs)
+    while process.poll() is None and not any(folder.glob(writes)):
+        time.sleep(0.0005)
+    if process.poll() is not None:
+        return False
+    process.kill()
+    process.wait()
+    return True
+
+
+class Kind(NamedTuple):
+    """A kind of run: its command into a folder, its result, and what it writes."""
+
+    command_for: Callable[[pathlib.Path], list[str]]
+    digest_of: Callable[[pathlib.Path], str]
+    writes: str
+
+
+def _kinds(folder: pathlib.Path, steps: int) -> dict[str, Kind]:
+    photos = write_photos(folder / "photos", 60, 40)
+    many = write_photos(folder / "many", 400, 150)
+    data = folder / "data"
+    run_to_the_end(convert_command(photos, data), folder / "convert.log")
+
+    def train_cached(output: pathlib.Path) -> list[str]:
+        cached = ("--trainable_scopes=head", "--feature_cache=disk")
+        cache_dir = f"--feature_cache_dir={output}.features"
+        return train_command(data, output, steps, *cached, cache_dir)
+
+    return {
+        "training": Kind(
+            lambda output: train_command(data, output, steps),
+            digest_of_run,
+            _CHECKPOINT_WRITE,
+        ),
+        "training on a feature cache": Kind(
+            train_cached, digest_of_run, _CHECKPOINT_WRITE
+        ),
+        "converting": Kind(
+            lambda output: convert_command(many, output),
+            digest_of_folder,
+            _TFRECORD_WRITE,
+        ),
+    }
+
+
 def killed_digests(
-    command_for: Callable[[pathlib.Path], list[str]],
-    digest_of: Callable[[pathlib.Path], str],
+    kind: Kind,
     folder: pathlib.Path,
     *,
     kills: int,
@@ -134,10 +193,9 @@ def killed_digests(
     A run that finishes in spite of it makes room for a new one.
 
     Args:
-      command_for: the command of a run into a folder.
-      digest_of: of the finished run's folder.
+      kind: of the runs.
       folder: where runs go.
-      kills: how often to kill.
+      kills: how often to kill; every second time while something is being written.
       secs: what an untouched run takes.
       chance: of the moments.
 
@@ -148,20 +206,16 @@ def killed_digests(
     left = kills
     while left:
         output = folder / f"killed_{len(digests)}"
-        command, log = command_for(output), folder / "killed.log"
+        command, log = kind.command_for(output), folder / "killed.log"
         while left:
             process = _start(command, log)
-            try:
-                finished = process.wait(timeout=chance.uniform(0.1, secs)) == 0
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                left -= 1
-                finished = False
-            if finished:
+            # A run makes its folder early: before, there is nothing to lose.
+            pattern = kind.writes if left % 2 else "**"
+            if not _is_killed(process, chance.uniform(0.1, secs), output, pattern):
                 break
+            left -= 1
         run_to_the_end(command, log)
-        digests.append(digest_of(output))
+        digests.append(kind.digest_of(output))
     return digests
 
 
@@ -172,34 +226,19 @@ def check(folder: pathlib.Path, kills: int, steps: int) -> list[list[str]]:
       UserError: a killed run's result differs.
     """
     chance = random.Random(0)
-    photos = write_photos(folder / "photos", 60, 40)
-    many = write_photos(folder / "many", 400, 150)
-    data = folder / "data"
-    run_to_the_end(convert_command(photos, data), folder / "convert.log")
-    cached = ("--trainable_scopes=head", "--feature_cache=disk")
-    kinds = {
-        "training": (lambda out: train_command(data, out, steps), digest_of_run),
-        "training on a feature cache": (
-            lambda out: train_command(
-                data, out, steps, *cached, f"--feature_cache_dir={out}.features"
-            ),
-            digest_of_run,
-        ),
-        "converting": (lambda out: convert_command(many, out), digest_of_folder),
-    }
     rows = []
-    for kind, (command_for, digest_of) in kinds.items():
-        own = folder / kind.replace(" ", "_")
+    for name, kind in _kinds(folder, steps).items():
+        own = folder / name.replace(" ", "_")
         own.mkdir()
         untouched = own / "untouched"
-        secs = run_to_the_end(command_for(untouched), own / "untouched.log")
-        digests = killed_digests(
-            command_for, digest_of, own, kills=kills, secs=secs, chance=chance
-        )
-        lost = sum(digest != digest_of(untouched) for digest in digests)
-        rows.append([kind, str(kills), str(len(digests)), str(lost)])
+        command = kind.command_for(untouched)
+        secs = run_to_the_end(command, own / "untouched.log")
+        digests = killed_digests(kind, own, kills=kills, secs=secs, chance=chance)
+        lost = sum(digest != kind.digest_of(untouched) for digest in digests)
+        in_writes = (kills + 1) // 2
+        rows.append([name, str(kills), str(in_writes), str(len(digests)), str(lost)])
         if lost:
-            raise UserError(f"{kind}: {lost} of {len(digests)} results differ: {own}")
+            raise UserError(f"{name}: {lost} of {len(digests)} results differ: {own}")
     return rows
 
 
@@ -207,7 +246,7 @@ def main() -> None:
     """Prints the table of tests/faults/README.md."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="kills-"))
     rows = check(folder, FLAGS.kills, FLAGS.steps)
-    headers = ("kind of run", "kills", "runs that ended", "results that differ")
+    headers = ("kind of run", "kills", "in a write", "runs that ended", "differ")
     print(tables.text_table(headers, rows))
 
 
