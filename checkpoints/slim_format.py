@@ -162,7 +162,7 @@ def named_checkpoints(directory: str) -> list[str]:
     """
     try:
         state = tf.train.get_checkpoint_state(directory)
-    except (UnicodeDecodeError, tf.errors.OpError):
+    except (ValueError, tf.errors.OpError):  # UnicodeDecodeError is a ValueError
         state = None
     if state is None:
         path = os.path.join(directory, STATE_FILE)

@@ -138,7 +138,7 @@ def test_the_feature_cache(disk, images_dir, tmp_path):
         "trainable_scopes": "head",
         "feature_cache": "disk",
         "feature_cache_dir": str(disk.folder / "features"),
-        "feature_cache_views": 20,
+        "feature_cache_views": 4,
     }
     run_dir = tmp_path / "run"
     with disk.full(1024), pytest.raises(UserError, match=FULL) as raised:
