@@ -39,8 +39,9 @@ def run(main: Callable[..., int | None], positional: str | None = None) -> None:
 
 
 def command_line() -> str:
-    """The command that started this process, as a shell takes it."""
-    return shlex.join(["python", *sys.argv])
+    """The command that started this process, with its folder, as a shell takes it."""
+    folder = shlex.join(["cd", os.getcwd()])
+    return f"{folder}\n{shlex.join(['python', *sys.argv])}"
 
 
 def _print_help() -> None:

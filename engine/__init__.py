@@ -7,6 +7,8 @@ import os
 # start takes three quarters of the time.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
+from absl import logging as absl_logging
+
 from config import native_log
 
 # The engine is what the scripts import first of all that needs TensorFlow.
@@ -15,5 +17,15 @@ with native_log.held_back():
 
     tf.config.list_physical_devices()
 
+_TENSORFLOW = os.path.dirname(tf.__file__)
+
+
+def _is_of_use(record: logging.LogRecord) -> bool:
+    of_tensorflow = record.pathname.startswith(_TENSORFLOW)
+    return record.levelno > logging.INFO or not of_tensorflow
+
+
+# Exports have it tell of renamed functions and of the microseconds of callbacks.
+absl_logging.get_absl_handler().addFilter(_is_of_use)
 # Its Python log tells of collective operations and deprecations, every line twice.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)

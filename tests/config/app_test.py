@@ -128,7 +128,7 @@ def test_our_own_faults_keep_their_traceback(run):
 
 
 def test_positional_arguments_where_a_script_takes_them(run):
-    done = run("--do=positional", "a.jpg", "b c.jpg", positional=', "PHOTO"')
+    done = run("a.jpg", "--do=positional", "b c.jpg", positional=', "PHOTO"')
     assert done.stdout == "(['a.jpg', 'b c.jpg'],)\n"
 
 

@@ -2,6 +2,7 @@
 
 import html.parser
 import json
+import os
 import re
 
 import numpy as np
@@ -85,6 +86,7 @@ def test_every_part_is_there_with_the_evaluations_figures(page):
     assert f"{metrics['loss']:.3f}" in parsed.text
     assert "Tiny/Logits" in parsed.text  # of the plan
     assert "most confused with" in parsed.text
+    assert f"cd {os.getcwd()}\npython " in parsed.text
     mistaken = round(7 * (1 - metrics["accuracy"]))
     assert mistaken
     assert f"{mistaken} mistaken" in parsed.text
