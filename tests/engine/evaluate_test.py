@@ -12,7 +12,13 @@ import numpy as np
 import pytest
 
 from checkpoints import slim_format
-from config.config import DataOptions, EvalConfig, EvalOptions, ModelOptions
+from config.config import (
+    ComputeOptions,
+    DataOptions,
+    EvalConfig,
+    EvalOptions,
+    ModelOptions,
+)
 from engine import evaluate
 from engine.interruption import Interruption
 from errors import NotFiniteError, UserError
@@ -52,7 +58,13 @@ def data_dir(tmp_path_factory):
 def run(data_dir, tmp_path):
     """Evaluates with options; gives the exit status."""
 
-    def run(checkpoint_path, dataset_dir=data_dir, max_bad_records=0, **options) -> int:
+    def run(
+        checkpoint_path,
+        dataset_dir=data_dir,
+        max_bad_records=0,
+        precision="float32",
+        **options,
+    ) -> int:
         config = EvalConfig(
             DataOptions(
                 dataset_name=coloured_images.NAME,
@@ -67,10 +79,20 @@ def run(data_dir, tmp_path):
                 eval_image_size=IMAGE_SIZE,
                 **options,
             ),
+            ComputeOptions(precision=precision),
         )
         return evaluate.evaluate(config, given=frozenset())
 
     return run
+
+
+def test_bfloat16_sees_the_same_to_two_digits(run, weights, tmp_path):
+    slim_format.write_checkpoint(str(tmp_path / "published"), weights(1))
+    assert run(tmp_path / "published", precision="mixed_bfloat16") == 0
+    metrics = json.loads((tmp_path / "eval" / "metrics.json").read_text())
+    assert metrics["accuracy"] == 4 / 7
+    loss = (4 * CONFIDENT_LOSS + 3 * (CONFIDENT_LOSS + 3)) / 7
+    assert metrics["loss"] == pytest.approx(loss, rel=0.01)
 
 
 def test_lines_files_and_figures_agree(run, weights, tmp_path, capsys):
