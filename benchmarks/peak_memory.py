@@ -27,8 +27,8 @@ def tables(folder: pathlib.Path, scale: Scale) -> Iterator[str]:
     contestants = {
         "ours, head": functools.partial(_ours, folder, scale, "head"),
         "ours, all": functools.partial(_ours, folder, scale, "all"),
-        "Keras, head": functools.partial(_keras, scale, "head"),
-        "Keras, all": functools.partial(_keras, scale, "all"),
+        "Keras, head": functools.partial(_keras, folder, scale, "head"),
+        "Keras, all": functools.partial(_keras, folder, scale, "all"),
     }
     figures: dict[str, list[float] | str] = {
         name: [measuring.in_fresh_process(function, scale)]
@@ -52,13 +52,12 @@ def _ours(folder: pathlib.Path, scale: Scale, trainable: str) -> float:
     return _peak_mb()
 
 
-def _keras(scale: Scale, trainable: str) -> float:
+def _keras(folder: pathlib.Path, scale: Scale, trainable: str) -> float:
     from benchmarks import keras_peer
 
     model = keras_peer.make_model(scale, trainable)
-    batch = keras_peer.noise(scale)
-    for _ in range(_STEPS):
-        model.train_on_batch(*batch)
+    batches = keras_peer.photo_batches(folder, scale, "train", shuffle=True)
+    model.fit(batches.take(_STEPS), verbose=0)
     return _peak_mb()
 
 
