@@ -20,9 +20,12 @@ def tables(folder: pathlib.Path, scale: Scale) -> Iterator[str]:
     folder = ours.make_data(folder, scale)
     contestants = [
         Contestant("ours", functools.partial(_ours, folder, scale)),
-        Contestant("Keras", functools.partial(_keras, folder, scale)),
+        Contestant("Keras", functools.partial(_keras, folder, scale, "float32")),
     ]
-    title = f"evaluation of {scale.model_name} on {scale.num_images} photos"
+    if scale.precision != "float32":
+        prepare = functools.partial(_keras, folder, scale, scale.precision)
+        contestants.append(Contestant(f"Keras {scale.precision}", prepare))
+    title = f"{scale.precision} evaluation of {scale.model_name}, JPEG files"
     yield measuring.table(title, measuring.race(contestants, scale), "images/s")
 
 
@@ -38,6 +41,7 @@ def _ours(folder: pathlib.Path, scale: Scale) -> Measure:
         scale.model_name,
         num_classes=inputs.num_classes(dataset, data),
         image_size=scale.image_size,
+        precision=scale.precision,
     )
     evaluator = inputs.make_evaluator(
         network, dataset, data, batch_size=scale.batch_size
@@ -61,10 +65,10 @@ def _ours(folder: pathlib.Path, scale: Scale) -> Measure:
     return measure
 
 
-def _keras(folder: pathlib.Path, scale: Scale) -> Measure:
+def _keras(folder: pathlib.Path, scale: Scale, precision: str) -> Measure:
     from benchmarks import keras_peer
 
-    model = keras_peer.make_model(scale, "head")
+    model = keras_peer.make_model(scale, "head", precision=precision)
     batches = keras_peer.photo_batches(folder, scale, "train", shuffle=False)
 
     def measure() -> float:
@@ -77,4 +81,4 @@ def _keras(folder: pathlib.Path, scale: Scale) -> Measure:
 
 
 if __name__ == "__main__":
-    measuring.run(tables)
+    measuring.run(tables, has_precision=True)

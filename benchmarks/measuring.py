@@ -31,10 +31,11 @@ class MissingPeerError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """How large the work is.
+    """What the work is, and how large.
 
     Attributes:
       model_name: the net.
+      precision: what it computes with, a value of `--precision`.
       image_size: side of its square images, in pixels.
       batch_size: images a step.
       num_images: photos of the training split; a fifth as many for validation.
@@ -46,6 +47,7 @@ class Scale:
     """
 
     model_name: str = "inception_v3"
+    precision: str = "float32"
     image_size: int = 299
     batch_size: int = 16
     num_images: int = 160
@@ -184,19 +186,33 @@ def table(
     return text_table(("", unit, f"{ours} is better by", "range"), rows, title=title)
 
 
-def run(benchmark: Callable[[pathlib.Path, Scale], Iterator[str]]) -> None:
+def run(
+    benchmark: Callable[[pathlib.Path, Scale], Iterator[str]],
+    *,
+    has_precision: bool = False,
+) -> None:
     """Runs a benchmark as a command and prints its tables as they come.
 
     Args:
       benchmark: called with an empty folder, removed at the end, and the scale.
+      has_precision: whether there is a flag for it.
     """
+    if has_precision:
+        precisions = [Scale.precision, "mixed_bfloat16"]
+        flags.DEFINE_enum(
+            "precision", Scale.precision, precisions, "What nets compute with."
+        )
     flags.DEFINE_integer("rounds", Scale.rounds, "Turns of each contestant.", 1)
     app.run(functools.partial(_run, benchmark))
 
 
 def _run(benchmark: Callable[[pathlib.Path, Scale], Iterator[str]]) -> None:
+    values = flags.FLAGS.flag_values_dict()
+    scale = Scale(
+        rounds=values["rounds"], precision=values.get("precision", Scale.precision)
+    )
     with tempfile.TemporaryDirectory() as folder:
-        for text in benchmark(pathlib.Path(folder), Scale(rounds=flags.FLAGS.rounds)):
+        for text in benchmark(pathlib.Path(folder), scale):
             print(f"\n{text}\n", flush=True)
 
 

@@ -105,6 +105,7 @@ def train_config(folder: pathlib.Path, scale: Scale, **values: Any) -> TrainConf
     """
     values = {
         "model_name": scale.model_name,
+        "precision": scale.precision,
         "train_image_size": scale.image_size,
         "batch_size": scale.batch_size,
         "train_dir": "unused",

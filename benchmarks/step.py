@@ -27,11 +27,13 @@ def tables(folder: pathlib.Path, scale: Scale, *, trainable: str) -> Iterator[st
     folder = ours.make_data(folder, scale)
     contestants = [
         Contestant("ours", functools.partial(_ours, folder, scale, trainable)),
-        Contestant("slim's way", functools.partial(_slim, scale, trainable)),
         Contestant("Keras", functools.partial(_keras, scale, trainable)),
         Contestant("torchvision", functools.partial(_torch, scale, trainable)),
     ]
-    title = f"training step of {scale.model_name}, trained: {trainable}"
+    if scale.precision == "float32":  # slim knows no other
+        prepare = functools.partial(_slim, scale, trainable)
+        contestants.append(Contestant("slim's way", prepare))
+    title = f"{scale.precision} step of {scale.model_name}, trained: {trainable}"
     yield measuring.table(title, measuring.race(contestants, scale), "images/s")
 
 
@@ -55,7 +57,7 @@ def _slim(scale: Scale, trainable: str) -> Measure:
 def _keras(scale: Scale, trainable: str) -> Measure:
     from benchmarks import keras_peer
 
-    model = keras_peer.make_model(scale, trainable)
+    model = keras_peer.make_model(scale, trainable, precision=scale.precision)
     batch = keras_peer.noise(scale)
 
     def step() -> int:
@@ -68,7 +70,7 @@ def _keras(scale: Scale, trainable: str) -> Measure:
 def _torch(scale: Scale, trainable: str) -> Measure:
     from benchmarks import torch_peer
 
-    return _warm(torch_peer.make_step(scale, trainable, "float32"), scale)
+    return _warm(torch_peer.make_step(scale, trainable), scale)
 
 
 def _warm(step: Callable[[], int], scale: Scale) -> Measure:
@@ -78,4 +80,7 @@ def _warm(step: Callable[[], int], scale: Scale) -> Measure:
 
 if __name__ == "__main__":
     flags.DEFINE_enum("trainable", "head", ["head", "all"], "What is trained.")
-    measuring.run(lambda *args: tables(*args, trainable=flags.FLAGS.trainable))
+    measuring.run(
+        lambda *args: tables(*args, trainable=flags.FLAGS.trainable),
+        has_precision=True,
+    )

@@ -19,13 +19,12 @@ def _modules() -> tuple[Any, Any]:
     return torch, torchvision
 
 
-def make_step(scale: Scale, trainable: str, precision: str) -> Callable[[], int]:
+def make_step(scale: Scale, trainable: str) -> Callable[[], int]:
     """Training steps of InceptionV3 on a batch in memory, its head alone or all.
 
     Args:
-      scale: image size and batch size.
+      scale: image size, batch size and precision.
       trainable: "head" or "all".
-      precision: "float32" or "mixed_bfloat16".
 
     Returns:
       A function that makes a step and returns how many images it took.
@@ -48,7 +47,7 @@ def make_step(scale: Scale, trainable: str, precision: str) -> Callable[[], int]
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.RMSprop(trained, 0.001)
     cross_entropy = torch.nn.functional.cross_entropy
-    bfloat16 = precision == "mixed_bfloat16"
+    bfloat16 = scale.precision == "mixed_bfloat16"
 
     def step() -> int:
         optimizer.zero_grad()
