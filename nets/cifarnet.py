@@ -74,7 +74,9 @@ cifarnet.default_image_size = 32  # type: ignore[attr-defined]
 
 def _lrn(net: tf.Tensor, name: str) -> tf.Tensor:
     """Local response normalisation over nine channels."""
-    return tf.nn.lrn(net, 4, bias=1.0, alpha=0.001 / 9.0, beta=0.75, name=name)
+    wide = tf.cast(net, tf.float32)  # there is no kernel for bfloat16
+    wide = tf.nn.lrn(wide, 4, bias=1.0, alpha=0.001 / 9.0, beta=0.75, name=name)
+    return tf.cast(wide, net.dtype)
 
 
 def cifarnet_arg_scope(weight_decay: float = 0.004) -> dict[str, Any]:
