@@ -169,7 +169,9 @@ def test_a_record_is_refused_with_a_reason_or_read(serialized):
     except record_faults.READ_ERRORS:
         assert record_faults.explain_record(serialized, DATASET, 0)
     else:
-        assert record_faults.explain_record(serialized, DATASET, 0) is None
+        # Python's parser is stricter in one thing: names of features must be UTF-8.
+        reason = record_faults.explain_record(serialized, DATASET, 0)
+        assert reason in (None, "it is not a tf.train.Example")
 
 
 @pytest.fixture(scope="module")
