@@ -4,9 +4,9 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow import keras
 
 from benchmarks.measuring import Scale
 from benchmarks.photos import NUM_CLASSES
