@@ -16,6 +16,10 @@ class UserError(ValueError):
 
     exit_status = 2
 
+    # By this, AutoGraph knows that a message alone makes another one, and raises it
+    # anew with the place in traced code; else it would raise an error of its own.
+    __init__ = Exception.__init__
+
 
 class NotFiniteError(UserError):
     """Training met a NaN or an infinity."""

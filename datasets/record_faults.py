@@ -216,6 +216,9 @@ def explain_label(
 
 
 def one_line(error: Exception) -> str:
-    """The first line of TensorFlow's message, without the node names before it."""
+    """What TensorFlow's message says, without the nodes and the code that it names."""
     message = getattr(error, "message", "").strip() or str(error)
-    return _OP.sub("", message.splitlines()[0].rpartition("}} ")[2]).strip()
+    lines = [line for line in message.splitlines() if line.strip()]
+    if lines[0] == "Graph execution error:":
+        lines = [line for line in lines if not line.lstrip().startswith("[[")][-1:]
+    return _OP.sub("", lines[0].rpartition("}} ")[2]).strip()

@@ -1,5 +1,6 @@
 """The numbers of a training run between two log lines."""
 
+import math
 import time
 
 import tensorflow as tf
@@ -83,15 +84,12 @@ class TrainLog:
             speed = self._timed_steps / self._timed_secs
             images_speed = speed * self._images_per_step
             waiting = self._input_secs / self._timed_secs
-            scalars |= {
-                "global_step/sec": speed,
-                "images/sec": images_speed,
-                "waiting_for_input": waiting,
-            }
-            line += (
-                f" ({1 / speed:.3f} sec/step, {images_speed:.1f} images/s,"
-                f" waiting for input {waiting:.0%})"
-            )
+            scalars |= {"global_step/sec": speed, "images/sec": images_speed}
+            line += f" ({1 / speed:.3f} sec/step, {images_speed:.1f} images/s"
+            if math.isfinite(waiting):  # it is not measured with --deterministic
+                scalars["waiting_for_input"] = waiting
+                line += f", waiting for input {waiting:.0%}"
+            line += ")"
         logging.info(
             "%s, accuracy %.3f, rate %.3g",
             *(line, means["accuracy"], self._learning_rate),

@@ -1,5 +1,6 @@
 """The compiled training step."""
 
+import math
 from collections.abc import Callable, Iterator
 
 import tensorflow as tf
@@ -44,12 +45,14 @@ def make_train_fn(
       with "label" [images] int32, of batch_size * gradient_accumulation_steps images
       on each device; `num_steps` is a scalar int32. It stops early at a loss that is
       not finite. It returns scalars summed over the steps ("steps", "input_secs" that
-      they waited for their batches, "total_loss", "data_loss", "regularization_loss",
-      "accuracy") and of the last step its total loss ("last_loss") and rate
-      ("learning_rate").
+      they waited for their batches, NaN with --deterministic, "total_loss",
+      "data_loss", "regularization_loss", "accuracy") and of the last step its total
+      loss ("last_loss") and rate ("learning_rate").
     """
     trained = list(state.trained.values())
     num_parts = config.optimizer.gradient_accumulation_steps
+    # TensorFlow tells no time in a run that must repeat itself.
+    next_batch = _untimed_next if config.run.deterministic else _timed_next
 
     def replica_gradients(batch: Tensors) -> tuple[Tensors, list[tf.Tensor]]:
         context = tf.distribute.get_replica_context()
@@ -69,7 +72,7 @@ def make_train_fn(
 
     def one_step(iterator: Iterator) -> Tensors:
         rate = state.learning_rate()
-        batch, input_secs = _timed_next(iterator)
+        batch, input_secs = next_batch(iterator)
         per_replica, gradients = strategy.run(replica_gradients, args=(batch,))
         if state.loss_scale is None:
             strategy.run(apply, args=(gradients,))
@@ -102,6 +105,10 @@ def make_train_fn(
         return totals
 
     return tf.function(train_steps, autograph=False)
+
+
+def _untimed_next(iterator: Iterator) -> tuple[Tensors, tf.Tensor]:
+    return next(iterator), tf.constant(math.nan)
 
 
 def _timed_next(iterator: Iterator) -> tuple[Tensors, tf.Tensor]:

@@ -104,7 +104,9 @@ def mobilenet(
     }
     if activation_fn:
         defaults = dict(conv_defs["defaults"])
-        defaults[_CONVOLUTIONS] |= {"activation_fn": activation_fn}
+        defaults[_CONVOLUTIONS] = defaults[_CONVOLUTIONS] | {
+            "activation_fn": activation_fn
+        }
         conv_defs = conv_defs | {"defaults": defaults}
     with slim.arg_scope([tables.depth_multiplier], **depth_args):
         return lib.mobilenet(

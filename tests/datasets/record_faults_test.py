@@ -111,3 +111,15 @@ def test_damaged_bytes_are_found(dataset, place, offset, value, reason):
         assert fault is not None
         assert fault.startswith(expected)
         assert reason in fault
+
+
+def test_what_a_graph_says_last_is_its_reason():
+    message = """Graph execution error:
+
+Detected at node while/Timestamp defined at (most recent call last):
+  File "train.py", line 8, in <module>
+
+It cannot be called
+\t [[{{node while/Timestamp}}]] [Op:__inference_train_steps_5867]"""
+    error = tf.errors.FailedPreconditionError(None, None, message)
+    assert record_faults.one_line(error) == "It cannot be called"

@@ -99,3 +99,17 @@ def test_nothing_said_is_not_a_number(clock):
     log = TrainLog(images_per_step=8)
     add(log, clock, 1, 30.0)
     assert all(map(math.isfinite, log.report(1).values()))
+
+
+def test_waiting_that_is_not_measured_is_not_told(clock, caplog):
+    caplog.set_level(logging.INFO, logger="absl")
+    log = TrainLog(images_per_step=8)
+    add(log, clock, 1, 30.0)
+    log.report(1)
+    clock[0] += 1.0
+    untimed = totals(4, 2.0) | {"input_secs": tf.constant(math.nan)}
+    log.add(untimed, clock[0] - 1.0)
+    assert "waiting_for_input" not in log.report(5)
+    assert caplog.messages[-1].endswith(
+        "(0.250 sec/step, 32.0 images/s), accuracy 0.250, rate 0.1"
+    )

@@ -10,7 +10,6 @@ import collections
 import csv
 import dataclasses
 import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,14 @@ from tests.faults import broken_files
 FLAGS = flags.FLAGS
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Runs a command and prints the kB that the largest of its processes took. A process of
+# its own, since Linux counts for a new one what the one that starts it takes.
+_MEASURED = """
+import resource, subprocess, sys
+status = subprocess.run(sys.argv[1:], stdout=sys.stderr).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(status)
+"""
 MAX_MEMORY_MB = 1500  # of any one process; TensorFlow takes 400 to begin with
 
 
@@ -71,8 +78,7 @@ def check(folder: pathlib.Path, num_files: int) -> Outcome:
     for number in range(num_files):
         kind, name = broken_files.write(photos, number)
         names[_listed(name)] = kind
-    secs = _convert(photos, data, folder / "convert.log")
-    memory_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    secs, memory_mb = _convert(photos, data, folder / "convert.log")
     stored, rejected = _stored(data), _rejected(data)
     found = collections.Counter([*stored, *rejected])
     if wrong := [name for name in {*names, *found} if found[name] != 1]:
@@ -89,20 +95,26 @@ def check(folder: pathlib.Path, num_files: int) -> Outcome:
     )
 
 
-def _convert(photos: pathlib.Path, data: pathlib.Path, log: pathlib.Path) -> float:
+def _convert(
+    photos: pathlib.Path, data: pathlib.Path, log: pathlib.Path
+) -> tuple[float, float]:
+    """Converts; returns the seconds and the MB of the largest process."""
     command = [
+        *(sys.executable, "-c", _MEASURED),
         *(sys.executable, "convert/images_to_tfrecord.py", f"--image_dir={photos}"),
         *(f"--dataset_dir={data}", "--dataset_name=fuzz", "--num_workers=2"),
         *("--validation_fraction=0", "--max_rejected_fraction=1"),
     ]
     started_at = time.monotonic()
     with log.open("wb") as file:
-        status = subprocess.run(
-            command, cwd=_ROOT, stdout=file, stderr=file, check=False
-        ).returncode
-    if status or b"Traceback" in log.read_bytes():
-        raise UserError(f"the conversion ended with status {status}: see {log}")
-    return time.monotonic() - started_at
+        done = subprocess.run(
+            command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=file, check=False
+        )
+    if done.returncode or b"Traceback" in log.read_bytes():
+        raise UserError(
+            f"the conversion ended with status {done.returncode}: see {log}"
+        )
+    return time.monotonic() - started_at, int(done.stdout) / 1024
 
 
 def _stored(data: pathlib.Path) -> list[str]:

@@ -221,6 +221,15 @@ def test_activation_fn(graph):
     assert "Relu6" not in types
 
 
+def test_activation_fn_is_of_one_call_alone(graph):
+    mobilenet_v2.mobilenet(images(32), conv_defs=TABLE, activation_fn=tf.nn.relu)
+    with tf.Graph().as_default() as another:
+        mobilenet_v2.mobilenet(images(32), conv_defs=TABLE)
+    types = {op.type for op in another.get_operations()}
+    assert "Relu6" in types
+    assert "Relu" not in types
+
+
 def test_inference_is_the_default_and_the_training_scope_changes_it():
     mobilenet_v2.mobilenet(images(32), conv_defs=TABLE)
     assert not v1.get_collection(v1.GraphKeys.UPDATE_OPS)
