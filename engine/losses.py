@@ -1,6 +1,6 @@
 """The loss: cross-entropy, the auxiliary head's share, and the L2 penalty."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -44,3 +44,20 @@ def l2_penalty(variables: Sequence[tf.Variable], weight_decay: float) -> tf.Tens
     if not weight_decay or not variables:
         return tf.constant(0.0)
     return weight_decay * tf.add_n([tf.nn.l2_loss(v) for v in variables])
+
+
+def l2_penalty_fn(
+    variables: Sequence[tf.Variable],
+    trained: Sequence[tf.Variable],
+    weight_decay: float,
+) -> Callable[[], tf.Tensor]:
+    """A function that gives `l2_penalty(variables, weight_decay)` as they are by then.
+
+    The share of those that are not trained is computed once, now: in a step on cached
+    features, reading all frozen weights would take longer than all else.
+    """
+    trained_ids = {id(variable) for variable in trained}
+    changing = [v for v in variables if id(v) in trained_ids]
+    frozen = [v for v in variables if id(v) not in trained_ids]
+    frozen_penalty = float(l2_penalty(frozen, weight_decay))
+    return lambda: l2_penalty(changing, weight_decay) + frozen_penalty

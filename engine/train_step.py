@@ -23,6 +23,7 @@ _MIXING = 1 << 30
 Tensors = dict[str, tf.Tensor]
 # (batch, dropout seed) → (logits, end points)
 RunNetwork = Callable[[Tensors, tf.Tensor], tuple[tf.Tensor, Tensors]]
+PenaltyFn = Callable[[], tf.Tensor]
 TrainFn = Callable[[Iterator, tf.Tensor], Tensors]
 
 
@@ -35,7 +36,7 @@ def make_train_fn(
     """A function that makes several steps in one call.
 
     Args:
-      state: what the steps change.
+      state: what the steps change, restored already.
       strategy: the devices.
       config: the options.
       run_network: runs the net, whole or from cached features on.
@@ -50,6 +51,9 @@ def make_train_fn(
       loss ("last_loss") and rate ("learning_rate").
     """
     trained = list(state.trained.values())
+    penalty_fn = losses.l2_penalty_fn(
+        state.network.regularized, trained, config.loss.weight_decay
+    )
     num_parts = config.optimizer.gradient_accumulation_steps
     # TensorFlow tells no time in a run that must repeat itself.
     next_batch = _untimed_next if config.run.deterministic else _timed_next
@@ -59,7 +63,7 @@ def make_train_fn(
         step = state.global_step.read_value()
         seed = step_seed(config.run.seed, step, context.replica_id_in_sync_group)
         compute = _loss_and_gradients if num_parts == 1 else _accumulate
-        means, gradients = compute(state, config, run_network, batch, seed)
+        means, gradients = compute(state, config, run_network, penalty_fn, batch, seed)
         if norm := config.optimizer.clip_gradient_norm:
             gradients = context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
             gradients, _ = tf.clip_by_global_norm(gradients, norm)
@@ -144,6 +148,7 @@ def _accumulate(
     state: TrainState,
     config: TrainConfig,
     run_network: RunNetwork,
+    penalty_fn: PenaltyFn,
     batch: Tensors,
     seed: tf.Tensor,
 ) -> tuple[Tensors, list[tf.Tensor]]:
@@ -162,7 +167,7 @@ def _accumulate(
         part = tf.nest.map_structure(lambda tensor: tensor[index], parts)
         part_seed = tf.random.experimental.stateless_fold_in(seed, index)
         values, slopes = _loss_and_gradients(
-            state, config, run_network, part, part_seed
+            state, config, run_network, penalty_fn, part, part_seed
         )
         means = {name: means[name] + values[name] / num_parts for name in means}
         added = zip(gradients, slopes, strict=True)
@@ -181,6 +186,7 @@ def _loss_and_gradients(
     state: TrainState,
     config: TrainConfig,
     run_network: RunNetwork,
+    penalty_fn: PenaltyFn,
     batch: Tensors,
     seed: tf.Tensor,
 ) -> tuple[Tensors, list[tf.Tensor]]:
@@ -193,7 +199,7 @@ def _loss_and_gradients(
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(trained)
         logits, end_points = run_network(batch, seed)
-        means = _losses(state, config, targets, logits, end_points)
+        means = _losses(config, penalty_fn, targets, logits, end_points)
         scale = state.loss_scale.scale if state.loss_scale else 1.0
         scaled_loss = means["total_loss"] * scale
     gradients = tape.gradient(scaled_loss, trained, unconnected_gradients="zero")
@@ -236,8 +242,8 @@ def mix(
 
 
 def _losses(
-    state: TrainState,
     config: TrainConfig,
+    penalty_fn: PenaltyFn,
     targets: tf.Tensor,
     logits: tf.Tensor,
     end_points: Tensors,
@@ -249,7 +255,7 @@ def _losses(
         end_points.get("AuxLogits"),
         label_smoothing=config.loss.label_smoothing,
     )
-    penalty = losses.l2_penalty(state.network.regularized, config.loss.weight_decay)
+    penalty = penalty_fn()
     correct = tf.equal(tf.argmax(logits, 1), tf.argmax(targets, 1))
     return {
         "total_loss": data_loss + penalty,

@@ -56,6 +56,21 @@ def test_l2_penalty_is_half_the_sum_of_squares():
     assert float(losses.l2_penalty(variables, 0.1)) == pytest.approx(0.1 * 26 / 2)
 
 
+def test_the_penalty_follows_the_trained_weights_and_keeps_the_frozen_share():
+    trained, frozen = tf.Variable([3.0, 4.0]), tf.Variable([[2.0]])
+    penalty_fn = losses.l2_penalty_fn([frozen, trained], [trained], 0.1)
+    assert float(penalty_fn()) == pytest.approx(0.1 * (25 + 4) / 2)
+    trained.assign([0.0, 1.0])
+    assert float(penalty_fn()) == pytest.approx(0.1 * (1 + 4) / 2)
+
+
+def test_frozen_weights_are_not_read_in_a_step():
+    trained, frozen = tf.Variable([3.0, 4.0]), tf.Variable([[2.0]])
+    penalty_fn = losses.l2_penalty_fn([frozen, trained], [trained], 0.1)
+    step = tf.function(penalty_fn).get_concrete_function()
+    assert [outer for outer, _ in step.graph.captures] == [trained.handle]
+
+
 @pytest.mark.parametrize(
     ("variables", "weight_decay"), [([], 0.1), ([tf.Variable([3.0])], 0.0)]
 )

@@ -76,6 +76,52 @@ def test_an_arg_scope_reaches_the_layers():
     np.testing.assert_array_equal(before, after)
 
 
+# Convolutions.
+
+
+@pytest.mark.parametrize(
+    ("sides", "kernel", "options", "is_product"),
+    [
+        ((3, 4), [3, 4], {"padding": "VALID"}, True),
+        ((3, 4), [3, 4], {"padding": "VALID", "stride": 2}, True),
+        ((1, 1), [1, 1], {"padding": "SAME"}, True),
+        ((1, 1), [1, 1], {"padding": "VALID", "stride": 2}, True),
+        ((3, 4), [3, 4], {"padding": "SAME"}, False),
+        ((3, 4), [1, 1], {"padding": "VALID"}, False),
+        ((4, 4), [3, 3], {"padding": "VALID"}, False),
+        ((5, 5), [3, 3], {"padding": "VALID", "rate": 2}, False),
+    ],
+)
+@pytest.mark.usefixtures("graph")
+def test_a_convolution_over_all_of_its_input_is_a_product(
+    sides, kernel, options, is_product
+):
+    generator = np.random.default_rng(0)
+    values = generator.normal(size=(2, *sides, 5)).astype(np.float32)
+    outputs = slim.conv2d(tf.constant(values), 6, kernel, activation_fn=None, **options)
+    types = {op.type for op in tf.compat.v1.get_default_graph().get_operations()}
+    assert ("MatMul" in types, "Conv2D" in types) == (is_product, not is_product)
+    weights, biases = slim.get_model_variables()
+    expected = tf.nn.conv2d(
+        values,
+        weights,
+        strides=options.get("stride", 1),
+        padding=options["padding"],
+        dilations=options.get("rate", 1),
+    )
+    ours, theirs = evaluate([outputs, expected + biases])
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.usefixtures("graph")
+def test_a_product_keeps_the_name_and_the_static_shape_of_the_convolution():
+    inputs = tf.compat.v1.placeholder(tf.float32, (None, 2, 2, 3))
+    outputs = slim.conv2d(inputs, 4, 2, padding="VALID", scope="fc")
+    assert outputs.shape.as_list() == [None, 1, 1, 4]
+    names = [op.name for op in tf.compat.v1.get_default_graph().get_operations()]
+    assert "fc/Conv2D" in names
+
+
 # Batch norm under a policy.
 
 
