@@ -82,7 +82,6 @@ class EncodedPhoto:
             if least_size is None:
                 return self._jpeg_window(begin, size, 1)
             least = tf.stack(least_size)
-            least = tf.stack(least_size)
             fits = [tf.reduce_all(size >= ratio * least) for ratio in _RATIOS[1:]]
             return tf.switch_case(
                 tf.math.count_nonzero(fits, dtype=tf.int32),

@@ -70,6 +70,8 @@ class _Conv2D(_layers.convolutional_layers.Convolution2D):
     gradients; benchmarks/README.md has the figures.
     """
 
+    _convolution_op: Callable[..., tf.Tensor]
+
     def build(self, input_shape: tf.TensorShape) -> None:
         super().build(input_shape)
         convolve = self._convolution_op
