@@ -15,6 +15,7 @@ from absl import flags, logging
 from errors import UserError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+EXIT_NO_READER = 141  # 128 + SIGPIPE
 
 
 def run(main: Callable[..., int | None], positional: str | None = None) -> None:
@@ -52,7 +53,8 @@ def _print_help() -> None:
         if not group.startswith("absl.") and "tensorflow" not in group:
             print(flags.FLAGS.module_help(group))
     print(
-        "\n--flagfile=FILE reads flags from a file; --helpfull lists absl's flags too."
+        "\n--flagfile=FILE reads flags from a file; --helpfull lists absl's flags too.",
+        flush=True,
     )
 
 
@@ -63,8 +65,15 @@ def _parse_flags(argv: list[str], positional: str | None) -> list[str]:
     flags.FLAGS.set_gnu_getopt(True)  # flags may follow positional arguments
     try:
         rest = flags.FLAGS(argv)
-    except (flags.Error, UnicodeDecodeError) as error:  # a flag file is no text
-        raise UserError(f"{_one_line(error)} (--help lists the flags)") from error
+    except flags.Error as error:
+        said = _one_line(error).removeprefix("ERROR:: ")
+        raise UserError(f"{said} (--help lists the flags)") from error
+    except UnicodeDecodeError as error:
+        files = " ".join(word for word in argv if "flagfile" in word)
+        raise UserError(
+            f"{files}: the file is no UTF-8 text ({error.reason} in byte"
+            f" {error.start}); it holds one flag a line, --name=value"
+        ) from error
     if len(rest) > 1 and positional is None:
         raise UserError(
             f"unexpected argument {rest[1]!r}: flags are written --name=value, and a"
@@ -81,12 +90,20 @@ def _one_line(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _user_errors_exit() -> Iterator[None]:
-    """Turns a `UserError` or Ctrl-C into one line on stderr and an exit status."""
+    """Turns a `UserError` or Ctrl-C into one line on stderr and an exit status.
+
+    Where nobody reads what is printed any more, as after `| head`, it ends silently.
+    """
     try:
         yield
+        print(end="", flush=True)
     except UserError as error:
         print(f"error: {_one_line(error)}", file=sys.stderr, flush=True)
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr, flush=True)
         sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # Python would say so once more when it writes out what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_NO_READER)

@@ -17,6 +17,8 @@ def explained_errors() -> Iterator[None]:
     """Turns what the system refuses (no space, no permission) into a `UserError`."""
     try:
         yield
+    except BrokenPipeError:  # nobody reads what is printed: `config.app` ends then
+        raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise UserError(f"{where}{error.strerror or error}") from error

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from datasets import example_schema, record_files, record_stream, skipping
+from datasets import example_schema, record_files, record_stream
 from datasets.dataset import Dataset
 from datasets.encoded_photo import EncodedPhoto
+from datasets.skip_timer import SkipTimer
 
 # (photo [H, W, C] uint8, seed [2] int64) → [h, w, c] float32
 PreprocessFn = Callable[[EncodedPhoto, tf.Tensor], tf.Tensor]
@@ -62,7 +63,10 @@ def train_batches(
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         view = epoch if num_views is None else epoch % num_views
-        return records(epoch).map(lambda index, record: (view, index, record))
+        first = tf.where(epoch == first_epoch, first_position, 0)
+        return records(epoch, tf.cast(first, tf.int64)).map(
+            lambda index, record: (view, index, record)
+        )
 
     def load(
         view: tf.Tensor, index: tf.Tensor, record: tf.Tensor
@@ -71,14 +75,14 @@ def train_batches(
         example_seed = augmentation_seed(seed, view, index, dataset.num_examples)
         return {"image": preprocess_fn(photo, example_seed), "label": label}
 
-    epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
+    skip_timer = SkipTimer(first_position)
     batches = (
-        skipping.skip(epochs.flat_map(one_epoch), first_position)
+        skip_timer.start(tf.data.Dataset.range(first_epoch, tf.int64.max))
+        .flat_map(one_epoch)
         .map(load, num_parallel_calls=num_threads)
         .batch(batch_size, drop_remainder=True)
-        .prefetch(tf.data.AUTOTUNE)
     )
-    return _deterministic(batches)
+    return _deterministic(skip_timer.stop(batches).prefetch(tf.data.AUTOTUNE))
 
 
 def eval_batches(

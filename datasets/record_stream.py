@@ -16,9 +16,11 @@ _MEMORY_BYTES = 1 << 30
 _FILES_IN_TURN = 16
 
 
-def records_by_epoch(
-    dataset: Dataset, seed: int, num_readers: int
-) -> Callable[[tf.Tensor], tf.data.Dataset]:
+# (epoch, first) → an epoch's elements (index, record) from the place `first` on
+_Records = Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]
+
+
+def records_by_epoch(dataset: Dataset, seed: int, num_readers: int) -> _Records:
     """How an epoch's records come.
 
     Args:
@@ -27,8 +29,9 @@ def records_by_epoch(
       num_readers: files read at the same time.
 
     Returns:
-      A function: epoch → elements (index, record), each record once. The index, int64,
-      is the record's place in the files, one after the other, bad ones not counted.
+      A function: (epoch, first), int64 → elements (index, record), each record once,
+      but for the `first` ones of the epoch. The index, int64, is the record's place in
+      the files, one after the other, bad ones not counted.
 
     Raises:
       UserError: a record cannot be read.
@@ -38,17 +41,15 @@ def records_by_epoch(
     return _from_files(dataset, seed, num_readers)
 
 
-def _from_memory(
-    dataset: Dataset, seed: int, num_readers: int
-) -> Callable[[tf.Tensor], tf.data.Dataset]:
+def _from_memory(dataset: Dataset, seed: int, num_readers: int) -> _Records:
     """Keeps all encoded records, so that an epoch is an even shuffle of the whole."""
     try:
         encoded = _read_all(dataset, num_readers)
     except record_faults.READ_ERRORS as error:
         raise record_faults.explain(dataset, error) from error
 
-    def records(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = epoch_order(dataset.num_examples, seed, epoch)
+    def records(epoch: tf.Tensor, first: tf.Tensor) -> tf.data.Dataset:
+        order = epoch_order(dataset.num_examples, seed, epoch)[first:]
         return tf.data.Dataset.from_tensor_slices(order).map(
             lambda index: (index, encoded[index])
         )
@@ -80,9 +81,7 @@ def _read_all(dataset: Dataset, num_readers: int) -> tf.Tensor:
     return encoded
 
 
-def _from_files(
-    dataset: Dataset, seed: int, num_readers: int
-) -> Callable[[tf.Tensor], tf.data.Dataset]:
+def _from_files(dataset: Dataset, seed: int, num_readers: int) -> _Records:
     """Reads files in a new order each epoch, through a shuffle buffer."""
     read = record_files.reader(dataset)
     sizes = tf.constant([shard.num_examples for shard in dataset.shards], tf.int64)
@@ -94,7 +93,7 @@ def _from_files(
         records = read(file).map(lambda _, record: record)
         return records.enumerate(first_indexes[file])
 
-    def records(epoch: tf.Tensor) -> tf.data.Dataset:
+    def records(epoch: tf.Tensor, first: tf.Tensor) -> tf.data.Dataset:
         epoch_seed = shuffle_seed(seed, epoch)
         files = tf.random.experimental.stateless_shuffle(
             tf.range(len(dataset.shards)), epoch_seed
@@ -113,6 +112,7 @@ def _from_files(
                 deterministic=True,
             )
             .shuffle(buffer_size, seed=buffer_seed, reshuffle_each_iteration=False)
+            .skip(first)
         )
 
     return records

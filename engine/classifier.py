@@ -39,9 +39,11 @@ class Classifier:
 
     @property
     def labels(self) -> list[str]:
-        """A name a logit: its number where the classes have no names."""
-        names = self.record.class_names
-        return list(names or map(str, range(self.record.num_classes)))
+        """A name a logit: its label where the classes have no names."""
+        record = self.record
+        first = record.labels_offset
+        labels = range(first, first + record.num_classes)
+        return list(record.class_names or map(str, labels))
 
     def decode(self, encoded: tf.Tensor) -> tf.Tensor:
         """The pixels, [height, width, channels] uint8, of a photograph's bytes."""

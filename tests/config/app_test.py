@@ -41,6 +41,9 @@ def main(*positional):
             return 75
         case "read":
             print(config_flags.read(config.TrainConfig).optimizer.momentum)
+        case "talk":
+            while True:
+                print("a line of a table")
         case "positional":
             print(positional)
     return None
@@ -119,6 +122,40 @@ def test_exit_status(run, do, status):
     assert done.returncode == status
     assert "Traceback" not in done.stderr
     assert "main runs" in done.stderr, "logging at INFO is on from the start"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"--momentum=0.5\n--momentun=1\n", "Unknown command line flag 'momentun'"),
+        (b"--do=\xff\n", "no UTF-8 text (invalid start byte in byte 5)"),
+        (None, "No such file or directory"),
+    ],
+)
+def test_a_wrong_flag_file_is_one_line(run, tmp_path, content, says):
+    file = tmp_path / "flags.txt"
+    if content is not None:
+        file.write_bytes(content)
+    done = run(f"--flagfile={file}")
+    assert done.returncode == 2
+    assert says in error_of(done)
+    assert "unknown" in says.lower() or str(file) in done.stderr
+
+
+def test_when_nobody_reads_on_it_ends_silently(run, tmp_path):
+    run()  # writes the script
+    talking = subprocess.Popen(
+        [sys.executable, str(tmp_path / "script.py"), "--do=talk", "--verbosity=-1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert talking.stdout is not None
+    assert talking.stderr is not None
+    assert talking.stdout.readline() == b"a line of a table\n"
+    talking.stdout.close()
+    assert talking.stderr.read() == b""
+    assert talking.wait() == app.EXIT_NO_READER
 
 
 def test_our_own_faults_keep_their_traceback(run):

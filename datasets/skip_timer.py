@@ -1,0 +1,57 @@
+"""Says how long leaving out took what a resumed epoch has had already."""
+
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+
+class SkipTimer:
+    """Times from the start of a resumed epoch to its first batch, for the log."""
+
+    def __init__(self, num_skipped: int) -> None:
+        """Nothing runs yet.
+
+        Args:
+          num_skipped: records left out; with 0 nothing is timed or said.
+        """
+        self._num_skipped = num_skipped
+        self._started_at = 0.0
+
+    def start(self, epochs: tf.data.Dataset) -> tf.data.Dataset:
+        """The same epochs; the clock starts when the first of them is asked for."""
+        return self._at_first(epochs, self._start)
+
+    def stop(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        """The same batches; when the first of them is there, the log says so."""
+        return self._at_first(batches, self._stop)
+
+    def _start(self, place: np.int64) -> np.int64:
+        self._started_at = time.monotonic()
+        return place
+
+    def _stop(self, place: np.int64) -> np.int64:
+        logging.info(
+            "going on within an epoch: %d records skipped, not decoded; the first batch"
+            " was there after %.2f s",
+            *(self._num_skipped, time.monotonic() - self._started_at),
+        )
+        return place
+
+    def _at_first(self, dataset: tf.data.Dataset, note: Any) -> tf.data.Dataset:
+        """The same elements; `note` is called when the first of them comes."""
+        if not self._num_skipped:
+            return dataset
+
+        def watch(place: tf.Tensor, element: Any) -> Any:
+            noted = tf.cond(
+                tf.equal(place, 0),
+                lambda: tf.numpy_function(note, [place], tf.int64),
+                lambda: place,
+            )
+            with tf.control_dependencies([noted]):
+                return tf.nest.map_structure(tf.identity, element)
+
+        return dataset.enumerate().map(watch)
