@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from convert.export_formats import Format
+from convert import export_formats
+from convert.export_formats import Format, Job
 from datasets import photo_files, photo_reader
 from datasets.photo_codec import UnfitPhotoError
 from engine.classifier import Classifier
@@ -68,11 +69,13 @@ class Check:
         Args:
           classifier: the checkpoint's.
           photos: their bytes, which TensorFlow must decode.
-          max_difference: of a probability, that is allowed of float formats.
+          max_difference: of a probability, that is allowed of formats that do not
+            round.
 
         Raises:
           NotFiniteError: the net's outputs are not.
         """
+        self._classifier = classifier
         self._max_difference = max_difference
         self._photos = photos
         self._pixels = [classifier.decode(tf.constant(photo)) for photo in photos]
@@ -102,19 +105,45 @@ class Check:
         else:
             answers = [kind.run(path, self._images)]
         worst = np.max([self._difference(answer) for answer in answers])  # NaN wins
-        limit = self._max_difference if kind.is_exact else 1.0
-        if not worst <= limit:
-            raise CheckError(
-                f"{kind.file} differs from the checkpoint by {worst:.2g} in a"
-                f" probability, expected at most {limit}, and was removed; if you"
-                " accept that, as for float16, whose weights are rounded, raise"
-                " --max_difference"
-            )
+        limit = max(kind.limit or 0, self._max_difference)
+        self._require(worst, limit, f"{kind.file} differs from the checkpoint")
         same = np.mean(answers[0].argmax(-1) == self._expected.argmax(-1))
-        return (
+        found = (
             f"largest difference of a probability {worst:.2g}, same first class for"
             f" {same:.1%} of {len(self._photos)} images"
         )
+        if kind.has_float16_weights:
+            rounding = self._check_rounding(kind, answers[0], f"{path}.twin")
+            found += f"; from the checkpoint with rounded weights {rounding:.2g}"
+        return found
+
+    def _check_rounding(self, kind: Format, answer: np.ndarray, twin: str) -> float:
+        """Shows that rounded weights alone make the difference.
+
+        The twin is the float32 model, which must be the checkpoint, with its weights
+        rounded. They cannot be rounded before: conversion folds batch norms into them.
+
+        Returns:
+          The largest difference from the twin.
+        """
+        export_formats.write_tflite(Job(self._classifier), twin)
+        before = self._difference(export_formats.run_tflite(twin, self._images))
+        name = f"{kind.file}, before its weights are rounded, differs"
+        self._require(before, self._max_difference, f"{name} from the checkpoint")
+        export_formats.round_to_float16(twin)
+        rounded = export_formats.run_tflite(twin, self._images)
+        found = float(np.max(np.abs(answer - rounded)))
+        name = f"{kind.file} differs from the checkpoint with rounded weights"
+        self._require(found, self._max_difference, name)
+        return found
+
+    @staticmethod
+    def _require(difference: float, limit: float, what_differs: str) -> None:
+        if not difference <= limit:
+            raise CheckError(
+                f"{what_differs} by {difference:.2g} in a probability, expected at most"
+                f" {limit}, and was removed; if you accept that, raise --max_difference"
+            )
 
     def _difference(self, answer: np.ndarray) -> float:
         if answer.shape != self._expected.shape:

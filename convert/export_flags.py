@@ -30,8 +30,9 @@ class ExportOptions(Options):
     max_difference: float = option(
         1e-4,
         "Largest difference of a probability from the checkpoint's that the check"
-        " allows of float formats; tflite_float16, whose weights are rounded to 11"
-        " bits, may need 1e-2.",
+        " allows. tflite_float16 is held to it against the checkpoint with rounded"
+        f" weights, and to {FORMATS['tflite_float16'].limit} against the checkpoint; of"
+        " tflite_int8 the difference is only reported.",
         minimum=0,
         maximum=1,
     )

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.tools import flatbuffer_utils
 
 from convert import export_graph
 from engine.classifier import Classifier
@@ -40,14 +42,17 @@ class Format:
       write: writes it to a path.
       run: (path, preprocessed images [batch, size, size, channels]) → probabilities;
         None for the one that takes photographs.
-      is_exact: whether its probabilities must be those of the checkpoint; of int8 the
-        difference is only reported.
+      limit: how far a probability may be from the checkpoint's in a format that rounds;
+        None where only `--max_difference` allows any.
+      has_float16_weights: whether it must be the float32 TFLite model, its weights
+        rounded to float16, to `--max_difference`.
     """
 
     file: str
     write: Callable[[Job, str], None]
     run: Callable[[str, np.ndarray], np.ndarray] | None
-    is_exact: bool = True
+    limit: float | None = None
+    has_float16_weights: bool = False
 
 
 def write_saved_model(job: Job, path: str) -> None:
@@ -123,6 +128,17 @@ def write_tflite_float16(job: Job, path: str) -> None:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
     _write_bytes(path, converter.convert())
+
+
+def round_to_float16(path: str) -> None:
+    """Rounds the weights of a float32 TFLite model; they stay float32 numbers."""
+    model = flatbuffer_utils.read_model(path)
+    for tensor in model.subgraphs[0].tensors:
+        content = model.buffers[tensor.buffer]
+        if tensor.type == schema.TensorType.FLOAT32 and content.data is not None:
+            weights = np.asarray(content.data, np.uint8).view(np.float32)
+            content.data = weights.astype(np.float16).astype(np.float32).view(np.uint8)
+    flatbuffer_utils.write_model(model, path)
 
 
 def write_tflite_int8(job: Job, path: str) -> None:
@@ -241,8 +257,12 @@ def run_onnx(path: str, images: np.ndarray) -> np.ndarray:
 FORMATS = {
     "saved_model": Format("saved_model", write_saved_model, None),
     "tflite": Format("model.tflite", write_tflite, run_tflite),
-    "tflite_float16": Format("model_float16.tflite", write_tflite_float16, run_tflite),
-    "tflite_int8": Format("model_int8.tflite", write_tflite_int8, run_tflite, False),
+    "tflite_float16": Format(
+        *("model_float16.tflite", write_tflite_float16, run_tflite),
+        limit=0.05,
+        has_float16_weights=True,
+    ),
+    "tflite_int8": Format("model_int8.tflite", write_tflite_int8, run_tflite, 1.0),
     "onnx": Format("model.onnx", write_onnx, run_onnx),
     "frozen_graph": Format("frozen_graph.pb", write_frozen_graph, run_frozen_graph),
 }

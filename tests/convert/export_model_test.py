@@ -1,6 +1,10 @@
 """Exports: each is the checkpoint again, and wrong input leaves nothing behind."""
 
+import base64
+import dataclasses
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -139,6 +143,30 @@ def test_tensorflow_alone_classifies_photographs(exported, classifier, tmp_path)
     assert answer["top_labels"] == [[NAMES[i] for i in row] for row in order]
 
 
+def test_the_request_of_the_readme_fits_the_signature(exported, classifier):
+    """TensorFlow Serving takes `b64` objects for bytes and instances for a batch."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (body,) = re.findall(r"```json\n(.*?)```", text, flags=re.DOTALL)
+    photo = photos.encode(photos.pixels(1, 40, 50), "JPEG")
+    request = json.loads(
+        body.replace("/9j/4AAQ…", base64.b64encode(photo).decode("ascii")),
+        object_hook=lambda o: base64.b64decode(o["b64"]) if set(o) == {"b64"} else o,
+    )
+    signatures = tf.saved_model.load(str(exported[0] / "saved_model")).signatures
+    signature = signatures[request["signature_name"]]
+    _, inputs = signature.structured_input_signature
+    assert request["instances"] == [dict.fromkeys(inputs, photo)]
+    batch = {
+        name: tf.constant([one[name] for one in request["instances"]])
+        for name in inputs
+    }
+    expected = signatures["pixels"](
+        pixels=tf.cast(classifier.decode(tf.constant(photo))[tf.newaxis], tf.float32)
+    )
+    for name, value in signature(**batch).items():
+        np.testing.assert_array_equal(value, expected[name])
+
+
 def test_saved_model_takes_whole_batches_of_pixels(exported, classifier):
     model = tf.saved_model.load(str(exported[0] / "saved_model"))
     pixels = np.stack([photos.pixels(seed, 40, 50) for seed in range(3)])
@@ -180,6 +208,43 @@ def test_int8_is_of_int8_alone_and_near(classifier, check, tmp_path):
     assert "largest difference" in check.compare(FORMATS["tflite_int8"], path)
 
 
+def test_float16_is_the_checkpoint_with_rounded_weights(
+    classifier, check, exported, tmp_path, monkeypatch
+):
+    def copy(job: Job, path: str) -> None:  # in place of converting once more
+        shutil.copyfile(exported[0] / "model.tflite", path)
+
+    monkeypatch.setattr(export_formats, "write_tflite", copy)
+    kind, path = FORMATS["tflite_float16"], str(tmp_path / "model")
+    kind.write(Job(classifier), path)
+    assert "from the checkpoint with rounded weights 0" in check.compare(kind, path)
+    # Within what rounding may do, but not by rounding.
+    error = np.array([0.001, -0.001, 0])
+    answer = export_formats.run_tflite(path, check._images) + error
+    other = dataclasses.replace(kind, run=lambda *_: answer)
+    with pytest.raises(CheckError, match=r"with rounded weights by 0\.001"):
+        check.compare(other, path)
+    monkeypatch.setattr(export_formats, "run_tflite", lambda *_: answer)
+    with pytest.raises(CheckError, match=r"before its weights are rounded.* by 0\.001"):
+        check.compare(kind, path)
+
+
+def test_rounding_to_float16_by_hand(tmp_path):
+    weights = np.array(
+        [1 + 2**-12, 1 / 3, 1e-9], np.float32
+    )  # 11 bits; the least is 6e-8
+    spec = tf.TensorSpec([1, 1, 1, 3], tf.float32)
+    function = tf.function(lambda x: x * weights, input_signature=[spec])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [function.get_concrete_function()]
+    )
+    path = tmp_path / "model"
+    path.write_bytes(converter.convert())
+    export_formats.round_to_float16(str(path))
+    rounded = export_formats.run_tflite(str(path), np.ones([1, 1, 1, 3], np.float32))
+    np.testing.assert_array_equal(rounded.ravel(), [1, 1365 / 4096, 0])
+
+
 def test_a_wrong_export_is_removed(classifier, check, tmp_path, monkeypatch):
     def run(path: str, images: np.ndarray) -> np.ndarray:
         probabilities = classifier.probabilities(tf.constant(images)).numpy()
@@ -200,9 +265,9 @@ def test_answers_of_no_number_or_another_shape_fail(check, answer):
     def run(path: str, images: np.ndarray) -> np.ndarray:
         return answer + np.zeros([8, np.size(answer, -1) if np.ndim(answer) else 3])
 
-    for is_exact in (True, False):
+    for limit in (None, 1.0):
         with pytest.raises(CheckError):
-            check.compare(Format("x", export_formats.write_tflite, run, is_exact), "x")
+            check.compare(Format("x", export_formats.write_tflite, run, limit), "x")
 
 
 def test_an_export_is_never_written_over(exported, classifier, check):

@@ -80,8 +80,8 @@ def run(folder: pathlib.Path) -> None:
         *("--checkpoint_path=tuned", "held_out", "--format=jsonl"),
         "--output_file=predictions.jsonl",
     )
-    _export(folder, *FLOAT_FORMATS, "tflite_int8", *(["onnx"] if has_onnx() else []))
-    _export(folder, "tflite_float16", "--max_difference=0.01")
+    onnx = ["onnx"] if has_onnx() else []
+    _export(folder, *FLOAT_FORMATS, "tflite_float16", "tflite_int8", *onnx)
 
 
 def has_onnx() -> bool:
@@ -129,15 +129,13 @@ def _train(folder: pathlib.Path, data: str, train_dir: str, *arguments: str) -> 
     )
 
 
-def _export(folder: pathlib.Path, *formats_and_flags: str) -> None:
-    formats = [name for name in formats_and_flags if not name.startswith("--")]
-    arguments = [name for name in formats_and_flags if name.startswith("--")]
+def _export(folder: pathlib.Path, *formats: str) -> None:
     _run(
         folder,
         "convert/export_model.py",
         *("--checkpoint_path=tuned", "--output_dir=export"),
         *("--check_images=held_out", "--representative_dir=photos/last"),
-        *(f"--formats={','.join(formats)}", *arguments),
+        f"--formats={','.join(formats)}",
     )
 
 
