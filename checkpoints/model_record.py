@@ -26,7 +26,8 @@ class ModelRecord:
       use_grayscale: whether it takes one channel in place of three.
       preprocessing_name: name in `preprocessing_factory`.
       labels_offset: what was subtracted from the data set's labels.
-      dataset_name: what it was trained on.
+      dataset_name: what it was trained on; None where that is not known, as of most
+        nets of other frameworks.
       num_classes: number of logits.
       class_names: of the logits in order; None where the data set has no names.
     """
@@ -36,7 +37,7 @@ class ModelRecord:
     use_grayscale: bool
     preprocessing_name: str
     labels_offset: int
-    dataset_name: str
+    dataset_name: str | None
     num_classes: int
     class_names: tuple[str, ...] | None
 

@@ -10,25 +10,21 @@ from errors import UserError
 from nets import nets_factory
 from nets.network import Network
 
-IMAGENET_CLASSES = 1000
+# ImageNet's numbers of classes, and the labels' offset: slim counts its labels from a
+# background class, 0, which other frameworks' nets do not have.
+_IMAGENET_OFFSETS = {1001: 0, 1000: 1}
 
 
-def record_of(net: Network) -> ModelRecord | None:
-    """What the weights are for, if it is known: ImageNet's 1000 classes.
-
-    Slim counts ImageNet's labels from a background class, 0, which other frameworks'
-    nets do not have: the labels' offset is 1.
-    """
-    if net.num_classes != IMAGENET_CLASSES:
-        return None
+def record_of(net: Network) -> ModelRecord:
+    """What the weights are for; by the number of classes, whether for ImageNet's."""
     return ModelRecord(
         model_name=net.model_name,
         image_size=net.image_size,
         use_grayscale=net.input_shape[2] == 1,
         preprocessing_name=nets_factory.get_entry(net.model_name).preprocessing,
-        labels_offset=1,
-        dataset_name="imagenet",
-        num_classes=IMAGENET_CLASSES,
+        labels_offset=_IMAGENET_OFFSETS.get(net.num_classes, 0),
+        dataset_name="imagenet" if net.num_classes in _IMAGENET_OFFSETS else None,
+        num_classes=net.num_classes,
         class_names=None,
     )
 
@@ -44,8 +40,8 @@ def check(checkpoint_path: str, record: ModelRecord | None) -> None:
     if there is not None and there != record:
         raise UserError(
             f"--checkpoint_path={checkpoint_path}: {folder} has a"
-            f" {model_record.FILE_NAME} of another model, {there.model_name} on"
-            f" {there.dataset_name}; give the checkpoint a folder of its own"
+            f" {model_record.FILE_NAME} of another model, {there.model_name} with"
+            f" {there.num_classes} classes; give the checkpoint a folder of its own"
         )
 
 

@@ -127,7 +127,8 @@ def _samples(classifier: Classifier, config: ExportConfig) -> Iterator[np.ndarra
         return
     record = classifier.record
     dataset = checkpoint_record.any_split(
-        config.net.dataset_name or record.dataset_name, config.net.dataset_dir or ""
+        config.net.dataset_name or record.dataset_name or "imagenet",
+        config.net.dataset_dir or "",
     )
     batches = input_pipeline.eval_batches(
         dataset,

@@ -1,6 +1,7 @@
 """A Keras model as a source of weights: its layers, and what it computes."""
 
 import dataclasses
+import importlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -118,8 +119,11 @@ def source(
 
 
 def _load_file(path: str) -> keras.Model:
+    # A layer that Keras has for this net alone, and does not find when it loads it.
+    module = importlib.import_module(keras.applications.InceptionResNetV2.__module__)
+    known = {"CustomScaleLayer": module.CustomScaleLayer}
     try:
-        return keras.models.load_model(path, compile=False)
+        return keras.models.load_model(path, custom_objects=known, compile=False)
     except Exception as error:  # zipfile, h5py and Keras raise what they like.
         raise UserError(
             f"--keras_model: {path} cannot be read as a Keras model:"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from convert import torch_forward, torch_names
+from convert import torch_forward, torch_inceptions, torch_names
 from convert.torch_layers import Layers
 
 Triple = tuple[float, float, float]
@@ -31,6 +31,8 @@ class Architecture:
       slim_epsilon: of those of slim's net.
       mean: of its pixels, which are in [0, 1]: what is subtracted from them.
       std: what they are then divided by.
+      ignored: what the names of parameters start with that slim's net has no place for
+        and that play no part outside training.
       caveat: what to know of the comparison; "" for nothing.
     """
 
@@ -44,6 +46,7 @@ class Architecture:
     slim_epsilon: float = 1e-3
     mean: Triple = _HALF
     std: Triple = _HALF
+    ignored: tuple[str, ...] = ()
     caveat: str = ""
 
 
@@ -75,6 +78,16 @@ def _vgg(layers: int, model_name: str, last_convolution: int) -> Architecture:
     )
 
 
+def _vgg_bn(layers: int, model_name: str, last_convolution: int) -> Architecture:
+    return dataclasses.replace(
+        _vgg(layers, model_name, last_convolution),
+        name=f"torchvision's vgg{layers}_bn",
+        match=torch_names.vgg_bn,
+        markers=("features.1", f"features.{last_convolution}", "classifier.3"),
+        epsilon=1e-5,
+    )
+
+
 def _mobilenet_v3(
     size: str, last_block: int, strided: tuple[int, ...], first_swish: int
 ) -> Architecture:
@@ -99,14 +112,19 @@ ARCHITECTURES = (
     _resnet(50, "resnet_v1_50_torchvision", "5.conv3"),
     _resnet(34, "resnet_v1_34", "5.conv2"),
     _resnet(18, "resnet_v1_18", "1.conv2"),
+    _vgg_bn(19, "vgg_19", 49),
+    _vgg_bn(16, "vgg_16", 40),
+    _vgg_bn(13, "vgg_13", 31),
+    _vgg_bn(11, "vgg_a", 25),
     _vgg(19, "vgg_19", 34),
     _vgg(16, "vgg_16", 28),
+    _vgg(13, "vgg_13", 22),
     _vgg(11, "vgg_a", 18),
     Architecture(
         "inception_v3 of torchvision or timm",
         "inception_v3",
         torch_names.inception_v3,
-        functools.partial(torch_forward.inception_v3, counts_padding=False),
+        functools.partial(torch_inceptions.inception_v3, counts_padding=False),
         ("Mixed_5b.branch1x1.conv",),
         "fc",
         caveat=(
@@ -117,10 +135,19 @@ ARCHITECTURES = (
         ),
     ),
     Architecture(
+        "torchvision's googlenet",
+        "inception_v1_torchvision",
+        torch_names.googlenet,
+        torch_inceptions.googlenet,
+        ("inception5b.branch4.1.conv",),
+        "fc",
+        ignored=("aux1.", "aux2."),
+    ),
+    Architecture(
         "timm's inception_v4",
         "inception_v4",
         torch_names.inception_v4,
-        torch_forward.inception_v4,
+        torch_inceptions.inception_v4,
         ("features.21.branch0.conv",),
         "last_linear",
     ),
@@ -128,7 +155,7 @@ ARCHITECTURES = (
         "timm's inception_resnet_v2",
         "inception_resnet_v2",
         torch_names.inception_resnet_v2,
-        torch_forward.inception_resnet_v2,
+        torch_inceptions.inception_resnet_v2,
         ("repeat_2.8.conv2d",),
         "classif",
     ),
@@ -146,12 +173,3 @@ ARCHITECTURES = (
     _mobilenet_v3("large", 15, strided=(2, 4, 7, 13), first_swish=7),
     _mobilenet_v3("small", 11, strided=(1, 2, 4, 9), first_swish=4),
 )
-
-# A module of a net that no slim net can hold, and why.
-REFUSED = {
-    "inception5b.branch4.1.conv": (
-        "torchvision's googlenet pads its first convolution by three pixels on every"
-        " side, and slim's inception_v1 by two above and left; with this stride the two"
-        " see different pixels at every image size that their pools have in common"
-    ),
-}

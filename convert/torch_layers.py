@@ -63,12 +63,24 @@ class Layers:
         """Linear, on `[batch, in]`."""
         return x @ self.state[f"{name}.weight"].T + self.state[f"{name}.bias"]
 
+    def classify(self, x: tf.Tensor, name: str) -> tf.Tensor:
+        """Global pool, and Linear where the dictionary has it."""
+        x = global_pool(x)
+        return self.linear(x, name) if self.has(name) else x
+
 
 def max_pool(x: tf.Tensor, size: int, stride: int, padding: int = 0) -> tf.Tensor:
     """MaxPool2d; the border counts as minus infinity."""
     sides = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
     x = tf.pad(x, sides, constant_values=x.dtype.min)
     return tf.nn.max_pool2d(x, size, stride, "VALID")
+
+
+def ceil_max_pool(x: tf.Tensor, size: int) -> tf.Tensor:
+    """MaxPool2d(size, stride=2, ceil_mode=True): the last window may reach outside."""
+    sides = [(0, 0), (0, 1), (0, 1), (0, 0)]
+    x = tf.pad(x, sides, constant_values=x.dtype.min)
+    return tf.nn.max_pool2d(x, size, 2, "VALID")
 
 
 def avg_pool_3x3(x: tf.Tensor, counts_padding: bool) -> tf.Tensor:

@@ -39,6 +39,22 @@ def vgg(scopes: Sequence[str], convolutions: Sequence[str]) -> dict[str, Modules
     return {scope: (name, None) for scope, name in zip(scopes, names, strict=False)}
 
 
+def vgg_bn(scopes: Sequence[str], convolutions: Sequence[str]) -> dict[str, Modules]:
+    """Matches torchvision's vgg11_bn to vgg19_bn."""
+    found = vgg(scopes, convolutions)
+    return {scope: (name, norm_behind(name)) for scope, (name, _) in found.items()}
+
+
+def googlenet(scopes: Sequence[str], convolutions: Sequence[str]) -> dict[str, Modules]:
+    """Matches torchvision's googlenet, whose layers are in slim's order."""
+    names = sorted(convolutions, key=natural_key)
+    found: dict[str, Modules] = {
+        scope: (name, f"{name.removesuffix('.conv')}.bn")
+        for scope, name in zip(scopes, names, strict=False)
+    }
+    return found | {scopes[-1]: ("fc", None)}
+
+
 def inception_v3(
     scopes: Sequence[str], convolutions: Sequence[str]
 ) -> dict[str, Modules]:
@@ -87,13 +103,13 @@ def mobilenet(scopes: Sequence[str], convolutions: Sequence[str]) -> dict[str, M
 
 
 def norm_behind(name: str) -> str | None:
-    """The batch norm behind a module of a MobileNet, if it has one.
+    """The batch norm behind a module of a VGG or a MobileNet, if it has one.
 
     >>> norm_behind("features.1.conv.0.0")
     'features.1.conv.0.1'
     """
     outer, _, number = name.rpartition(".")
-    is_normalized = outer.startswith("features.") and number.isdigit()
+    is_normalized = outer.startswith("features") and number.isdigit()
     return f"{outer}.{int(number) + 1}" if is_normalized else None
 
 

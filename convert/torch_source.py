@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from convert import weight_conversion
 from convert.net_fit import is_auxiliary
@@ -12,7 +13,6 @@ from convert.torch_architectures import (
     ARCHITECTURES,
     IMAGENET_MEAN,
     IMAGENET_STD,
-    REFUSED,
     Architecture,
 )
 from convert.torch_layers import Layers
@@ -38,11 +38,8 @@ def recognise(state: State) -> Architecture:
     """The net that a state dictionary is of.
 
     Raises:
-      UserError: it is of no net that can be converted; the reason, where known.
+      UserError: it is of no net that can be converted.
     """
-    for marker, reason in REFUSED.items():
-        if f"{marker}.weight" in state:
-            raise UserError(f"the state dictionary cannot be converted: {reason}")
     for architecture in ARCHITECTURES:
         if all(f"{marker}.weight" in state for marker in architecture.markers):
             return architecture
@@ -77,6 +74,7 @@ def source(
       The source.
     """
     mean, std = mean or architecture.mean, std or architecture.std
+    state = _without(state, architecture.ignored)
     preprocessing = nets_factory.get_entry(architecture.model_name).preprocessing
     our_mean, our_std = map(np.array, NORMALISATIONS[preprocessing])
     scale = our_std / np.array(std)
@@ -107,6 +105,17 @@ def source(
         run=run,
         caveat=architecture.caveat,
     )
+
+
+def _without(state: State, beginnings: tuple[str, ...]) -> State:
+    kept = {n: v for n, v in state.items() if not n.startswith(beginnings)}
+    if len(kept) < len(state):
+        logging.info(
+            "Left out %d parameters of heads that only training uses: %s…",
+            len(state) - len(kept),
+            "…, ".join(beginnings),
+        )
+    return kept
 
 
 def _matched(

@@ -31,7 +31,6 @@ class Source:
     Attributes:
       description: what it is, for messages.
       model_name: slim's net of the same topology.
-      epsilon: of the batch norms of slim's net.
       layers_at: from the net's scopes, in order of creation, to the layers that belong
         there. Auxiliary heads may be left out, and the classifier where the source has
         none.
@@ -42,18 +41,19 @@ class Source:
         is the net's default.
       run: from images as slim's net takes them, `[n, size, size, channels]` float32,
         to the outputs, `[n, num_outputs]`.
+      epsilon: of the batch norms of slim's net.
       caveat: what to know of `run`; "" for nothing.
     """
 
     description: str
     model_name: str
-    epsilon: float
     layers_at: Callable[[Sequence[str]], Mapping[str, Layer]]
     has_classifier: bool
     num_outputs: int
     channels: int
     image_size: int | None
     run: Callable[[np.ndarray], np.ndarray]
+    epsilon: float = 1e-3
     caveat: str = ""
 
 

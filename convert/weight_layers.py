@@ -52,7 +52,8 @@ def slim_variables(
 ) -> dict[str, np.ndarray]:
     """The variables under a scope of a slim net that compute what `layer` computes.
 
-    A bias before a batch norm goes into its moving mean. Another epsilon e' for e, and
+    Where slim has no batch norm, the source's goes into the kernel and the biases. A
+    bias before a batch norm goes into its moving mean. Another epsilon e' for e, and
     a scale where slim's batch norm has none, become the factor
     gamma * sqrt((variance + e) / (variance + e')): slim's gamma, or else a factor of
     the kernel and of the moving mean. Both are exact in inference and with frozen
@@ -71,8 +72,10 @@ def slim_variables(
       UserError: a shape differs, or slim's layer has no place for a part of the
         source's.
     """
-    kernels = {f"{scope}/{name}": values for name, values in layer.kernels.items()}
+    if f"{scope}/biases" in shapes:
+        layer = _without_batch_norm(layer)
     if layer.batch_norm is None:
+        kernels = {f"{scope}/{name}": values for name, values in layer.kernels.items()}
         variables = kernels | _biases(scope, layer, shapes)
     else:
         variables = _normalized(scope, layer, layer.batch_norm, shapes, epsilon)
@@ -80,6 +83,18 @@ def slim_variables(
         name: _as_shape(name, values, shapes).astype(np.float32)
         for name, values in variables.items()
     }
+
+
+def _without_batch_norm(layer: Layer) -> Layer:
+    """The layer with its batch norm, if any, in the kernel and the bias."""
+    norm = layer.batch_norm
+    if norm is None:
+        return layer
+    factor = 1 / np.sqrt(norm.variance.astype(np.float64) + norm.epsilon)
+    if norm.gamma is not None:
+        factor = factor * norm.gamma
+    mean = norm.mean if layer.bias is None else norm.mean - layer.bias
+    return Layer(_scaled(layer.kernels, factor), norm.beta - mean * factor)
 
 
 def _biases(scope: str, layer: Layer, shapes: Shapes) -> dict[str, np.ndarray]:
@@ -109,19 +124,22 @@ def _normalized(
                 f"{scope}: slim's batch norm has no scale here, and there is no"
                 " convolution before it that could take the source's"
             )
-        last = list(kernels)[-1]
-        kernels[last] = _scaled(
-            kernels[last], factor, last.endswith("/depthwise_weights")
-        )
+        kernels = _scaled(kernels, factor)
         mean = mean * factor
     variables[f"{norm_scope}/moving_mean"] = mean
     variables[f"{norm_scope}/moving_variance"] = norm.variance
     return kernels | variables
 
 
-def _scaled(kernel: np.ndarray, factor: np.ndarray, depthwise: bool) -> np.ndarray:
-    """The kernel whose outputs are `factor` times as large, channel by channel."""
-    return kernel * (factor.reshape(kernel.shape[2:]) if depthwise else factor)
+def _scaled(
+    kernels: Mapping[str, np.ndarray], factor: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Kernels whose outputs are `factor` times as large, channel by channel."""
+    *_, last = kernels
+    kernel = kernels[last]
+    if last.endswith("depthwise_weights"):
+        factor = factor.reshape(kernel.shape[2:])
+    return {**kernels, last: kernel * factor}
 
 
 def _as_shape(name: str, values: np.ndarray, shapes: Shapes) -> np.ndarray:

@@ -41,8 +41,28 @@ def describe(checkpoint: Checkpoint | None, options: NetOptions) -> ModelRecord:
                 f"--{name}={value} contradicts {model_record.FILE_NAME} beside the"
                 f" checkpoint, which was trained with {recorded}: leave it out"
             )
-    size = options.image_size or record.image_size
-    return dataclasses.replace(record, image_size=size)
+    return dataclasses.replace(
+        record,
+        image_size=options.image_size or record.image_size,
+        class_names=record.class_names or _names_from_elsewhere(record, options),
+    )
+
+
+def _names_from_elsewhere(
+    record: ModelRecord, options: NetOptions
+) -> tuple[str, ...] | None:
+    """The classes' names of a converted checkpoint, whose source had none."""
+    name, offset = options.dataset_name or record.dataset_name, record.labels_offset
+    if options.dataset_dir:
+        dataset = any_split(name or "imagenet", options.dataset_dir)
+        if dataset.num_classes - offset != record.num_classes:
+            options = dataclasses.replace(options, labels_offset=offset)
+            raise _misfit(options, dataset.num_classes, None, record.num_classes)
+        names = dataset.class_names
+    else:
+        total = record.num_classes + offset
+        names = imagenet.class_names(total) if name == "imagenet" else None
+    return names and names[offset:]
 
 
 def _from_options(checkpoint: Checkpoint | None, options: NetOptions) -> ModelRecord:

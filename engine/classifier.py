@@ -88,7 +88,7 @@ def load(path: str, options: NetOptions, *, use_moving_average: bool) -> Classif
         classifier = Classifier(record, image_channels=1)
     offset, names = record.labels_offset, record.class_names
     classes = Dataset(
-        record.dataset_name,
+        record.dataset_name or "its own data set",
         *("", "", (), 0),
         num_classes=record.num_classes + offset,
         class_names=names and (*("",) * offset, *names),

@@ -46,7 +46,9 @@ def completed(config: EvalConfig, record: ModelRecord, given: Set[str]) -> EvalC
         raise _contradiction(
             "preprocessing_name", preprocessing, record.preprocessing_name
         )
-    name = data.dataset_name if "dataset_name" in given else record.dataset_name
+    name = data.dataset_name
+    if record.dataset_name and "dataset_name" not in given:
+        name = record.dataset_name
     return dataclasses.replace(
         config,
         model=dataclasses.replace(model, model_name=record.model_name),

@@ -90,6 +90,21 @@ def avg_pool(scope: str, **options: Any) -> Layer:
     return lambda net: slim.avg_pool2d(net, window(scope), scope=scope, **options)
 
 
+def padded(
+    border: tuple[int, int], word: Callable[..., Layer], *args: Any, **options: Any
+) -> Layer:
+    """A layer behind a border of zeros, whatever the image's size.
+
+    Args:
+      border: its pixels above, and so on the left, and below, and so on the right.
+      word: `conv` or, of maps without negative numbers, `max_pool`.
+      *args: of `word`.
+      **options: of `word`.
+    """
+    layer = word(*args, padding="VALID", **options)
+    return lambda net: layer(tf.pad(net, [[0, 0], border, border, [0, 0]]))
+
+
 def fork(*layers: Layer) -> Layer:
     """All `layers` on the same input, their channels put together."""
     return lambda net: tf.concat([layer(net) for layer in layers], 3)

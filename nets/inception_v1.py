@@ -2,7 +2,7 @@
 
 Szegedy et al., "Going Deeper with Convolutions", https://arxiv.org/abs/1409.4842,
 table 1; its 5x5 convolutions are 3x3 here, as in the published weights. ImageNet
-top-1/top-5 of these: 69.8/89.6.
+top-1/top-5 of these: 69.8/89.6; of torchvision's, which pads in another way, 69.8/89.5.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import tensorflow as tf
 
 from nets import inception_utils, slim
-from nets.inception_utils import Layer, conv, max_pool, mixed
+from nets.inception_utils import Layer, conv, max_pool, mixed, padded
 
 inception_v1_arg_scope = inception_utils.inception_arg_scope
 
@@ -57,6 +57,14 @@ _BODY: Mapping[str, Layer] = dict(
         _module("Mixed_5c", 384, (192, 384), (48, 128), 128),
     ]
 )
+# torchvision's padding: of the convolution the same on every side, of the pools below
+# and on the right only. "SAME" pads so for some image sizes alone.
+_EXPLICITLY_PADDED: Mapping[str, Layer] = {
+    "Conv2d_1a_7x7": padded((3, 3), conv, "Conv2d_1a_7x7", 64, stride=2),
+    "MaxPool_2a_3x3": padded((0, 1), max_pool, "MaxPool_2a_3x3", stride=2),
+    "MaxPool_3a_3x3": padded((0, 1), max_pool, "MaxPool_3a_3x3", stride=2),
+    "MaxPool_4a_3x3": padded((0, 1), max_pool, "MaxPool_4a_3x3", stride=2),
+}
 
 
 def inception_v1_base(
@@ -64,6 +72,7 @@ def inception_v1_base(
     final_endpoint: str = "Mixed_5c",
     include_root_block: bool = True,
     scope: str = "InceptionV1",
+    use_explicit_padding: bool = False,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """The convolutions of Inception v1, up to `final_endpoint`.
 
@@ -73,6 +82,7 @@ def inception_v1_base(
       include_root_block: False leaves out all before `Mixed_3b`; `inputs` are then
         what comes out of `MaxPool_3a_3x3`.
       scope: variable scope.
+      use_explicit_padding: pad layers with a stride as torchvision does.
 
     Returns:
       The final end point, and all end points by name.
@@ -80,7 +90,11 @@ def inception_v1_base(
     Raises:
       ValueError: an unknown `final_endpoint`.
     """
-    table = {**_ROOT, **_BODY} if include_root_block else _BODY
+    table = {**_ROOT, **_BODY}
+    if use_explicit_padding:
+        table |= _EXPLICITLY_PADDED
+    if not include_root_block:
+        table = {name: table[name] for name in _BODY}
     with (
         tf.compat.v1.variable_scope(scope, "InceptionV1", [inputs]),
         slim.arg_scope(
@@ -102,6 +116,7 @@ def inception_v1(
     reuse: bool | None = None,
     scope: str = "InceptionV1",
     global_pool: bool = False,
+    use_explicit_padding: bool = False,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """Inception v1 for classification.
 
@@ -116,6 +131,7 @@ def inception_v1(
       reuse: reuse the variables of `scope`.
       scope: variable scope.
       global_pool: pool over whatever is left of the image; False: over 7x7 at most.
+      use_explicit_padding: pad layers with a stride as torchvision does.
 
     Returns:
       The logits (or features), and all end points by name.
@@ -126,7 +142,9 @@ def inception_v1(
         ) as root,
         slim.arg_scope([slim.batch_norm, slim.dropout], is_training=is_training),
     ):
-        net, end_points = inception_v1_base(inputs, scope=root)
+        net, end_points = inception_v1_base(
+            inputs, scope=root, use_explicit_padding=use_explicit_padding
+        )
         with tf.compat.v1.variable_scope("Logits"):
             net = inception_utils.pool(net, 7, "AvgPool_0a_7x7", global_pool)
             end_points["global_pool" if global_pool else "AvgPool_0a_7x7"] = net

@@ -48,6 +48,7 @@ NETWORKS: dict[str, NetEntry] = {
         overfeat.overfeat, overfeat.overfeat_arg_scope, 231, ("overfeat/fc8",), "vgg"
     ),
     "vgg_a": NetEntry(vgg.vgg_a, vgg.vgg_arg_scope, 224, ("vgg_a/fc8",), "vgg"),
+    "vgg_13": NetEntry(vgg.vgg_13, vgg.vgg_arg_scope, 224, ("vgg_13/fc8",), "vgg"),
     "vgg_16": NetEntry(vgg.vgg_16, vgg.vgg_arg_scope, 224, ("vgg_16/fc8",), "vgg"),
     "vgg_19": NetEntry(vgg.vgg_19, vgg.vgg_arg_scope, 224, ("vgg_19/fc8",), "vgg"),
     "inception_v1": NetEntry(
@@ -55,6 +56,19 @@ NETWORKS: dict[str, NetEntry] = {
         inception.inception_v1_arg_scope,
         224,
         ("InceptionV1/Logits",),
+        "inception",
+    ),
+    # For torchvision's googlenet, whose pixels are those of slim's weights.
+    "inception_v1_torchvision": NetEntry(
+        functools.partial(
+            inception.inception_v1,
+            scope="inception_v1_torchvision",
+            global_pool=True,
+            use_explicit_padding=True,
+        ),
+        inception.inception_v1_arg_scope,
+        224,
+        ("inception_v1_torchvision/Logits",),
         "inception",
     ),
     "inception_v2": NetEntry(

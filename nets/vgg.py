@@ -1,7 +1,7 @@
 """VGG: 3x3 convolutions in five stages, then three fully connected layers.
 
 Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
-Recognition", https://arxiv.org/abs/1409.1556, table 1, columns A, D and E. ImageNet
+Recognition", https://arxiv.org/abs/1409.1556, table 1, columns A, B, D and E. ImageNet
 top-1/top-5 of the published weights: 71.5/89.8 (VGG-16), 71.1/89.8 (VGG-19); they have
 1000 classes, without a background.
 """
@@ -110,5 +110,6 @@ def _convolutions(
 
 
 vgg_a = _vgg("vgg_a", 1, 1, 2, 2, 2)
+vgg_13 = vgg_b = _vgg("vgg_13", 2, 2, 2, 2, 2)
 vgg_16 = vgg_d = _vgg("vgg_16", 2, 2, 3, 3, 3)
 vgg_19 = vgg_e = _vgg("vgg_19", 2, 2, 4, 4, 4)

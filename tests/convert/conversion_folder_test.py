@@ -37,8 +37,20 @@ def test_imagenet_without_a_background_is_recorded(tmp_path):
     conversion_folder.check(str(tmp_path / "a.ckpt"), RECORD)
 
 
-def test_other_classes_are_not_recorded(tmp_path):
-    assert conversion_folder.record_of(_net(num_classes=5)) is None
+@pytest.mark.parametrize(
+    ("num_classes", "offset", "dataset_name"),
+    [(1001, 0, "imagenet"), (5, 0, None)],
+)
+def test_the_number_of_classes_tells_imagenet(
+    num_classes, offset, dataset_name, tmp_path
+):
+    record = conversion_folder.record_of(_net(num_classes=num_classes))
+    assert (record.labels_offset, record.dataset_name) == (offset, dataset_name)
+    conversion_folder.write_record(_checkpoint(tmp_path / "a.ckpt"), record)
+    assert model_record.read(str(tmp_path)) == record
+
+
+def test_a_body_without_a_classifier_gets_no_record(tmp_path):
     conversion_folder.write_record(_checkpoint(tmp_path / "a.ckpt"), None)
     assert model_record.read(str(tmp_path)) is None
 
@@ -52,5 +64,7 @@ def test_a_folder_of_several_checkpoints_gets_no_record(tmp_path):
 @pytest.mark.parametrize("record", [None, dataclasses.replace(RECORD, image_size=299)])
 def test_a_folder_of_another_model_is_refused(record, tmp_path):
     conversion_folder.write_record(_checkpoint(tmp_path / "a.ckpt"), RECORD)
-    with pytest.raises(UserError, match="of another model, vgg_16 on imagenet; give"):
+    with pytest.raises(
+        UserError, match="of another model, vgg_16 with 1000 classes; give"
+    ):
         conversion_folder.check(str(tmp_path / "b.ckpt"), record)

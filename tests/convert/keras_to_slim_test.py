@@ -1,6 +1,7 @@
 """Keras models become checkpoints that compute the same, or are refused."""
 
 import dataclasses
+import importlib
 import os
 
 import keras
@@ -52,14 +53,14 @@ def mobilenet():
     ],
 )
 def test_random_weights_give_the_same_logits(
-    name, size, num_variables, tolerance, monkeypatch, capsys
+    name, size, num_variables, tolerance, monkeypatch, tmp_path, capsys
 ):
     written: dict[str, np.ndarray] = {}
     monkeypatch.setattr(
         slim_format, "write_checkpoint", lambda _, variables: written.update(variables)
     )
     source = keras_source.source(_application(name, size, classes=5))
-    difference = weight_conversion.convert(source, "unused")
+    difference = weight_conversion.convert(source, str(tmp_path / "unused"))
     with capsys.disabled():
         print(f"\n{name}: differs by {difference:.2g} of the largest logit")
     assert difference < tolerance
@@ -126,6 +127,17 @@ def test_a_file_with_a_classifier_of_its_own(ending, tmp_path):
     difference, checkpoint = _convert(keras_source.load(path), tmp_path)
     assert difference < EXACT
     assert checkpoint.shapes["MobilenetV1/Logits/Conv2d_1c_1x1/weights"][3] == 3
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_a_file_with_the_layer_of_one_net_is_read(ending, tmp_path):
+    module = importlib.import_module(keras.applications.InceptionResNetV2.__module__)
+    inputs = [keras.Input((2, 2, 1)), keras.Input((2, 2, 1))]
+    model = keras.Model(inputs, module.CustomScaleLayer(0.17)(inputs))
+    path = str(tmp_path / f"model{ending}")
+    model.save(path)
+    loaded = keras_source.load(path)
+    assert loaded.layers[-1].scale == 0.17
 
 
 def test_weights_of_a_named_net_come_from_a_file(tmp_path):

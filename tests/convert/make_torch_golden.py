@@ -22,6 +22,7 @@ NETS = {  # library, options, image size
     "resnet18": ("torchvision", {}, 64),
     "resnet50": ("torchvision", {}, 64),
     "vgg16": ("torchvision", {}, 224),
+    "googlenet": ("torchvision", {"aux_logits": True, "init_weights": False}, 67),
     "inception_v3": ("torchvision", {"init_weights": False}, 107),
     "mobilenet_v2": ("torchvision", {}, 65),
     "mobilenet_v3_large": ("torchvision", {}, 65),
@@ -33,6 +34,7 @@ NETS = {  # library, options, image size
 
 def main() -> None:
     """Writes one golden for each net."""
+    _write("vgg_bn_narrow", _narrow_vgg(), 224)
     for name, (library, options, size) in NETS.items():
         create = (
             torchvision.models.get_model
@@ -40,22 +42,37 @@ def main() -> None:
             else timm.create_model
         )
         net = create(name, num_classes=torch_recipe.CLASSES, **options)
-        shapes = {
-            key: tuple(values.shape)
-            for key, values in net.state_dict().items()
-            if not key.endswith("num_batches_tracked")
-        }
-        state = {
-            key: torch.from_numpy(values)
-            for key, values in torch_recipe.state(shapes).items()
-        }
-        net.load_state_dict(state, strict=False)
-        images = torch_recipe.images(size).transpose(0, 3, 1, 2).copy()
-        with torch.no_grad():
-            logits = net.eval()(torch.from_numpy(images)).numpy()
-        golden = {"image_size": size, "shapes": shapes, "logits": logits.tolist()}
-        path = torch_recipe.FOLDER / f"{name}.json"
-        path.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
+        _write(name, net, size)
+
+
+def _narrow_vgg() -> torch.nn.Module:
+    """A VGG with batch norm, of few channels, for its size."""
+    vgg = torchvision.models.vgg
+    depths = [4, "M", 4, "M", 4, 4, "M", 4, "M", 4, "M"]
+    net = vgg.VGG(vgg.make_layers(depths, batch_norm=True), init_weights=False)
+    for place, outputs in ((0, 8), (3, 8), (6, torch_recipe.CLASSES)):
+        inputs = 8 if place else 4 * 7 * 7
+        net.classifier[place] = torch.nn.Linear(inputs, outputs)
+    return net
+
+
+def _write(name: str, net: torch.nn.Module, size: int) -> None:
+    shapes = {
+        key: tuple(values.shape)
+        for key, values in net.state_dict().items()
+        if not key.endswith("num_batches_tracked")
+    }
+    state = {
+        key: torch.from_numpy(values)
+        for key, values in torch_recipe.state(shapes).items()
+    }
+    net.load_state_dict(state, strict=False)
+    images = torch_recipe.images(size).transpose(0, 3, 1, 2).copy()
+    with torch.no_grad():
+        logits = net.eval()(torch.from_numpy(images)).numpy()
+    golden = {"image_size": size, "shapes": shapes, "logits": logits.tolist()}
+    path = torch_recipe.FOLDER / f"{name}.json"
+    path.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":

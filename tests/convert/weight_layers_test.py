@@ -48,6 +48,23 @@ def test_a_bias_goes_into_the_moving_mean():
 
 
 @pytest.mark.parametrize("scale", [None, np.array([2.0, -3.0, 0.0])])
+@pytest.mark.parametrize("bias", [None, np.array([10.0, 20.0, 30.0])])
+def test_a_batch_norm_without_a_place_goes_into_kernel_and_biases(scale, bias):
+    kernel, norm = np.array([[[[1.0, 2.0, 3.0]]]]), _norm(1e-5, scale)
+    layer = Layer({"weights": kernel}, bias, norm)
+    shapes = {"Net/A/weights": (1, 1, 1, 3), "Net/A/biases": (3,)}
+    variables = slim_variables("Net/A", layer, shapes, 1e-3)
+
+    pixel = 0.7
+    convolved = kernel[0, 0, 0] * pixel + (0 if bias is None else bias)
+    scale = 1 if scale is None else scale
+    deviation = np.sqrt(norm.variance + 1e-5)
+    expected = scale * (convolved - norm.mean) / deviation + norm.beta
+    got = variables["Net/A/weights"][0, 0, 0] * pixel + variables["Net/A/biases"]
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [None, np.array([2.0, -3.0, 0.0])])
 @pytest.mark.parametrize("has_gamma", [True, False])
 def test_scale_and_another_epsilon_change_nothing(scale, has_gamma):
     theirs, ours = 1e-5, 1e-3

@@ -118,6 +118,44 @@ def test_options_may_not_contradict_the_record(tmp_path):
     assert _describe(checkpoint).image_size == 32
 
 
+def _converted(folder, num_classes: int, **values) -> Checkpoint:
+    """A checkpoint with the record of a net that came without names of classes."""
+    ModelRecord(
+        **{
+            "model_name": "resnet_v1_50",
+            "image_size": 32,
+            "use_grayscale": False,
+            "preprocessing_name": "vgg",
+            "labels_offset": 0,
+            "dataset_name": None,
+            "num_classes": num_classes,
+            "class_names": None,
+            **values,
+        }
+    ).write(str(folder))
+    return _checkpoint(folder, num_classes)
+
+
+def test_imagenets_names_need_not_be_recorded(tmp_path):
+    values = {"labels_offset": 1, "dataset_name": "imagenet"}
+    record = _describe(_converted(tmp_path, 1000, **values))
+    assert record.class_names is not None
+    assert len(record.class_names) == 1000
+    assert record.class_names[0].startswith("tench")
+
+
+def test_a_data_set_names_the_classes_of_a_converted_checkpoint(tmp_path):
+    names = ("red", "green", "blue")
+    folder = coloured_images.write_split(
+        tmp_path / "data", "train", [0, 1, 2], [1, 2, 3], class_names=names
+    )
+    data = {"dataset_name": coloured_images.NAME, "dataset_dir": str(folder)}
+    assert _describe(_converted(tmp_path, 3), **data).class_names == names
+    assert _describe(_converted(tmp_path, 3)).class_names is None
+    with pytest.raises(UserError, match=r"for 4 classes, and colours has 3"):
+        _describe(_converted(tmp_path, 4), **data)
+
+
 def test_without_a_checkpoint_options_say_all():
     record = _describe(None, labels_offset=1)
     assert record.num_classes == 1000

@@ -1,0 +1,233 @@
+"""A frozen graph as a source of weights: its constants, and what it computes.
+
+Freezing turns every variable of a net into a Const that keeps the variable's name, so
+constants named like slim's model variables become variables again.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from convert import inspect_checkpoint, net_fit, weight_conversion
+from convert.weight_layers import Layer
+from errors import UserError
+from nets import nets_factory
+
+Nodes = Mapping[str, tf.compat.v1.NodeDef]
+
+# The last part of every variable name that slim's layers make.
+_VARIABLES = frozenset(
+    [
+        "weights",
+        "depthwise_weights",
+        "pointwise_weights",
+        "biases",
+        "beta",
+        "gamma",
+        "moving_mean",
+        "moving_variance",
+    ]
+)
+_READS = ("/read", "/ReadVariableOp")  # Identity ops that hand a variable's value on.
+_ADDITIONS = ("BiasAdd", "Add", "AddV2")
+
+
+def read(graph_file: str) -> tf.compat.v1.GraphDef:
+    """A GraphDef from a file in protocol buffer's binary form.
+
+    Raises:
+      UserError: the file cannot be read, or is no GraphDef.
+    """
+    graph = tf.compat.v1.GraphDef()
+    try:
+        with tf.io.gfile.GFile(graph_file, "rb") as stream:
+            graph.ParseFromString(stream.read())
+    except tf.errors.OpError as error:
+        raise UserError(
+            f"--graph_file: cannot read {graph_file!r} ({type(error).__name__}); give"
+            " the path of a frozen graph (.pb)"
+        ) from error
+    except DecodeError as error:
+        raise UserError(
+            f"--graph_file: {graph_file} is not a GraphDef in binary form; give a"
+            " frozen graph (.pb)"
+        ) from error
+    return graph
+
+
+def frozen_variables(graph: tf.compat.v1.GraphDef) -> dict[str, np.ndarray]:
+    """Returns the values of constants with names of slim variables.
+
+    A Const behind a chain of Identity ops counts under the chain's names too: some
+    tools rename or fold one of the two and keep the other.
+
+    Args:
+      graph: a frozen graph.
+
+    Returns:
+      Variable name -> values, sorted by name.
+    """
+    nodes = {node.name: node for node in graph.node}
+    variables = {}
+    for name in sorted(nodes):
+        variable = _variable_name(name)
+        *_, last = _identities(nodes, name)
+        constant = nodes.get(last)
+        if variable and constant is not None and constant.op == "Const":
+            variables[variable] = tf.make_ndarray(constant.attr["value"].tensor)
+    return variables
+
+
+def source(
+    graph: tf.compat.v1.GraphDef, model_name: str | None = None
+) -> weight_conversion.Source:
+    """The graph as a source of weights for the slim net that was frozen.
+
+    Args:
+      graph: a frozen graph, from its placeholder of images on.
+      model_name: a net of the factory; None finds it from the variables.
+
+    Returns:
+      The source.
+
+    Raises:
+      UserError: it holds no constant with the name of a slim variable, its variables
+        are not those of the net, or it does not begin with a square of pixels.
+    """
+    variables = frozen_variables(graph)
+    if not variables:
+        raise UserError(
+            "the graph holds no constants named like slim variables (…/weights,"
+            " …/BatchNorm/beta); give the frozen graph of a slim net"
+        )
+    fit = _fit({name: v.shape for name, v in variables.items()}, model_name)
+    output = _output(graph, fit)
+    images, side, channels = _images(graph, output)
+    run = _function(graph, images, output)
+    num_outputs = fit.num_classes
+    if num_outputs is None:
+        size = side or nets_factory.get_entry(fit.model_name).image_size
+        num_outputs = run(np.zeros((1, size, size, channels), np.float32)).shape[1]
+    return weight_conversion.Source(
+        description="the frozen graph",
+        model_name=fit.model_name,
+        layers_at=lambda scopes: _layers(variables, scopes),
+        has_classifier=fit.num_classes is not None,
+        num_outputs=num_outputs,
+        channels=channels,
+        image_size=side,
+        run=run,
+    )
+
+
+def _fit(shapes: Mapping[str, tuple[int, ...]], model_name: str | None) -> net_fit.Fit:
+    """How the variables fit the net, or the one net that they fit."""
+    names = [model_name] if model_name else net_fit.candidates(shapes)
+    fits = [net_fit.compare(shapes, name) for name in names]
+    whole = [fit for fit in fits if fit.is_whole]
+    if len(whole) != 1:
+        raise UserError(
+            f"--model_name={model_name or ''}: the graph"
+            f" {inspect_checkpoint.describe_fits(fits)}; name the net that was frozen"
+        )
+    return whole[0]
+
+
+def _output(graph: tf.compat.v1.GraphDef, fit: net_fit.Fit) -> str:
+    """The node with the logits, or without a classifier the one that no other reads."""
+    nodes = {node.name: node for node in graph.node}
+    if fit.num_classes is None:
+        read = {_node_name(name) for node in graph.node for name in node.input}
+        found = [name for name in nodes if name not in read]
+    else:
+        head = nets_factory.get_entry(fit.model_name).head_scopes[0]
+        found = [
+            node.name
+            for node in graph.node
+            if node.op in _ADDITIONS
+            and any(
+                (_variable_name(name) or "").startswith(head)
+                for name in _identities(nodes, _node_name(node.input[1]))
+            )
+        ]
+    if len(found) != 1:
+        raise UserError(
+            f"the graph has {len(found)} outputs to compare {fit.model_name} with"
+            f" ({', '.join(found[:3])}); give a graph with the net alone"
+        )
+    return found[0]
+
+
+def _images(graph: tf.compat.v1.GraphDef, output: str) -> tuple[str, int | None, int]:
+    """The placeholder behind the output; side and channels of its images."""
+    needed = tf.compat.v1.graph_util.extract_sub_graph(graph, [output]).node
+    found = [node for node in needed if node.op.startswith("Placeholder")]
+    if len(found) == 1 and found[0].attr["dtype"].type == tf.float32.as_datatype_enum:
+        shape = tf.TensorShape(found[0].attr["shape"].shape)
+        if shape.rank == 4 and shape[1] == shape[2]:
+            return found[0].name, shape[1], shape[3] or 3
+    raise UserError(
+        "the graph must take its images from one placeholder, [batch, side, side,"
+        f" channels] float32, and has {[node.name for node in found]}: give the graph"
+        " that the net's preprocessing feeds"
+    )
+
+
+def _function(
+    graph: tf.compat.v1.GraphDef, images: str, output: str
+) -> Callable[[np.ndarray], np.ndarray]:
+    """What the graph computes, `[n, outputs]`; a map is averaged."""
+    try:
+        imported = tf.compat.v1.wrap_function(
+            lambda: tf.import_graph_def(graph, name=""), []
+        )
+    except (ValueError, tf.errors.OpError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"the graph cannot be run: {reason}") from error
+    tensors = [imported.graph.get_tensor_by_name(f"{n}:0") for n in (images, output)]
+    function = imported.prune(*tensors)
+
+    def run(values: np.ndarray) -> np.ndarray:
+        # One by one: some graphs were frozen for a single image.
+        outputs = [function(tf.constant(image[np.newaxis])).numpy() for image in values]
+        stacked = np.concatenate(outputs)
+        return stacked.mean((1, 2)) if stacked.ndim == 4 else stacked
+
+    return run
+
+
+def _layers(
+    variables: Mapping[str, np.ndarray], scopes: Sequence[str]
+) -> dict[str, Layer]:
+    kinds = [kind for kind in _VARIABLES if kind != "biases"]
+    kinds += [f"BatchNorm/{kind}" for kind in kinds]
+    found = {}
+    for scope in scopes:
+        parts = {
+            kind: variables[f"{scope}/{kind}"]
+            for kind in kinds
+            if f"{scope}/{kind}" in variables
+        }
+        if parts:
+            found[scope] = Layer(parts, variables.get(f"{scope}/biases"))
+    return found
+
+
+def _identities(nodes: Nodes, name: str) -> Iterator[str]:
+    """The name, and those that it is a copy of."""
+    yield name
+    while name in nodes and nodes[name].op == "Identity":
+        name = _node_name(nodes[name].input[0])
+        yield name
+
+
+def _node_name(tensor_name: str) -> str:
+    return tensor_name.partition(":")[0].removeprefix("^")
+
+
+def _variable_name(node_name: str) -> str | None:
+    for suffix in _READS:
+        node_name = node_name.removesuffix(suffix)
+    return node_name if node_name.rpartition("/")[2] in _VARIABLES else None

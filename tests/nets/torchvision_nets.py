@@ -1,0 +1,282 @@
+"""torchvision's nets in slim's words: layers, and the end points of a run.
+
+For make_torchvision_golden.py, which needs PyTorch; nothing of `nets` is imported.
+Where slim has an end point of a name of its own, it is a hook on torchvision's module.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch  # type: ignore[import-not-found,unused-ignore]
+import torchvision  # type: ignore[import-not-found,unused-ignore]
+
+# (slim's scope, torchvision's convolution, its batch norm), in slim's order.
+Layers = list[tuple[str, str, str]]
+EndPoints = dict[str, Any]
+
+
+class Family(NamedTuple):
+    """How nets of one family are named.
+
+    Attributes:
+      layers: from slim's name of the net, and torchvision's model, to the layers.
+      hook: from these and the layers to a dictionary that a run fills with slim's end
+        points, but for the last ones, in slim's order.
+      last_end_points: from slim's name and the logits to those.
+      has_gamma: whether slim's batch norms have a scale.
+    """
+
+    layers: Callable[[str, torch.nn.Module], Layers]
+    hook: Callable[[str, torch.nn.Module, Layers], EndPoints]
+    last_end_points: Callable[[str, torch.Tensor], EndPoints]
+    has_gamma: bool = True
+
+
+def family_of(net: str) -> Family:
+    """The family of a net of the factory."""
+    return next(FAMILIES[start] for start in FAMILIES if net.startswith(start))
+
+
+def _resnet_layers(net: str, model: torch.nn.Module) -> Layers:
+    """(slim's scope, torchvision's convolution, its batch norm), in slim's order."""
+    layers = [(f"{net}/conv1", "conv1", "bn1")]
+    for block in range(1, 5):
+        for unit in range(len(model.get_submodule(f"layer{block}"))):
+            ours = f"{net}/block{block}/unit_{unit + 1}/basic_v1"
+            theirs = f"layer{block}.{unit}"
+            if block > 1 and unit == 0:
+                down = f"{theirs}.downsample"
+                layers.append((f"{ours}/shortcut", f"{down}.0", f"{down}.1"))
+            layers += [
+                (f"{ours}/conv{i}", f"{theirs}.conv{i}", f"{theirs}.bn{i}")
+                for i in (1, 2)
+            ]
+    return [*layers, (f"{net}/logits", "fc", "")]
+
+
+class _HardSigmoid(torch.nn.Module):
+    """With the constant that slim rounds."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Maps numbers to [0, 1]."""
+        return torch.clamp(x + 3, 0, 6) * 0.16667
+
+
+def with_slims_constants(model: torch.nn.Module) -> None:
+    """Gives a MobileNet the constants that slim has in place of torchvision's."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eps = 0.001
+        if isinstance(module, torchvision.ops.misc.SqueezeExcitation):
+            module.scale_activation = _HardSigmoid()
+
+
+def _mobilenet_layers(net: str, model: torch.nn.Module) -> Layers:
+    """(slim's scope, torchvision's convolution, its batch norm), in slim's order."""
+    names = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear)
+    ]
+    last = len(model.get_submodule("features")) - 1
+    layers = []
+    for name in names:
+        room, number, *inner = name.split(".")
+        behind, index = name.rpartition(".")[::2]
+        norm = "" if index.startswith("fc") else f"{behind}.{int(index or 0) + 1}"
+        if room == "classifier":
+            scope, norm = (
+                ("Logits/Conv2d_1c_1x1" if name == names[-1] else "Conv_2"),
+                "",
+            )
+        elif int(number) in (0, last):
+            scope = "Conv_1" if int(number) else "Conv"
+        else:
+            block = int(number) - 1
+            scope = f"expanded_conv_{block}/" if block else "expanded_conv/"
+            if index.startswith("fc"):
+                scope += "squeeze_excite/Conv" + ("_1" if index == "fc2" else "")
+            elif model.get_submodule(name).groups > 1:
+                scope += "depthwise"
+            else:
+                scope += "expand" if inner[1:] == ["0", "0"] else "project"
+        layers.append((f"{net}/{scope}", name, norm))
+    return layers
+
+
+def _hook_mobilenet(_: str, model: torch.nn.Module, layers: Layers) -> EndPoints:
+    """A dictionary that a run fills with slim's end points, but for the last two."""
+    end_points: EndPoints = {}
+
+    def keep(*names: str) -> Callable[..., None]:
+        return lambda _module, _inputs, output: end_points.update(
+            dict.fromkeys(names, output.clone())
+        )
+
+    features, classifier = model.features, model.classifier
+    for number, module in enumerate(features, 1):
+        is_block = 1 < number < len(features)
+        names = [f"layer_{number}"] + [f"layer_{number}/output"] * is_block
+        module.register_forward_hook(keep(*names))
+    for scope, convolution, _norm in layers:
+        number = int(convolution.split(".")[1]) + 1
+        activated = model.get_submodule(convolution.rpartition(".")[0])
+        if scope.endswith("/expand"):
+            activated.register_forward_hook(keep(f"layer_{number}/expansion_output"))
+        elif scope.endswith("/depthwise"):
+            activated.register_forward_hook(keep(f"layer_{number}/depthwise_output"))
+
+    def keep_pooled(_module: Any, inputs: Any, output: torch.Tensor) -> None:
+        pooled = inputs[0][:, :, None, None].clone()
+        end_points["global_pool"] = pooled
+        if len(classifier) > 2:  # v3 pools before its last convolution
+            end_points[f"layer_{len(features) + 1}"] = pooled
+            swished = torch.nn.functional.hardswish(output)[:, :, None, None]
+            end_points["global_pool"] = swished
+            end_points[f"layer_{len(features) + 2}"] = swished
+
+    classifier[0].register_forward_hook(keep_pooled)
+    return end_points
+
+
+def _hook_resnet(net: str, model: torch.nn.Module, layers: Layers) -> EndPoints:
+    """A dictionary that a run fills with slim's end points, in slim's order."""
+    end_points: EndPoints = {}
+    modules = dict(model.named_modules())
+
+    def keep(name: str, module: str, activation: Any = torch.clone) -> None:
+        end_points[name] = torch.empty(0)
+        modules[module].register_forward_hook(
+            lambda _module, _inputs, output: end_points.update(
+                {name: activation(output)}
+            )
+        )
+
+    for scope, _, batch_norm in layers[:-1]:
+        rectified = scope.endswith("/conv1")
+        keep(scope, batch_norm, torch.relu if rectified else torch.clone)
+        unit, _, layer = scope.rpartition("/")
+        if layer == "conv2":
+            torch_unit = batch_norm.removesuffix(".bn2")
+            keep(unit, torch_unit)
+            block, number = torch_unit.removeprefix("layer").split(".")
+            if f"layer{block}.{int(number) + 1}" not in modules:
+                keep(f"{net}/block{block}", f"layer{block}")
+    keep("global_pool", "avgpool")
+    return end_points
+
+
+def _vgg_layers(net: str, model: torch.nn.Module) -> Layers:
+    layers: Layers = []
+    stage, number = 1, 0
+    for index, module in enumerate(model.get_submodule("features")):
+        if isinstance(module, torch.nn.MaxPool2d):
+            stage, number = stage + 1, 0
+        elif isinstance(module, torch.nn.Conv2d):
+            number += 1
+            scope = f"{net}/conv{stage}/conv{stage}_{number}"
+            layers.append((scope, f"features.{index}", ""))
+    dense = [(f"{net}/fc{6 + i}", f"classifier.{3 * i}", "") for i in range(3)]
+    return layers + dense
+
+
+def _hook_vgg(net: str, model: torch.nn.Module, layers: Layers) -> EndPoints:
+    end_points: EndPoints = {}
+    scopes = iter(scope for scope, *_ in layers)
+    pools = iter(range(1, 6))
+    activated = [*model.get_submodule("features"), *model.get_submodule("classifier")]
+    for module in activated:
+        if isinstance(module, torch.nn.ReLU):
+            scope = next(scopes)
+            _keep(end_points, module, scope, as_map="/fc" in scope)
+        elif isinstance(module, torch.nn.MaxPool2d):
+            _keep(end_points, module, f"{net}/pool{next(pools)}")
+    return end_points
+
+
+def _googlenet_layers(net: str, model: torch.nn.Module) -> Layers:
+    modules = iter(
+        name.removesuffix(".conv")
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Conv2d)
+    )
+    scopes = [f"{net}/{name}" for name in _GOOGLENET if name.startswith("Conv2d")]
+    for name in _GOOGLENET:
+        if name.startswith("Mixed"):
+            last = "0a" if name == "Mixed_5b" else "0b"
+            scopes += [
+                f"{net}/{name}/Branch_{branch}"
+                for branch in (
+                    "0/Conv2d_0a_1x1",
+                    "1/Conv2d_0a_1x1",
+                    "1/Conv2d_0b_3x3",
+                    "2/Conv2d_0a_1x1",
+                    f"2/Conv2d_{last}_3x3",
+                    "3/Conv2d_0b_1x1",
+                )
+            ]
+    layers = [
+        (scope, f"{m}.conv", f"{m}.bn")
+        for scope, m in zip(scopes, modules, strict=True)
+    ]
+    return [*layers, (f"{net}/Logits/Conv2d_0c_1x1", "fc", "")]
+
+
+def _hook_googlenet(_: str, model: torch.nn.Module, layers: Layers) -> EndPoints:
+    end_points: EndPoints = {}
+    names = [*_GOOGLENET, "global_pool"]
+    for name, module in zip(names, model.children(), strict=False):
+        _keep(end_points, module, name)
+    return end_points
+
+
+def _keep(
+    end_points: EndPoints, module: torch.nn.Module, name: str, as_map: bool = False
+) -> None:
+    def keep(_module: Any, _inputs: Any, output: torch.Tensor) -> None:
+        end_points[name] = (output[:, :, None, None] if as_map else output).clone()
+
+    module.register_forward_hook(keep)
+
+
+def _last_of_resnet(net: str, logits: torch.Tensor) -> EndPoints:
+    return {
+        f"{net}/logits": logits[:, :, None, None],
+        f"{net}/spatial_squeeze": logits,
+        "predictions": torch.softmax(logits, 1),
+    }
+
+
+def _last_of_vgg(net: str, logits: torch.Tensor) -> EndPoints:
+    return {f"{net}/fc8": logits}
+
+
+def _logits_and_predictions(_: str, logits: torch.Tensor) -> EndPoints:
+    return {"Logits": logits, "Predictions": torch.softmax(logits, 1)}
+
+
+# Slim's end points in the order of torchvision's modules.
+_GOOGLENET = (
+    "Conv2d_1a_7x7",
+    "MaxPool_2a_3x3",
+    "Conv2d_2b_1x1",
+    "Conv2d_2c_3x3",
+    "MaxPool_3a_3x3",
+    "Mixed_3b",
+    "Mixed_3c",
+    "MaxPool_4a_3x3",
+    *(f"Mixed_4{letter}" for letter in "bcdef"),
+    "MaxPool_5a_2x2",
+    "Mixed_5b",
+    "Mixed_5c",
+)
+
+# By what slim's names of their nets begin with.
+FAMILIES = {
+    "resnet_v1": Family(_resnet_layers, _hook_resnet, _last_of_resnet),
+    "vgg": Family(_vgg_layers, _hook_vgg, _last_of_vgg),
+    "inception_v1": Family(
+        _googlenet_layers, _hook_googlenet, _logits_and_predictions, has_gamma=False
+    ),
+    "mobilenet": Family(_mobilenet_layers, _hook_mobilenet, _logits_and_predictions),
+}
