@@ -7,7 +7,6 @@ from absl import logging
 from checkpoints import model_record, slim_format
 from checkpoints.model_record import ModelRecord
 from errors import UserError
-from nets import nets_factory
 from nets.network import Network
 
 # ImageNet's numbers of classes, and the labels' offset: slim counts its labels from a
@@ -15,13 +14,13 @@ from nets.network import Network
 _IMAGENET_OFFSETS = {1001: 0, 1000: 1}
 
 
-def record_of(net: Network) -> ModelRecord:
+def record_of(net: Network, preprocessing: str) -> ModelRecord:
     """What the weights are for; by the number of classes, whether for ImageNet's."""
     return ModelRecord(
         model_name=net.model_name,
         image_size=net.image_size,
         use_grayscale=net.input_shape[2] == 1,
-        preprocessing_name=nets_factory.get_entry(net.model_name).preprocessing,
+        preprocessing_name=preprocessing,
         labels_offset=_IMAGENET_OFFSETS.get(net.num_classes, 0),
         dataset_name="imagenet" if net.num_classes in _IMAGENET_OFFSETS else None,
         num_classes=net.num_classes,

@@ -124,15 +124,22 @@ def source(
 
 def _fit(shapes: Mapping[str, tuple[int, ...]], model_name: str | None) -> net_fit.Fit:
     """How the variables fit the net, or the one net that they fit."""
-    names = [model_name] if model_name else net_fit.candidates(shapes)
-    fits = [net_fit.compare(shapes, name) for name in names]
-    whole = [fit for fit in fits if fit.is_whole]
-    if len(whole) != 1:
+    if model_name:
+        fit = net_fit.compare(shapes, model_name)
+        if fit.is_whole:
+            return fit
         raise UserError(
-            f"--model_name={model_name or ''}: the graph"
-            f" {inspect_checkpoint.describe_fits(fits)}; name the net that was frozen"
+            f"--model_name={model_name}: the graph's variables are those of another"
+            f" net: {inspect_checkpoint.describe_misfit(fit)}"
         )
-    return whole[0]
+    fits = [net_fit.compare(shapes, name) for name in net_fit.candidates(shapes)]
+    whole = [fit for fit in fits if fit.is_whole]
+    if len(whole) == 1:
+        return whole[0]
+    raise UserError(
+        f"the graph {inspect_checkpoint.describe_fits(fits)}; name the net that was"
+        " frozen as --model_name"
+    )
 
 
 def _output(graph: tf.compat.v1.GraphDef, fit: net_fit.Fit) -> str:

@@ -100,18 +100,22 @@ def describe_fits(fits: Sequence[net_fit.Fit]) -> str:
     if not fits:
         return "fits no net of the factory: none has variables under these scopes"
     nearest = min(fits, key=_distance)
-    differences = [
-        f"{len(names)} {what}, such as {names[0]}"
-        for names, what in (
-            (nearest.missing, "missing"),
-            (nearest.unknown, "that it does not have"),
-            (nearest.misshapen, "of another shape"),
-        )
-        if names
-    ]
     return (
         f"fits no net of the factory; the nearest is {nearest.model_name}:"
-        f" {'; '.join(differences)}"
+        f" {describe_misfit(nearest)}"
+    )
+
+
+def describe_misfit(fit: net_fit.Fit) -> str:
+    """How many variables of each kind differ from the net's, with an example."""
+    return "; ".join(
+        f"{len(names)} {what}, such as {names[0]}"
+        for names, what in (
+            (fit.missing, "missing"),
+            (fit.unknown, "that it does not have"),
+            (fit.misshapen, "of another shape"),
+        )
+        if names
     )
 
 

@@ -103,7 +103,14 @@ def _edgetpu(width: str, top_1: float) -> dict[int, Archive]:
 ARCHIVES: dict[str, dict[int, Archive]] = {
     "vgg_16": {224: _of_2016("vgg_16_2016_08_28", 71.5, 89.8, _keras("vgg16"), _CAFFE)},
     "vgg_19": {224: _of_2016("vgg_19_2016_08_28", 71.1, 89.8, _keras("vgg19"), _CAFFE)},
-    "inception_v1": {224: _of_2016("inception_v1_2016_08_28", 69.8, 89.6)},
+    "inception_v1": {
+        224: _of_2016(
+            "inception_v1_2016_08_28",
+            69.8,
+            89.6,
+            "torch_to_slim --state_dict=googlenet-1378be20.pth",
+        )
+    },
     "inception_v2": {224: _of_2016("inception_v2_2016_08_28", 73.9, 91.8)},
     "inception_v3": {
         299: _of_2016("inception_v3_2016_08_28", 78.0, 93.9, _keras("inception_v3"))

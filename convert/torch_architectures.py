@@ -130,9 +130,17 @@ ARCHITECTURES = (
         caveat=(
             "PyTorch counts the zeros around a map in the net's 3x3 average pools."
             " Slim does not, nor did the TensorFlow weights that torchvision and timm"
-            " offer; so it was compared. A net trained in PyTorch loses a little by"
-            " that."
+            " offer; so it was compared. For a net trained in PyTorch give"
+            " --model_name=inception_v3_torchvision, which counts them."
         ),
+    ),
+    Architecture(
+        "inception_v3 trained in torchvision or timm",
+        "inception_v3_torchvision",
+        torch_names.inception_v3,
+        torch_inceptions.inception_v3,
+        ("Mixed_5b.branch1x1.conv",),
+        "fc",
     ),
     Architecture(
         "torchvision's googlenet",

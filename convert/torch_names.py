@@ -60,9 +60,10 @@ def inception_v3(
 ) -> dict[str, Modules]:
     """Matches torchvision's and timm's inception_v3, with or without AuxLogits."""
     found = _by_block(scopes, convolutions, lambda block: f"{block}.")
+    root = scopes[0].partition("/")[0]
     return found | {
-        "InceptionV3/Logits/Conv2d_1c_1x1": ("fc", None),
-        "InceptionV3/AuxLogits/Conv2d_2b_1x1": ("AuxLogits.fc", None),
+        f"{root}/Logits/Conv2d_1c_1x1": ("fc", None),
+        f"{root}/AuxLogits/Conv2d_2b_1x1": ("AuxLogits.fc", None),
     }
 
 

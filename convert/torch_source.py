@@ -34,15 +34,32 @@ NORMALISATIONS = {
 }
 
 
-def recognise(state: State) -> Architecture:
+def recognise(state: State, model_name: str | None = None) -> Architecture:
     """The net that a state dictionary is of.
 
+    Args:
+      state: parameters by name.
+      model_name: the net of the factory to convert it to; None is the usual one.
+
     Raises:
-      UserError: it is of no net that can be converted.
+      UserError: it is of no net that can be converted, or not to this one.
     """
-    for architecture in ARCHITECTURES:
-        if all(f"{marker}.weight" in state for marker in architecture.markers):
+    found = [
+        architecture
+        for architecture in ARCHITECTURES
+        if all(f"{marker}.weight" in state for marker in architecture.markers)
+    ]
+    # One net's markers are found in larger ones, too, which come before it.
+    fitting = [a for a in found if a.markers == found[0].markers]
+    for architecture in fitting:
+        if model_name in (None, architecture.model_name):
             return architecture
+    if fitting:
+        names = " or ".join(architecture.model_name for architecture in fitting)
+        raise UserError(
+            f"--model_name={model_name}: the state dictionary is of {fitting[0].name}"
+            f" and becomes {names}"
+        )
     known = ", ".join(architecture.name for architecture in ARCHITECTURES)
     raise UserError(
         "the state dictionary is of no net that can be converted: it has"
@@ -56,26 +73,30 @@ def source(
     *,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
+    preprocessing: str | None = None,
 ) -> weight_conversion.Source:
     """The state dictionary as a source of weights for slim's net.
 
     The first convolution is rewritten to take what slim's preprocessing makes: its
     kernel takes up the scale of the pixels, its bias their mean. That is exact but for
-    the pixels at the border whose neighbours are padding, where the preprocessing vgg
-    has a mean colour that differs from torchvision's by half a shade.
+    the pixels at the border whose neighbours are padding, which has the mean colour of
+    the preprocessing: vgg's differs from torchvision's by half a shade.
 
     Args:
       state: parameters by name.
       architecture: the net that it is of.
       mean: of the pixels in [0, 1] that it was trained on; None is the net's usual.
       std: their standard deviation; None is the net's usual.
+      preprocessing: the recipe of this package that the result takes pixels from, a key
+        of `NORMALISATIONS`; None is the usual one of slim's net.
 
     Returns:
       The source.
     """
     mean, std = mean or architecture.mean, std or architecture.std
     state = _without(state, architecture.ignored)
-    preprocessing = nets_factory.get_entry(architecture.model_name).preprocessing
+    entry = nets_factory.get_entry(architecture.model_name)
+    preprocessing = preprocessing or entry.preprocessing
     our_mean, our_std = map(np.array, NORMALISATIONS[preprocessing])
     scale = our_std / np.array(std)
     offset = (our_mean - np.array(mean)) / std
@@ -91,8 +112,7 @@ def source(
         return found
 
     classifier = state.get(f"{architecture.classifier}.weight")
-    size = nets_factory.get_entry(architecture.model_name).image_size
-    blank = np.zeros((1, size, size, 3), np.float32)
+    blank = np.zeros((1, entry.image_size, entry.image_size, 3), np.float32)
     return weight_conversion.Source(
         description=architecture.name,
         model_name=architecture.model_name,
@@ -103,6 +123,7 @@ def source(
         channels=3,
         image_size=None,
         run=run,
+        preprocessing=preprocessing,
         caveat=architecture.caveat,
     )
 

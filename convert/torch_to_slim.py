@@ -23,8 +23,14 @@ def main() -> None:
     """Converts the state dictionary that the flags name."""
     mean, std = _numbers("mean"), _numbers("std")
     state = torch_state.read(FLAGS.state_dict)
-    architecture = torch_source.recognise(state)
-    source = torch_source.source(state, architecture, mean=mean, std=std)
+    architecture = torch_source.recognise(state, FLAGS.model_name)
+    source = torch_source.source(
+        state,
+        architecture,
+        mean=mean,
+        std=std,
+        preprocessing=FLAGS.preprocessing_name,
+    )
     weight_conversion.convert(source, FLAGS.checkpoint_path)
 
 
@@ -48,6 +54,13 @@ def _define_flags() -> None:
         "A .safetensors, .pth or .pt file with model.state_dict() of one of: "
         + ", ".join(architecture.name for architecture in ARCHITECTURES),
     )
+    flags.DEFINE_string(
+        "model_name",
+        None,
+        "The net to convert it to, where there is a choice: inception_v3_torchvision "
+        "computes as PyTorch does, inception_v3 as the TensorFlow did that the offered "
+        "weights were trained with. Unset: inception_v3.",
+    )
     flags.DEFINE_list(
         "mean",
         None,
@@ -61,6 +74,15 @@ def _define_flags() -> None:
         None,
         "What the pixels were then divided by. Unset: 0.5,0.5,0.5 for the inceptions, "
         "0.229,0.224,0.225 for all others.",
+    )
+    flags.DEFINE_enum(
+        "preprocessing_name",
+        None,
+        list(torch_source.NORMALISATIONS),
+        "Preprocessing of this package whose pixels the checkpoint takes, then to be "
+        "given in training, too. Unset: the net's own. One with the same mean and std "
+        "changes nothing in the net: torchvision's for one that was trained on "
+        "0.485,0.456,0.406 and 0.229,0.224,0.225. Else pixels at the border differ.",
     )
     flags.DEFINE_string(
         "checkpoint_path",

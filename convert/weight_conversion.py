@@ -42,6 +42,7 @@ class Source:
       run: from images as slim's net takes them, `[n, size, size, channels]` float32,
         to the outputs, `[n, num_outputs]`.
       epsilon: of the batch norms of slim's net.
+      preprocessing: that whose images `run` takes; None is the net's own.
       caveat: what to know of `run`; "" for nothing.
     """
 
@@ -54,14 +55,15 @@ class Source:
     image_size: int | None
     run: Callable[[np.ndarray], np.ndarray]
     epsilon: float = 1e-3
+    preprocessing: str | None = None
     caveat: str = ""
 
 
 def convert(source: Source, checkpoint_path: str) -> float:
     """Writes the weights of `source` as a slim checkpoint.
 
-    Beside those of a net for ImageNet's 1000 classes goes `model.json`, so that
-    evaluation knows the net, its preprocessing and the labels' offset.
+    Beside those of a whole net goes `model.json`, so that evaluation and prediction
+    know the net, its preprocessing and the labels' offset.
 
     Args:
       source: the trained net.
@@ -80,23 +82,22 @@ def convert(source: Source, checkpoint_path: str) -> float:
         image_size=source.image_size,
         channels=source.channels,
     )
-    record = conversion_folder.record_of(net) if source.has_classifier else None
+    usual = nets_factory.get_entry(source.model_name).preprocessing
+    pixels = source.preprocessing or usual
+    record = conversion_folder.record_of(net, pixels) if source.has_classifier else None
     conversion_folder.check(checkpoint_path, record)
     variables = slim_variables(source, net.variable_shapes())
     for name, values in variables.items():
         net.model_variables[name].assign(values)
     if not source.has_classifier:
         _pass_features_through(net)
-    difference = _compare(source, net)
+    difference = _compare(source, net, _PIXEL_RANGES.get(pixels, 1.0))
     slim_format.write_checkpoint(checkpoint_path, variables)
-    logging.info(
-        "Wrote %d variables with %s values to %s.",
-        len(variables),
-        f"{sum(values.size for values in variables.values()):,}",
-        checkpoint_path,
-    )
+    logging.info("Wrote %d variables to %s.", len(variables), checkpoint_path)
     if source.caveat:
         logging.warning("%s", source.caveat)
+    if pixels != usual:
+        logging.info("Train it with --preprocessing_name=%s.", pixels)
     conversion_folder.write_record(checkpoint_path, record)
     return difference
 
@@ -150,11 +151,9 @@ def _pass_features_through(net: Network) -> None:
                 variable.assign(tf.reshape(tf.eye(net.num_classes), variable.shape))
 
 
-def _compare(source: Source, net: Network) -> float:
-    entry = nets_factory.get_entry(net.model_name)
+def _compare(source: Source, net: Network, pixel_range: float) -> float:
     images = np.random.default_rng(0).uniform(-1, 1, (_NUM_IMAGES, *net.input_shape))
-    images *= _PIXEL_RANGES.get(entry.preprocessing, 1.0)
-    images = images.astype(np.float32)
+    images = (pixel_range * images).astype(np.float32)
     run = tf.function(lambda x: net(x, is_training=False)[0], autograph=False)
     expected, got = source.run(images), run(images).numpy()
     difference = float(np.max(np.abs(got - expected)))

@@ -75,9 +75,12 @@ def window(scope: str) -> list[int]:
     return [int(side) for side in scope.rpartition("_")[2].split("x")]
 
 
-def conv(scope: str, depth: int, **options: Any) -> Layer:
-    """A convolution to `depth` channels."""
-    return lambda net: slim.conv2d(net, depth, window(scope), scope=scope, **options)
+def conv(
+    scope: str, depth: int, size: list[int] | None = None, **options: Any
+) -> Layer:
+    """A convolution to `depth` channels; `size` where the scope does not say it."""
+    size = size or window(scope)
+    return lambda net: slim.conv2d(net, depth, size, scope=scope, **options)
 
 
 def max_pool(scope: str, **options: Any) -> Layer:
@@ -97,7 +100,7 @@ def padded(
 
     Args:
       border: its pixels above, and so on the left, and below, and so on the right.
-      word: `conv` or, of maps without negative numbers, `max_pool`.
+      word: `conv`, `avg_pool` or, of maps without negative numbers, `max_pool`.
       *args: of `word`.
       **options: of `word`.
     """

@@ -92,6 +92,19 @@ NETWORKS: dict[str, NetEntry] = {
         ("InceptionV3/Logits", "InceptionV3/AuxLogits"),
         "inception",
     ),
+    # For nets trained in PyTorch, whose average pools count the zeros around a map.
+    "inception_v3_torchvision": NetEntry(
+        functools.partial(
+            inception.inception_v3,
+            scope="inception_v3_torchvision",
+            global_pool=True,
+            counts_padding=True,
+        ),
+        inception.inception_v3_arg_scope,
+        299,
+        ("inception_v3_torchvision/Logits", "inception_v3_torchvision/AuxLogits"),
+        "inception",
+    ),
     "inception_v4": NetEntry(
         inception.inception_v4,
         inception.inception_v4_arg_scope,

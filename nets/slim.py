@@ -38,7 +38,6 @@ from tf_keras.src.legacy_tf_layers import variable_scope_shim
 from tf_slim.layers import layers as _layers
 from tf_slim.layers import utils as _utils
 from tf_slim.nets import (  # noqa: F401  (the nets take them from here)
-    inception,
     resnet_utils,
     resnet_v2,
 )

@@ -22,7 +22,7 @@ def _net(**changes: Any) -> Any:
     return types.SimpleNamespace(**facts | changes)
 
 
-RECORD: Any = conversion_folder.record_of(_net())
+RECORD: Any = conversion_folder.record_of(_net(), "vgg")
 
 
 def _checkpoint(path):
@@ -44,7 +44,7 @@ def test_imagenet_without_a_background_is_recorded(tmp_path):
 def test_the_number_of_classes_tells_imagenet(
     num_classes, offset, dataset_name, tmp_path
 ):
-    record = conversion_folder.record_of(_net(num_classes=num_classes))
+    record = conversion_folder.record_of(_net(num_classes=num_classes), "vgg")
     assert (record.labels_offset, record.dataset_name) == (offset, dataset_name)
     conversion_folder.write_record(_checkpoint(tmp_path / "a.ckpt"), record)
     assert model_record.read(str(tmp_path)) == record

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from checkpoints import slim_format
+from checkpoints import model_record, slim_format
 from convert import (
     torch_architectures,
     torch_forward,
@@ -186,6 +186,49 @@ def test_what_no_net_can_hold_is_refused():
     reason = "no net that can be converted: it has encoder.weight;"
     with pytest.raises(UserError, match=reason):
         torch_source.recognise({"encoder.weight": np.ones(1)})
+
+
+def test_an_inception_v3_of_pytorchs_own_keeps_its_pools(tmp_path):
+    golden, state = torch_recipe.golden("inception_v3"), _state("inception_v3")
+    # Of images as small as these the auxiliary head has another shape.
+    state = {n: v for n, v in state.items() if not n.startswith("AuxLogits.")}
+    name = "inception_v3_torchvision"
+    architecture = torch_source.recognise(state, name)
+    source = torch_source.source(state, architecture)
+    images = torch_recipe.images(golden["image_size"])
+    largest = np.abs(golden["logits"]).max()
+    np.testing.assert_allclose(
+        source.run(images), golden["logits"], rtol=0, atol=EXACT * largest
+    )
+    body = dataclasses.replace(source, image_size=golden["image_size"])
+    assert weight_conversion.convert(body, str(tmp_path / "model.ckpt")) < EXACT
+
+
+def test_pixels_of_the_nets_own_kind_change_nothing_in_it(tmp_path):
+    """Not even at the border, where another mean shows."""
+    state = _state("googlenet")
+    architecture = torch_source.recognise(state)
+    own = functools.partial(
+        torch_source.source,
+        state,
+        architecture,
+        mean=torch_architectures.IMAGENET_MEAN,
+        std=torch_architectures.IMAGENET_STD,
+    )
+    prefix = str(tmp_path / "model.ckpt")
+    with pytest.raises(UserError, match="nothing was written"):
+        weight_conversion.convert(dataclasses.replace(own(), image_size=67), prefix)
+    small = dataclasses.replace(own(preprocessing="torchvision"), image_size=67)
+    assert weight_conversion.convert(small, prefix) < EXACT
+    record = model_record.read(str(tmp_path))
+    assert record is not None
+    assert record.preprocessing_name == "torchvision"
+
+
+def test_a_net_that_it_is_not_is_refused():
+    message = "is of torchvision's resnet18 and becomes resnet_v1_18$"
+    with pytest.raises(UserError, match=message):
+        torch_source.recognise(_small_state(), "resnet_v1_34")
 
 
 def test_heads_that_only_training_uses_are_left_out(caplog):

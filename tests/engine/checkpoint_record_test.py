@@ -147,7 +147,7 @@ def test_imagenets_names_need_not_be_recorded(tmp_path):
 def test_a_data_set_names_the_classes_of_a_converted_checkpoint(tmp_path):
     names = ("red", "green", "blue")
     folder = coloured_images.write_split(
-        tmp_path / "data", "train", [0, 1, 2], [1, 2, 3], class_names=names
+        tmp_path / "data", "train", [0, 1, 2], [0, 1, 2], class_names=names
     )
     data = {"dataset_name": coloured_images.NAME, "dataset_dir": str(folder)}
     assert _describe(_converted(tmp_path, 3), **data).class_names == names

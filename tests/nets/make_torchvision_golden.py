@@ -22,15 +22,16 @@ import torchvision  # type: ignore[import-not-found]
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 from tests.nets import recipe, torchvision_nets
 
-FOLDER = pathlib.Path(__file__).parent
 WEIGHT_DECAY = 0.00004
-IMAGE_SIZE = 224
 NETS = {
     "resnet_v1_18": torchvision.models.resnet18,
     "resnet_v1_34": torchvision.models.resnet34,
     "vgg_13": torchvision.models.vgg13,
     "inception_v1_torchvision": functools.partial(
         torchvision.models.googlenet, aux_logits=False, init_weights=False
+    ),
+    "inception_v3_torchvision": functools.partial(
+        torchvision.models.inception_v3, init_weights=False
     ),
     "mobilenet_v2_torchvision": torchvision.models.mobilenet_v2,
     "mobilenet_v3_large_torchvision": torchvision.models.mobilenet_v3_large,
@@ -54,10 +55,10 @@ def main() -> None:
             torchvision_nets.with_slims_constants(model)
         golden = _measure(net, model, family)
         text = json.dumps(golden, separators=(",", ":"))
-        (FOLDER / "golden" / f"{net}.json").write_text(text + "\n")
+        (torchvision_nets.FOLDER / "golden" / f"{net}.json").write_text(text + "\n")
         model = builder(weights=None, num_classes=1001)
         rows += [f"{net}\t{row}" for row in _rows(_variables(net, model, family))]
-    path = FOLDER / "slim_variables.tsv"
+    path = torchvision_nets.VARIABLES_TSV
     lines = path.read_text().splitlines()
     kept = [line for line in lines if line.partition("\t")[0] not in NETS]
     path.write_text("\n".join(kept + rows) + "\n")
@@ -124,14 +125,14 @@ def _measure(
             elif name.endswith("/depthwise_weights"):
                 values = values.transpose(2, 3, 0, 1)
             parameter.copy_(torch.tensor(values).reshape(parameter.shape))
-        images = recipe.images(IMAGE_SIZE)
+        images = recipe.images(family.image_size)
         end_points = family.hook(net, model, layers)
         logits = model(torch.tensor(images.transpose(0, 3, 1, 2)))
     end_points |= family.last_end_points(net, logits)
     top = np.sort(logits.numpy())[:, -2:]
     return {
         "num_classes": 1000,
-        "image_size": IMAGE_SIZE,
+        "image_size": family.image_size,
         "input_sha256": hashlib.sha256(images.tobytes()).hexdigest(),
         "weights_sha256": sha256.hexdigest(),
         "logits": {

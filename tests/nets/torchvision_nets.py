@@ -4,11 +4,16 @@ For make_torchvision_golden.py, which needs PyTorch; nothing of `nets` is import
 Where slim has an end point of a name of its own, it is a hook on torchvision's module.
 """
 
+import json
+import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch  # type: ignore[import-not-found,unused-ignore]
 import torchvision  # type: ignore[import-not-found,unused-ignore]
+
+FOLDER = pathlib.Path(__file__).parent
+VARIABLES_TSV = FOLDER / "slim_variables.tsv"
 
 # (slim's scope, torchvision's convolution, its batch norm), in slim's order.
 Layers = list[tuple[str, str, str]]
@@ -24,12 +29,14 @@ class Family(NamedTuple):
         points, but for the last ones, in slim's order.
       last_end_points: from slim's name and the logits to those.
       has_gamma: whether slim's batch norms have a scale.
+      image_size: slim's default.
     """
 
     layers: Callable[[str, torch.nn.Module], Layers]
     hook: Callable[[str, torch.nn.Module, Layers], EndPoints]
     last_end_points: Callable[[str, torch.Tensor], EndPoints]
     has_gamma: bool = True
+    image_size: int = 224
 
 
 def family_of(net: str) -> Family:
@@ -194,40 +201,53 @@ def _hook_vgg(net: str, model: torch.nn.Module, layers: Layers) -> EndPoints:
     return end_points
 
 
-def _googlenet_layers(net: str, model: torch.nn.Module) -> Layers:
-    modules = iter(
-        name.removesuffix(".conv")
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Conv2d)
+def _inception_layers(net: str, model: torch.nn.Module) -> Layers:
+    """torchvision's layers are in slim's order, but for the auxiliary head."""
+    rows = VARIABLES_TSV.read_text().splitlines()
+    names = (row.split("\t")[1] for row in rows if row.startswith(f"{_of_slim(net)}\t"))
+    scopes = dict.fromkeys(
+        name.rpartition("/")[0].removesuffix("/BatchNorm").partition("/")[2]
+        for name in names
     )
-    scopes = [f"{net}/{name}" for name in _GOOGLENET if name.startswith("Conv2d")]
-    for name in _GOOGLENET:
-        if name.startswith("Mixed"):
-            last = "0a" if name == "Mixed_5b" else "0b"
-            scopes += [
-                f"{net}/{name}/Branch_{branch}"
-                for branch in (
-                    "0/Conv2d_0a_1x1",
-                    "1/Conv2d_0a_1x1",
-                    "1/Conv2d_0b_3x3",
-                    "2/Conv2d_0a_1x1",
-                    f"2/Conv2d_{last}_3x3",
-                    "3/Conv2d_0b_1x1",
-                )
-            ]
-    layers = [
-        (scope, f"{m}.conv", f"{m}.bn")
-        for scope, m in zip(scopes, modules, strict=True)
+    modules = sorted(
+        (
+            name
+            for name, module in model.named_modules()
+            if isinstance(module, torch.nn.Conv2d | torch.nn.Linear)
+        ),
+        key=lambda name: (name == "fc", name.startswith("AuxLogits")),
+    )
+    return [
+        (f"{net}/{scope}", name, name[:-4] + "bn" if name.endswith(".conv") else "")
+        for scope, name in zip(scopes, modules, strict=True)
     ]
-    return [*layers, (f"{net}/Logits/Conv2d_0c_1x1", "fc", "")]
 
 
-def _hook_googlenet(_: str, model: torch.nn.Module, layers: Layers) -> EndPoints:
+def _of_slim(net: str) -> str:
+    return net.removesuffix("_torchvision")
+
+
+def _hook_inception(net: str, model: torch.nn.Module, _: Layers) -> EndPoints:
     end_points: EndPoints = {}
-    names = [*_GOOGLENET, "global_pool"]
-    for name, module in zip(names, model.children(), strict=False):
+    golden = json.loads((FOLDER / "golden" / f"{_of_slim(net)}.json").read_text())
+    keys = [key for key, *_ in golden["end_points"]]
+    names = [key for key in keys if key.startswith(("Conv2d", "MaxPool", "Mixed"))]
+    modules = [m for name, m in model.named_children() if name != "AuxLogits"]
+    for name, module in zip([*names, "global_pool"], modules, strict=False):
         _keep(end_points, module, name)
+    if "AuxLogits" in keys:
+        _keep(end_points, model.get_submodule("dropout"), "PreLogits", as_map=True)
+        _keep_auxiliary(end_points, model)
     return end_points
+
+
+def _keep_auxiliary(end_points: EndPoints, model: torch.nn.Module) -> None:
+    """Runs the auxiliary head, which torchvision does in training only."""
+
+    def keep(_module: Any, _inputs: Any, output: torch.Tensor) -> None:
+        end_points["AuxLogits"] = model.get_submodule("AuxLogits")(output)
+
+    model.get_submodule("Mixed_6e").register_forward_hook(keep)
 
 
 def _keep(
@@ -255,28 +275,14 @@ def _logits_and_predictions(_: str, logits: torch.Tensor) -> EndPoints:
     return {"Logits": logits, "Predictions": torch.softmax(logits, 1)}
 
 
-# Slim's end points in the order of torchvision's modules.
-_GOOGLENET = (
-    "Conv2d_1a_7x7",
-    "MaxPool_2a_3x3",
-    "Conv2d_2b_1x1",
-    "Conv2d_2c_3x3",
-    "MaxPool_3a_3x3",
-    "Mixed_3b",
-    "Mixed_3c",
-    "MaxPool_4a_3x3",
-    *(f"Mixed_4{letter}" for letter in "bcdef"),
-    "MaxPool_5a_2x2",
-    "Mixed_5b",
-    "Mixed_5c",
+_INCEPTION = Family(
+    _inception_layers, _hook_inception, _logits_and_predictions, has_gamma=False
 )
-
 # By what slim's names of their nets begin with.
 FAMILIES = {
     "resnet_v1": Family(_resnet_layers, _hook_resnet, _last_of_resnet),
     "vgg": Family(_vgg_layers, _hook_vgg, _last_of_vgg),
-    "inception_v1": Family(
-        _googlenet_layers, _hook_googlenet, _logits_and_predictions, has_gamma=False
-    ),
+    "inception_v1": _INCEPTION,
+    "inception_v3": _INCEPTION._replace(image_size=299),
     "mobilenet": Family(_mobilenet_layers, _hook_mobilenet, _logits_and_predictions),
 }
