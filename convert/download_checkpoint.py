@@ -14,6 +14,7 @@ import tempfile
 
 from absl import flags, logging
 
+import convert.quiet_tensorflow  # noqa: F401  (before others load it)
 from checkpoints import slim_format
 from config import app, tables
 from convert import fetching, inspect_checkpoint, net_fit

@@ -169,8 +169,13 @@ def _output(graph: tf.compat.v1.GraphDef, fit: net_fit.Fit) -> str:
 
 def _images(graph: tf.compat.v1.GraphDef, output: str) -> tuple[str, int | None, int]:
     """The placeholder behind the output; side and channels of its images."""
-    needed = tf.compat.v1.graph_util.extract_sub_graph(graph, [output]).node
-    found = [node for node in needed if node.op.startswith("Placeholder")]
+    nodes = {node.name: node for node in graph.node}
+    needed, unread = {output}, [output]
+    while unread:
+        inputs = set(map(_node_name, nodes[unread.pop()].input)) - needed
+        needed |= inputs
+        unread += inputs
+    found = [nodes[n] for n in sorted(needed) if nodes[n].op.startswith("Placeholder")]
     if len(found) == 1 and found[0].attr["dtype"].type == tf.float32.as_datatype_enum:
         shape = tf.TensorShape(found[0].attr["shape"].shape)
         if shape.rank == 4 and shape[1] == shape[2]:

@@ -11,6 +11,7 @@ the training script takes the result.
 
 from absl import flags
 
+import convert.quiet_tensorflow  # noqa: F401  (before others load it)
 from config import app
 from convert import frozen_graph, weight_conversion
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from absl import flags
 
+import convert.quiet_tensorflow  # noqa: F401  (before others load it)
 from checkpoints import plan, slim_format
 from config import app, progress, tables
 from convert import net_fit

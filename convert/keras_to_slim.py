@@ -13,6 +13,7 @@ written.
 
 from absl import flags
 
+import convert.quiet_tensorflow  # noqa: F401  (before others load it)
 from config import app
 from convert import keras_source, weight_conversion
 from convert.keras_applications import APPLICATIONS

@@ -85,7 +85,7 @@ def compare(shapes: Mapping[str, tuple[int, ...]], model_name: str) -> Fit:
     expected = net_shapes(model_name, _CLASSES)
     misshapen = []
     classes = set()
-    for name in expected.keys() & shapes.keys():
+    for name in (name for name in expected if name in shapes):
         pairs = list(zip(expected[name], shapes[name], strict=False))
         fixed = [(ours, theirs) for ours, theirs in pairs if ours != _CLASSES]
         classes |= {theirs for ours, theirs in pairs if ours == _CLASSES}
@@ -114,7 +114,8 @@ def net_shapes(model_name: str, num_classes: int) -> dict[str, tuple[int, ...]]:
       Shape by variable name, in order of creation.
     """
     size = nets_factory.get_entry(model_name).image_size
-    network_fn = nets_factory.get_network_fn(model_name, num_classes, is_training=True)
+    # Without weight decay each layer would say that it is not regularised.
+    network_fn = nets_factory.get_network_fn(model_name, num_classes, 1.0, True)
     with tf.Graph().as_default():
         network_fn(tf.compat.v1.placeholder(tf.float32, (2, size, size, 3)))
         return {

@@ -11,6 +11,7 @@ compared with slim's net before anything is written.
 
 from absl import flags
 
+import convert.quiet_tensorflow  # noqa: F401  (before others load it)
 from config import app
 from convert import torch_source, torch_state, weight_conversion
 from convert.torch_architectures import ARCHITECTURES

@@ -7,6 +7,7 @@ import os
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from checkpoints import slim_format
 from convert import keras_names, keras_source, net_fit, weight_conversion
@@ -14,6 +15,7 @@ from convert.keras_applications import APPLICATIONS
 from convert.keras_names import Names
 from errors import UserError
 from nets import nets_factory
+from preprocessing import preprocessing_factory
 from tests.convert import keras_models
 from tests.nets import nets_golden_test
 
@@ -96,6 +98,25 @@ def test_every_application_has_a_net_of_the_factory():
     for name, application in APPLICATIONS.items():
         assert application.model_name in nets_factory.NETWORKS, name
         assert hasattr(keras.applications, application.function), name
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_the_nets_preprocessing_makes_the_pixels_of_kerass(name):
+    """Seen on one colour, which no crop or resize changes."""
+    application = APPLICATIONS[name]
+    build = getattr(keras.applications, application.function)
+    module = importlib.import_module(build.__module__)
+    photo = np.full((300, 300, 3), (200, 100, 50), np.uint8)
+    theirs = module.preprocess_input(photo.astype(np.float32))[0, 0]
+    if "v3_" in name and "mobilenet" in name:  # It rescales in the net.
+        theirs = theirs / 127.5 - 1
+    if application.is_bgr:  # The first kernel is turned round.
+        theirs = theirs[::-1]
+    entry = nets_factory.get_entry(application.model_name)
+    recipe = preprocessing_factory.get_preprocessing(entry.preprocessing, False)
+    ours = recipe(tf.constant(photo), 224, 224)[112, 112]
+    # Slim's mean colours are Keras's, rounded to two digits.
+    np.testing.assert_allclose(ours, theirs, atol=2e-3)
 
 
 def test_red_and_blue_change_places_for_nets_trained_on_bgr(mobilenet, tmp_path):

@@ -236,7 +236,7 @@ def _hook_inception(net: str, model: torch.nn.Module, _: Layers) -> EndPoints:
     for name, module in zip([*names, "global_pool"], modules, strict=False):
         _keep(end_points, module, name)
     if "AuxLogits" in keys:
-        _keep(end_points, model.get_submodule("dropout"), "PreLogits", as_map=True)
+        _keep(end_points, model.get_submodule("dropout"), "PreLogits")
         _keep_auxiliary(end_points, model)
     return end_points
 
