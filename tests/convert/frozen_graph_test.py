@@ -15,7 +15,6 @@ from nets import nets_factory
 from tests.nets import recipe
 
 v1 = tf.compat.v1
-NET, CLASSES, SIDE = "mobilenet_v1_025", 5, 32
 EXACT = 1e-5
 
 
@@ -71,11 +70,11 @@ def test_other_constants_stay_out():
     assert frozen_graph.frozen_variables(graph) == {}
 
 
-def _freeze(num_classes, output):
+def _freeze(net, side, num_classes, output):
     """A frozen graph for one image, with the recipe's weights; and these."""
     with tf.Graph().as_default() as graph, v1.Session() as session:
-        images = v1.placeholder(tf.float32, (1, SIDE, SIDE, 3), "input")
-        nets_factory.get_network_fn(NET, num_classes)(images)
+        images = v1.placeholder(tf.float32, (1, side, side, 3), "input")
+        nets_factory.get_network_fn(net, num_classes, 1.0)(images)
         values = {}
         for variable in v1.global_variables():
             name = variable.op.name
@@ -86,35 +85,49 @@ def _freeze(num_classes, output):
 
 
 @pytest.fixture(scope="module")
-def mobilenet():
-    return _freeze(CLASSES, "MobilenetV1/Predictions/Reshape_1")
+def lenet():
+    return _freeze("lenet", 28, 5, "Predictions/Reshape_1")
 
 
 @pytest.fixture(scope="module")
-def source(mobilenet):
-    return frozen_graph.source(mobilenet[0])
+def source(lenet):
+    return frozen_graph.source(lenet[0])
 
 
-def test_the_net_is_found_and_computes_the_same(mobilenet, source, tmp_path):
-    prefix = str(tmp_path / "net" / "model.ckpt")
+def _convert_and_check(source, values, folder):
+    prefix = str(folder / "net" / "model.ckpt")
     assert weight_conversion.convert(source, prefix) < EXACT
-    checkpoint, values = slim_format.Checkpoint(prefix), mobilenet[1]
+    checkpoint = slim_format.Checkpoint(prefix)
     assert set(checkpoint.shapes) == set(values)
     for name, expected in values.items():
         np.testing.assert_array_equal(checkpoint.read(name), expected)
-    record = model_record.read(str(tmp_path / "net"))
+    record = model_record.read(str(folder / "net"))
     assert record is not None
-    assert (record.model_name, record.image_size) == (NET, SIDE)
+    return record
+
+
+def test_the_net_is_found_and_computes_the_same(lenet, source, tmp_path):
+    other = dataclasses.replace(source, preprocessing="inception")
+    record = _convert_and_check(other, lenet[1], tmp_path)
+    assert (record.model_name, record.num_classes) == ("lenet", 5)
+    assert record.preprocessing_name == "inception"
+
+
+def test_batch_norms_come_with_their_layers(tmp_path):
+    net = "mobilenet_v1_025"
+    graph, values = _freeze(net, 32, 5, "MobilenetV1/Predictions/Reshape_1")
+    record = _convert_and_check(frozen_graph.source(graph, net), values, tmp_path)
+    assert (record.model_name, record.image_size) == (net, 32)
 
 
 def test_one_weight_that_is_off_is_noticed_and_nothing_written(source, tmp_path):
-    scope = "MobilenetV1/Conv2d_0"
+    scope = "LeNet/conv1"
 
     def with_a_mistake(scopes):
         layers = dict(source.layers_at(scopes))
         weights = layers[scope].kernels["weights"].copy()
-        weights[1, 1, 1, 1] += 1
-        layers[scope] = Layer({**layers[scope].kernels, "weights": weights})
+        weights[2, 2, 1, 1] += 1
+        layers[scope] = Layer({"weights": weights}, layers[scope].bias)
         return layers
 
     wrong = dataclasses.replace(source, layers_at=with_a_mistake)
@@ -124,28 +137,29 @@ def test_one_weight_that_is_off_is_noticed_and_nothing_written(source, tmp_path)
 
 
 def test_a_graph_without_the_classifier_gives_the_body(tmp_path):
-    graph, _ = _freeze(None, "MobilenetV1/Logits/AvgPool_1a/AvgPool")
-    source = frozen_graph.source(graph, NET)
-    assert (source.has_classifier, source.num_outputs) == (False, 256)
+    graph, _ = _freeze("lenet", 28, None, "LeNet/fc3/Relu")
+    source = frozen_graph.source(graph)
+    assert (source.has_classifier, source.num_outputs) == (False, 1024)
     prefix = str(tmp_path / "model.ckpt")
     assert weight_conversion.convert(source, prefix) < EXACT
     names = slim_format.Checkpoint(prefix).shapes
-    assert not any(name.startswith("MobilenetV1/Logits") for name in names)
+    assert names
+    assert not any(name.startswith("LeNet/fc4") for name in names)
 
 
-def test_another_net_than_the_named_one_is_refused(mobilenet):
-    message = r"--model_name=mobilenet_v1: .* \d+ of another shape, such as Mobilenet"
+def test_another_net_than_the_named_one_is_refused(lenet):
+    message = "--model_name=cifarnet: .* 8 missing, such as CifarNet/conv1/weights"
     with pytest.raises(UserError, match=message):
-        frozen_graph.source(mobilenet[0], "mobilenet_v1")
+        frozen_graph.source(lenet[0], "cifarnet")
 
 
-def test_a_graph_that_does_not_begin_with_the_nets_images_is_refused(mobilenet):
+def test_a_graph_that_does_not_begin_with_the_nets_images_is_refused(lenet):
     graph = v1.GraphDef()
-    graph.CopyFrom(mobilenet[0])
+    graph.CopyFrom(lenet[0])
     (images,) = (node for node in graph.node if node.op == "Placeholder")
     images.attr["dtype"].type = tf.uint8.as_datatype_enum
     with pytest.raises(UserError, match=r"one placeholder, .* and has \['input'\]"):
-        frozen_graph.source(graph, NET)
+        frozen_graph.source(graph)
 
 
 def test_a_missing_file_is_one_clear_line(tmp_path):

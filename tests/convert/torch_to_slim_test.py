@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from checkpoints import model_record, slim_format
+from checkpoints import slim_format
 from convert import (
     torch_architectures,
     torch_forward,
@@ -188,41 +188,41 @@ def test_what_no_net_can_hold_is_refused():
         torch_source.recognise({"encoder.weight": np.ones(1)})
 
 
-def test_an_inception_v3_of_pytorchs_own_keeps_its_pools(tmp_path):
+def test_an_inception_v3_of_pytorchs_own_keeps_its_pools():
     golden, state = torch_recipe.golden("inception_v3"), _state("inception_v3")
-    # Of images as small as these the auxiliary head has another shape.
-    state = {n: v for n, v in state.items() if not n.startswith("AuxLogits.")}
     name = "inception_v3_torchvision"
-    architecture = torch_source.recognise(state, name)
-    source = torch_source.source(state, architecture)
+    source = torch_source.source(state, torch_source.recognise(state, name))
     images = torch_recipe.images(golden["image_size"])
     largest = np.abs(golden["logits"]).max()
     np.testing.assert_allclose(
         source.run(images), golden["logits"], rtol=0, atol=EXACT * largest
     )
-    body = dataclasses.replace(source, image_size=golden["image_size"])
-    assert weight_conversion.convert(body, str(tmp_path / "model.ckpt")) < EXACT
+    names = [name for name, *_ in nets_golden_test.read_rows(source.model_name)]
+    scopes = weight_conversion.scopes_of(names)
+    assert set(source.layers_at(scopes)) == set(scopes)
 
 
-def test_pixels_of_the_nets_own_kind_change_nothing_in_it(tmp_path):
-    """Not even at the border, where another mean shows."""
+@pytest.mark.parametrize("preprocessing", [None, "torchvision"])
+def test_pixels_of_the_nets_own_kind_change_nothing_in_it(preprocessing):
+    """Not even at the border, where another mean would show."""
     state = _state("googlenet")
     architecture = torch_source.recognise(state)
-    own = functools.partial(
-        torch_source.source,
+    source = torch_source.source(
         state,
         architecture,
         mean=torch_architectures.IMAGENET_MEAN,
         std=torch_architectures.IMAGENET_STD,
+        preprocessing=preprocessing,
     )
-    prefix = str(tmp_path / "model.ckpt")
-    with pytest.raises(UserError, match="nothing was written"):
-        weight_conversion.convert(dataclasses.replace(own(), image_size=67), prefix)
-    small = dataclasses.replace(own(preprocessing="torchvision"), image_size=67)
-    assert weight_conversion.convert(small, prefix) < EXACT
-    record = model_record.read(str(tmp_path))
-    assert record is not None
-    assert record.preprocessing_name == "torchvision"
+    names = [name for name, *_ in nets_golden_test.read_rows(source.model_name)]
+    scopes = weight_conversion.scopes_of(names)
+    first = source.layers_at(scopes)[scopes[0]]
+    kernel = state["conv1.conv.weight"].transpose(2, 3, 1, 0)
+    is_its_own = preprocessing == "torchvision"
+    assert np.array_equal(first.kernels["weights"], kernel) == is_its_own
+    assert first.bias is not None
+    assert np.any(first.bias) != is_its_own
+    assert source.preprocessing == (preprocessing or "inception")
 
 
 def test_a_net_that_it_is_not_is_refused():
