@@ -93,7 +93,8 @@ def find_checkpoint(path: str, *, flag: str = "checkpoint_path") -> str:
       A prefix or V1 file for `Checkpoint`.
 
     Raises:
-      UserError: there is no checkpoint at `path`; what is there instead is named.
+      UserError: there is no checkpoint at `path`, or not all of its files; what is
+        there instead is named.
     """
     path = os.path.expanduser(path)
     if os.path.basename(path) == STATE_FILE and os.path.isfile(path):
@@ -102,7 +103,12 @@ def find_checkpoint(path: str, *, flag: str = "checkpoint_path") -> str:
         return _newest_or_only(path, flag)
     prefix = _V2_SUFFIX.sub("", path)
     if os.path.exists(f"{prefix}.index"):
-        return prefix
+        if is_complete(prefix):
+            return prefix
+        raise UserError(
+            f"--{flag}={path}: {prefix} lacks a .data file, which holds its values: put"
+            " it beside the .index file"
+        )
     for file in (prefix, path):
         if os.path.isfile(file):
             return file  # V1, or not a checkpoint at all: reading it tells.

@@ -36,7 +36,7 @@ def inference_graph(
 def frozen_graph(classifier: Classifier, batch_size: int | None) -> bytes:
     """The inference graph up to its predictions, with the weights as constants.
 
-    Every constant has its variable's name, so that `frozen_graph_to_slim` reads it.
+    Every constant has its variable's name, so that frozen_graph_to_slim.py reads it.
 
     Args:
       classifier: the net and its weights.

@@ -172,7 +172,8 @@ def _images(graph: tf.compat.v1.GraphDef, output: str) -> tuple[str, int | None,
     nodes = {node.name: node for node in graph.node}
     needed, unread = {output}, [output]
     while unread:
-        inputs = set(map(_node_name, nodes[unread.pop()].input)) - needed
+        names = set(map(_node_name, nodes[unread.pop()].input))
+        inputs = (names & nodes.keys()) - needed
         needed |= inputs
         unread += inputs
     found = [nodes[n] for n in sorted(needed) if nodes[n].op.startswith("Placeholder")]

@@ -59,9 +59,12 @@ def _names_from_elsewhere(
             options = dataclasses.replace(options, labels_offset=offset)
             raise _misfit(options, dataset.num_classes, None, record.num_classes)
         names = dataset.class_names
+    elif name == "imagenet":
+        names = imagenet.class_names(record.num_classes + offset)
     else:
-        total = record.num_classes + offset
-        names = imagenet.class_names(total) if name == "imagenet" else None
+        names = None
+        if name is None:
+            _tell_of_numbers(record.num_classes)
     return names and names[offset:]
 
 
@@ -109,12 +112,16 @@ def _classes(
         return names, total, offset
     if options.dataset_name or options.dataset_dir or options.labels_offset is not None:
         raise _misfit(options, total, detected_offset(total, counts, trained), trained)
+    _tell_of_numbers(trained)
+    return None, trained, 0
+
+
+def _tell_of_numbers(num_classes: int) -> None:
     logging.warning(
         "nothing names the checkpoint's %d classes, so numbers stand for them: give"
         " --dataset_name and --dataset_dir",
-        trained,
+        num_classes,
     )
-    return None, trained, 0
 
 
 def _given_offset(options: NetOptions, total: int) -> int:

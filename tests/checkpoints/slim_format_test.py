@@ -117,6 +117,13 @@ def test_relative_and_home_paths(tmp_path, monkeypatch):
     assert find_checkpoint("model.ckpt-5.index") == "model.ckpt-5"
 
 
+def test_a_checkpoint_without_its_data_is_told_of(tmp_path):
+    prefix = write(tmp_path / "model.ckpt-5")
+    os.remove(prefix + DATA)
+    with pytest.raises(UserError, match=r"model\.ckpt-5 lacks a \.data file"):
+        find_checkpoint(f"{prefix}.index")
+
+
 def test_a_directory_means_its_newest_checkpoint(tmp_path):
     for step in (9, 10):
         write(tmp_path / f"model.ckpt-{step}")

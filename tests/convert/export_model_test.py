@@ -24,7 +24,7 @@ from convert import (
     export_formats,
     export_graph,
     export_model,
-    frozen_graph_to_slim,
+    frozen_graph,
 )
 from convert.export_check import Check, CheckError
 from convert.export_formats import FORMATS, Format, Job
@@ -182,7 +182,7 @@ def test_frozen_graph_holds_the_checkpoint(exported, checkpoint):
     assert [n.name for n in graph.node if n.op == "Placeholder"] == ["input"]
     assert export_graph.predictions_node(graph) == "MobilenetV1/Predictions/Reshape_1"
     saved = Checkpoint(checkpoint)
-    frozen = frozen_graph_to_slim.frozen_variables(graph)
+    frozen = frozen_graph.frozen_variables(graph)
     assert set(frozen) == set(saved.shapes) - {"global_step"}
     for name, value in frozen.items():
         np.testing.assert_array_equal(value, saved.read(name))

@@ -144,14 +144,16 @@ def test_imagenets_names_need_not_be_recorded(tmp_path):
     assert record.class_names[0].startswith("tench")
 
 
-def test_a_data_set_names_the_classes_of_a_converted_checkpoint(tmp_path):
+def test_a_data_set_names_the_classes_of_a_converted_checkpoint(tmp_path, caplog):
     names = ("red", "green", "blue")
     folder = coloured_images.write_split(
         tmp_path / "data", "train", [0, 1, 2], [0, 1, 2], class_names=names
     )
     data = {"dataset_name": coloured_images.NAME, "dataset_dir": str(folder)}
     assert _describe(_converted(tmp_path, 3), **data).class_names == names
+    assert not caplog.text
     assert _describe(_converted(tmp_path, 3)).class_names is None
+    assert "numbers stand for them" in caplog.text
     with pytest.raises(UserError, match=r"for 4 classes, and colours has 3"):
         _describe(_converted(tmp_path, 4), **data)
 
