@@ -148,7 +148,7 @@ def test_a_graph_without_the_classifier_gives_the_body(tmp_path):
 
 
 def test_another_net_than_the_named_one_is_refused(lenet):
-    message = "--model_name=cifarnet: .* 8 missing, such as CifarNet/conv1/weights"
+    message = "--model_name=cifarnet: .* 10 missing, such as CifarNet/conv1/weights"
     with pytest.raises(UserError, match=message):
         frozen_graph.source(lenet[0], "cifarnet")
 
