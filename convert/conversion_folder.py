@@ -55,11 +55,13 @@ def write_record(checkpoint_path: str, record: ModelRecord | None) -> None:
     if others:
         logging.info(
             "No %s was written, for %s holds other checkpoints too, such as %s:"
-            " evaluate with --model_name=%s --labels_offset=%d.",
+            " evaluate with --model_name=%s --preprocessing_name=%s"
+            " --labels_offset=%d.",
             model_record.FILE_NAME,
             folder or ".",
             others[0],
             record.model_name,
+            record.preprocessing_name,
             record.labels_offset,
         )
         return

@@ -1,5 +1,6 @@
 """What torchvision's nets compute, evaluating, from a state dictionary.
 
+The Inceptions, timm's too, are in torch_inceptions.py.
 Each function takes the layers and images `[batch, height, width, channels]` float32,
 and returns `[batch, classes]` logits, or pooled features where the dictionary has no
 classifier.
