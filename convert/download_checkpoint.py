@@ -53,6 +53,7 @@ def find_archive(model_name: str, image_size: int | None) -> tuple[Archive, int]
     return sizes[size], size
 
 
+@files.explained_errors()
 def download(archive: Archive, model_name: str, folder: str) -> str:
     """Downloads, verifies and unpacks a published checkpoint.
 
@@ -65,7 +66,8 @@ def download(archive: Archive, model_name: str, folder: str) -> str:
       The checkpoint's path, for `--checkpoint_path`.
 
     Raises:
-      UserError: the archive is gone, damaged, or not what it was known to be.
+      UserError: the archive is gone, damaged, or not what it was known to be, or the
+        folder cannot be written to.
     """
     if not os.path.isdir(folder):
         parent = os.path.dirname(folder) or "."

@@ -235,6 +235,12 @@ def test_a_dead_link_says_what_replaces_it(replacement, message, served, tmp_pat
         _download(archive, tmp_path)
 
 
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "checkpoints").touch()
+    with pytest.raises(UserError, match=r"checkpoints: File exists"):
+        _download(Archive("http://127.0.0.1:9/a.tgz", 50.0), tmp_path)
+
+
 def test_a_server_that_is_not_there_says_what_replaces_it(tmp_path):
     archive = Archive("http://127.0.0.1:9/a.tgz", 50.0, replacement="keras_to_slim")
     with pytest.raises(UserError, match=r"cannot be reached .*convert\.keras_to_slim"):
