@@ -86,7 +86,7 @@ def _run_steps(
     run = config.run
     log = TrainLog(setup.images_per_step)
     saver = Saver(setup.folder, state, run.save_interval_secs, writer)
-    summaries = TrainSummaries(run.train_dir, state, run.save_summaries_secs)
+    summaries = TrainSummaries(run.train_dir, state, run.save_summaries_secs, writer)
     validation = train_setup.make_validation(setup, config, state, writer)
     sample_images = functools.partial(train_setup.sample_images, setup, config)
     step = setup.start.step

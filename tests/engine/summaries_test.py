@@ -8,8 +8,9 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.plugin_event_accumulator import (
     EventAccumulator,
 )
+from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 
-from engine.summaries import _to_unit_range
+from engine.summaries import _to_unit_range, buckets
 from tests.engine import small_runs
 
 
@@ -66,6 +67,23 @@ def test_weights_and_activations_have_histograms(events, full_run):
     assert buckets[:, 2].sum() == values.size
     assert buckets[0, 0] == pytest.approx(values.min())
     assert buckets[-1, 1] == pytest.approx(values.max())
+
+
+@pytest.mark.parametrize(
+    "values", [np.linspace(-1, 3, 1000) ** 3, [[0.5, -2.0]], np.full([2, 3], -7.0)]
+)
+def test_histograms_are_those_of_tensorboard(values):
+    values = np.asarray(values, np.float32)
+    summary = histogram_pb("tag", values).value[0]
+    theirs = tf.make_ndarray(summary.tensor)
+    np.testing.assert_allclose(buckets(values), theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_histograms_leave_out_what_is_not_finite():
+    counted = buckets(np.array([np.nan, 1.0, np.inf, 2.0]))
+    assert counted[:, 2].sum() == 2
+    assert (counted[0, 0], counted[-1, 1]) == (1, 2)
+    assert not buckets(np.array([np.nan])).any()
 
 
 def test_sparsity_is_the_share_of_zeros(events):
