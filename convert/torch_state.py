@@ -103,10 +103,12 @@ def _read_with_torch(path: str) -> dict[str, np.ndarray]:
             f"--state_dict={path} holds more than tensors, a whole model perhaps, and"
             " could run any code: save model.state_dict()"
         ) from error
+    except OSError as error:
+        raise UserError(f"--state_dict={path}: {error.strerror or error}") from error
     except Exception as error:  # zipfile and PyTorch raise what they like.
         reason = str(error).strip().partition("\n")[0]
         raise UserError(
-            f"--state_dict={path} cannot be read as a state dictionary: {reason}"
+            f"--state_dict={path} is damaged or no file of torch.save ({reason})"
         ) from error
     for wrapper in _WRAPPERS:
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):

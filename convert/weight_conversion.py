@@ -164,6 +164,11 @@ def _compare(source: Source, net: Network, pixel_range: float) -> float:
         f" {net.image_size}x{net.image_size} pixels: the {what} differ by"
         f" {difference:.2g} at most, {relative:.2g} of the largest"
     )
+    if not np.all(np.isfinite(expected)):
+        raise UserError(
+            f"{source.description}: its {what} are not finite, so weights of it are"
+            " damaged; nothing was written"
+        )
     if not relative <= TOLERANCE:  # NaN is no agreement either.
         raise UserError(
             f"{report}; more than {TOLERANCE:g} means that the nets compute different"

@@ -153,6 +153,6 @@ def _as_shape(name: str, values: np.ndarray, shapes: Shapes) -> np.ndarray:
     if values.shape != expected and not (is_dense and values.shape[1] == expected[-1]):
         raise UserError(
             f"{name} has the shape {expected} in slim's net and {values.shape} in the"
-            " source"
+            " source, which is another net of this kind or of another width"
         )
     return values.reshape(expected)

@@ -131,7 +131,8 @@ def test_the_dictionary_is_found_in_what_training_scripts_save(wrapper, torch):
     [
         ({"epoch": 3}, "holds no state dictionary"),
         (pickle.UnpicklingError("unsafe"), "holds more than tensors"),
-        (RuntimeError("bad magic\nlong story"), "cannot be read .*: bad magic$"),
+        (RuntimeError("bad magic\nlong story"), r"of torch\.save \(bad magic\)$"),
+        (FileNotFoundError(2, "No such file"), r"weights\.pt: No such file$"),
     ],
 )
 def test_what_pytorch_cannot_give_is_one_line(loads, message, torch):
