@@ -7,6 +7,7 @@ version := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 python := .venv/bin/python
 # The name holds the Python version, so that another PYTHON means another install.
 installed := .venv/installed-$(version)
+extras := .venv/extras-$(version)
 
 .PHONY: help demo test check format real lock clean
 
@@ -16,7 +17,7 @@ help:
 	@echo "make check   formatter, linter, types"
 	@echo "make format  mend what the formatter and linter can, BUILD files and tables"
 	@echo "make real    run on published weights and photographs (downloads them)"
-	@echo "make lock    renew requirements.lock; LOCK_ARGS=--upgrade takes newer releases"
+	@echo "make lock    renew both locks; LOCK_ARGS=--upgrade takes newer releases"
 	@echo "make clean   remove .venv and every cache"
 
 demo: $(installed)
@@ -37,7 +38,9 @@ format: $(installed)
 	$(python) tests/bazel/build_files.py
 	$(python) -m tests.readme_flags
 
-real: $(installed)
+# ONNX and tensorflow-datasets, which the other targets do without, are tried here.
+real: $(extras)
+	$(python) -m pytest -q tests/convert/tfds_source_test.py
 	$(python) -m pytest -m real tests/real $(ARGS)
 
 # The stamp is written last: an install that failed or was stopped is done again.
@@ -52,12 +55,19 @@ $(installed): requirements.lock pyproject.toml
 	@$(python) -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
+$(extras): requirements-extras.lock $(installed)
+	@$(python) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-extras.lock
+	@touch $@
+
+compile := .venv-lock/bin/uv pip compile pyproject.toml --extra dev --universal \
+	--python-version 3.10 --generate-hashes --no-annotate --no-emit-index-url \
+	--custom-compile-command "make lock" --quiet
+
 lock:
 	$(PYTHON) -m venv --clear .venv-lock
 	.venv-lock/bin/pip install -q uv==$(UV_VERSION)
-	.venv-lock/bin/uv pip compile pyproject.toml --extra dev --universal \
-	  --python-version 3.10 --generate-hashes --no-annotate --no-emit-index-url \
-	  --custom-compile-command "make lock" --quiet $(LOCK_ARGS) -o requirements.lock
+	$(compile) $(LOCK_ARGS) -o requirements.lock
+	$(compile) $(LOCK_ARGS) --extra onnx --extra tfds -c requirements.lock -o requirements-extras.lock
 	rm -rf .venv-lock
 
 clean:

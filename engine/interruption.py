@@ -1,4 +1,9 @@
-"""What ends a run at the next step, not in the middle of one: signals, a time limit."""
+"""What ends a run at the next step, not in the middle of one: signals, a time limit.
+
+TensorFlow's PreemptionCheckpointHandler is for several workers that must agree on a
+step, and saves object-based checkpoints, which slim's tools cannot read; on one machine
+a signal's number is enough.
+"""
 
 import contextlib
 import math

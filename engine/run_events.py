@@ -7,7 +7,8 @@ import os
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
-_EVENT_FILES = "events.out.tfevents.*"
+from engine import event_files
+
 _ALL = {"scalars": 0, "tensors": 0}  # keep every value, not a sample
 _VALIDATION = "eval_"  # what folders of validation during training begin with
 
@@ -73,7 +74,7 @@ def read(checkpoint_path: str) -> RunEvents:
 
 
 def _has_events(folder: str) -> bool:
-    return bool(glob.glob(os.path.join(glob.escape(folder), _EVENT_FILES)))
+    return bool(event_files.find(folder))
 
 
 def _load(folder: str) -> EventAccumulator:

@@ -14,6 +14,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from checkpoints import plan as plans
 from datasets import record_faults
+from engine import event_files
 from engine.background import BackgroundWriter
 from engine.evaluation import Results
 from engine.train_state import TrainState
@@ -164,6 +165,7 @@ def _mark_start(step: int, log_dir: str) -> None:
 
     What it wrote of later steps before it was killed is not shown: they come again.
     """
+    event_files.keep_order(log_dir)
     start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
     writer = EventFileWriter(log_dir)
     writer.add_event(

@@ -130,6 +130,11 @@ def test_a_killed_run_shows_one_line(images_dir, tmp_path):
     for path in tmp_path.glob("model.ckpt-4*"):
         path.unlink()
     (tmp_path / "checkpoint").write_text('model_checkpoint_path: "model.ckpt-2"\n')
+    # And as if the clock had been set back since, by an hour.
+    for path in tmp_path.glob("events.*"):
+        made_at = path.name.split(".")[3]
+        later = path.name.replace(made_at, str(int(made_at) + 3600))
+        path.rename(path.with_name(later))
     small_runs.train(max_number_of_steps=5, **flags)
     steps = [e.step for e in read_events(tmp_path).Tensors("total_loss")]
     assert steps == [1, 2, 3, 4, 5]

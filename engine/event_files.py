@@ -1,0 +1,32 @@
+"""TensorBoard's event files, which it reads in the order of their names."""
+
+import glob
+import os
+import time
+
+_PREFIX = "events.out.tfevents."
+
+
+def find(folder: str) -> list[str]:
+    """The event files of a folder in TensorBoard's order."""
+    return sorted(glob.glob(os.path.join(glob.escape(folder), f"{_PREFIX}*")))
+
+
+def keep_order(folder: str) -> None:
+    """Lets the files that are there come before those that are written from now on.
+
+    The name of a file begins with the second in which it was made. Where the clock was
+    set back since, the later part of a run would be read first, and the earlier one in
+    its place; so files that are not older than now are renamed as if they were.
+    """
+    limit = int(time.time())
+    renamed: dict[str, str] = {}
+    for path in reversed(find(folder)):
+        made_at, *rest = os.path.basename(path).removeprefix(_PREFIX).split(".")
+        if not made_at.isdigit() or int(made_at) < limit:
+            break
+        limit -= 1
+        name = ".".join([f"{_PREFIX}{limit:010d}", *rest])
+        renamed[path] = os.path.join(folder, name)
+    for path in reversed(renamed):  # the oldest first, so that none is in the way
+        os.rename(path, renamed[path])
