@@ -3,7 +3,9 @@
 import contextlib
 import os
 import shlex
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
 # TensorFlow's C++ log is for its developers; set before anything imports it.
@@ -16,6 +18,7 @@ from errors import UserError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 EXIT_NO_READER = 141  # 128 + SIGPIPE
+_SECS_TO_INSIST = 0.01  # by then the finalizer has returned
 
 
 def run(main: Callable[..., int | None], positional: str | None = None) -> None:
@@ -36,7 +39,24 @@ def run(main: Callable[..., int | None], positional: str | None = None) -> None:
         with _user_errors_exit():
             return main(argv[1:]) if positional else main()
 
+    sys.unraisablehook = _insist
     absl_app.run(start, flags_parser=parse)
+
+
+def _insist(dropped: "sys.UnraisableHookArgs") -> None:
+    """Sends a signal again whose exception Python dropped, as it does in finalizers.
+
+    Else a run that was told to stop would go on.
+    """
+    of_signals = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}
+    number = of_signals.get(dropped.exc_type)
+    if number is None:
+        sys.__unraisablehook__(dropped)
+        return
+    again = threading.Timer(_SECS_TO_INSIST, os.kill, (os.getpid(), number))
+    again.daemon = True
+    with contextlib.suppress(RuntimeError):  # no thread starts any more: it ends anyway
+        again.start()
 
 
 def command_line() -> str:

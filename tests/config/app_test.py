@@ -15,6 +15,8 @@ SCRIPT = '''"""A script to test."""
 
 import os
 import signal
+import sys
+import time
 
 from absl import flags, logging
 
@@ -26,6 +28,16 @@ config_flags.define(config.TrainConfig)
 _DO = flags.DEFINE_string("do", "", "What to do.")
 
 
+class Ending:
+    """Gets a signal where Python drops exceptions."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __del__(self):
+        os.kill(os.getpid(), self.number)
+
+
 def main(*positional):
     logging.info("main runs")
     match _DO.value:
@@ -35,6 +47,12 @@ def main(*positional):
             raise NotFiniteError("loss is nan")
         case "interrupt":
             os.kill(os.getpid(), signal.SIGINT)
+        case "SIGINT" | "SIGTERM" as name:
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+            Ending(signal.Signals[name])
+            time.sleep(60)
+        case "fault in a finalizer":
+            Ending("no number")
         case "fault":
             raise RuntimeError("a fault of ours")
         case "status":
@@ -162,6 +180,19 @@ def test_our_own_faults_keep_their_traceback(run):
     done = run("--do=fault")
     assert done.returncode == 1
     assert "RuntimeError: a fault of ours" in done.stderr
+
+
+@pytest.mark.parametrize(("do", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_in_a_finalizer_is_not_lost(run, do, status):
+    done = run(f"--do={do}", "--verbosity=-1")
+    assert done.returncode == status
+    assert done.stderr == ("interrupted\n" if do == "SIGINT" else "")
+
+
+def test_faults_of_finalizers_are_shown(run):
+    done = run("--do=fault in a finalizer")
+    assert done.returncode == 0
+    assert "TypeError" in done.stderr
 
 
 def test_positional_arguments_where_a_script_takes_them(run):
