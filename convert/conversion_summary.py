@@ -37,7 +37,10 @@ def show(info: DatasetInfo) -> None:
         sum(shard.bytes for shard in info.splits[name].shards) / 1e6 for name in names
     ]
     table.add_row("MB", *(f"{size:,.1f}" for size in [*sizes, sum(sizes)]))
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 100).print(table)
+    console = Console(width=None if sys.stdout.isatty() else 100)
+    with console.capture() as capture:  # by itself it ends the process after `| head`
+        console.print(table)
+    print(capture.get(), end="")
 
 
 def _add_row(table: Table, title: str, counts: Sequence[int]) -> None:
