@@ -6,13 +6,13 @@ published weights at 224 px: 70.9/89.9 (width 1.0), 68.4/88.2 (0.75), 63.3/84.9 
 49.8/74.2 (0.25).
 """
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from nets import slim
+from nets import net_entry, slim
+from nets.mobilenet import layer_sizes
 
 
 class Conv(NamedTuple):
@@ -47,13 +47,6 @@ MOBILENETV1_CONV_DEFS: tuple[Conv | DepthSepConv, ...] = (
     DepthSepConv(kernel=[3, 3], stride=2, depth=1024),
     DepthSepConv(kernel=[3, 3], stride=1, depth=1024),
 )
-
-
-def _fixed_padding(inputs: tf.Tensor, kernel: Sequence[int], rate: int) -> tf.Tensor:
-    """Pads as SAME would at stride 1, whatever the stride and the image size."""
-    totals = [(size - 1) * rate for size in kernel]
-    sides = [[total // 2, total - total // 2] for total in totals]
-    return tf.pad(inputs, [[0, 0], *sides, [0, 0]])
 
 
 def mobilenet_v1_base(
@@ -109,7 +102,7 @@ def mobilenet_v1_base(
                 layer_stride, layer_rate = layer.stride, 1
                 current_stride *= layer.stride
             if use_explicit_padding:
-                net = _fixed_padding(net, layer.kernel, layer_rate)
+                net = layer_sizes.fixed_padding(net, layer.kernel, layer_rate)
             name = f"Conv2d_{i}"
             if isinstance(layer, Conv):
                 net = slim.conv2d(
@@ -223,15 +216,10 @@ def _pool(net: tf.Tensor, global_pool: bool) -> tf.Tensor:
     return slim.avg_pool2d(net, kernel, padding="VALID", scope="AvgPool_1a")
 
 
-def _narrower(depth_multiplier: float) -> Callable[..., Any]:
-    network = functools.partial(mobilenet_v1, depth_multiplier=depth_multiplier)
-    functools.update_wrapper(network, mobilenet_v1)
-    return network
-
-
-mobilenet_v1_075 = _narrower(0.75)
-mobilenet_v1_050 = _narrower(0.50)
-mobilenet_v1_025 = _narrower(0.25)
+wrapped_partial = net_entry.wrapped_partial
+mobilenet_v1_075 = wrapped_partial(mobilenet_v1, depth_multiplier=0.75)
+mobilenet_v1_050 = wrapped_partial(mobilenet_v1, depth_multiplier=0.50)
+mobilenet_v1_025 = wrapped_partial(mobilenet_v1, depth_multiplier=0.25)
 
 
 def mobilenet_v1_arg_scope(

@@ -1,6 +1,7 @@
-"""A row of the table of networks."""
+"""A row of the table of networks, and networks with other defaults."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -27,3 +28,15 @@ class NetEntry:
     image_size: int
     head_scopes: tuple[str, ...]
     preprocessing: str
+
+
+def wrapped_partial(
+    func: Callable[..., Any],
+    *args: Any,
+    new_defaults: dict[str, Any] | None = None,
+    **kwargs: Any,
+) -> Callable[..., Any]:
+    """`func` with other defaults, its documentation and its attributes."""
+    result = functools.partial(func, *args, **(new_defaults or {}), **kwargs)
+    functools.update_wrapper(result, func)
+    return result

@@ -21,7 +21,7 @@ import math
 import pkgutil
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -213,6 +213,13 @@ dropout = tf_slim.add_arg_scope(_dropout)
 for _namespace in (tf_slim, tf_slim.layers, _layers):
     _namespace.batch_norm = batch_norm
     _namespace.dropout = dropout
+
+
+def safe_arg_scope(funcs: Sequence[Callable], **kwargs: Any) -> Any:
+    """`arg_scope` of the arguments that are not None; the others stay as they are."""
+    given = {name: value for name, value in kwargs.items() if value is not None}
+    return tf_slim.arg_scope(funcs, **given)
+
 
 track_variables = variable_scope_shim.track_tf1_style_variables
 add_arg_scope = tf_slim.add_arg_scope

@@ -6,128 +6,134 @@ squeeze-and-excite within it that of Howard et al., "Searching for MobileNetV3",
 https://arxiv.org/abs/1905.02244, section 5.3.
 """
 
-import itertools
+import contextlib
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from nets import slim
+from nets.mobilenet import layer_sizes
+from nets.mobilenet.split_conv import split_conv as split_conv
 
-
-def make_divisible(value: float, divisor: int, min_value: int | None = None) -> int:
-    """The multiple of `divisor` nearest to `value`, but no less than 90 % of it.
-
-    Args:
-      value: a number of channels.
-      divisor: what the result is a multiple of, unless it is `min_value`.
-      min_value: least result; `divisor` by default.
-    """
-    least = divisor if min_value is None else min_value
-    nearest = max(least, int(value + divisor / 2) // divisor * divisor)
-    return nearest + divisor if nearest < 0.9 * value else nearest
-
-
-def expand_input_by_factor(
-    factor: float, divisible_by: int = 8
-) -> Callable[[int], int]:
-    """From a block's input channels to `factor` times as many, made divisible."""
-    return lambda num_inputs: make_divisible(num_inputs * factor, divisible_by)
-
+expand_input_by_factor = layer_sizes.expand_input_by_factor
 
 _SIX_TIMES = expand_input_by_factor(6)
 
 
-def fixed_padding(
-    inputs: tf.Tensor, kernel_size: Sequence[int], rate: int = 1
+def global_pool(
+    input_tensor: tf.Tensor, pool_op: Callable[..., tf.Tensor] = tf.nn.avg_pool2d
 ) -> tf.Tensor:
-    """Pads as SAME would at stride 1, whatever the stride and the image size."""
-    totals = [(size - 1) * rate for size in kernel_size]
-    sides = [[total // 2, total - total // 2] for total in totals]
-    return tf.pad(inputs, [[0, 0], *sides, [0, 0]])
+    """`[batch, 1, 1, channels]`: one pooling over height and width.
 
-
-def global_pool(input_tensor: tf.Tensor) -> tf.Tensor:
-    """`[batch, 1, 1, channels]` means over height and width."""
+    Where these are unknown it is the mean, whatever `pool_op`.
+    """
     _, height, width, _ = input_tensor.shape.as_list()
     if height is None or width is None:
         return tf.reduce_mean(input_tensor, [1, 2], keepdims=True)
-    return tf.nn.avg_pool2d(input_tensor, [height, width], strides=1, padding="VALID")
+    return pool_op(input_tensor, [1, height, width, 1], strides=1, padding="VALID")
 
 
-def _split_sizes(total: int, num_ways: int, divisible_by: int) -> list[int]:
-    """`num_ways` even multiples of `divisible_by`; the first takes what is left."""
-    units, rest = divmod(total, divisible_by)
-    bounds = [units * way // num_ways for way in range(num_ways, -1, -1)]
-    sizes = [divisible_by * (a - b) for a, b in itertools.pairwise(bounds)]
-    return [sizes[0] + rest, *sizes[1:]]
-
-
-def split_conv(
+@slim.add_arg_scope
+def split_separable_conv2d(
     input_tensor: tf.Tensor,
     num_outputs: int,
-    num_ways: int,
-    scope: str,
-    divisible_by: int = 8,
-    **kwargs: Any,
+    scope: str | None = None,
+    normalizer_fn: Callable[..., tf.Tensor] | None = None,
+    stride: int = 1,
+    rate: int = 1,
+    endpoints: dict[str, tf.Tensor] | None = None,
+    use_explicit_padding: bool = False,
 ) -> tf.Tensor:
-    """A 1x1 convolution in `num_ways` groups: group i of the outputs sees inputs i.
+    """The block of MobileNet v1: 3x3 depthwise, then pointwise (1x1).
+
+    Other than in `slim.separable_conv2d`, both are normalised and activated.
 
     Args:
       input_tensor: `[batch, height, width, channels]` float32.
-      num_outputs: output channels of all groups together.
-      num_ways: number of groups; 1 is the plain convolution, taken as well where a
-        group would have fewer than `divisible_by` channels.
-      scope: variable scope; group i adds `_part_<i>` to it.
-      divisible_by: what each group's channels are a multiple of.
-      **kwargs: for `slim.conv2d`.
+      num_outputs: channels of the result.
+      scope: the variable scopes are `<scope>_depthwise` and `<scope>_pointwise`, as
+        MobileNet v1 has them; None: `separable/depthwise` and so on, made unique.
+      normalizer_fn: of both convolutions.
+      stride: of the depthwise convolution.
+      rate: its dilation.
+      endpoints: receives both outputs by the names of their scopes.
+      use_explicit_padding: pad by the kernel's size, then convolve VALID.
     """
-    num_inputs = input_tensor.shape.as_list()[-1]
-    if num_ways == 1 or min(num_inputs, num_outputs) // num_ways < divisible_by:
-        return slim.conv2d(input_tensor, num_outputs, [1, 1], scope=scope, **kwargs)
-    inputs = tf.split(
-        input_tensor, _split_sizes(num_inputs, num_ways, divisible_by), axis=-1
-    )
-    sizes = _split_sizes(num_outputs, num_ways, divisible_by)
-    outputs = [
-        slim.conv2d(part, size, [1, 1], scope=f"{scope}_part_{i}", **kwargs)
-        for i, (part, size) in enumerate(zip(inputs, sizes, strict=True))
-    ]
-    return tf.concat(outputs, axis=-1, name=f"{scope}_concat")
+    outputs = {} if endpoints is None else endpoints
+    prefix = f"{scope}_" if scope else ""
+    net, padding = input_tensor, "SAME"
+    if use_explicit_padding:
+        net, padding = layer_sizes.fixed_padding(net, (3, 3), rate), "VALID"
+    with contextlib.ExitStack() as stack:
+        if not scope:
+            stack.enter_context(tf.compat.v1.variable_scope(None, "separable"))
+        net = outputs[f"{prefix}depthwise"] = slim.separable_conv2d(
+            net,
+            None,
+            [3, 3],
+            depth_multiplier=1,
+            stride=stride,
+            rate=rate,
+            normalizer_fn=normalizer_fn,
+            padding=padding,
+            scope=f"{prefix}depthwise",
+        )
+        scope = f"{prefix}pointwise"
+        net = outputs[scope] = slim.conv2d(
+            net, num_outputs, [1, 1], normalizer_fn=normalizer_fn, scope=scope
+        )
+    return net
 
 
+@slim.add_arg_scope
 def squeeze_excite(
     input_tensor: tf.Tensor,
     divisible_by: int = 8,
     squeeze_factor: float = 3,
     inner_activation_fn: Callable[..., tf.Tensor] = tf.nn.relu,
     gating_fn: Callable[..., tf.Tensor] = tf.sigmoid,
+    squeeze_input_tensor: tf.Tensor | None = None,
+    pool: int | None = None,
 ) -> tf.Tensor:
     """Scales each channel by a gate computed from all channels' means.
 
     Args:
       input_tensor: `[batch, height, width, channels]` float32.
       divisible_by: what the number of squeezed channels is a multiple of.
-      squeeze_factor: input channels to a squeezed one.
+      squeeze_factor: channels averaged to a squeezed one.
       inner_activation_fn: of the squeezed channels.
       gating_fn: from the second convolution's output to the gates.
-
-    Returns:
-      A tensor of the input's shape.
+      squeeze_input_tensor: what to average; `input_tensor` by default.
+      pool: average over windows of this side, not over all, and resize the gates.
     """
-    channels = input_tensor.shape.as_list()[-1]
-    squeezed_channels = make_divisible(channels / squeeze_factor, divisible_by)
+    averaged = input_tensor if squeeze_input_tensor is None else squeeze_input_tensor
     with tf.compat.v1.variable_scope("squeeze_excite"):
+        if pool is not None and averaged.shape[1] >= pool:
+            means = tf.nn.avg_pool2d(averaged, pool, strides=pool, padding="VALID")
+        else:
+            means = global_pool(averaged)
         squeezed = slim.conv2d(
-            global_pool(input_tensor),
-            squeezed_channels,
+            means,
+            layer_sizes.make_divisible(
+                averaged.shape[-1] / squeeze_factor, divisible_by
+            ),
             [1, 1],
             normalizer_fn=None,
             activation_fn=inner_activation_fn,
         )
         gates = slim.conv2d(
-            squeezed, channels, [1, 1], normalizer_fn=None, activation_fn=gating_fn
+            squeezed,
+            input_tensor.shape[-1],
+            [1, 1],
+            normalizer_fn=None,
+            activation_fn=gating_fn,
         )
+        if pool is not None:
+            gates = tf.compat.v1.image.resize_bilinear(
+                gates, tf.shape(input_tensor)[1:3], align_corners=True
+            )
         return input_tensor * gates
 
 
@@ -135,21 +141,27 @@ def squeeze_excite(
 def expanded_conv(
     input_tensor: tf.Tensor,
     num_outputs: int,
-    expansion_size: Callable[[int], int] | int = _SIX_TIMES,
+    expansion_size: Callable[..., int] | int = _SIX_TIMES,
     stride: int = 1,
     rate: int = 1,
     kernel_size: Sequence[int] = (3, 3),
-    residual: bool = True,
+    residual: Callable[..., tf.Tensor] | bool = True,
     normalizer_fn: Callable[..., tf.Tensor] | None = None,
     split_projection: int = 1,
     split_expansion: int = 1,
     split_divisible_by: int = 8,
     expansion_transform: Callable[..., tf.Tensor] | None = None,
     depthwise_location: str | None = "expansion",
+    depthwise_channel_multiplier: int = 1,
     endpoints: dict[str, tf.Tensor] | None = None,
     use_explicit_padding: bool = False,
+    padding: str = "SAME",
     inner_activation_fn: Callable[..., tf.Tensor] | None = None,
+    depthwise_activation_fn: Callable[..., tf.Tensor] | None = None,
     project_activation_fn: Callable[..., tf.Tensor] | None = None,
+    depthwise_fn: Callable[..., tf.Tensor] = slim.separable_conv2d,
+    expansion_fn: Callable[..., tf.Tensor] = split_conv,
+    projection_fn: Callable[..., tf.Tensor] = split_conv,
     scope: str | None = None,
 ) -> tf.Tensor:
     """Expands to more channels, filters each by itself, projects to a few.
@@ -157,98 +169,131 @@ def expanded_conv(
     Args:
       input_tensor: `[batch, height, width, channels]` float32.
       num_outputs: channels after the projection.
-      expansion_size: channels after the expansion, or a function to them from the input
-        channels. No more than the input has: there is no expansion.
-      stride: of the depthwise convolution, or of the fused one.
+      expansion_size: channels after the expansion, or a function to them from the
+        keyword argument `num_inputs`. No more than there are: there is no expansion.
+      stride: of the depthwise convolution.
       rate: its dilation.
       kernel_size: its height and width.
-      residual: add the input where the stride is 1 and the channels are as many.
+      residual: add the input where the stride is 1 and the channels are as many; or a
+        function of `input_tensor` and `output_tensor`, both by keyword.
       normalizer_fn: of every convolution.
       split_projection: groups of the projection.
       split_expansion: groups of the expansion.
       split_divisible_by: what the channels of a group are a multiple of.
       expansion_transform: from the keyword arguments `expansion_tensor` (what would be
         projected) and `input_tensor` to what is projected.
-      depthwise_location: "expansion": a depthwise convolution follows the 1x1
-        expansion. None: the block is fused: a full convolution of `kernel_size`
-        expands, nothing is depthwise.
-      endpoints: receives `output`, and `expansion_output` and `depthwise_output` if the
-        block has such a layer.
+      depthwise_location: where the depthwise convolution is: after the "expansion", or
+        on the "input" or the "output", without activation; None: nowhere.
+      depthwise_channel_multiplier: depthwise filters to a channel.
+      endpoints: receives `output`, `projection_output`, and `expansion_output` and
+        `depthwise_output` if the block has such a layer.
       use_explicit_padding: pad by the kernel's size, then convolve VALID.
+      padding: of the depthwise convolution, where it is not explicit.
       inner_activation_fn: of expansion and depthwise; by default that of the scope.
+      depthwise_activation_fn: of the depthwise one, where it is another.
       project_activation_fn: of the projection.
+      depthwise_fn: the depthwise convolution.
+      expansion_fn: the expansion, from a tensor and the number of channels.
+      projection_fn: the projection, likewise.
       scope: variable scope.
 
     Returns:
       `[batch, ceil(height / stride), ceil(width / stride), num_outputs]` float32.
 
     Raises:
-      ValueError: `depthwise_location` is neither of the two.
+      TypeError: `depthwise_location` is none of the four, or explicit padding is asked
+        for beside another `padding` than "SAME".
     """
-    if depthwise_location not in ("expansion", None):
-        raise ValueError(
-            f"depthwise_location is {depthwise_location}; it must be expansion or None."
-        )
+    _check(depthwise_location, use_explicit_padding, padding)
     outputs = {} if endpoints is None else endpoints
-    num_inputs = input_tensor.shape.as_list()[-1]
-    inner_size = (
-        expansion_size(num_inputs) if callable(expansion_size) else expansion_size
-    )
-    inner: dict[str, Any] = {"normalizer_fn": normalizer_fn}
-    if inner_activation_fn is not None:
-        inner["activation_fn"] = inner_activation_fn
-    spatial = {
-        "kernel_size": kernel_size,
-        "stride": stride,
-        "rate": rate,
-        "padding": "VALID" if use_explicit_padding else "SAME",
-    }
 
     def named(net: tf.Tensor, name: str) -> tf.Tensor:
         outputs[name] = tf.identity(net, name)
         return outputs[name]
 
-    def padded(net: tf.Tensor) -> tf.Tensor:
-        return fixed_padding(net, kernel_size, rate) if use_explicit_padding else net
+    def depthwise(net: tf.Tensor, **options: Any) -> tf.Tensor:
+        if use_explicit_padding:
+            net = layer_sizes.fixed_padding(net, kernel_size, rate)
+        net = depthwise_fn(
+            net,
+            num_outputs=None,
+            kernel_size=kernel_size,
+            depth_multiplier=depthwise_channel_multiplier,
+            stride=stride,
+            rate=rate,
+            normalizer_fn=normalizer_fn,
+            padding="VALID" if use_explicit_padding else padding,
+            scope="depthwise",
+            **options,
+        )
+        return named(net, "depthwise_output")
 
-    with tf.compat.v1.variable_scope(scope, "expanded_conv", [input_tensor]):
+    with (
+        tf.compat.v1.variable_scope(scope, "expanded_conv", [input_tensor]),
+        slim.safe_arg_scope([slim.conv2d], activation_fn=inner_activation_fn),
+        slim.safe_arg_scope(
+            [slim.separable_conv2d],
+            activation_fn=depthwise_activation_fn or inner_activation_fn,
+        ),
+    ):
         net = input_tensor
-        if inner_size > num_inputs:
-            if depthwise_location is None:
-                net = slim.conv2d(
-                    padded(net), inner_size, scope="expand", **spatial, **inner
-                )
-            else:
-                net = split_conv(
-                    net,
-                    inner_size,
-                    split_expansion,
-                    "expand",
-                    split_divisible_by,
-                    **inner,
-                )
+        if depthwise_location == "input":
+            net = depthwise(net, activation_fn=None)
+        inner_size = (
+            expansion_size(num_inputs=input_tensor.shape[-1])
+            if callable(expansion_size)
+            else expansion_size
+        )
+        if inner_size > net.shape[-1]:
+            expand = _grouped(expansion_fn, split_expansion, split_divisible_by)
+            net = expand(net, inner_size, scope="expand", normalizer_fn=normalizer_fn)
             net = named(net, "expansion_output")
-        if depthwise_location is not None:
-            net = slim.separable_conv2d(
-                padded(net),
-                None,
-                depth_multiplier=1,
-                scope="depthwise",
-                **spatial,
-                **inner,
-            )
-            net = named(net, "depthwise_output")
+        if depthwise_location == "expansion":
+            net = depthwise(net)
         if expansion_transform is not None:
             net = expansion_transform(expansion_tensor=net, input_tensor=input_tensor)
-        net = split_conv(
+        project = _grouped(projection_fn, split_projection, split_divisible_by)
+        net = outputs["projection_output"] = project(
             net,
             num_outputs,
-            split_projection,
-            "project",
-            split_divisible_by,
+            scope="project",
             normalizer_fn=normalizer_fn,
             activation_fn=project_activation_fn,
         )
-        if residual and stride == 1 and num_outputs == num_inputs:
-            net += input_tensor
-        return named(net, "output")
+        if depthwise_location == "output":
+            net = depthwise(net, activation_fn=None)
+        return named(_add(residual, stride, input_tensor, net), "output")
+
+
+def _check(
+    depthwise_location: str | None, use_explicit_padding: bool, padding: str
+) -> None:
+    if depthwise_location not in ("input", "expansion", "output", None):
+        raise TypeError(
+            f"depthwise_location is {depthwise_location}; it must be input, expansion,"
+            " output or None."
+        )
+    if use_explicit_padding and padding != "SAME":
+        raise TypeError(f"padding is {padding}; explicit padding stands for SAME.")
+
+
+def _grouped(
+    layer: Callable[..., tf.Tensor], num_ways: int, divisible_by: int
+) -> Callable[..., tf.Tensor]:
+    """`layer`, told of its groups if it can have some."""
+    if layer is not split_conv:
+        return layer
+    return functools.partial(layer, num_ways=num_ways, divisible_by=divisible_by)
+
+
+def _add(
+    residual: Callable[..., tf.Tensor] | bool,
+    stride: int,
+    input_tensor: tf.Tensor,
+    net: tf.Tensor,
+) -> tf.Tensor:
+    """`net` with the input, or with what `residual` makes of both."""
+    if callable(residual):
+        return residual(input_tensor=input_tensor, output_tensor=net)
+    is_alike = stride == 1 and net.shape[-1] == input_tensor.shape[-1]
+    return net + input_tensor if residual and is_alike else net

@@ -4,16 +4,17 @@ A table is a dict:
 
   spec       the layers in order, each made by `op`
   defaults   {layer functions: keyword arguments}: arg scopes around the whole network
-  overrides  likewise, optional: arguments that replace those in the spec
+  overrides  likewise, optional, inside of the defaults
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from nets import slim
-from nets.mobilenet import conv_blocks
+from nets.mobilenet import layer_sizes
 
 
 @slim.add_arg_scope
@@ -22,6 +23,7 @@ def depth_multiplier(
     multiplier: float,
     divisible_by: int = 8,
     min_depth: int = 8,
+    **_: Any,
 ) -> None:
     """Multiplies `num_outputs` in a layer's arguments, if it is among them.
 
@@ -33,7 +35,7 @@ def depth_multiplier(
     """
     if "num_outputs" in output_params:
         depth = output_params["num_outputs"] * multiplier
-        output_params["num_outputs"] = conv_blocks.make_divisible(
+        output_params["num_outputs"] = layer_sizes.make_divisible(
             depth, divisible_by, min_depth
         )
 
@@ -57,14 +59,12 @@ def op(
     multiplier_func: Callable[[dict[str, Any], float], None] = depth_multiplier,
     **params: Any,
 ) -> Op:
-    """A layer of a table."""
-    return Op(opfunc, params, multiplier_func)
+    """A layer of a table; `multiplier_transform` is another name of its function."""
+    return Op(opfunc, params, params.pop("multiplier_transform", multiplier_func))
 
 
-def finegrained(conv_defs: dict[str, Any], multiplier: float) -> dict[str, Any]:
-    """`conv_defs` whose last layer keeps its channels when the network is narrowed."""
-    if multiplier >= 1:
-        return conv_defs
+def finegrained(conv_defs: dict[str, Any]) -> dict[str, Any]:
+    """`conv_defs` whose last layer has the same channels at every width."""
     *body, last = conv_defs["spec"]
     return conv_defs | {"spec": [*body, last._replace(multiplier_func=_as_it_is)]}
 
@@ -88,17 +88,18 @@ def thinned(
     return conv_defs | {"spec": spec}
 
 
-def with_normalizer(
-    conv_defs: dict[str, Any], normalizer_fn: Callable[..., tf.Tensor]
-) -> dict[str, Any]:
-    """`conv_defs` with another normaliser in its defaults."""
-    defaults = {
-        ops: values | {"normalizer_fn": normalizer_fn}
-        if "normalizer_fn" in values
-        else values
-        for ops, values in conv_defs["defaults"].items()
+def with_group_norm(defaults: dict[Any, Any], groups: int = 8) -> dict[Any, Any]:
+    """`defaults` with group norm wherever they have another normaliser."""
+    group_norm = slim.tf_slim.group_norm
+    return {
+        (group_norm,): {"groups": groups},
+        **{
+            funcs: values | {"normalizer_fn": group_norm}
+            if "normalizer_fn" in values
+            else values
+            for funcs, values in defaults.items()
+        },
     }
-    return conv_defs | {"defaults": defaults}
 
 
 def _dilated(strides: list[int], output_stride: int | None) -> list[tuple[int, int]]:
@@ -122,9 +123,6 @@ def layer_params(
     layers = []
     for layer in conv_defs["spec"]:
         params = dict(layer.params)
-        for ops, values in conv_defs.get("overrides", {}).items():
-            if layer.op in ops:
-                params |= values
         layer.multiplier_func(params, multiplier)
         layers.append(params)
     strides = [params.get("stride", 1) for params in layers]
@@ -134,4 +132,10 @@ def layer_params(
         params["stride"] = stride
         if rate > 1 and tuple(params.get("kernel_size", ())) != (1, 1):
             params["rate"] = rate
+        expansion = params.get("expansion_fn")
+        if isinstance(expansion, functools.partial) and "stride" in expansion.keywords:
+            # The block is fused: its expansion has the stride.
+            params["expansion_fn"] = functools.partial(
+                expansion, stride=stride, rate=rate
+            )
     return layers

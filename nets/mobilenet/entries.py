@@ -1,7 +1,7 @@
 """MobileNet v2 and v3 by name: rows of the table of networks."""
 
 from nets.mobilenet import mobilenet, mobilenet_v2, mobilenet_v3
-from nets.net_entry import NetEntry
+from nets.net_entry import NetEntry, wrapped_partial
 
 ENTRIES: dict[str, NetEntry] = {
     "mobilenet_v2": NetEntry(
@@ -71,7 +71,7 @@ ENTRIES: dict[str, NetEntry] = {
     # ImageNet top-1/top-5 (IMAGENET1K_V1): 71.9/90.3, 74.0/91.3, 67.7/87.4.
     **{
         f"{name}_torchvision": NetEntry(
-            mobilenet.variant(
+            wrapped_partial(
                 network, scope=f"{name}_torchvision", use_explicit_padding=True
             ),
             mobilenet.training_scope,

@@ -1,32 +1,26 @@
 """Builds MobileNet v2 and v3 from their tables (conv_defs.py)."""
 
 import contextlib
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from nets import slim
-from nets.mobilenet import conv_blocks
+from nets.mobilenet import conv_blocks, layer_sizes
 from nets.mobilenet import conv_defs as tables
 
 depth_multiplier = tables.depth_multiplier
+global_pool = conv_blocks.global_pool
 op = tables.op
-
-
-def variant(network: Callable[..., Any], **defaults: Any) -> Callable[..., Any]:
-    """`network` with other defaults, its documentation and its attributes."""
-    result = functools.partial(network, **defaults)
-    functools.update_wrapper(result, network)
-    return result
+safe_arg_scope = slim.safe_arg_scope
 
 
 @contextlib.contextmanager
 def _arg_scopes(settings: dict[Sequence[Callable], dict[str, Any]]) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
-        for ops, values in settings.items():
-            stack.enter_context(slim.arg_scope(ops, **values))
+        for funcs, values in dict(settings).items():
+            stack.enter_context(slim.arg_scope(funcs, **values))
         yield
 
 
@@ -68,16 +62,18 @@ def mobilenet_base(
         raise ValueError(
             f"output_stride is {output_stride}; it must be 1 or an even number above 0."
         )
-    mode = {} if is_training is None else {"is_training": is_training}
-    padding = "VALID" if use_explicit_padding else "SAME"
     end_points: dict[str, tf.Tensor] = {}
     inner_end_points: dict[str, tf.Tensor] = {}
     with (
         tf.compat.v1.variable_scope(scope, "Mobilenet", [inputs]) as root,
         tf.name_scope(root.original_name_scope),
+        safe_arg_scope([slim.batch_norm], is_training=is_training),
         _arg_scopes(conv_defs.get("defaults", {})),
-        slim.arg_scope([slim.batch_norm], **mode),
-        slim.arg_scope([slim.conv2d, slim.separable_conv2d], padding=padding),
+        _arg_scopes(conv_defs.get("overrides", {})),
+        safe_arg_scope(
+            [slim.conv2d, slim.separable_conv2d],
+            padding="VALID" if use_explicit_padding else None,
+        ),
     ):
         net = inputs
         layers = tables.layer_params(conv_defs, multiplier, output_stride)
@@ -85,15 +81,18 @@ def mobilenet_base(
             zip(conv_defs["spec"], layers, strict=True), 1
         ):
             block: dict[str, tf.Tensor] = {}
-            if layer.op is conv_blocks.expanded_conv:
+            is_block = layer.op is conv_blocks.expanded_conv
+            if is_block:
                 params["endpoints"] = block
-                params["use_explicit_padding"] = use_explicit_padding
-            elif use_explicit_padding and "kernel_size" in params:
-                net = conv_blocks.fixed_padding(
+            if use_explicit_padding and (is_block or "kernel_size" not in params):
+                params["use_explicit_padding"] = True
+            elif use_explicit_padding:
+                net = layer_sizes.fixed_padding(
                     net, params["kernel_size"], params.get("rate", 1)
                 )
             name = f"layer_{i}"
             end_points[name] = net = layer.op(net, **params)
+            block.pop("projection_output", None)
             inner_end_points |= {f"{name}/{k}": v for k, v in block.items()}
             if name == final_endpoint:
                 break
@@ -124,7 +123,8 @@ def mobilenet(
       inputs: `[batch, height, width, channels]` float32, in [-1, 1] for the published
         weights.
       num_classes: None or 0 gives the pooled features in place of logits.
-      prediction_fn: from logits to the end point `Predictions`; None leaves it out.
+      prediction_fn: from logits and a scope to the end point `Predictions`; None leaves
+        it out.
       reuse: reuse the variables of `scope`.
       scope: variable scope.
       base_only: stop before the pooling.
@@ -141,7 +141,6 @@ def mobilenet(
     """
     if inputs.shape.rank != 4:
         raise ValueError(f"Expected inputs of rank 4, was: {inputs.shape.rank}")
-    mode = {} if is_training is None else {"is_training": is_training}
     with tf.compat.v1.variable_scope(scope, "Mobilenet", [inputs], reuse=reuse) as root:
         net = tf.identity(inputs, "input")
         net, end_points = mobilenet_base(
@@ -154,11 +153,12 @@ def mobilenet(
             if use_reduce_mean_for_pooling:
                 net = tf.reduce_mean(net, [1, 2], keepdims=True, name="ReduceMean")
             else:
-                net = conv_blocks.global_pool(net)
+                net = global_pool(net)
             end_points["global_pool"] = net
             if not num_classes:
                 return net, end_points
-            net = slim.dropout(net, scope="Dropout", **mode)
+            with safe_arg_scope([slim.dropout], is_training=is_training):
+                net = slim.dropout(net, scope="Dropout")
             logits = slim.conv2d(
                 net,
                 num_classes,
@@ -170,7 +170,7 @@ def mobilenet(
             logits = tf.identity(tf.squeeze(logits, [1, 2]), "output")
         end_points["Logits"] = logits
         if prediction_fn:
-            end_points["Predictions"] = prediction_fn(logits, scope="Predictions")
+            end_points["Predictions"] = prediction_fn(logits, "Predictions")
     return logits, end_points
 
 
@@ -178,8 +178,8 @@ def training_scope(
     is_training: bool | None = True,
     weight_decay: float = 0.00004,
     stddev: float = 0.09,
-    dropout_keep_prob: float = 0.8,
-    bn_decay: float = 0.997,
+    dropout_keep_prob: float | None = 0.8,
+    bn_decay: float | None = 0.997,
 ) -> dict[str, Any]:
     """The layer defaults that MobileNet v2 and v3 were trained with.
 
@@ -190,13 +190,12 @@ def training_scope(
         penalty.
       stddev: of the truncated normal that weights start from; below 0 they start from
         Glorot's uniform distribution.
-      dropout_keep_prob: share of features kept in training.
-      bn_decay: of batch norm's moving statistics.
+      dropout_keep_prob: share of features kept in training; None leaves it to others.
+      bn_decay: of batch norm's moving statistics; None leaves it to others.
 
     Returns:
       An arg scope, for `slim.arg_scope`.
     """
-    mode = {} if is_training is None else {"is_training": is_training}
     initializer = (
         tf.compat.v1.glorot_uniform_initializer()
         if stddev < 0
@@ -206,10 +205,13 @@ def training_scope(
         slim.arg_scope(
             [slim.conv2d, slim.fully_connected, slim.separable_conv2d],
             weights_initializer=initializer,
+            normalizer_fn=slim.batch_norm,
         ),
         slim.arg_scope([mobilenet_base, mobilenet], is_training=is_training),
-        slim.arg_scope([slim.batch_norm], decay=bn_decay, **mode),
-        slim.arg_scope([slim.dropout], keep_prob=dropout_keep_prob, **mode),
+        safe_arg_scope([slim.batch_norm], decay=bn_decay, is_training=is_training),
+        safe_arg_scope(
+            [slim.dropout], keep_prob=dropout_keep_prob, is_training=is_training
+        ),
         slim.arg_scope(
             [slim.conv2d], weights_regularizer=slim.l2_regularizer(weight_decay)
         ),

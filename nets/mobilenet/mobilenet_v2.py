@@ -10,23 +10,23 @@ from typing import Any
 
 import tensorflow as tf
 
-from nets import slim
+from nets import net_entry, slim
 from nets.mobilenet import conv_blocks
 from nets.mobilenet import conv_defs as tables
 from nets.mobilenet import mobilenet as lib
 
+expand_input = conv_blocks.expand_input_by_factor
 op = tables.op
 training_scope = lib.training_scope
 
-# Expansion factor, output channels, blocks, stride of the first block.
+# Output channels, blocks, stride of the first block.
 _STAGES = (
-    (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
+    (24, 2, 2),
+    (32, 3, 2),
+    (64, 4, 2),
+    (96, 3, 1),
+    (160, 3, 2),
+    (320, 1, 1),
 )
 
 _CONVOLUTIONS = (slim.conv2d, slim.fully_connected, slim.separable_conv2d)
@@ -38,23 +38,34 @@ V2_DEF: dict[str, Any] = {
             "normalizer_fn": slim.batch_norm,
             "activation_fn": tf.nn.relu6,
         },
-        (conv_blocks.expanded_conv,): {"normalizer_fn": slim.batch_norm},
+        (conv_blocks.expanded_conv,): {
+            "expansion_size": expand_input(6),
+            "split_expansion": 1,
+            "normalizer_fn": slim.batch_norm,
+            "residual": True,
+        },
+        (slim.conv2d, slim.separable_conv2d): {"padding": "SAME"},
     },
     "spec": [
-        op(slim.conv2d, stride=2, num_outputs=32, kernel_size=(3, 3)),
+        op(slim.conv2d, stride=2, num_outputs=32, kernel_size=[3, 3]),
+        op(
+            conv_blocks.expanded_conv,
+            expansion_size=expand_input(1, divisible_by=1),
+            num_outputs=16,
+        ),
         *(
             op(
                 conv_blocks.expanded_conv,
-                expansion_size=conv_blocks.expand_input_by_factor(factor),
                 stride=stride if block == 0 else 1,
                 num_outputs=channels,
             )
-            for factor, channels, blocks, stride in _STAGES
+            for channels, blocks, stride in _STAGES
             for block in range(blocks)
         ),
-        op(slim.conv2d, stride=1, num_outputs=1280, kernel_size=(1, 1)),
+        op(slim.conv2d, stride=1, num_outputs=1280, kernel_size=[1, 1]),
     ],
 }
+V2_DEF_GROUP_NORM = V2_DEF | {"defaults": tables.with_group_norm(V2_DEF["defaults"])}
 
 
 @slim.add_arg_scope
@@ -94,9 +105,11 @@ def mobilenet(
     Raises:
       ValueError: an argument is out of range; the message says which.
     """
+    if "multiplier" in kwargs:
+        raise ValueError("mobilenet_v2 takes depth_multiplier, not multiplier.")
     conv_defs = conv_defs or V2_DEF
-    if finegrain_classification_mode:
-        conv_defs = tables.finegrained(conv_defs, depth_multiplier)
+    if finegrain_classification_mode and depth_multiplier < 1:
+        conv_defs = tables.finegrained(conv_defs)
     depth_args = {
         name: value
         for name, value in (("min_depth", min_depth), ("divisible_by", divisible_by))
@@ -132,10 +145,24 @@ def mobilenet_base(
     )
 
 
-mobilenet_v2_140 = lib.variant(mobilenet, depth_multiplier=1.4)
-mobilenet_v2_050 = lib.variant(
+@slim.add_arg_scope
+def mobilenet_base_group_norm(
+    input_tensor: tf.Tensor,
+    depth_multiplier: float = 1.0,
+    groups: int = 8,
+    **kwargs: Any,
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """`mobilenet_base` normalised over `groups` of channels, not over the batch."""
+    defaults = tables.with_group_norm(V2_DEF["defaults"], groups)
+    kwargs["conv_defs"] = V2_DEF | {"defaults": defaults}
+    return mobilenet_base(input_tensor, depth_multiplier=depth_multiplier, **kwargs)
+
+
+wrapped_partial = net_entry.wrapped_partial
+mobilenet_v2_140 = wrapped_partial(mobilenet, depth_multiplier=1.4)
+mobilenet_v2_050 = wrapped_partial(
     mobilenet, depth_multiplier=0.50, finegrain_classification_mode=True
 )
-mobilenet_v2_035 = lib.variant(
+mobilenet_v2_035 = wrapped_partial(
     mobilenet, depth_multiplier=0.35, finegrain_classification_mode=True
 )

@@ -10,39 +10,26 @@ arithmetic.
 """
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from nets import slim
+from nets import net_entry, slim
 from nets.mobilenet import conv_blocks
 from nets.mobilenet import conv_defs as tables
 from nets.mobilenet import mobilenet as lib
+from nets.mobilenet import mobilenet_v3_layers as layers
 
+expand_input = layers.expand_input
+hard_swish = layers.hard_swish
+mbv3_fused = layers.mbv3_fused
+mbv3_op = layers.mbv3_op
+mbv3_op_se = layers.mbv3_op_se
 op = tables.op
+reduce_to_1x1 = layers.reduce_to_1x1
+squeeze_excite = layers.squeeze_excite
 training_scope = lib.training_scope
-
-
-def hard_swish(x: tf.Tensor) -> tf.Tensor:
-    """A piecewise linear form of x * sigmoid(x): section 5.2 of the paper."""
-    return x * tf.nn.relu6(x + 3.0) * (1 / 6)
-
-
-def _hard_sigmoid(x: tf.Tensor) -> tf.Tensor:
-    # Not 1/6: the published weights were trained with the constant rounded so.
-    return tf.nn.relu6(x + 3.0) * 0.16667
-
-
-def _squeeze_excite(expansion_tensor: tf.Tensor, **_: tf.Tensor) -> tf.Tensor:
-    return conv_blocks.squeeze_excite(
-        expansion_tensor, squeeze_factor=4, gating_fn=_hard_sigmoid
-    )
-
-
-def reduce_to_1x1(input_tensor: tf.Tensor, **_: Any) -> tf.Tensor:
-    """Pools over height and width: a layer without arguments of its own."""
-    return conv_blocks.global_pool(input_tensor)
 
 
 class Block(NamedTuple):
@@ -116,19 +103,18 @@ _EDGETPU_STAGES = (
 )
 
 
-def _table(layers: Iterable[tables.Op]) -> dict[str, Any]:
-    return {
-        "defaults": {
-            (slim.batch_norm,): {"center": True, "scale": True},
-            (slim.tf_slim.group_norm,): {"groups": 8},
-            (slim.conv2d, slim.fully_connected, slim.separable_conv2d): {
-                "normalizer_fn": slim.batch_norm,
-                "activation_fn": tf.nn.relu,
-            },
-            (conv_blocks.expanded_conv,): {"normalizer_fn": slim.batch_norm},
-        },
-        "spec": list(layers),
-    }
+DEFAULTS: dict[Any, dict[str, Any]] = {
+    (conv_blocks.expanded_conv,): {
+        "normalizer_fn": slim.batch_norm,
+        "residual": True,
+    },
+    (slim.conv2d, slim.fully_connected, slim.separable_conv2d): {
+        "normalizer_fn": slim.batch_norm,
+        "activation_fn": tf.nn.relu,
+    },
+    (slim.batch_norm,): {"center": True, "scale": True},
+}
+DEFAULTS_GROUP_NORM = tables.with_group_norm(DEFAULTS)
 
 
 def _v3_table(blocks: tuple[Block, ...], last_depth: int) -> dict[str, Any]:
@@ -136,22 +122,17 @@ def _v3_table(blocks: tuple[Block, ...], last_depth: int) -> dict[str, Any]:
     conv = functools.partial(op, slim.conv2d, activation_fn=blocks[-1].activation_fn)
     stem_depth = 16
     input_depths = [stem_depth, *(block.depth for block in blocks)]
-    return _table(
-        [
+    return {
+        "defaults": dict(DEFAULTS),
+        "spec": [
             conv(stride=2, num_outputs=stem_depth, kernel_size=(3, 3)),
             *(
-                op(
-                    conv_blocks.expanded_conv,
-                    expansion_size=conv_blocks.expand_input_by_factor(
-                        block.expanded / input_depth
-                    ),
-                    kernel_size=(block.kernel, block.kernel),
-                    stride=block.stride,
-                    num_outputs=block.depth,
-                    inner_activation_fn=block.activation_fn,
-                    expansion_transform=_squeeze_excite
-                    if block.squeeze_excite
-                    else None,
+                (mbv3_op_se if block.squeeze_excite else mbv3_op)(
+                    ef=block.expanded / input_depth,
+                    n=block.depth,
+                    k=block.kernel,
+                    s=block.stride,
+                    act=block.activation_fn,
                 )
                 for input_depth, block in zip(input_depths, blocks, strict=False)
             ),
@@ -160,8 +141,8 @@ def _v3_table(blocks: tuple[Block, ...], last_depth: int) -> dict[str, Any]:
             conv(
                 stride=1, num_outputs=last_depth, kernel_size=(1, 1), normalizer_fn=None
             ),
-        ]
-    )
+        ],
+    }
 
 
 def _minimalistic(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
@@ -172,27 +153,24 @@ def _minimalistic(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
 
 
 def _edgetpu_table() -> dict[str, Any]:
-    return _table(
-        [
+    return {
+        "defaults": dict(DEFAULTS),
+        "spec": [
             op(slim.conv2d, stride=2, num_outputs=32, kernel_size=(3, 3)),
             *(
-                op(
-                    conv_blocks.expanded_conv,
-                    expansion_size=conv_blocks.expand_input_by_factor(
-                        4 if block else stage.first_factor
-                    ),
-                    kernel_size=(stage.kernel, stage.kernel),
-                    stride=1 if block else stage.stride,
+                (mbv3_fused if stage.fused else mbv3_op)(
+                    ef=4 if block else stage.first_factor,
+                    n=stage.depth,
+                    k=stage.kernel,
+                    s=1 if block else stage.stride,
                     residual=block > 0,
-                    num_outputs=stage.depth,
-                    depthwise_location=None if stage.fused else "expansion",
                 )
                 for stage in _EDGETPU_STAGES
                 for block in range(stage.blocks)
             ),
             op(slim.conv2d, stride=1, num_outputs=1280, kernel_size=(1, 1)),
-        ]
-    )
+        ],
+    }
 
 
 V3_LARGE = _v3_table(_LARGE_BLOCKS, 1280)
@@ -214,6 +192,7 @@ def mobilenet(
     conv_defs: dict[str, Any] | None = None,
     finegrain_classification_mode: bool = False,
     use_groupnorm: bool = False,
+    groups: int = 8,
     **kwargs: Any,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """MobileNet v3. Inference mode is created by default; `training_scope` changes it.
@@ -225,9 +204,10 @@ def mobilenet(
       depth_multiplier: width: factor of every layer's channels; above 0.
       scope: variable scope.
       conv_defs: the table of layers; `V3_LARGE` by default.
-      finegrain_classification_mode: below width 1 the last convolution keeps its
-        channels, which helps where there are many classes.
-      use_groupnorm: normalise over 8 groups of channels, not over the batch.
+      finegrain_classification_mode: the last layer has the same channels at every
+        width, which helps where there are many classes.
+      use_groupnorm: normalise over groups of channels, not over the batch.
+      groups: how many of them.
       **kwargs: for `mobilenet.mobilenet` and `mobilenet.mobilenet_base`: `is_training`,
         `prediction_fn`, `reuse`, `base_only`, `final_endpoint`, `output_stride`,
         `use_explicit_padding` and `use_reduce_mean_for_pooling`.
@@ -238,11 +218,14 @@ def mobilenet(
     Raises:
       ValueError: an argument is out of range; the message says which.
     """
+    if "multiplier" in kwargs:
+        raise ValueError("mobilenet_v3 takes depth_multiplier, not multiplier.")
     conv_defs = conv_defs or V3_LARGE
     if finegrain_classification_mode:
-        conv_defs = tables.finegrained(conv_defs, depth_multiplier)
+        conv_defs = tables.finegrained(conv_defs)
     if use_groupnorm:
-        conv_defs = tables.with_normalizer(conv_defs, slim.tf_slim.group_norm)
+        defaults = tables.with_group_norm(conv_defs["defaults"], groups)
+        conv_defs = conv_defs | {"defaults": defaults}
     return lib.mobilenet(
         input_tensor,
         num_classes=num_classes,
@@ -266,11 +249,12 @@ def mobilenet_base(
     )
 
 
-large = lib.variant(mobilenet, conv_defs=V3_LARGE)
-small = lib.variant(mobilenet, conv_defs=V3_SMALL)
-large_minimalistic = lib.variant(mobilenet, conv_defs=V3_LARGE_MINIMALISTIC)
-small_minimalistic = lib.variant(mobilenet, conv_defs=V3_SMALL_MINIMALISTIC)
-edge_tpu = lib.variant(mobilenet, scope="MobilenetEdgeTPU", conv_defs=V3_EDGETPU)
-edge_tpu_075 = lib.variant(
+wrapped_partial = net_entry.wrapped_partial
+large = wrapped_partial(mobilenet, conv_defs=V3_LARGE)
+small = wrapped_partial(mobilenet, conv_defs=V3_SMALL)
+large_minimalistic = wrapped_partial(mobilenet, conv_defs=V3_LARGE_MINIMALISTIC)
+small_minimalistic = wrapped_partial(mobilenet, conv_defs=V3_SMALL_MINIMALISTIC)
+edge_tpu = wrapped_partial(mobilenet, scope="MobilenetEdgeTPU", conv_defs=V3_EDGETPU)
+edge_tpu_075 = wrapped_partial(
     edge_tpu, depth_multiplier=0.75, finegrain_classification_mode=True
 )

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tf_slim
 
 from nets import slim
-from nets.mobilenet import conv_blocks, mobilenet, mobilenet_v2
+from nets.mobilenet import conv_blocks, layer_sizes, mobilenet, mobilenet_v2
 
 v1 = tf.compat.v1
 
@@ -58,7 +58,7 @@ def evaluate(tensors):
     ],
 )
 def test_make_divisible(value, divisor, least, expected):
-    assert conv_blocks.make_divisible(value, divisor, least) == expected
+    assert layer_sizes.make_divisible(value, divisor, least) == expected
 
 
 @pytest.mark.parametrize(("size", "last"), [(224, 7), (33, 2), (None, None)])
@@ -209,9 +209,50 @@ def test_unknown_final_endpoint():
         )
 
 
-def test_only_known_depthwise_locations():
-    with pytest.raises(ValueError, match="depthwise_location is input"):
-        conv_blocks.expanded_conv(images(8), 8, depthwise_location="input")
+def test_multiplier_has_another_name():
+    with pytest.raises(ValueError, match="takes depth_multiplier, not multiplier"):
+        mobilenet_v2.mobilenet(images(32), multiplier=0.5)
+
+
+def test_overrides_are_the_layers_defaults_but_not_their_arguments():
+    """As in slim: what a layer's row says itself stays."""
+    expand = conv_blocks.expand_input_by_factor(3)
+    table = TABLE | {
+        "overrides": {(conv_blocks.expanded_conv,): {"expansion_size": expand}}
+    }
+    mobilenet_v2.mobilenet_base(images(32), conv_defs=table, final_endpoint="layer_4")
+    # stem; 16 without expansion; 16 to 3 x 16 to 24; 24 to 3 x 24 to 32
+    assert conv_depths() == [32, 16, 48, 24, 72, 32]
+
+
+def test_predictions_by_any_function_of_logits_and_a_name():
+    logits, end_points = mobilenet_v2.mobilenet(
+        images(32), 5, conv_defs=TABLE, prediction_fn=tf.sigmoid
+    )
+    assert end_points["Predictions"].op.type == "Sigmoid"
+    assert end_points["Predictions"].op.inputs[0] is logits
+
+
+@pytest.mark.parametrize("use_explicit_padding", [False, True])
+def test_a_table_of_mobilenet_v1s_blocks(use_explicit_padding):
+    """Blocks whose rows name no kernel pad by themselves."""
+    table = {
+        "spec": [
+            mobilenet.op(tf_slim.conv2d, stride=2, num_outputs=8, kernel_size=[3, 3]),
+            mobilenet.op(conv_blocks.split_separable_conv2d, stride=2, num_outputs=16),
+        ],
+    }
+    net, _ = mobilenet.mobilenet_base(
+        images(33), table, use_explicit_padding=use_explicit_padding
+    )
+    assert net.shape == (2, 9, 9, 16)
+
+
+def test_group_norm_in_place_of_batch_norm():
+    mobilenet_v2.mobilenet_base_group_norm(images(32), final_endpoint="layer_2")
+    names = [variable.op.name for variable in v1.global_variables()]
+    assert any("/GroupNorm/" in name for name in names)
+    assert not any("/BatchNorm/" in name for name in names)
 
 
 def test_activation_fn(graph):

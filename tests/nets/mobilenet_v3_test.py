@@ -91,6 +91,19 @@ def test_edge_tpu_is_fused_early_and_depthwise_late():
     assert "layer_11/depthwise_output" in end_points
 
 
+@pytest.mark.parametrize(("output_stride", "side"), [(None, 4), (8, 8)])
+def test_fused_blocks_are_dilated_too(output_stride, side):
+    """Four halvings of 64 pixels; from 8 on dilation takes over."""
+    table = mobilenet_v3.V3_EDGETPU | {
+        "spec": [mobilenet_v3.V3_EDGETPU["spec"][0]]
+        + [mobilenet_v3.mbv3_fused(k=3, s=2, ef=8, n=8)] * 3
+    }
+    net, _ = mobilenet_v3.mobilenet_base(
+        images(64), conv_defs=table, output_stride=output_stride
+    )
+    assert net.shape[1:3] == (side, side)
+
+
 def test_edge_tpu_scope():
     net, _ = mobilenet_v3.edge_tpu(
         images(32), final_endpoint="layer_2", base_only=True, scope="Scope"
@@ -115,6 +128,37 @@ def test_use_groupnorm(use_groupnorm):
     )
     assert any("/GroupNorm/" in name for name in variable_names()) == use_groupnorm
     assert any("/BatchNorm/" in name for name in variable_names()) != use_groupnorm
+
+
+def test_groups_of_channels():
+    with slim.arg_scope([slim.tf_slim.group_norm], groups=7):  # the table's are nearer
+        mobilenet_v3.large(
+            images(32),
+            use_groupnorm=True,
+            groups=4,
+            final_endpoint="layer_1",
+            base_only=True,
+        )
+    shapes = [tuple(op.outputs[0].shape) for op in operations_called("GroupNorm/Resh")]
+    assert (1, 1, 1, 4, 4) in shapes  # of the scale: 4 groups of 4
+
+
+@pytest.mark.parametrize("width", [0.5, 2])
+def test_finegrained_classification_keeps_the_last_convolution(width):
+    table = mobilenet_v3.V3_SMALL | {"spec": mobilenet_v3.V3_SMALL["spec"][::14]}
+    _, end_points = mobilenet_v3.mobilenet(
+        images(32),
+        conv_defs=table,
+        depth_multiplier=width,
+        finegrain_classification_mode=True,
+    )
+    assert end_points["layer_1"].shape[-1] == 16 * width
+    assert end_points["layer_2"].shape[-1] == 1024
+
+
+def test_multiplier_has_another_name():
+    with pytest.raises(ValueError, match="takes depth_multiplier, not multiplier"):
+        mobilenet_v3.small(images(32), multiplier=0.5)
 
 
 @pytest.mark.parametrize("use_reduce_mean", [False, True])
