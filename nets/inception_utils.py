@@ -176,7 +176,7 @@ def pool(net: tf.Tensor, side: int, scope: str, global_pool: bool) -> tf.Tensor:
     """
     if global_pool:
         return tf.reduce_mean(net, [1, 2], keepdims=True, name="global_pool")
-    kernel = [min(size or side, side) for size in net.shape[1:3]]
+    kernel = [min(size or side, side) for size in net.shape.as_list()[1:3]]
     return slim.avg_pool2d(net, kernel, stride=1, padding="VALID", scope=scope)
 
 

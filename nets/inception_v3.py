@@ -268,7 +268,7 @@ def _aux_logits(
             net, [5, 5], stride=3, padding="VALID", scope="AvgPool_1a_5x5"
         )
         net = slim.conv2d(net, depth(128), [1, 1], scope="Conv2d_1b_1x1")
-        kernel = [min(side or 5, 5) for side in net.shape[1:3]]
+        kernel = [min(side or 5, 5) for side in net.shape.as_list()[1:3]]
         net = slim.conv2d(
             net,
             depth(768),

@@ -211,7 +211,7 @@ def _pool(net: tf.Tensor, global_pool: bool) -> tf.Tensor:
     """Average over everything, or over a window of at most 7x7 (slim's default)."""
     if global_pool:
         return tf.reduce_mean(net, [1, 2], keepdims=True, name="global_pool")
-    height, width = net.shape[1:3]
+    height, width = net.shape.as_list()[1:3]
     kernel = [min(height or 7, 7), min(width or 7, 7)]
     return slim.avg_pool2d(net, kernel, padding="VALID", scope="AvgPool_1a")
 

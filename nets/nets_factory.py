@@ -264,12 +264,12 @@ def get_network_fn(
       UserError: no network has this name.
     """
     entry = get_entry(name)
-    arg_scope = entry.arg_scope(weight_decay=weight_decay)
 
     def network_fn(
         images: tf.Tensor, **options: Any
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        with slim.arg_scope(arg_scope):
+        # Made here, it takes in the arg scopes around the call.
+        with slim.arg_scope(entry.arg_scope(weight_decay=weight_decay)):
             return entry.builder(
                 images, num_classes=num_classes, is_training=is_training, **options
             )

@@ -22,6 +22,10 @@ expand_input_by_factor = layer_sizes.expand_input_by_factor
 _SIX_TIMES = expand_input_by_factor(6)
 
 
+def _depth(net: tf.Tensor) -> int:
+    return net.shape.as_list()[-1]
+
+
 def global_pool(
     input_tensor: tf.Tensor, pool_op: Callable[..., tf.Tensor] = tf.nn.avg_pool2d
 ) -> tf.Tensor:
@@ -106,26 +110,24 @@ def squeeze_excite(
       inner_activation_fn: of the squeezed channels.
       gating_fn: from the second convolution's output to the gates.
       squeeze_input_tensor: what to average; `input_tensor` by default.
-      pool: average over windows of this side, not over all, and resize the gates.
+      pool: side of the windows to average over; by default they are all one.
     """
     averaged = input_tensor if squeeze_input_tensor is None else squeeze_input_tensor
     with tf.compat.v1.variable_scope("squeeze_excite"):
-        if pool is not None and averaged.shape[1] >= pool:
+        if pool is not None and averaged.shape.as_list()[1] >= pool:
             means = tf.nn.avg_pool2d(averaged, pool, strides=pool, padding="VALID")
         else:
             means = global_pool(averaged)
         squeezed = slim.conv2d(
             means,
-            layer_sizes.make_divisible(
-                averaged.shape[-1] / squeeze_factor, divisible_by
-            ),
+            layer_sizes.make_divisible(_depth(averaged) / squeeze_factor, divisible_by),
             [1, 1],
             normalizer_fn=None,
             activation_fn=inner_activation_fn,
         )
         gates = slim.conv2d(
             squeezed,
-            input_tensor.shape[-1],
+            _depth(input_tensor),
             [1, 1],
             normalizer_fn=None,
             activation_fn=gating_fn,
@@ -185,10 +187,10 @@ def expanded_conv(
       depthwise_location: where the depthwise convolution is: after the "expansion", or
         on the "input" or the "output", without activation; None: nowhere.
       depthwise_channel_multiplier: depthwise filters to a channel.
-      endpoints: receives `output`, `projection_output`, and `expansion_output` and
-        `depthwise_output` if the block has such a layer.
+      endpoints: receives `output`, `projection_output`, `expansion_output` and
+        `depthwise_output`, those that there are.
       use_explicit_padding: pad by the kernel's size, then convolve VALID.
-      padding: of the depthwise convolution, where it is not explicit.
+      padding: of the depthwise convolution, if not explicit.
       inner_activation_fn: of expansion and depthwise; by default that of the scope.
       depthwise_activation_fn: of the depthwise one, where it is another.
       project_activation_fn: of the projection.
@@ -201,8 +203,7 @@ def expanded_conv(
       `[batch, ceil(height / stride), ceil(width / stride), num_outputs]` float32.
 
     Raises:
-      TypeError: `depthwise_location` is none of the four, or explicit padding is asked
-        for beside another `padding` than "SAME".
+      TypeError: an unknown `depthwise_location`, or two kinds of padding.
     """
     _check(depthwise_location, use_explicit_padding, padding)
     outputs = {} if endpoints is None else endpoints
@@ -240,11 +241,11 @@ def expanded_conv(
         if depthwise_location == "input":
             net = depthwise(net, activation_fn=None)
         inner_size = (
-            expansion_size(num_inputs=input_tensor.shape[-1])
+            expansion_size(num_inputs=_depth(input_tensor))
             if callable(expansion_size)
             else expansion_size
         )
-        if inner_size > net.shape[-1]:
+        if inner_size > _depth(net):
             expand = _grouped(expansion_fn, split_expansion, split_divisible_by)
             net = expand(net, inner_size, scope="expand", normalizer_fn=normalizer_fn)
             net = named(net, "expansion_output")
@@ -295,5 +296,5 @@ def _add(
     """`net` with the input, or with what `residual` makes of both."""
     if callable(residual):
         return residual(input_tensor=input_tensor, output_tensor=net)
-    is_alike = stride == 1 and net.shape[-1] == input_tensor.shape[-1]
+    is_alike = stride == 1 and _depth(net) == _depth(input_tensor)
     return net + input_tensor if residual and is_alike else net

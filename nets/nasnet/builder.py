@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nets import slim
-from nets.nasnet import nasnet_utils
+from nets.nasnet import layers, nasnet_utils
 
 
 @dataclasses.dataclass
@@ -20,7 +20,7 @@ class Config:
       num_conv_filters: channels of a state in the first of them.
       stem_multiplier: factor of the channels of the stem's convolution.
       dense_dropout_keep_prob: share of features kept before the logits in training.
-      drop_path_keep_prob: see `nasnet_utils.scheduled_keep_prob`; 1 is no drop path.
+      drop_path_keep_prob: see `layers.scheduled_keep_prob`; 1 is no drop path.
       total_training_steps: steps until drop path is at its full strength.
       filter_scaling_rate: factor of the channels where height and width are halved.
       num_reduction_layers: how often they are, after the stem.
@@ -41,7 +41,7 @@ class Config:
     num_reduction_layers: int = 2
     skip_reduction_layer_input: bool = False
     use_aux_head: bool = True
-    data_format: str = "NHWC"
+    data_format: str = layers.DATA_FORMAT_NHWC
     use_bounded_activation: bool = False
 
     def set_hparam(self, name: str, value: Any) -> None:
@@ -61,6 +61,7 @@ class Stem(NamedTuple):
     Attributes:
       conv_scope: variable scope of the convolution.
       batch_norm_scope: variable scope of the batch norm.
+      filters: channels.
       stride: of the convolution.
       padding: of the convolution.
       end_point: the name of its output; None: it is no end point.
@@ -69,6 +70,7 @@ class Stem(NamedTuple):
 
     conv_scope: str
     batch_norm_scope: str
+    filters: int
     stride: int
     padding: str
     end_point: str | None
@@ -81,8 +83,8 @@ class PlannedCell(NamedTuple):
     Attributes:
       scope: its variable scope.
       end_point: the name of its output; None: it is no end point.
-      cell: its table.
-      filters: channels of each of its states.
+      cell: what builds it.
+      filter_scaling: factor of its channels.
       stride: of the operations on its inputs.
       prev: which output before is its second input: -2 is the last but one.
       aux_scope: variable scope of the auxiliary head on its output; None: none.
@@ -90,22 +92,47 @@ class PlannedCell(NamedTuple):
 
     scope: str
     end_point: str | None
-    cell: nasnet_utils.Cell
-    filters: int
+    cell: nasnet_utils.NasNetABaseCell
+    filter_scaling: float
     stride: int
     prev: int = -2
     aux_scope: str | None = None
 
 
-IMAGENET_STEM = Stem("conv0", "conv0_bn", stride=2, padding="VALID", end_point=None)
-
-
-def stem_cells(config: Config, cell: nasnet_utils.Cell) -> list[PlannedCell]:
-    """Two cells that halve height and width before the first of `num_cells`."""
-    first, second = (
-        int(config.num_conv_filters / config.filter_scaling_rate**exponent)
-        for exponent in (2, 1)
+def make_cell(
+    cell: type[nasnet_utils.FoundCell],
+    config: Config,
+    total_num_cells: int,
+    is_training: bool,
+) -> nasnet_utils.FoundCell:
+    """A cell for a network of so many; there is drop path in training alone."""
+    return cell(
+        config.num_conv_filters,
+        config.drop_path_keep_prob if is_training else 1.0,
+        total_num_cells,
+        config.total_training_steps,
+        config.use_bounded_activation,
     )
+
+
+def imagenet_stem(config: Config) -> Stem:
+    """The stem for images of hundreds of pixels; `STEM_CELLS` cells follow."""
+    return Stem(
+        "conv0",
+        "conv0_bn",
+        filters=int(32 * config.stem_multiplier),
+        stride=2,
+        padding="VALID",
+        end_point=None,
+    )
+
+
+STEM_CELLS = 2
+
+
+def stem_cells(config: Config, cell: nasnet_utils.NasNetABaseCell) -> list[PlannedCell]:
+    """The cells that halve height and width before the first of `num_cells`."""
+    first, second = (config.filter_scaling_rate**exponent for exponent in (-2, -1))
     return [
         PlannedCell("cell_stem_0", None, cell, first, stride=2),
         PlannedCell("cell_stem_1", "Stem", cell, second, stride=2),
@@ -115,30 +142,6 @@ def stem_cells(config: Config, cell: nasnet_utils.Cell) -> list[PlannedCell]:
 def aux_scope(number: int, halved_at: Sequence[int]) -> str | None:
     """Where the auxiliary head is: on the last cell before the second halving."""
     return f"aux_{number}" if number + 1 in halved_at[1:2] else None
-
-
-def arg_scope(
-    weight_decay: float, batch_norm_decay: float, batch_norm_epsilon: float
-) -> dict[str, Any]:
-    """The layer defaults of all networks of this package, for `slim.arg_scope`."""
-    convolutions = [slim.conv2d, slim.separable_conv2d]
-    with (
-        slim.arg_scope(
-            [*convolutions, slim.fully_connected],
-            weights_regularizer=slim.l2_regularizer(weight_decay),
-            weights_initializer=slim.variance_scaling_initializer(mode="FAN_OUT"),
-            activation_fn=None,
-        ),
-        slim.arg_scope([slim.fully_connected], scope="FC"),
-        slim.arg_scope(convolutions, biases_initializer=None),
-        slim.arg_scope(
-            [slim.batch_norm],
-            decay=batch_norm_decay,
-            epsilon=batch_norm_epsilon,
-            scale=True,
-        ) as scope,
-    ):
-        return scope
 
 
 def build(
@@ -162,62 +165,52 @@ def build(
       config: its options.
       stem: what comes before the first cell.
       plan: its cells.
-      final_endpoint: stop at the cell with this end point; None: at the predictions.
-      current_step: scalar, the training step that drop path depends on. None: the
-        graph's global step; in a `tf.function` there is none, and drop path is at its
-        full strength.
+      final_endpoint: stop at this end point, and return it; None: all is built.
+      current_step: the training step that drop path depends on; see
+        `layers.training_progress`.
 
     Returns:
-      `[batch, num_classes]` logits (or features, or the final cell's output), and all
-      end points by name.
+      `[batch, num_classes]` logits (or features, or the final end point), and all end
+      points by name.
 
     Raises:
-      ValueError: a side of the images is unknown, or no cell has the name
+      ValueError: a side of the images is unknown, or no end point has the name
         `final_endpoint`.
     """
     if not images.shape[1:].is_fully_defined():
         raise ValueError(f"Images of shape {images.shape}: only batch may be unknown.")
     activation = tf.nn.relu6 if config.use_bounded_activation else tf.nn.relu
-    drops_path = is_training and config.drop_path_keep_prob < 1
-    step_ratio = _step_ratio(config, current_step) if drops_path else 0.0
     aux_classes = num_classes if is_training and config.use_aux_head else None
     end_points: dict[str, tf.Tensor] = {}
     with _layer_modes(config, is_training):
-        outputs = _outputs(images, config, stem, plan, activation, step_ratio)
-        for place, net in outputs:
+        for place, net in _outputs(images, config, stem, plan, current_step):
             if place.end_point:
                 end_points[place.end_point] = net
                 if place.end_point == final_endpoint:
                     return net, end_points
             if aux_classes and place.aux_scope:
                 with tf.compat.v1.variable_scope(place.aux_scope):
-                    end_points["AuxLogits"] = nasnet_utils.aux_logits(
+                    end_points["AuxLogits"] = layers.aux_logits(
                         net, aux_classes, activation
                     )
-        if final_endpoint is not None:
-            raise ValueError(
-                f"final_endpoint is {final_endpoint}; it must be one of"
-                f" {', '.join(end_points)}."
-            )
+        if final_endpoint == "global_pool":
+            num_classes = None
         net = _head(activation(net), num_classes, config, end_points)
-    return net, end_points
-
-
-def _step_ratio(config: Config, current_step: tf.Tensor | None) -> float | tf.Tensor:
-    """How far the training is, in [0, 1]."""
-    if current_step is None:
-        if tf.compat.v1.get_default_graph().building_function:
-            return 1.0
-        current_step = tf.compat.v1.train.get_or_create_global_step()
-    done = tf.cast(current_step, tf.float32) / config.total_training_steps
-    return tf.minimum(done, 1.0)
+    if final_endpoint is None:
+        return net, end_points
+    if final_endpoint not in end_points:
+        raise ValueError(
+            f"final_endpoint is {final_endpoint}; it must be one of"
+            f" {', '.join(end_points)}."
+        )
+    return end_points[final_endpoint], end_points
 
 
 @contextlib.contextmanager
 def _layer_modes(config: Config, is_training: bool) -> Iterator[None]:
     with (
         slim.arg_scope(
-            [slim.dropout, slim.batch_norm, nasnet_utils.drop_path],
+            [slim.dropout, slim.batch_norm, layers.drop_path],
             is_training=is_training,
         ),
         slim.arg_scope(
@@ -227,10 +220,10 @@ def _layer_modes(config: Config, is_training: bool) -> Iterator[None]:
                 slim.conv2d,
                 slim.max_pool2d,
                 slim.separable_conv2d,
-                nasnet_utils.factorized_reduction,
-                nasnet_utils.get_channel_dim,
-                nasnet_utils.get_channel_index,
-                nasnet_utils.global_avg_pool,
+                layers.factorized_reduction,
+                layers.get_channel_dim,
+                layers.get_channel_index,
+                layers.global_avg_pool,
             ],
             data_format=config.data_format,
         ),
@@ -243,15 +236,14 @@ def _outputs(
     config: Config,
     stem: Stem,
     plan: Sequence[PlannedCell],
-    activation: nasnet_utils.Activation,
-    step_ratio: float | tf.Tensor,
+    current_step: tf.Tensor | None,
 ) -> Iterator[tuple[Stem | PlannedCell, tf.Tensor]]:
     """The outputs of the stem and of the cells, as they are built."""
-    if config.data_format == "NCHW":
+    if config.data_format == layers.DATA_FORMAT_NCHW:
         images = tf.transpose(images, [0, 3, 1, 2])
     net = slim.conv2d(
         images,
-        int(32 * config.stem_multiplier),
+        stem.filters,
         3,
         stride=stem.stride,
         padding=stem.padding,
@@ -260,18 +252,15 @@ def _outputs(
     net = slim.batch_norm(net, scope=stem.batch_norm_scope)
     outputs = [None, net]
     yield stem, net
-    for number, planned in enumerate(plan, 1):
-        net = nasnet_utils.build_cell(
-            planned.cell,
+    for number, planned in enumerate(plan):
+        net = planned.cell(
             net,
-            outputs[planned.prev],
             scope=planned.scope,
-            filters=planned.filters,
+            filter_scaling=planned.filter_scaling,
             stride=planned.stride,
-            activation=activation,
-            keep_prob=nasnet_utils.scheduled_keep_prob(
-                config.drop_path_keep_prob, number / len(plan), step_ratio
-            ),
+            prev_layer=outputs[planned.prev],
+            cell_num=number,
+            current_step=current_step,
         )
         outputs.append(net)
         yield planned, net
@@ -285,7 +274,7 @@ def _head(
 ) -> tf.Tensor:
     """Pools and, if there are classes, classifies."""
     with tf.compat.v1.variable_scope("final_layer"):
-        end_points["global_pool"] = net = nasnet_utils.global_avg_pool(net)
+        end_points["global_pool"] = net = layers.global_avg_pool(net)
         if num_classes:
             net = slim.dropout(net, config.dense_dropout_keep_prob, scope="dropout")
             end_points["Logits"] = net = slim.fully_connected(net, num_classes)

@@ -10,34 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from nets.nasnet import builder, nasnet_utils
-from nets.nasnet.nasnet_utils import Cell, Operation
-
-NORMAL_CELL = Cell(
-    pairs=(
-        (Operation("separable", 5, 0), Operation("separable", 3, 1)),
-        (Operation("separable", 5, 1), Operation("separable", 3, 1)),
-        (Operation("avg_pool", 3, 0), Operation("identity", 1, 1)),
-        (Operation("avg_pool", 3, 1), Operation("avg_pool", 3, 1)),
-        (Operation("separable", 3, 0), Operation("identity", 1, 0)),
-    ),
-    outputs=(1, 2, 3, 4, 5, 6),
-)
-
-REDUCTION_CELL = Cell(
-    pairs=(
-        (Operation("separable", 5, 0), Operation("separable", 7, 1)),
-        (Operation("max_pool", 3, 0), Operation("separable", 7, 1)),
-        (Operation("avg_pool", 3, 0), Operation("separable", 5, 1)),
-        (Operation("identity", 1, 3), Operation("avg_pool", 3, 2)),
-        (Operation("separable", 3, 2), Operation("max_pool", 3, 0)),
-    ),
-    outputs=(3, 4, 5, 6),
-)
-
-_CIFAR_STEM = builder.Stem(
-    "l1_stem_3x3", "l1_stem_bn", stride=1, padding="SAME", end_point="Stem"
-)
+from nets.nasnet import builder, layers, nasnet_utils
 
 
 def cifar_config() -> builder.Config:
@@ -77,23 +50,30 @@ def large_imagenet_config() -> builder.Config:
     )
 
 
-def _cells(config: builder.Config) -> list[builder.PlannedCell]:
+def _plan(
+    config: builder.Config, is_training: bool, num_stem_cells: int
+) -> list[builder.PlannedCell]:
     """Normal cells, and a reduction cell wherever height and width are halved."""
-    halved_at = nasnet_utils.calc_reduction_layers(
+    halved_at = layers.calc_reduction_layers(
         config.num_cells, config.num_reduction_layers
     )
-    plan = []
+    total = num_stem_cells + config.num_cells + config.num_reduction_layers
+    normal, reduction = (
+        builder.make_cell(cell, config, total, is_training)
+        for cell in (nasnet_utils.NasNetANormalCell, nasnet_utils.NasNetAReductionCell)
+    )
+    plan = builder.stem_cells(config, reduction) if num_stem_cells else []
     for number in range(config.num_cells):
         halvings = sum(number >= at for at in halved_at)
-        filters = int(config.num_conv_filters * config.filter_scaling_rate**halvings)
+        scaling = config.filter_scaling_rate**halvings
         is_halved = number in halved_at
         if is_halved:
             plan.append(
                 builder.PlannedCell(
                     f"reduction_cell_{halvings - 1}",
                     f"Reduction_Cell_{halvings - 1}",
-                    REDUCTION_CELL,
-                    filters,
+                    reduction,
+                    scaling,
                     stride=2,
                 )
             )
@@ -101,8 +81,8 @@ def _cells(config: builder.Config) -> list[builder.PlannedCell]:
             builder.PlannedCell(
                 f"cell_{number}",
                 f"Cell_{number}",
-                NORMAL_CELL,
-                filters,
+                normal,
+                scaling,
                 stride=1,
                 prev=-3 if is_halved and config.skip_reduction_layer_input else -2,
                 aux_scope=builder.aux_scope(number, halved_at),
@@ -117,7 +97,7 @@ def nasnet_cifar_arg_scope(
     batch_norm_epsilon: float = 1e-5,
 ) -> dict[str, Any]:
     """The layer defaults the CIFAR network was trained with, for `slim.arg_scope`."""
-    return builder.arg_scope(weight_decay, batch_norm_decay, batch_norm_epsilon)
+    return layers.arg_scope(weight_decay, batch_norm_decay, batch_norm_epsilon)
 
 
 def nasnet_mobile_arg_scope(
@@ -126,7 +106,7 @@ def nasnet_mobile_arg_scope(
     batch_norm_epsilon: float = 1e-3,
 ) -> dict[str, Any]:
     """The layer defaults the mobile network was trained with, for `slim.arg_scope`."""
-    return builder.arg_scope(weight_decay, batch_norm_decay, batch_norm_epsilon)
+    return layers.arg_scope(weight_decay, batch_norm_decay, batch_norm_epsilon)
 
 
 def nasnet_large_arg_scope(
@@ -135,7 +115,7 @@ def nasnet_large_arg_scope(
     batch_norm_epsilon: float = 1e-3,
 ) -> dict[str, Any]:
     """The layer defaults the large network was trained with, for `slim.arg_scope`."""
-    return builder.arg_scope(weight_decay, batch_norm_decay, batch_norm_epsilon)
+    return layers.arg_scope(weight_decay, batch_norm_decay, batch_norm_epsilon)
 
 
 def build_nasnet_cifar(
@@ -156,8 +136,15 @@ def build_nasnet_cifar(
         num_classes,
         is_training,
         config=config,
-        stem=_CIFAR_STEM,
-        plan=_cells(config),
+        stem=builder.Stem(
+            "l1_stem_3x3",
+            "l1_stem_bn",
+            filters=int(config.num_conv_filters * config.stem_multiplier),
+            stride=1,
+            padding="SAME",
+            end_point="Stem",
+        ),
+        plan=_plan(config, is_training, num_stem_cells=0),
         current_step=current_step,
     )
 
@@ -222,8 +209,8 @@ def _build_imagenet(
         num_classes,
         is_training,
         config=config,
-        stem=builder.IMAGENET_STEM,
-        plan=[*builder.stem_cells(config, REDUCTION_CELL), *_cells(config)],
+        stem=builder.imagenet_stem(config),
+        plan=_plan(config, is_training, builder.STEM_CELLS),
         final_endpoint=final_endpoint,
         current_step=current_step,
     )

@@ -1,231 +1,226 @@
-"""The cell of NASNet and PNASNet, and its parts.
+"""The cells of NASNet-A, and the base of all cells.
 
 Zoph et al., "Learning Transferable Architectures for Scalable Image Recognition",
-https://arxiv.org/abs/1707.07012, section 3 and appendix A. A cell takes the outputs of
-the two cells before it, brings both to its own size and depth, and makes five more
-states, each the sum of two operations on earlier states.
+https://arxiv.org/abs/1707.07012: section 3 (how a cell is built), figure 4 (the cells
+found).
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from nets import slim
+from nets.nasnet import layers
 
-Activation = Callable[[tf.Tensor], tf.Tensor]
-
-
-def calc_reduction_layers(num_cells: int, num_reduction_layers: int) -> list[int]:
-    """Numbers of the cells before which the image is halved: evenly spread."""
-    parts = num_reduction_layers + 1
-    return [num_cells * part // parts for part in range(1, parts)]
-
-
-@slim.add_arg_scope
-def get_channel_index(data_format: str = "NHWC") -> int:
-    """The axis of the channels."""
-    return 3 if data_format == "NHWC" else 1
-
-
-@slim.add_arg_scope
-def get_channel_dim(shape: Sequence[int], data_format: str = "NHWC") -> int:
-    """The number of channels in a shape of rank 4."""
-    return shape[get_channel_index(data_format=data_format)]
-
-
-@slim.add_arg_scope
-def global_avg_pool(x: tf.Tensor, data_format: str = "NHWC") -> tf.Tensor:
-    """`[batch, channels]` means over height and width."""
-    return tf.reduce_mean(x, [1, 2] if data_format == "NHWC" else [2, 3])
-
-
-@slim.add_arg_scope
-def factorized_reduction(
-    net: tf.Tensor, output_filters: int, stride: int, data_format: str = "NHWC"
-) -> tf.Tensor:
-    """Halves height and width: two 1x1 convolutions, one on the pixels between.
-
-    Args:
-      net: a tensor of rank 4, channels where `data_format` says.
-      output_filters: channels of the result.
-      stride: 2; or 1, which is a 1x1 convolution and nothing is halved.
-      data_format: "NHWC" or "NCHW".
-    """
-    if stride == 1:
-        net = slim.conv2d(net, output_filters, 1, scope="path_conv")
-        return slim.batch_norm(net, scope="path_bn")
-    first = slim.avg_pool2d(net, 1, stride=stride, padding="VALID")
-    first = slim.conv2d(first, output_filters // 2, 1, scope="path1_conv")
-    # The second path is the first of the image moved by one pixel down and right.
-    axes = (1, 2) if data_format == "NHWC" else (2, 3)
-    padding = [[0, int(axis in axes)] for axis in range(4)]
-    moved = [slice(int(axis in axes), None) for axis in range(4)]
-    second = slim.avg_pool2d(
-        tf.pad(net, padding)[tuple(moved)], 1, stride=stride, padding="VALID"
-    )
-    rest = output_filters - output_filters // 2
-    second = slim.conv2d(second, rest, 1, scope="path2_conv")
-    net = tf.concat([first, second], axis=get_channel_index())
-    return slim.batch_norm(net, scope="final_path_bn")
-
-
-@slim.add_arg_scope
-def drop_path(
-    net: tf.Tensor, keep_prob: float | tf.Tensor, is_training: bool = True
-) -> tf.Tensor:
-    """Drops the whole tensor of an example, with probability 1 - `keep_prob`.
-
-    Larsson et al., "FractalNet", https://arxiv.org/abs/1605.07648. What is kept is
-    divided by `keep_prob`; where that is the number 1, nothing is added to the graph.
-    """
-    if not is_training or (isinstance(keep_prob, float) and keep_prob == 1):
-        return net
-    noise_shape = [tf.shape(net)[0], 1, 1, 1]
-    return slim.dropout(net, keep_prob, noise_shape=noise_shape, scope="drop_path")
-
-
-def scheduled_keep_prob(
-    keep_prob: float, layer_ratio: float, step_ratio: float | tf.Tensor
-) -> float | tf.Tensor:
-    """Drop path's keep probability, which falls with depth and with training.
-
-    Args:
-      keep_prob: of the last cell at the end of training.
-      layer_ratio: how deep the cell is, in (0, 1].
-      step_ratio: how far the training is, in [0, 1].
-    """
-    return 1 - step_ratio * layer_ratio * (1 - keep_prob)
+DATA_FORMAT_NCHW = layers.DATA_FORMAT_NCHW
+DATA_FORMAT_NHWC = layers.DATA_FORMAT_NHWC
+calc_reduction_layers = layers.calc_reduction_layers
+drop_path = layers.drop_path
+factorized_reduction = layers.factorized_reduction
+get_channel_dim = layers.get_channel_dim
+get_channel_index = layers.get_channel_index
+global_avg_pool = layers.global_avg_pool
 
 
 class Operation(NamedTuple):
-    """One of two operations that make a state.
+    """What happens to a state.
 
     Attributes:
-      kind: "separable", "max_pool", "avg_pool" or "identity".
+      kind: "separable", "max_pool", "avg_pool" or "none".
       kernel: side of the kernel.
-      state: number of the state that it works on; 0 is the output of the cell before,
-        1 that of the cell before that one.
+      repeats: how many separable convolutions.
     """
 
     kind: str
-    kernel: int
-    state: int
+    kernel: int = 1
+    repeats: int = 1
+
+    @classmethod
+    def parse(cls, name: str) -> "Operation":
+        """The operation called `separable_5x5_2`, `max_pool_3x3` or `none`.
+
+        Raises:
+          ValueError: no operation has this name.
+        """
+        if name == "none":
+            return cls(name)
+        match = re.fullmatch(r"(separable|max_pool|avg_pool)_(\d)x\2(?:_(\d))?", name)
+        if match is None:
+            raise ValueError(
+                f"Unimplemented operation {name}; expected none, or one such as"
+                " separable_5x5_2, max_pool_3x3 or avg_pool_3x3."
+            )
+        return cls(match[1], int(match[2]), int(match[3] or 1))
 
 
-class Cell(NamedTuple):
-    """A cell as a table.
+class NasNetABaseCell:
+    """A cell: from the outputs of the two cells before it to its own.
 
-    Attributes:
-      pairs: the operations, pair by pair; pair i makes state i + 2.
-      outputs: numbers of the states whose concatenation is the cell's output.
+    It brings both to its own size and depth, which makes states 0 and 1, and adds
+    states, each the sum of two operations on earlier ones.
     """
 
-    pairs: tuple[tuple[Operation, Operation], ...]
-    outputs: tuple[int, ...]
+    def __init__(
+        self,
+        num_conv_filters: int,
+        operations: Sequence[str],
+        used_hiddenstates: Sequence[int],
+        hiddenstate_indices: Sequence[int],
+        drop_path_keep_prob: float,
+        total_num_cells: int,
+        total_training_steps: int,
+        use_bounded_activation: bool = False,
+    ) -> None:
+        """Takes its table.
 
+        Args:
+          num_conv_filters: channels of a state where `filter_scaling` is 1.
+          operations: their names (`Operation.parse`), two for each state added.
+          used_hiddenstates: for each state from 0 on, whether it is left out of the
+            output.
+          hiddenstate_indices: for each operation, the state that it works on.
+          drop_path_keep_prob: see `layers.scheduled_keep_prob`; 1 is no drop path.
+          total_num_cells: of the network.
+          total_training_steps: steps until drop path is at its full strength.
+          use_bounded_activation: relu6 in place of relu.
 
-def build_cell(
-    cell: Cell,
-    net: tf.Tensor,
-    prev: tf.Tensor | None,
-    *,
-    scope: str,
-    filters: int,
-    stride: int,
-    activation: Activation = tf.nn.relu,
-    keep_prob: float | tf.Tensor = 1.0,
-) -> tf.Tensor:
-    """Builds a cell.
+        Raises:
+          ValueError: an unknown operation, or lists that do not fit each other.
+        """
+        if (
+            not len(operations)
+            == len(hiddenstate_indices)
+            == 2 * (len(used_hiddenstates) - 2)
+        ):
+            raise ValueError(
+                f"{len(operations)} operations on {len(hiddenstate_indices)} states do"
+                f" not make {len(used_hiddenstates)} states of two."
+            )
+        steps = [
+            (Operation.parse(name), state)
+            for name, state in zip(operations, hiddenstate_indices, strict=True)
+        ]
+        self._pairs = list(zip(steps[::2], steps[1::2], strict=True))
+        self._outputs = [i for i, used in enumerate(used_hiddenstates) if not used]
+        self._num_conv_filters = num_conv_filters
+        self._drop_path_keep_prob = drop_path_keep_prob
+        self._total_num_cells = total_num_cells
+        self._total_training_steps = total_training_steps
+        self._activation = tf.nn.relu6 if use_bounded_activation else tf.nn.relu
 
-    Args:
-      cell: its table.
-      net: the output of the cell before, of rank 4.
-      prev: the output of the cell before that one, as large or twice as large; None
-        where there is none, then `net` takes its place.
-      scope: variable scope.
-      filters: channels of each state.
-      stride: of the operations on the two inputs.
-      activation: before every convolution.
-      keep_prob: of drop path; the number 1 leaves it out.
+    def __call__(
+        self,
+        net: tf.Tensor,
+        scope: str | None = None,
+        filter_scaling: float = 1,
+        stride: int = 1,
+        prev_layer: tf.Tensor | None = None,
+        cell_num: int = -1,
+        current_step: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Builds the cell.
 
-    Returns:
-      A tensor with `filters` channels for each of `cell.outputs`.
-    """
-    with tf.compat.v1.variable_scope(scope):
-        prev = net if prev is None else _fit(prev, net, filters, activation)
-        net = slim.conv2d(activation(net), filters, 1, scope="1x1")
-        states = [slim.batch_norm(net, scope="beginning_bn"), prev]
-        for i, pair in enumerate(cell.pairs):
-            with tf.compat.v1.variable_scope(f"comb_iter_{i}"):
-                results = []
-                for side, operation in zip(("left", "right"), pair, strict=True):
-                    with tf.compat.v1.variable_scope(side):
-                        result = _apply(
-                            operation,
-                            states[operation.state],
-                            filters,
-                            stride if operation.state < 2 else 1,
-                            activation,
-                        )
-                        if operation.kind != "identity":
-                            result = drop_path(result, keep_prob)
-                        results.append(result)
-                states.append(tf.add(*results))
-        with tf.compat.v1.variable_scope("cell_output"):
-            return _concatenated(states, cell.outputs)
+        Args:
+          net: the output of the cell before, of rank 4.
+          scope: variable scope; "cell", made unique, by default.
+          filter_scaling: factor of the channels.
+          stride: of the operations on states 0 and 1.
+          prev_layer: the output of the cell before that one, as large or twice as
+            large; None where there is none, then `net` takes its place.
+          cell_num: its place in the network from 0 on, on which drop path depends.
+          current_step: see `layers.training_progress`.
 
+        Returns:
+          The states that are not left out, concatenated.
+        """
+        filters = int(self._num_conv_filters * filter_scaling)
+        keep_prob = self._keep_prob(cell_num, current_step)
+        with tf.compat.v1.variable_scope(scope, "cell"):
+            prev = net if prev_layer is None else self._fit(prev_layer, net, filters)
+            net = slim.conv2d(self._activation(net), filters, 1, scope="1x1")
+            states = [slim.batch_norm(net, scope="beginning_bn"), prev]
+            for i, pair in enumerate(self._pairs):
+                with tf.compat.v1.variable_scope(f"comb_iter_{i}"):
+                    results = []
+                    for side, (operation, state) in zip(
+                        ("left", "right"), pair, strict=True
+                    ):
+                        with tf.compat.v1.variable_scope(side):
+                            result = self._apply(
+                                operation,
+                                states[state],
+                                filters,
+                                stride if state < 2 else 1,
+                            )
+                            if operation.kind != "none":
+                                result = drop_path(result, keep_prob)
+                            results.append(result)
+                    states.append(tf.add(*results))
+            with tf.compat.v1.variable_scope("cell_output"):
+                return _concatenated(states, self._outputs)
 
-def _fit(
-    prev: tf.Tensor, net: tf.Tensor, filters: int, activation: Activation
-) -> tf.Tensor:
-    """`prev` with as many channels as `filters`, as large as `net`."""
-    if prev.shape[2] != net.shape[2]:
-        return factorized_reduction(activation(prev), filters, 2)
-    if get_channel_dim(prev.shape.as_list()) != filters:
-        prev = slim.conv2d(activation(prev), filters, 1, scope="prev_1x1")
-        return slim.batch_norm(prev, scope="prev_bn")
-    return prev
-
-
-def _apply(
-    operation: Operation,
-    net: tf.Tensor,
-    filters: int,
-    stride: int,
-    activation: Activation,
-) -> tf.Tensor:
-    if operation.kind == "separable":
-        return _twice_separable(net, filters, operation.kernel, stride, activation)
-    fits = get_channel_dim(net.shape.as_list()) == filters
-    if operation.kind == "identity":
-        if fits and stride == 1:
-            return net
-        net = slim.conv2d(activation(net), filters, 1, stride=stride, scope="1x1")
-        return slim.batch_norm(net, scope="bn_1")
-    pool = slim.max_pool2d if operation.kind == "max_pool" else slim.avg_pool2d
-    net = pool(net, operation.kernel, stride=stride, padding="SAME")
-    if fits:
-        return net
-    net = slim.conv2d(net, filters, 1, scope="1x1")
-    return slim.batch_norm(net, scope="bn_1")
-
-
-def _twice_separable(
-    net: tf.Tensor, filters: int, kernel: int, stride: int, activation: Activation
-) -> tf.Tensor:
-    for i, layer_stride in ((1, stride), (2, 1)):
-        name = f"{kernel}x{kernel}_{i}"
-        net = slim.separable_conv2d(
-            activation(net),
-            filters,
-            kernel,
-            depth_multiplier=1,
-            stride=layer_stride,
-            scope=f"separable_{name}",
+    def _keep_prob(
+        self, cell_num: int, current_step: tf.Tensor | None
+    ) -> float | tf.Tensor:
+        if self._drop_path_keep_prob == 1:
+            return 1.0
+        if not 0 <= cell_num < self._total_num_cells:
+            raise ValueError(
+                f"cell_num is {cell_num}; drop path asks for the cell's place among"
+                f" the {self._total_num_cells}, from 0 on."
+            )
+        return layers.scheduled_keep_prob(
+            self._drop_path_keep_prob,
+            (cell_num + 1) / self._total_num_cells,
+            layers.training_progress(self._total_training_steps, current_step),
         )
-        net = slim.batch_norm(net, scope=f"bn_sep_{name}")
-    return net
+
+    def _fit(self, prev: tf.Tensor, net: tf.Tensor, filters: int) -> tf.Tensor:
+        """`prev` with as many channels as `filters`, as large as `net`."""
+        if prev.shape[2] != net.shape[2]:
+            return factorized_reduction(self._activation(prev), filters, 2)
+        if get_channel_dim(prev.shape.as_list()) != filters:
+            prev = slim.conv2d(self._activation(prev), filters, 1, scope="prev_1x1")
+            return slim.batch_norm(prev, scope="prev_bn")
+        return prev
+
+    def _apply(
+        self, operation: Operation, net: tf.Tensor, filters: int, stride: int
+    ) -> tf.Tensor:
+        if operation.kind == "separable":
+            return self._separable(operation, net, filters, stride)
+        fits = get_channel_dim(net.shape.as_list()) == filters
+        if operation.kind == "none":
+            if fits and stride == 1:
+                return net
+            net = self._activation(net)
+            net = slim.conv2d(net, filters, 1, stride=stride, scope="1x1")
+            return slim.batch_norm(net, scope="bn_1")
+        pool = slim.max_pool2d if operation.kind == "max_pool" else slim.avg_pool2d
+        net = pool(net, operation.kernel, stride=stride, padding="SAME")
+        if fits:
+            return net
+        net = slim.conv2d(net, filters, 1, scope="1x1")
+        return slim.batch_norm(net, scope="bn_1")
+
+    def _separable(
+        self, operation: Operation, net: tf.Tensor, filters: int, stride: int
+    ) -> tf.Tensor:
+        """Separable convolutions one after the other; the first has the stride."""
+        for i in range(1, operation.repeats + 1):
+            name = f"{operation.kernel}x{operation.kernel}_{i}"
+            net = slim.separable_conv2d(
+                self._activation(net),
+                filters,
+                operation.kernel,
+                depth_multiplier=1,
+                stride=stride if i == 1 else 1,
+                scope=f"separable_{name}",
+            )
+            net = slim.batch_norm(net, scope=f"bn_sep_{name}")
+        return net
 
 
 def _concatenated(states: list[tf.Tensor], outputs: Sequence[int]) -> tf.Tensor:
@@ -243,14 +238,59 @@ def _concatenated(states: list[tf.Tensor], outputs: Sequence[int]) -> tf.Tensor:
     return tf.concat(fitted, axis=get_channel_index())
 
 
-def aux_logits(net: tf.Tensor, num_classes: int, activation: Activation) -> tf.Tensor:
-    """A second classifier on the output of an inner cell."""
-    with tf.compat.v1.variable_scope("aux_logits"):
-        net = slim.avg_pool2d(activation(net), 5, stride=3, padding="VALID")
-        net = slim.conv2d(net, 128, 1, scope="proj")
-        net = activation(slim.batch_norm(net, scope="aux_bn0"))
-        _, *sides = net.shape.as_list()
-        del sides[get_channel_index() - 1]
-        net = slim.conv2d(net, 768, sides, padding="VALID")
-        net = activation(slim.batch_norm(net, scope="aux_bn1"))
-        return slim.fully_connected(slim.flatten(net), num_classes)
+class FoundCell(NasNetABaseCell):
+    """A cell whose table is known: a search found it.
+
+    Attributes:
+      PAIRS: for each state added: an operation, its state, the other, and its state.
+      USED: for each state from 0 on, whether it is left out of the output.
+    """
+
+    PAIRS: Sequence[tuple[str, int, str, int]]
+    USED: Sequence[int]
+
+    def __init__(
+        self,
+        num_conv_filters: int,
+        drop_path_keep_prob: float,
+        total_num_cells: int,
+        total_training_steps: int,
+        use_bounded_activation: bool = False,
+    ) -> None:
+        """The arguments are those of `NasNetABaseCell`."""
+        super().__init__(
+            num_conv_filters,
+            [name for left, _, right, _ in self.PAIRS for name in (left, right)],
+            self.USED,
+            [state for _, left, _, right in self.PAIRS for state in (left, right)],
+            drop_path_keep_prob,
+            total_num_cells,
+            total_training_steps,
+            use_bounded_activation,
+        )
+
+
+class NasNetANormalCell(FoundCell):
+    """The cell of figure 4, left."""
+
+    PAIRS = (
+        ("separable_5x5_2", 0, "separable_3x3_2", 1),
+        ("separable_5x5_2", 1, "separable_3x3_2", 1),
+        ("avg_pool_3x3", 0, "none", 1),
+        ("avg_pool_3x3", 1, "avg_pool_3x3", 1),
+        ("separable_3x3_2", 0, "none", 0),
+    )
+    USED = (1, 0, 0, 0, 0, 0, 0)
+
+
+class NasNetAReductionCell(FoundCell):
+    """The cell of figure 4, right."""
+
+    PAIRS = (
+        ("separable_5x5_2", 0, "separable_7x7_2", 1),
+        ("max_pool_3x3", 0, "separable_7x7_2", 1),
+        ("avg_pool_3x3", 0, "separable_5x5_2", 1),
+        ("none", 3, "avg_pool_3x3", 2),
+        ("separable_3x3_2", 2, "max_pool_3x3", 0),
+    )
+    USED = (1, 1, 1, 0, 0, 0, 0)

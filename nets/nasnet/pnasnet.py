@@ -10,19 +10,20 @@ from typing import Any
 
 import tensorflow as tf
 
-from nets.nasnet import builder, nasnet_utils
-from nets.nasnet.nasnet_utils import Cell, Operation
+from nets.nasnet import builder, layers, nasnet_utils
 
-CELL = Cell(
-    pairs=(
-        (Operation("separable", 5, 1), Operation("max_pool", 3, 1)),
-        (Operation("separable", 7, 0), Operation("max_pool", 3, 0)),
-        (Operation("separable", 5, 0), Operation("separable", 3, 0)),
-        (Operation("separable", 3, 4), Operation("max_pool", 3, 0)),
-        (Operation("separable", 3, 1), Operation("identity", 1, 0)),
-    ),
-    outputs=(2, 3, 4, 5, 6),
-)
+
+class PNasNetNormalCell(nasnet_utils.FoundCell):
+    """The cell of figure 1."""
+
+    PAIRS = (
+        ("separable_5x5_2", 1, "max_pool_3x3", 1),
+        ("separable_7x7_2", 0, "max_pool_3x3", 0),
+        ("separable_5x5_2", 0, "separable_3x3_2", 0),
+        ("separable_3x3_2", 4, "max_pool_3x3", 0),
+        ("separable_3x3_2", 1, "none", 0),
+    )
+    USED = (1, 1, 0, 0, 0, 0, 0)
 
 
 def large_imagenet_config() -> builder.Config:
@@ -34,6 +35,7 @@ def large_imagenet_config() -> builder.Config:
         dense_dropout_keep_prob=0.5,
         drop_path_keep_prob=0.6,
         total_training_steps=250000,
+        skip_reduction_layer_input=True,
     )
 
 
@@ -46,25 +48,29 @@ def mobile_imagenet_config() -> builder.Config:
         dense_dropout_keep_prob=0.5,
         drop_path_keep_prob=1.0,
         total_training_steps=250000,
+        skip_reduction_layer_input=True,
     )
 
 
-def _cells(config: builder.Config) -> list[builder.PlannedCell]:
+def _plan(config: builder.Config, is_training: bool) -> list[builder.PlannedCell]:
     """The same cell throughout, with stride 2 where height and width are halved."""
-    halved_at = nasnet_utils.calc_reduction_layers(
+    halved_at = layers.calc_reduction_layers(
         config.num_cells, config.num_reduction_layers
     )
-    plan = []
+    total = builder.STEM_CELLS + config.num_cells
+    cell = builder.make_cell(PNasNetNormalCell, config, total, is_training)
+    plan = builder.stem_cells(config, cell)
     for number in range(config.num_cells):
         halvings = sum(number >= at for at in halved_at)
-        filters = int(config.num_conv_filters * config.filter_scaling_rate**halvings)
+        is_halved = number in halved_at
         plan.append(
             builder.PlannedCell(
                 f"cell_{number}",
                 f"Cell_{number}",
-                CELL,
-                filters,
-                stride=2 if number in halved_at else 1,
+                cell,
+                config.filter_scaling_rate**halvings,
+                stride=2 if is_halved else 1,
+                prev=-3 if is_halved and not config.skip_reduction_layer_input else -2,
                 aux_scope=builder.aux_scope(number, halved_at),
             )
         )
@@ -77,7 +83,7 @@ def pnasnet_large_arg_scope(
     batch_norm_epsilon: float = 1e-3,
 ) -> dict[str, Any]:
     """The layer defaults the large network was trained with, for `slim.arg_scope`."""
-    return builder.arg_scope(weight_decay, batch_norm_decay, batch_norm_epsilon)
+    return layers.arg_scope(weight_decay, batch_norm_decay, batch_norm_epsilon)
 
 
 def pnasnet_mobile_arg_scope(
@@ -86,7 +92,7 @@ def pnasnet_mobile_arg_scope(
     batch_norm_epsilon: float = 1e-3,
 ) -> dict[str, Any]:
     """The layer defaults the mobile network was trained with, for `slim.arg_scope`."""
-    return builder.arg_scope(weight_decay, batch_norm_decay, batch_norm_epsilon)
+    return layers.arg_scope(weight_decay, batch_norm_decay, batch_norm_epsilon)
 
 
 def build_pnasnet_large(
@@ -146,8 +152,8 @@ def _build(
         num_classes,
         is_training,
         config=config,
-        stem=builder.IMAGENET_STEM,
-        plan=[*builder.stem_cells(config, CELL), *_cells(config)],
+        stem=builder.imagenet_stem(config),
+        plan=_plan(config, is_training),
         final_endpoint=final_endpoint,
         current_step=current_step,
     )

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from nets import slim
-from nets.nasnet import builder, nasnet, nasnet_utils
+from nets.nasnet import layers, nasnet, nasnet_utils
 
 v1 = tf.compat.v1
 
@@ -106,26 +106,99 @@ def test_drop_path_masks_follow_the_seed():
 
 
 def test_scheduled_keep_prob_falls_with_depth_and_training():
-    keep_prob = nasnet_utils.scheduled_keep_prob
+    keep_prob = layers.scheduled_keep_prob
     assert keep_prob(0.6, layer_ratio=1, step_ratio=0) == 1
     assert keep_prob(0.6, layer_ratio=1, step_ratio=1) == pytest.approx(0.6)
     assert keep_prob(0.6, layer_ratio=0.5, step_ratio=0.5) == pytest.approx(0.9)
 
 
+def test_data_formats():
+    with pytest.raises(ValueError, match="data_format is null; expected NHWC or NCHW"):
+        nasnet_utils.get_channel_index("null")
+
+
+def cell_of_one_pair(operations, states, **options):
+    """A cell with one added state, which alone is its output."""
+    return nasnet_utils.NasNetABaseCell(
+        4, operations, [1, 1, 0], states, **{**NO_DROP_PATH, **options}
+    )
+
+
+NO_DROP_PATH = {
+    "drop_path_keep_prob": 1.0,
+    "total_num_cells": 10,
+    "total_training_steps": 100,
+}
+
+
+def test_a_cell_of_ones_own():
+    """Two pooled inputs; the second is twice as large, and both are deepened."""
+    cell = cell_of_one_pair(["max_pool_3x3", "separable_7x7_3"], [0, 1])
+    net = cell(
+        tf.zeros([2, 8, 8, 6]),
+        scope="own",
+        filter_scaling=1.5,
+        stride=2,
+        prev_layer=tf.zeros([2, 16, 16, 5]),
+    )
+    assert net.shape == (2, 4, 4, 6)
+    names = [v.op.name for v in slim.get_model_variables()]
+    assert "own/comb_iter_0/right/separable_7x7_3/depthwise_weights" in names
+    assert "own/path1_conv/weights" in names
+    assert not any(name.startswith("own/comb_iter_0/left") for name in names)
+
+
+def test_cells_without_a_scope_have_one_each():
+    cell = cell_of_one_pair(["none", "none"], [0, 1])
+    for _ in range(2):
+        cell(tf.zeros([2, 8, 8, 4]))
+    names = {v.op.name for v in slim.get_model_variables()}
+    assert {"cell/1x1/weights", "cell_1/1x1/weights"} <= names
+
+
+def test_drop_path_asks_for_the_cells_place():
+    cell = cell_of_one_pair(["max_pool_3x3", "none"], [0, 1], drop_path_keep_prob=0.5)
+    with pytest.raises(ValueError, match="cell_num is -1; drop path asks"):
+        cell(tf.zeros([2, 8, 8, 4]))
+
+
+def test_drop_path_of_a_cell():
+    """The last of ten cells, half way: an example in four is dropped."""
+    cell = cell_of_one_pair(
+        ["avg_pool_1x1", "avg_pool_1x1"], [1, 1], drop_path_keep_prob=0.5
+    )
+    x = tf.ones([4000, 1, 1, 4])
+    dropped = evaluate(cell(x, prev_layer=x, cell_num=9, current_step=tf.constant(50)))
+    values = {np.float32(0), np.float32(4 / 3), np.float32(8 / 3)}
+    assert set(np.unique(dropped)) == values
+    assert (dropped == 0).mean() == pytest.approx(1 / 16, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("operations", "states", "message"),
+    [
+        (["max_pool_3x5", "none"], [0, 1], "Unimplemented operation max_pool_3x5"),
+        (["none", "none"], [0, 1, 2], "2 operations on 3 states do not make 3"),
+    ],
+)
+def test_cells_that_cannot_be(operations, states, message):
+    with pytest.raises(ValueError, match=message):
+        cell_of_one_pair(operations, states)
+
+
 def test_the_plan_of_the_mobile_network():
-    plan = nasnet._cells(nasnet.mobile_imagenet_config())
+    stem_0, stem_1, *plan = nasnet._plan(nasnet.mobile_imagenet_config(), True, 2)
     scopes = [planned.scope for planned in plan]
     assert scopes[3:6] == ["cell_3", "reduction_cell_0", "cell_4"]
     assert scopes[8:11] == ["cell_7", "reduction_cell_1", "cell_8"]
-    assert [planned.filters for planned in plan] == [44] * 4 + [88] * 5 + [176] * 5
+    assert [planned.filter_scaling for planned in plan] == [1] * 4 + [2] * 5 + [4] * 5
     assert [p.scope for p in plan if p.aux_scope] == ["cell_7"]
     assert {planned.prev for planned in plan} == {-2}
-    stem = builder.stem_cells(nasnet.mobile_imagenet_config(), nasnet.REDUCTION_CELL)
-    assert [planned.filters for planned in stem] == [11, 22]
+    assert (stem_0.filter_scaling, stem_1.filter_scaling) == (1 / 4, 1 / 2)
 
 
 def test_the_large_network_skips_the_input_of_reductions():
-    plan = nasnet._cells(nasnet.large_imagenet_config())
+    plan = nasnet._plan(nasnet.large_imagenet_config(), True, 2)
     assert [p.scope for p in plan if p.prev == -3] == ["cell_6", "cell_12"]
 
 
@@ -133,7 +206,7 @@ def test_end_points_in_training():
     logits, end_points = build(small_config())
     shapes = {name: tuple(net.shape) for name, net in end_points.items()}
     assert shapes == {
-        "Stem": (2, 24, 24, 96),
+        "Stem": (2, 24, 24, 12),
         "Cell_0": (2, 24, 24, 24),
         "Reduction_Cell_0": (2, 12, 12, 32),
         "Cell_1": (2, 12, 12, 48),
@@ -161,7 +234,7 @@ def test_without_classes_the_pooled_features_come_back():
 
 def test_channels_first_inside():
     _, end_points = build(small_config(data_format="NCHW"))
-    assert end_points["Stem"].shape == (2, 96, 24, 24)
+    assert end_points["Stem"].shape == (2, 12, 24, 24)
     assert end_points["Cell_2"].shape == (2, 96, 6, 6)
     assert end_points["AuxLogits"].shape == (2, 5)
 
@@ -193,6 +266,19 @@ def test_final_endpoint():
     )
     assert net is end_points["Stem"]
     assert net.shape == (2, 8, 8, 4 * 2)
+
+
+@pytest.mark.parametrize("name", ["global_pool", "Logits", "Predictions"])
+def test_final_endpoint_of_the_head(name):
+    net, end_points = nasnet.build_nasnet_mobile(
+        tf.zeros([2, 65, 65, 3]),
+        5,
+        is_training=False,
+        final_endpoint=name,
+        config=small_config(**ONE_CELL),
+    )
+    assert net is end_points[name]
+    assert ("Logits" in end_points) == (name != "global_pool")
 
 
 def test_unknown_final_endpoint():

@@ -26,11 +26,18 @@ def narrow_config():
 
 
 def test_the_plan_of_the_mobile_network():
-    plan = pnasnet._cells(pnasnet.mobile_imagenet_config())
+    plan = pnasnet._plan(pnasnet.mobile_imagenet_config(), is_training=True)[2:]
     assert [planned.stride for planned in plan] == [1, 1, 1, 2, 1, 1, 2, 1, 1]
-    assert [planned.filters for planned in plan] == [54] * 3 + [108] * 3 + [216] * 3
+    assert [planned.filter_scaling for planned in plan] == [1] * 3 + [2] * 3 + [4] * 3
     assert [p.aux_scope for p in plan if p.aux_scope] == ["aux_5"]
     assert {planned.prev for planned in plan} == {-2}
+
+
+def test_the_input_of_reductions():
+    config = pnasnet.mobile_imagenet_config()
+    config.set_hparam("skip_reduction_layer_input", 0)
+    plan = pnasnet._plan(config, is_training=True)
+    assert [p.scope for p in plan if p.prev == -3] == ["cell_3", "cell_6"]
 
 
 def test_end_points_in_training():
@@ -73,7 +80,7 @@ def test_only_what_does_not_fit_is_projected():
 
 
 def test_large_is_wider_and_deeper():
-    plan = pnasnet._cells(pnasnet.large_imagenet_config())
+    plan = pnasnet._plan(pnasnet.large_imagenet_config(), is_training=True)[2:]
     assert len(plan) == 12
-    assert plan[-1].filters == 864
+    assert plan[-1].filter_scaling == 4
     assert [p.aux_scope for p in plan if p.aux_scope] == ["aux_7"]
