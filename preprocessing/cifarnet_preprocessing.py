@@ -89,6 +89,25 @@ def evaluate(
     return tf.image.per_image_standardization(image)
 
 
+def preprocess_image(
+    image: tf.Tensor,
+    output_height: int,
+    output_width: int,
+    is_training: bool = False,
+    add_image_summaries: bool = True,
+    use_grayscale: bool = False,
+) -> tf.Tensor:
+    """`train`, random at each call, or `evaluate`: slim's name of both.
+
+    `add_image_summaries` is of no effect: the training script writes the summaries.
+    """
+    del add_image_summaries
+    if not is_training:
+        return evaluate(image, output_height, output_width, use_grayscale)
+    seed = image_ops.fresh_seed()
+    return train(image, output_height, output_width, seed, use_grayscale)
+
+
 def draw(
     padded_shape: tf.Tensor, output_height: int, output_width: int, seed: tf.Tensor
 ) -> Draws:

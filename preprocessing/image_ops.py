@@ -52,6 +52,14 @@ def as_float(image: tf.Tensor, use_grayscale: bool) -> tf.Tensor:
     return tf.image.rgb_to_grayscale(image) if to_gray else image
 
 
+def fresh_seed() -> tf.Tensor:
+    """A seed, [2] int64, of TensorFlow's own generator: another one at each call.
+
+    For images that come without one. `tf.random.set_seed` repeats them all.
+    """
+    return tf.random.uniform([2], maxval=tf.int64.max, dtype=tf.int64)
+
+
 def flip_left_right_if(condition: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
     """Mirrors the image, [height, width, channels], where the scalar bool says so."""
     return tf.cond(condition, lambda: tf.reverse(image, [1]), lambda: image)

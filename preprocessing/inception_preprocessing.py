@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from preprocessing import image_ops
+from preprocessing import image_ops, slow_distortions
 from preprocessing.photo import Photo, as_photo
 
 # Fractions of the image area and width/height, as in slim.
 _CROP_AREA = (0.05, 1.0)
 _CROP_ASPECT = (0.75, 1.33)
-# A crop must hold this much of the object, which here is the whole image, so that in
-# effect the least area is a tenth.
+# A crop must hold this much of the object, which by default is the whole image, so that
+# in effect the least area is a tenth.
 _MIN_OBJECT_COVERED = 0.1
 _CROP_ATTEMPTS = 100
 _MAX_BRIGHTNESS_DELTA = 32.0 / 255.0
@@ -50,6 +50,9 @@ def train(
     output_width: int,
     seed: tf.Tensor,
     use_grayscale: bool = False,
+    bbox: tf.Tensor | None = None,
+    fast_mode: bool = True,
+    crop_image: bool = True,
 ) -> tf.Tensor:
     """Distorts one image for training; a pure function of image and seed.
 
@@ -62,18 +65,32 @@ def train(
         output_width: columns wanted, in pixels.
         seed: [2] int64 for stateless random numbers.
         use_grayscale: whether to end with one channel, the luma.
+        bbox: `[1, boxes, 4]` float32, boxes as (ymin, xmin, ymax, xmax) in [0, 1]; the
+            crop holds a tenth of one of them. The whole image by default.
+        fast_mode: False draws the way of resizing and distorts the colours in more
+            ways; see `slow_distortions`.
+        crop_image: False takes the whole image.
 
     Returns:
         [output_height, output_width, 3, or 1 if gray] float32 in [-1, 1].
     """
     photo = as_photo(image)
-    draws = draw(photo.shape, seed)
+    draws = draw(photo.shape, seed, bbox)
     least_size = image_ops.least_size(output_height, output_width)
-    image = photo.window(draws.begin[:2], draws.size[:2], least_size)
+    if crop_image:
+        image = photo.window(draws.begin[:2], draws.size[:2], least_size)
+    else:
+        image = photo.pixels(least_size)
     image = tf.image.convert_image_dtype(image_ops.as_rgb(image), tf.float32)
-    image = image_ops.resize(image, output_height, output_width)
+    if fast_mode:
+        image = image_ops.resize(image, output_height, output_width)
+        image = tf.image.adjust_saturation(image + draws.brightness, draws.saturation)
+    else:
+        image = slow_distortions.resize(image, output_height, output_width, seed)
+        image = slow_distortions.distort_color(
+            image, draws.brightness, draws.saturation, seed
+        )
     image = image_ops.flip_left_right_if(draws.flip, image)
-    image = tf.image.adjust_saturation(image + draws.brightness, draws.saturation)
     image = tf.clip_by_value(image, 0.0, 1.0)
     if use_grayscale:
         image = tf.image.rgb_to_grayscale(image)
@@ -85,6 +102,7 @@ def evaluate(
     output_height: int,
     output_width: int,
     use_grayscale: bool = False,
+    central_crop: bool = True,
 ) -> tf.Tensor:
     """Takes the middle of one image, 0.875 of each side, and resizes it.
 
@@ -95,22 +113,59 @@ def evaluate(
         output_height: rows wanted, in pixels.
         output_width: columns wanted, in pixels.
         use_grayscale: whether to give one channel, the luma.
+        central_crop: False takes the whole image.
 
     Returns:
         [output_height, output_width, 3, or 1 if gray] float32 in [-1, 1].
     """
     photo = as_photo(image)
-    size = photo.shape[:2]
-    # In float64, as slim's scripts did: 0.125 n / 2 is exact.
-    begin = tf.cast(tf.cast(size, tf.float64) * (1 - _CENTRAL_FRACTION) / 2, tf.int32)
-    image = photo.window(begin, size - 2 * begin)
+    if central_crop:
+        size = photo.shape[:2]
+        # In float64, as slim's scripts did: 0.125 n / 2 is exact.
+        cut = tf.cast(size, tf.float64) * (1 - _CENTRAL_FRACTION) / 2
+        begin = tf.cast(cut, tf.int32)
+        image = photo.window(begin, size - 2 * begin)
+    else:
+        image = photo.pixels()
     image = tf.image.convert_image_dtype(image_ops.as_rgb(image), tf.float32)
     if use_grayscale:
         image = tf.image.rgb_to_grayscale(image)
     return _to_signed(image_ops.resize(image, output_height, output_width))
 
 
-def draw(image_shape: tf.Tensor, seed: tf.Tensor) -> Draws:
+def preprocess_image(
+    image: tf.Tensor,
+    height: int,
+    width: int,
+    is_training: bool = False,
+    bbox: tf.Tensor | None = None,
+    fast_mode: bool = True,
+    add_image_summaries: bool = True,
+    crop_image: bool = True,
+    use_grayscale: bool = False,
+) -> tf.Tensor:
+    """`train`, random at each call, or `evaluate`: slim's name of both.
+
+    `add_image_summaries` is of no effect: the training script writes the summaries.
+    """
+    del add_image_summaries
+    if not is_training:
+        return evaluate(image, height, width, use_grayscale, crop_image)
+    return train(
+        image,
+        height,
+        width,
+        image_ops.fresh_seed(),
+        use_grayscale,
+        bbox,
+        fast_mode,
+        crop_image,
+    )
+
+
+def draw(
+    image_shape: tf.Tensor, seed: tf.Tensor, bbox: tf.Tensor | None = None
+) -> Draws:
     """Makes every random decision about one image.
 
     The crop is the whole image when none of a hundred tries has a fitting area and
@@ -120,6 +175,7 @@ def draw(image_shape: tf.Tensor, seed: tf.Tensor) -> Draws:
     Args:
         image_shape: [3] int32, height, width and channels.
         seed: [2] int64; every decision uses a seed of its own, split off this one.
+        bbox: see `train`.
 
     Returns:
         The decisions.
@@ -127,10 +183,11 @@ def draw(image_shape: tf.Tensor, seed: tf.Tensor) -> Draws:
     box_seed, flip_seed, brightness_seed, saturation_seed = tf.unstack(
         tf.random.experimental.stateless_split(seed, 4)
     )
-    whole_image = tf.constant([[[0.0, 0.0, 1.0, 1.0]]])
+    if bbox is None:
+        bbox = tf.constant([[[0.0, 0.0, 1.0, 1.0]]])
     begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
         image_shape,
-        whole_image,
+        bbox,
         box_seed,
         min_object_covered=_MIN_OBJECT_COVERED,
         aspect_ratio_range=_CROP_ASPECT,

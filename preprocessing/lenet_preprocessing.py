@@ -41,3 +41,15 @@ def evaluate(
     image = image_ops.as_float(as_photo(image).pixels(), use_grayscale)
     image = tf.image.resize_with_crop_or_pad(image, output_height, output_width)
     return (image - 128.0) / 128.0
+
+
+def preprocess_image(
+    image: tf.Tensor,
+    output_height: int,
+    output_width: int,
+    is_training: bool = False,
+    use_grayscale: bool = False,
+) -> tf.Tensor:
+    """`train` or `evaluate`, which are the same: slim's name of both."""
+    del is_training
+    return evaluate(image, output_height, output_width, use_grayscale)

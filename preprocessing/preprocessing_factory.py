@@ -10,6 +10,7 @@ import tensorflow as tf
 from errors import UserError
 from preprocessing import (
     cifarnet_preprocessing,
+    image_ops,
     inception_preprocessing,
     keras_preprocessing,
     lenet_preprocessing,
@@ -129,8 +130,9 @@ def get_preprocessing(
 
     Returns:
         `fn(image, output_height, output_width, seed=None)`. In training it is a pure
-        function of the image and the seed, [2] int64, None meaning (0, 0); in
-        evaluation the seed is ignored. It runs eagerly and inside tf.data alike.
+        function of the image and the seed, [2] int64; without a seed it is random at
+        each call. In evaluation the seed is ignored. It runs eagerly and inside tf.data
+        alike.
 
     Raises:
         UserError: there is no such name.
@@ -150,7 +152,7 @@ def get_preprocessing(
     ) -> tf.Tensor:
         if not is_training:
             return recipe.evaluate(image, output_height, output_width, use_grayscale)
-        seed = tf.zeros([2], tf.int64) if seed is None else seed
+        seed = image_ops.fresh_seed() if seed is None else seed
         return recipe.train(image, output_height, output_width, seed, use_grayscale)
 
     return preprocess

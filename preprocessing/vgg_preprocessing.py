@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from errors import UserError
 from preprocessing import image_ops
 from preprocessing.photo import Photo, as_photo
 
@@ -48,6 +49,7 @@ def train(
     output_width: int,
     seed: tf.Tensor,
     use_grayscale: bool = False,
+    sides: tuple[int, int] | None = None,
 ) -> tf.Tensor:
     """Distorts one image for training; a pure function of image and seed.
 
@@ -57,12 +59,13 @@ def train(
         output_width: columns wanted, in pixels.
         seed: [2] int64 for stateless random numbers.
         use_grayscale: whether to end with one channel, the luma.
+        sides: least and greatest shorter side, in pixels; `resize_sides` by default.
 
     Returns:
         [output_height, output_width, 3, or 1 if gray] float32 in [-123.68, 151.06].
     """
     photo = as_photo(image)
-    draws = draw(photo.shape, output_height, output_width, seed)
+    draws = draw(photo.shape, output_height, output_width, seed, sides)
     image = image_ops.as_rgb(photo.pixels(image_ops.least_size(*draws.full_size)))
     image = image_ops.resized_window(
         image, draws.full_size, draws.corner, output_height, output_width
@@ -76,6 +79,7 @@ def evaluate(
     output_height: int,
     output_width: int,
     use_grayscale: bool = False,
+    side: int | None = None,
 ) -> tf.Tensor:
     """Scales the shorter side of one image, keeping its aspect, and takes the middle.
 
@@ -86,18 +90,61 @@ def evaluate(
         output_height: rows wanted, in pixels.
         output_width: columns wanted, in pixels.
         use_grayscale: whether to give one channel, the luma.
+        side: the shorter side, in pixels; the first of `resize_sides` by default.
 
     Returns:
         [output_height, output_width, 3, or 1 if gray] float32 in [-123.68, 151.06].
     """
     image = image_ops.as_rgb(as_photo(image).pixels())
-    side, _ = resize_sides(output_height, output_width)
+    side = side or resize_sides(output_height, output_width)[0]
     height, width = image_ops.shorter_side_size(tf.shape(image), side)
     corner = ((height - output_height) // 2, (width - output_width) // 2)
     image = image_ops.resized_window(
         image, (height, width), corner, output_height, output_width
     )
     return _subtract_means(image, use_grayscale)
+
+
+def preprocess_image(
+    image: tf.Tensor,
+    output_height: int,
+    output_width: int,
+    is_training: bool = False,
+    resize_side_min: int | None = None,
+    resize_side_max: int | None = None,
+    use_grayscale: bool = False,
+) -> tf.Tensor:
+    """`train`, random at each call, or `evaluate`: slim's name of both.
+
+    Args:
+        image: [height, width, 1 or 3] uint8.
+        output_height: rows wanted, in pixels.
+        output_width: columns wanted, in pixels.
+        is_training: which of the two.
+        resize_side_min: least shorter side, and that of evaluation, in pixels.
+        resize_side_max: greatest shorter side, in pixels. Where one of them is not
+            given it is that of `resize_sides`, as in slim for crops up to 256 pixels.
+        use_grayscale: whether to give one channel, the luma.
+
+    Returns:
+        [output_height, output_width, 3, or 1 if gray] float32 in [-123.68, 151.06].
+
+    Raises:
+        UserError: the crop does not fit in the least side, or the sides are exchanged.
+    """
+    least, greatest = resize_sides(output_height, output_width)
+    least = least if resize_side_min is None else resize_side_min
+    greatest = greatest if resize_side_max is None else resize_side_max
+    if not max(output_height, output_width) <= least <= greatest:
+        raise UserError(
+            f"resize_side_min={least}, resize_side_max={greatest}: a crop of"
+            f" {output_height}x{output_width} pixels needs sides as large as itself,"
+            " the least first."
+        )
+    if not is_training:
+        return evaluate(image, output_height, output_width, use_grayscale, least)
+    seed, sides = image_ops.fresh_seed(), (least, greatest)
+    return train(image, output_height, output_width, seed, use_grayscale, sides)
 
 
 def resize_sides(output_height: int, output_width: int) -> tuple[int, int]:
@@ -114,7 +161,11 @@ def resize_sides(output_height: int, output_width: int) -> tuple[int, int]:
 
 
 def draw(
-    image_shape: tf.Tensor, output_height: int, output_width: int, seed: tf.Tensor
+    image_shape: tf.Tensor,
+    output_height: int,
+    output_width: int,
+    seed: tf.Tensor,
+    sides: tuple[int, int] | None = None,
 ) -> Draws:
     """Makes every random decision about one image, each uniform over what it may be.
 
@@ -123,6 +174,7 @@ def draw(
         output_height: rows wanted, in pixels.
         output_width: columns wanted, in pixels.
         seed: [2] int64; every decision uses a seed of its own, split off this one.
+        sides: least and greatest shorter side, in pixels; `resize_sides` by default.
 
     Returns:
         The decisions.
@@ -134,7 +186,7 @@ def draw(
     def integer(seed: tf.Tensor, least: int, greatest: int | tf.Tensor) -> tf.Tensor:
         return tf.random.stateless_uniform([], seed, least, greatest + 1, tf.int32)
 
-    side = integer(side_seed, *resize_sides(output_height, output_width))
+    side = integer(side_seed, *(sides or resize_sides(output_height, output_width)))
     height, width = image_ops.shorter_side_size(image_shape, side)
     top = integer(top_seed, 0, height - output_height)
     left = integer(left_seed, 0, width - output_width)

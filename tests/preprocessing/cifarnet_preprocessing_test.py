@@ -82,3 +82,13 @@ def test_the_seed_alone_decides(photo):
     one, again, other = (cifarnet.train(photo, 32, 32, _seed(s)) for s in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert np.abs(one - other).max() > 0.1
+
+
+def test_slims_name_of_both(photo):
+    np.testing.assert_array_equal(
+        cifarnet.preprocess_image(photo, 28, 32), cifarnet.evaluate(photo, 28, 32)
+    )
+    output = cifarnet.preprocess_image(
+        photo, 28, 32, is_training=True, use_grayscale=True, add_image_summaries=False
+    )
+    assert output.shape == (28, 32, 1)

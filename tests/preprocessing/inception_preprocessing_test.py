@@ -184,3 +184,54 @@ def test_every_size_gives_values_from_minus_one_to_one(height, width, seed):
     for output in _both(image, tf.constant([seed, 1], tf.int64)):
         assert output.shape == (31, 29, 3)
         assert np.abs(output).max() <= 1.0
+
+
+def test_slims_name_of_both(photo):
+    np.testing.assert_array_equal(
+        inception.preprocess_image(photo, 30, 40), inception.evaluate(photo, 30, 40)
+    )
+    gray = inception.preprocess_image(
+        photo, 30, 40, is_training=True, fast_mode=False, use_grayscale=True
+    )
+    assert gray.shape == (30, 40, 1)
+    assert -1 <= tf.reduce_min(gray) < tf.reduce_max(gray) <= 1
+
+
+def test_without_a_crop():
+    """The corners stay, in training as in evaluation."""
+    image = np.zeros([16, 16, 3], np.uint8)
+    image[0, 0] = image[-1, -1] = 255
+    output = inception.preprocess_image(image, 16, 16, crop_image=False).numpy()
+    np.testing.assert_allclose(output, image / 127.5 - 1, atol=1e-6)
+    trained = inception.preprocess_image(
+        image, 16, 16, is_training=True, crop_image=False, add_image_summaries=False
+    ).numpy()
+    bright = trained[..., 0] > 0.5
+    assert bright.sum() == 2
+    assert bright[0, 0] == bright[-1, -1] != bright[0, -1] == bright[-1, 0]
+
+
+def test_crops_hold_a_tenth_of_a_box():
+    box = np.array([0.7, 0.1, 0.9, 0.5], np.float32)
+    draw = functools.partial(
+        inception.draw, tf.constant([200, 300, 3]), bbox=tf.constant(box[None, None])
+    )
+    dataset = tf.data.Dataset.from_tensor_slices(_seeds(300)).map(draw).batch(300)
+    draws = next(iter(dataset))
+    begin, size = draws.begin.numpy()[:, :2], draws.size.numpy()[:, :2]
+    low, high = box[:2] * [200, 300], box[2:] * [200, 300]
+    sides = np.minimum(begin + size, high) - np.maximum(begin, low)
+    shares = np.prod(np.maximum(sides, 0), axis=1) / np.prod(high - low)
+    assert shares.min() >= 0.09
+    assert shares.min() < 0.5
+
+
+@pytest.mark.parametrize("fast_mode", [True, False])
+def test_modes_run_eagerly_and_in_tf_data(fast_mode, photo, run):
+    seed = tf.constant([3, 5], tf.int64)
+    fn = functools.partial(
+        inception.train, output_height=20, output_width=24, seed=seed
+    )
+    expected = fn(photo, fast_mode=fast_mode)
+    output = run(lambda image: fn(image, fast_mode=fast_mode), photo)
+    np.testing.assert_allclose(output, expected, atol=1e-5)

@@ -34,3 +34,11 @@ def test_training_is_evaluation(photo):
             lenet.train(photo, 28, 28, _SEED, gray),
             lenet.evaluate(photo, 28, 28, gray),
         )
+
+
+def test_slims_name_of_both(photo):
+    np.testing.assert_array_equal(
+        lenet.preprocess_image(photo, 28, 32), lenet.evaluate(photo, 28, 32)
+    )
+    output = lenet.preprocess_image(photo, 28, 32, is_training=True, use_grayscale=True)
+    assert output.shape == (28, 32, 1)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
 
+from errors import UserError
 from preprocessing import image_ops
 from preprocessing import vgg_preprocessing as vgg
 
@@ -164,3 +165,34 @@ def test_windows_grow_in_step_with_the_resized_image(photo):
         height, _ = image_ops.shorter_side_size(tf.shape(photo), side)
         shown.append(crop / int(height))
     np.testing.assert_allclose(shown, 0.875, atol=0.002)
+
+
+def test_slims_name_of_both(photo):
+    np.testing.assert_array_equal(
+        vgg.preprocess_image(photo, 224, 224), vgg.evaluate(photo, 224, 224)
+    )
+    np.testing.assert_array_equal(
+        vgg.preprocess_image(photo, 50, 60, resize_side_min=64),
+        vgg.evaluate(photo, 50, 60, side=64),
+    )
+    gray = vgg.preprocess_image(photo, 24, 32, is_training=True, use_grayscale=True)
+    assert gray.shape == (24, 32, 1)
+
+
+def test_sides_of_ones_own():
+    """All three as large as the image: it comes whole, or mirrored."""
+    image = np.zeros([64, 64, 3], np.uint8)
+    image[:, 20] = 255
+    output = vgg.preprocess_image(
+        image, 64, 64, is_training=True, resize_side_min=64, resize_side_max=64
+    )
+    columns = np.flatnonzero(output.numpy()[0, :, 0] > 0)
+    assert columns.tolist() in ([20], [43])
+
+
+@pytest.mark.parametrize(("least", "greatest"), [(256, None), (400, 300)])
+def test_sides_that_cannot_be(least, greatest, photo):
+    with pytest.raises(UserError, match=f"resize_side_min={least}, resize_side_max="):
+        vgg.preprocess_image(
+            photo, 299, 299, resize_side_min=least, resize_side_max=greatest
+        )
