@@ -1,7 +1,9 @@
-"""Networks by name: arg scopes, and a net of each family at sizes and colours of its own.
+"""Networks by name: arg scopes, and a net of each family at odd sizes.
 
 Variables, logits and end points of every one at its default size: nets_golden_test.py.
 """
+
+from typing import Any
 
 import pytest
 import tensorflow as tf
@@ -31,8 +33,8 @@ def test_the_two_tables_of_slim():
 def test_default_image_sizes_are_those_of_the_builders():
     narrow = {"inception_v3_narrow"}  # ours: a size of its own
     for name in nets_factory.NETWORKS.keys() - narrow:
-        network_fn = nets_factory.get_network_fn(name, 5)
-        builder = nets_factory.networks_map[name]
+        network_fn: Any = nets_factory.get_network_fn(name, 5)
+        builder: Any = nets_factory.networks_map[name]
         assert network_fn.default_image_size == builder.default_image_size, name
 
 
@@ -76,7 +78,7 @@ def one_cell(config):
 
 NARROW = {"depth_multiplier": 0.1}
 # Odd sizes, rows and columns, that each family can have, and what makes it quick.
-FAMILIES = {
+FAMILIES: dict[str, tuple[int, int, dict[str, Any]]] = {
     "alexnet_v2": (195, 227, {"global_pool": True}),
     "overfeat": (231, 243, {"global_pool": True}),
     "vgg_a": (225, 257, {"global_pool": True}),
