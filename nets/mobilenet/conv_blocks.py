@@ -1,9 +1,7 @@
 """The blocks of MobileNet v2 and v3.
 
 The expanded convolution (inverted residual) is that of Sandler et al., "MobileNetV2:
-Inverted Residuals and Linear Bottlenecks", https://arxiv.org/abs/1801.04381, section 3;
-squeeze-and-excite within it that of Howard et al., "Searching for MobileNetV3",
-https://arxiv.org/abs/1905.02244, section 5.3.
+Inverted Residuals and Linear Bottlenecks", https://arxiv.org/abs/1801.04381, section 3.
 """
 
 import contextlib
@@ -16,6 +14,8 @@ import tensorflow as tf
 from nets import slim
 from nets.mobilenet import layer_sizes
 from nets.mobilenet.split_conv import split_conv as split_conv
+from nets.mobilenet.squeeze_excite import global_pool as global_pool
+from nets.mobilenet.squeeze_excite import squeeze_excite as squeeze_excite
 
 expand_input_by_factor = layer_sizes.expand_input_by_factor
 
@@ -24,19 +24,6 @@ _SIX_TIMES = expand_input_by_factor(6)
 
 def _depth(net: tf.Tensor) -> int:
     return net.shape.as_list()[-1]
-
-
-def global_pool(
-    input_tensor: tf.Tensor, pool_op: Callable[..., tf.Tensor] = tf.nn.avg_pool2d
-) -> tf.Tensor:
-    """`[batch, 1, 1, channels]`: one pooling over height and width.
-
-    Where these are unknown it is the mean, whatever `pool_op`.
-    """
-    _, height, width, _ = input_tensor.shape.as_list()
-    if height is None or width is None:
-        return tf.reduce_mean(input_tensor, [1, 2], keepdims=True)
-    return pool_op(input_tensor, [1, height, width, 1], strides=1, padding="VALID")
 
 
 @slim.add_arg_scope
@@ -89,54 +76,6 @@ def split_separable_conv2d(
             net, num_outputs, [1, 1], normalizer_fn=normalizer_fn, scope=scope
         )
     return net
-
-
-@slim.add_arg_scope
-def squeeze_excite(
-    input_tensor: tf.Tensor,
-    divisible_by: int = 8,
-    squeeze_factor: float = 3,
-    inner_activation_fn: Callable[..., tf.Tensor] = tf.nn.relu,
-    gating_fn: Callable[..., tf.Tensor] = tf.sigmoid,
-    squeeze_input_tensor: tf.Tensor | None = None,
-    pool: int | None = None,
-) -> tf.Tensor:
-    """Scales each channel by a gate computed from all channels' means.
-
-    Args:
-      input_tensor: `[batch, height, width, channels]` float32.
-      divisible_by: what the number of squeezed channels is a multiple of.
-      squeeze_factor: channels averaged to a squeezed one.
-      inner_activation_fn: of the squeezed channels.
-      gating_fn: from the second convolution's output to the gates.
-      squeeze_input_tensor: what to average; `input_tensor` by default.
-      pool: side of the windows to average over; by default they are all one.
-    """
-    averaged = input_tensor if squeeze_input_tensor is None else squeeze_input_tensor
-    with tf.compat.v1.variable_scope("squeeze_excite"):
-        if pool is not None and averaged.shape.as_list()[1] >= pool:
-            means = tf.nn.avg_pool2d(averaged, pool, strides=pool, padding="VALID")
-        else:
-            means = global_pool(averaged)
-        squeezed = slim.conv2d(
-            means,
-            layer_sizes.make_divisible(_depth(averaged) / squeeze_factor, divisible_by),
-            [1, 1],
-            normalizer_fn=None,
-            activation_fn=inner_activation_fn,
-        )
-        gates = slim.conv2d(
-            squeezed,
-            _depth(input_tensor),
-            [1, 1],
-            normalizer_fn=None,
-            activation_fn=gating_fn,
-        )
-        if pool is not None:
-            gates = tf.compat.v1.image.resize_bilinear(
-                gates, tf.shape(input_tensor)[1:3], align_corners=True
-            )
-        return input_tensor * gates
 
 
 @slim.add_arg_scope

@@ -92,6 +92,21 @@ def test_squeeze_excite_by_windows_resizes_the_gates():
     np.testing.assert_allclose(evaluate(net)[0, :, :, 0], [row, row], rtol=1e-6)
 
 
+def test_global_pool():
+    x = tf.constant([[[[1.0], [2.0]], [[3.0], [6.0]]]])
+    unknown = v1.placeholder_with_default(x, [None, None, None, 1])
+    results = evaluate(
+        [
+            conv_blocks.global_pool(x),
+            conv_blocks.global_pool(unknown),
+            conv_blocks.global_pool(x, pool_op=tf.nn.max_pool2d),
+        ]
+    )
+    np.testing.assert_array_equal(np.ravel(results), [3, 3, 6])
+    with pytest.raises(ValueError, match="needs a known height and width"):
+        conv_blocks.global_pool(unknown, pool_op=tf.nn.max_pool2d)
+
+
 @pytest.mark.parametrize(
     ("location", "depthwise", "expansion"),
     [("input", 4, 24), ("expansion", 24, 24), ("output", 8, 24), (None, None, 24)],
