@@ -116,12 +116,11 @@ def resnet(
     Raises:
       ValueError: `output_stride` cannot be had.
     """
-    modes = {} if is_training is None else {"is_training": is_training}
     with (
         tf.compat.v1.variable_scope(
             scope, default_scope, [inputs], reuse=reuse
         ) as root,
-        slim.arg_scope([slim.batch_norm], **modes),
+        slim.safe_arg_scope([slim.batch_norm], is_training=is_training),
     ):
         collection = f"{root.original_name_scope}_end_points"
         with slim.arg_scope(

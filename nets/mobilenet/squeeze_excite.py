@@ -16,10 +16,10 @@ from nets.mobilenet import layer_sizes
 def global_pool(
     input_tensor: tf.Tensor, pool_op: Callable[..., tf.Tensor] = tf.nn.avg_pool2d
 ) -> tf.Tensor:
-    """`[batch, 1, 1, channels]`: one pooling over height and width, by default the mean.
+    """`[batch, 1, 1, channels]`: one pooling over height and width, the mean.
 
     Raises:
-      ValueError: another pooling than the mean, of an unknown height or width.
+      ValueError: another pooling, `pool_op`, of an unknown height or width.
     """
     _, height, width, _ = input_tensor.shape.as_list()
     if height is None or width is None:
