@@ -92,34 +92,56 @@ def test_an_arg_scope_reaches_the_layers():
         ((5, 5), [3, 3], {"padding": "VALID", "rate": 2}, False),
     ],
 )
-@pytest.mark.usefixtures("graph")
 def test_a_convolution_over_all_of_its_input_is_a_product(
     sides, kernel, options, is_product
 ):
     generator = np.random.default_rng(0)
     values = generator.normal(size=(2, *sides, 5)).astype(np.float32)
-    outputs = slim.conv2d(tf.constant(values), 6, kernel, activation_fn=None, **options)
-    types = {op.type for op in tf.compat.v1.get_default_graph().get_operations()}
+    layer, operations = convolution(values.shape, kernel, **options)
+    types = {op.type for op in operations}
     assert ("MatMul" in types, "Conv2D" in types) == (is_product, not is_product)
-    weights, biases = slim.get_model_variables()
-    expected = tf.nn.conv2d(
-        values,
-        weights,
-        strides=options.get("stride", 1),
-        padding=options["padding"],
-        dilations=options.get("rate", 1),
-    )
-    ours, theirs = evaluate([outputs, expected + biases])
-    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+    with tf.init_scope():
+        biases, weights = sorted(layer.variables, key=lambda v: v.shape.rank)
+        expected = tf.nn.conv2d(
+            values,
+            weights,
+            strides=options.get("stride", 1),
+            padding=options["padding"],
+            dilations=options.get("rate", 1),
+        )
+        np.testing.assert_allclose(
+            layer(values), expected + biases, rtol=1e-5, atol=1e-5
+        )
 
 
-@pytest.mark.usefixtures("graph")
+def convolution(shape, kernel, **options):
+    """A convolution to six channels as a function, and its operations."""
+
+    class Layer(tf.Module):
+        @tf.function(autograph=False)
+        @slim.track_variables
+        def __call__(self, inputs):
+            return slim.conv2d(
+                inputs, 6, kernel, activation_fn=None, scope="fc", **options
+            )
+
+    with tf.init_scope():
+        layer = Layer()
+        function = layer.__call__.get_concrete_function(tf.TensorSpec(shape))
+    return layer, function.graph.get_operations()
+
+
 def test_a_product_keeps_the_name_and_the_static_shape_of_the_convolution():
-    inputs = tf.compat.v1.placeholder(tf.float32, (None, 2, 2, 3))
-    outputs = slim.conv2d(inputs, 4, 2, padding="VALID", scope="fc")
-    assert outputs.shape.as_list() == [None, 1, 1, 4]
-    names = [op.name for op in tf.compat.v1.get_default_graph().get_operations()]
-    assert "fc/Conv2D" in names
+    _, operations = convolution((None, 2, 2, 3), 2, padding="VALID")
+    (product,) = (op for op in operations if op.name == "fc/Conv2D")
+    assert product.outputs[0].shape.as_list() == [None, 1, 1, 6]
+
+
+def test_a_graph_has_slims_operations():
+    slim.conv2d(images(), 4, 2, padding="VALID", scope="fc")
+    types = {op.type for op in v1.get_default_graph().get_operations()}
+    assert "Conv2D" in types
+    assert "MatMul" not in types
 
 
 # Batch norm under a policy.
