@@ -100,18 +100,16 @@ def test_a_convolution_over_all_of_its_input_is_a_product(
     layer, operations = convolution(values.shape, kernel, **options)
     types = {op.type for op in operations}
     assert ("MatMul" in types, "Conv2D" in types) == (is_product, not is_product)
-    with tf.init_scope():
-        biases, weights = sorted(layer.variables, key=lambda v: v.shape.rank)
-        expected = tf.nn.conv2d(
-            values,
-            weights,
-            strides=options.get("stride", 1),
-            padding=options["padding"],
-            dilations=options.get("rate", 1),
-        )
-        np.testing.assert_allclose(
-            layer(values), expected + biases, rtol=1e-5, atol=1e-5
-        )
+    biases, weights = sorted(layer.variables, key=lambda v: v.shape.rank)
+    expected = tf.nn.conv2d(
+        values,
+        weights,
+        strides=options.get("stride", 1),
+        padding=options["padding"],
+        dilations=options.get("rate", 1),
+    )
+    ours, theirs = evaluate([layer(values), expected + biases])
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
 def convolution(shape, kernel, **options):
