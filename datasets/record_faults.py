@@ -179,6 +179,8 @@ def explain_record(
             tf.constant(serialized), format_default=dataset.format_default
         )
         example_schema.decode_image(parsed, dataset.num_channels)
+    except UnicodeDecodeError:  # see READ_ERRORS
+        return "it is a tf.train.Example that TensorFlow cannot parse"
     except tf.errors.OpError as error:
         return f"its image{photo} cannot be decoded: {one_line(error)}"
     return None

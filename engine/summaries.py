@@ -172,6 +172,8 @@ def _mark_start(step: int, log_dir: str) -> None:
         event_pb2.Event(wall_time=time.time(), step=step + 1, session_log=start)
     )
     writer.close()
+    # Of files of the same second the mark must come first, whatever their numbers.
+    event_files.keep_order(log_dir)
 
 
 def write_evaluation_scalars(results: Results) -> None:

@@ -88,7 +88,10 @@ def test_a_step_is_slims(size, flags, tmp_path):
     assert set(ours) == {*expected, "global_step"}
     assert ours["global_step"] == 1
     for name, value in expected.items():
-        np.testing.assert_allclose(ours[name], value, atol=1e-5, err_msg=name)
+        # A head over one pixel is a product in ours, which adds up in another order.
+        np.testing.assert_allclose(
+            ours[name], value, rtol=1e-5, atol=1e-5, err_msg=name
+        )
     moved = {n for n in expected if not np.array_equal(ours[n], trainer.fresh[n])}
     assert moved >= set(trainer.state.trained)
     for statistic in ("moving_mean", "moving_variance"):

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from checkpoints import model_record, slim_format
@@ -163,6 +163,7 @@ def as_the_pipeline_reads(serialized):
     | st.dictionaries(KEYS, st.none() | FEATURES, max_size=3).map(changed_example)
     | PATCHES.map(lambda patches: patched(SOUND, patches))
 )
+@example(patched(SOUND, [(0.9140625, b"\x00")]))  # quoted, it is no UTF-8
 def test_a_record_is_refused_with_a_reason_or_read(serialized):
     try:
         as_the_pipeline_reads(serialized)
