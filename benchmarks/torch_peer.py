@@ -1,5 +1,6 @@
 """torchvision as its references use it; an extra, never a dependency."""
 
+import importlib
 import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -73,7 +74,7 @@ def photo_batches(photos: pathlib.Path, scale: Scale) -> Iterator[Any]:
     the image or more, a mirror image every second time, brightness and saturation.
     """
     torch, torchvision = _modules()
-    transforms = torchvision.transforms.v2
+    transforms = importlib.import_module("torchvision.transforms.v2")
     transform = transforms.Compose(
         [
             transforms.RandomResizedCrop(
