@@ -6,7 +6,7 @@ python -m benchmarks.input
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from benchmarks import measuring, photos
 from benchmarks.measuring import Contestant, Measure, Scale
@@ -49,32 +49,36 @@ def _ours(folder: pathlib.Path, scale: Scale) -> Measure:
         num_readers=config.train_data.num_readers,
         num_threads=config.data.num_preprocessing_threads,
     )
-    return _drawn(iter(batches), scale)
+    return _drawn(lambda: batches, scale)
 
 
 def _plain(folder: pathlib.Path, scale: Scale) -> Measure:
     from benchmarks import plain_input
 
     pattern = str(folder / "data" / "photos_train_*.tfrecord")
-    return _drawn(iter(plain_input.train_batches(pattern, scale)), scale)
+    batches = plain_input.train_batches(pattern, scale)
+    return _drawn(lambda: batches, scale)
 
 
 def _torch(folder: pathlib.Path, scale: Scale) -> Measure:
     from benchmarks import torch_peer
 
-    return _drawn(torch_peer.photo_batches(folder / "photos" / "train", scale), scale)
+    directory = folder / "photos" / "train"
+    return _drawn(lambda: torch_peer.photo_batches(directory, scale), scale)
 
 
-def _drawn(batches: Iterator, scale: Scale) -> Measure:
-    """Measures how fast the batches come, the prefetched ones left out."""
-
-    def step() -> int:
-        next(batches)
-        return scale.batch_size
+def _drawn(open_batches: Callable[[], Iterable], scale: Scale) -> Measure:
+    """Measures how fast batches come once they do; endless ones, closed at the end."""
 
     def measure() -> float:
-        # What was prefetched while others had their turn.
-        measuring.rate(step, scale.round_secs / 4)
+        # Of this turn alone: one left open would prefetch while others have theirs.
+        batches = iter(open_batches())
+
+        def step() -> int:
+            next(batches)
+            return scale.batch_size
+
+        measuring.rate(step, scale.round_secs / 2)  # until threads are tuned
         return measuring.rate(step, scale.round_secs)
 
     return measure

@@ -2,7 +2,7 @@
 
 import importlib
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from benchmarks.measuring import MissingPeerError, Scale
@@ -67,7 +67,7 @@ def make_step(scale: Scale, trainable: str) -> Callable[[], int]:
     return step
 
 
-def photo_batches(photos: pathlib.Path, scale: Scale) -> Iterator[Any]:
+def photo_batches(photos: pathlib.Path, scale: Scale) -> Iterable[Any]:
     """Endless training batches of a folder of class folders, on both cores.
 
     The transforms of `preprocessing/inception_preprocessing.py`: a crop of a tenth of
@@ -90,8 +90,6 @@ def photo_batches(photos: pathlib.Path, scale: Scale) -> Iterator[Any]:
     dataset = torchvision.datasets.ImageFolder(photos, transform)
     # Drawn with replacement, so that it never ends and no worker starts anew.
     sampler = torch.utils.data.RandomSampler(dataset, True, num_samples=10**9)
-    return iter(
-        torch.utils.data.DataLoader(
-            dataset, scale.batch_size, sampler=sampler, num_workers=2
-        )
+    return torch.utils.data.DataLoader(
+        dataset, scale.batch_size, sampler=sampler, num_workers=2
     )
