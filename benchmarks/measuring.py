@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import functools
 import multiprocessing
+import operator
 import pathlib
 import statistics
 import sys
@@ -162,6 +163,9 @@ def table(
 ) -> str:
     """The medians, and how many times better `ours` is than each of the others.
 
+    That is the median over the rounds of the ratio in each: the two of a round come
+    right after each other, while the machine's speed drifts from round to round.
+
     Args:
       title: what was measured.
       figures: the result of `race`.
@@ -169,20 +173,15 @@ def table(
       more_is_better: of two figures the greater, as for images a second.
       ours: whom to compare with the others.
     """
-    medians = {
-        name: statistics.median(values)
-        for name, values in figures.items()
-        if not isinstance(values, str)
-    }
     rows = []
     for name, values in figures.items():
         if isinstance(values, str):
             rows.append((name, "", "", values))
             continue
-        ratio = medians[ours] / medians[name]
+        ratio = statistics.median(map(operator.truediv, figures[ours], values))
         times = f"{ratio if more_is_better else 1 / ratio:.2f}×" if name != ours else ""
         spread = f"{min(values):.4g} to {max(values):.4g}" if len(values) > 1 else ""
-        rows.append((name, f"{medians[name]:.4g}", times, spread))
+        rows.append((name, f"{statistics.median(values):.4g}", times, spread))
     return text_table(("", unit, f"{ours} is better by", "range"), rows, title=title)
 
 

@@ -1,6 +1,7 @@
 """How every script starts and ends: flags in, exit status out."""
 
 import contextlib
+import gc
 import os
 import shlex
 import signal
@@ -36,8 +37,12 @@ def run(main: Callable[..., int | None], positional: str | None = None) -> None:
             return _parse_flags(argv, positional)
 
     def start(argv: list[str]) -> int | None:
-        with _user_errors_exit():
-            return main(argv[1:]) if positional else main()
+        try:
+            with _user_errors_exit():
+                return main(argv[1:]) if positional else main()
+        finally:
+            # Python's last collection would take a graph to pieces for two seconds.
+            gc.freeze()
 
     sys.unraisablehook = _insist
     absl_app.run(start, flags_parser=parse)

@@ -1,6 +1,8 @@
 """From photos to a dataset, whole or not at all: the story of a conversion."""
 
 import glob
+import importlib
+import itertools
 import os
 from collections.abc import Sequence
 
@@ -84,14 +86,26 @@ def _check_photos(
     )
     checked: list[Checked] = []
     rejected = list(found.rejections)
+    # With the first result all workers are at it, in processes of their own.
+    first = list(itertools.islice(results, 1))
+    _load_tensorflow()
     for result in progress(
-        results, total=len(found.sources), desc="checking", unit="photo"
+        itertools.chain(first, results),
+        total=len(found.sources),
+        desc="checking",
+        unit="photo",
     ):
         if isinstance(result, Checked):
             checked.append(result)
         else:
             rejected.append(result)
     return checked, rejected
+
+
+def _load_tensorflow() -> None:
+    """Imports what is needed next, in this process alone: it takes seconds."""
+    with parallel.signals_held():
+        importlib.import_module("convert.shard_writer")
 
 
 def _classes(groups: dict[str, list[Checked]]) -> tuple[str, ...]:
@@ -147,9 +161,7 @@ def _write(
     num_workers: int,
 ) -> DatasetInfo:
     """Writes the TFRecords, and says what dataset.json will say."""
-    # Imported once the photos are checked, and in this process alone: it takes seconds.
-    with parallel.signals_held():
-        from convert import shard_writer
+    from convert import shard_writer  # loaded by now
 
     written = {
         split: shard_writer.write_split(

@@ -14,6 +14,8 @@ from datasets.in_order import in_order
 from datasets.photo_files import has_photo_suffix
 
 _PHOTOS_PER_TASK = 8
+# So that no worker waits while this process loads TensorFlow. What one gives is small.
+_TASKS_AHEAD = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +62,7 @@ def check_all(
     )
     check = functools.partial(_check_some, spill_dir=spill_dir, max_side=max_side)
     with parallel.processes(num_workers) as executor:
-        for results in in_order(executor, check, tasks, 4 * num_workers):
+        for results in in_order(executor, check, tasks, _TASKS_AHEAD):
             yield from results
 
 

@@ -18,6 +18,8 @@ from datasets.skip_timer import SkipTimer
 PreprocessFn = Callable[[EncodedPhoto, tf.Tensor], tf.Tensor]
 
 
+# Autograph would rewrite every function below it, in a second, to no effect.
+@tf.autograph.experimental.do_not_convert
 def train_batches(
     dataset: Dataset,
     preprocess_fn: PreprocessFn,
@@ -85,6 +87,7 @@ def train_batches(
     return _deterministic(skip_timer.stop(batches).prefetch(tf.data.AUTOTUNE))
 
 
+@tf.autograph.experimental.do_not_convert
 def eval_batches(
     dataset: Dataset,
     preprocess_fn: PreprocessFn,

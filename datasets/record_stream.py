@@ -71,7 +71,8 @@ def _read_all(dataset: Dataset, num_readers: int) -> tf.Tensor:
     files = tf.data.Dataset.from_tensor_slices(filled).map(
         whole_file, num_parallel_calls=num_readers, deterministic=True
     )
-    encoded = tf.concat(list(files), axis=0)
+    # Moved record by record: joining the files' tensors would hold all twice.
+    encoded = files.unbatch().batch(dataset.num_examples + 1).get_single_element()
     if encoded.shape[0] != dataset.num_examples:
         raise UserError(
             f"{dataset.dataset_dir} holds {encoded.shape[0]} records of split"

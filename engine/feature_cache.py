@@ -169,6 +169,7 @@ def key_of(parts: Sequence[object], weights: Iterable[np.ndarray]) -> str:
     return digest.hexdigest()[:32]
 
 
+@tf.autograph.experimental.do_not_convert
 def train_batches(
     cache: FeatureCache,
     *,
@@ -213,6 +214,7 @@ def train_batches(
     )
 
 
+@tf.autograph.experimental.do_not_convert
 def eval_batches(
     cache: FeatureCache, dataset: Dataset, *, batch_size: int
 ) -> tf.data.Dataset:

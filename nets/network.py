@@ -59,13 +59,6 @@ class Network(tf.Module):
         self.num_classes = num_classes
         self.image_size = image_size or entry.image_size
         self.input_shape = (self.image_size, self.image_size, channels)
-        # Any nonzero weight decay marks the regularised variables.
-        self._network_fns = {
-            training: nets_factory.get_network_fn(
-                model_name, num_classes, 1.0, training
-            )
-            for training in (True, False)
-        }
         # Nets of one size in slim: larger images leave more than one feature to pool.
         takes_it = "global_pool" in inspect.signature(entry.builder).parameters
         larger = self.image_size > entry.image_size
@@ -73,7 +66,11 @@ class Network(tf.Module):
         # The store takes note of a regularised variable by what its layer computes
         # with, which must be the variable itself.
         self.precision = "float32"
+        # Any nonzero weight decay marks the regularised variables.
+        self._network_fns = self._make_network_fns(weight_decay=1.0)
         self._build(entry)
+        # The penalty is computed from the variables: no call need compute it again.
+        self._network_fns = self._make_network_fns(weight_decay=0.0)
         self.precision = precision
         store = self._tf1_style_var_store
         self.model_variables: dict[str, tf.Variable] = dict(store._vars)
@@ -82,6 +79,16 @@ class Network(tf.Module):
             for name, variable in self.model_variables.items()
             if variable.name in store._regularizers
         ]
+
+    def _make_network_fns(
+        self, *, weight_decay: float
+    ) -> dict[bool, nets_factory.NetworkFn]:
+        return {
+            is_training: nets_factory.get_network_fn(
+                self.model_name, self.num_classes, weight_decay, is_training
+            )
+            for is_training in (True, False)
+        }
 
     def _build(self, entry: nets_factory.NetEntry) -> None:
         # Variables live outside this graph. A tf.function would be traced twice: with
