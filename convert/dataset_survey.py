@@ -13,7 +13,7 @@ from PIL import Image
 
 from config.progress import progress
 from convert.quiet_tensorflow import tf
-from datasets import example_schema, record_faults
+from datasets import example_schema, pipeline_options, record_faults
 from datasets.dataset import Dataset
 from errors import UserError
 
@@ -112,7 +112,8 @@ class Survey:
 def _records(dataset: Dataset) -> Iterator[tuple[Record, Any]]:
     """All records of a split, and the features of each by key."""
     for shard in dataset.shards:
-        stream = tf.data.TFRecordDataset(shard.path).as_numpy_iterator()
+        records = pipeline_options.apply(tf.data.TFRecordDataset(shard.path))
+        stream = records.as_numpy_iterator()
         try:
             for number, serialized in enumerate(stream):
                 if reason := record_faults.explain_type(serialized):

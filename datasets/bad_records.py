@@ -15,7 +15,7 @@ import tensorflow as tf
 from absl import logging
 
 from config.progress import progress
-from datasets import example_schema, record_faults, side_file
+from datasets import example_schema, pipeline_options, record_faults, side_file
 from datasets.dataset import Dataset, Shard
 from datasets.files import combined, fingerprint
 from datasets.record_faults import record_bytes
@@ -160,7 +160,7 @@ def _check_file(shard: Shard, dataset: Dataset, labels_offset: int) -> _CheckedF
     labels = Counter[int]()
     bad: set[int] = set(range(_count_records(records, shard)))
     num_records = len(bad)
-    for places, of_places, _ in sound.as_numpy_iterator():
+    for places, of_places, _ in pipeline_options.apply(sound).as_numpy_iterator():
         bad.difference_update(places.tolist())
         labels.update(of_places.tolist())
     return _CheckedFile(num_records, tuple(sorted(bad)), dict(labels))
@@ -169,8 +169,9 @@ def _check_file(shard: Shard, dataset: Dataset, labels_offset: int) -> _CheckedF
 def _count_records(records: tf.data.Dataset, shard: Shard) -> int:
     """Records that can be read, and those that are known or must be there beyond."""
     counted, num_bytes = 0, 0
-    sizes = records.ignore_errors().batch(_BATCH)
-    for number, size in sizes.map(lambda batch: (tf.size(batch), record_bytes(batch))):
+    batches = records.ignore_errors().batch(_BATCH)
+    sizes = batches.map(lambda batch: (tf.size(batch), record_bytes(batch)))
+    for number, size in pipeline_options.apply(sizes):
         counted += int(number)
         num_bytes += int(size)
     is_broken = num_bytes != os.path.getsize(shard.path)

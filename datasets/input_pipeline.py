@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from datasets import example_schema, record_files, record_stream
+from datasets import example_schema, pipeline_options, record_files, record_stream
 from datasets.dataset import Dataset
 from datasets.encoded_photo import EncodedPhoto
 from datasets.skip_timer import SkipTimer
@@ -84,7 +84,7 @@ def train_batches(
         .map(load, num_parallel_calls=num_threads)
         .batch(batch_size, drop_remainder=True)
     )
-    return _deterministic(skip_timer.stop(batches).prefetch(tf.data.AUTOTUNE))
+    return pipeline_options.apply(skip_timer.stop(batches).prefetch(tf.data.AUTOTUNE))
 
 
 @tf.autograph.experimental.do_not_convert
@@ -157,7 +157,7 @@ def eval_batches(
         .apply(tf.data.experimental.assert_cardinality(num_batches))
         .prefetch(tf.data.AUTOTUNE)
     )
-    return _deterministic(batches)
+    return pipeline_options.apply(batches)
 
 
 def augmentation_seed(
@@ -178,9 +178,3 @@ def _parse(
     )
     label = example_schema.check_label(features, dataset.num_classes, labels_offset)
     return EncodedPhoto(features, dataset.num_channels), label
-
-
-def _deterministic(batches: tf.data.Dataset) -> tf.data.Dataset:
-    options = tf.data.Options()
-    options.deterministic = True
-    return batches.with_options(options)

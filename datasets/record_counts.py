@@ -15,7 +15,7 @@ import tensorflow as tf
 from absl import logging
 
 from config.progress import progress
-from datasets import example_schema, record_faults, side_file
+from datasets import example_schema, pipeline_options, record_faults, side_file
 from datasets.files import fingerprint
 from errors import UserError
 
@@ -92,11 +92,12 @@ def _count_labels(paths: list[str]) -> list[Counter[int | None]]:
     batches = files.interleave(
         labels_of, cycle_length=16, num_parallel_calls=tf.data.AUTOTUNE
     )
+    elements = pipeline_options.apply(batches).as_numpy_iterator()
     counts: list[Counter[int | None]] = [Counter() for _ in paths]
     unread = [os.path.getsize(path) for path in paths]
     try:
         for index, labels, num_bytes in progress(
-            batches.as_numpy_iterator(), total=None, desc="counting", unit="batch"
+            elements, total=None, desc="counting", unit="batch"
         ):
             unread[index] -= num_bytes
             for label in labels.tolist():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 
-from datasets import example_schema
+from datasets import example_schema, pipeline_options
 from datasets.dataset import Dataset
 from errors import UserError
 
@@ -122,7 +122,8 @@ def _find(
         num_bytes = 0
         reason = None
         try:
-            for _, size in records.map(sized, num_parallel_calls=tf.data.AUTOTUNE):
+            sizes = records.map(sized, num_parallel_calls=tf.data.AUTOTUNE)
+            for _, size in pipeline_options.apply(sizes):
                 record += 1
                 num_bytes += int(size)
         except READ_ERRORS as error:

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -19,11 +19,27 @@ from engine.frontier import SplitNetwork
 from errors import UserError
 from nets.network import Network
 
+# Images that the frozen part takes at a time, or more where training does: smaller
+# batches are up to half as fast, see benchmarks/README.md.
+_LEAST_FILL_BATCH_SIZE = 16
+
 
 def split_network(
-    network: Network, plan: Plan, config: TrainConfig, *, is_training: bool
+    network: Network,
+    plan: Plan,
+    config: TrainConfig,
+    *,
+    is_training: bool,
+    batch_size: int | None = None,
 ) -> SplitNetwork:
     """The net in its frozen and its trained part.
+
+    Args:
+      network: the net.
+      plan: what is trained.
+      config: the options.
+      is_training: see `Network.__call__`.
+      batch_size: images in every call; None is the one of training.
 
     Raises:
       UserError: nothing of it is frozen.
@@ -31,7 +47,7 @@ def split_network(
     split = SplitNetwork(
         network,
         plan,
-        batch_size=config.train_data.batch_size,
+        batch_size=batch_size or config.train_data.batch_size,
         is_training=is_training,
         batch_norm_decay=config.fine_tune.batch_norm_decay,
     )
@@ -66,6 +82,7 @@ def describe(split: SplitNetwork, num_examples: int, config: TrainConfig) -> str
 def filled_cache(
     split: SplitNetwork,
     network: Network,
+    plan: Plan,
     dataset: Dataset,
     config: TrainConfig,
     *,
@@ -76,11 +93,13 @@ def filled_cache(
     Args:
       split: the net's frozen part.
       network: the net, restored.
+      plan: what is trained.
       dataset: what to read.
       config: the options.
       is_training: the views of training, or the one of evaluation.
     """
-    data, batch_size = config.data, config.train_data.batch_size
+    data = config.data
+    batch_size = max(config.train_data.batch_size, _LEAST_FILL_BATCH_SIZE)
     views = num_views(config) if is_training else 1
     augments = views > 1
     key = feature_cache.key_of(
@@ -102,9 +121,17 @@ def filled_cache(
     preprocess_fn = inputs.preprocess_fn(
         data, network, is_training=augments, augmentation=config.augmentation
     )
-    features_of = tf.function(split.features, autograph=False)
+
+    def features_fn() -> Callable[[tf.Tensor], list[tf.Tensor]]:
+        split_to_fill = split
+        if batch_size != config.train_data.batch_size:
+            split_to_fill = split_network(
+                network, plan, config, is_training=is_training, batch_size=batch_size
+            )
+        return tf.function(split_to_fill.features, autograph=False)
 
     def batches(start: int) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+        features_of = features_fn()
         view, first = divmod(start, dataset.num_examples)
         for number in range(view, views):
             for batch in input_pipeline.eval_batches(
@@ -130,7 +157,7 @@ def make_evaluator(
 ) -> Evaluator:
     """An evaluator that computes the frozen part of the net once."""
     split = split_network(network, plan, config, is_training=False)
-    cache = filled_cache(split, network, dataset, config, is_training=False)
+    cache = filled_cache(split, network, plan, dataset, config, is_training=False)
     unused_seed = tf.zeros([2], tf.int32)
     return Evaluator(
         dataset,

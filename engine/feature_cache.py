@@ -12,7 +12,7 @@ from absl import logging
 
 from checkpoints.folder_lock import locked
 from config.progress import progress
-from datasets import record_stream
+from datasets import pipeline_options, record_stream
 from datasets.dataset import Dataset
 from datasets.files import atomic_write
 from errors import UserError
@@ -204,7 +204,7 @@ def train_batches(
         features, labels = cache.rows(numbers)
         return {"features": features, "label": labels}
 
-    return (
+    batches = (
         tf.data.Dataset.range(first_epoch, tf.int64.max)
         .flat_map(one_epoch)
         .skip(first_place)
@@ -212,6 +212,7 @@ def train_batches(
         .map(load)
         .prefetch(tf.data.AUTOTUNE)
     )
+    return pipeline_options.apply(batches)
 
 
 @tf.autograph.experimental.do_not_convert
@@ -250,4 +251,4 @@ def eval_batches(
         }
 
     firsts = tf.data.Dataset.range(0, num_batches * batch_size, batch_size)
-    return firsts.map(load).prefetch(tf.data.AUTOTUNE)
+    return pipeline_options.apply(firsts.map(load).prefetch(tf.data.AUTOTUNE))

@@ -15,7 +15,7 @@ import tensorflow as tf
 from sklearn import metrics
 
 from config import app
-from datasets import example_schema, record_files
+from datasets import example_schema, pipeline_options, record_files
 from datasets.dataset import Dataset
 from datasets.files import atomic_write
 from engine import confusion_figure, summaries
@@ -250,7 +250,7 @@ def source_photos(dataset: Dataset, count: int) -> list[str]:
     batches = records.take(count).batch(_BATCH).map(parse)
     return [
         name.decode("utf-8", "backslashreplace")
-        for batch in batches.as_numpy_iterator()
+        for batch in pipeline_options.apply(batches).as_numpy_iterator()
         for name in batch
     ]
 

@@ -190,7 +190,12 @@ def make_inputs(
         return _image_batches(setup, config, setup.images_per_step), run_network
     split = setup.split
     cache = cached_training.filled_cache(
-        split, setup.network, setup.dataset, config, is_training=True
+        split,
+        setup.network,
+        setup.start.plan,
+        setup.dataset,
+        config,
+        is_training=True,
     )
     batches = feature_cache.train_batches(
         cache,

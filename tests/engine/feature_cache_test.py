@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from engine import cached_training
 from engine.feature_cache import FeatureCache
+from engine.frontier import SplitNetwork
 from errors import UserError
 from tests.engine import coloured_images, small_runs
 
@@ -63,6 +64,27 @@ def test_a_cache_on_disk_is_shared_and_a_resumed_run_is_the_same(tmp_path, image
     halves = train(tmp_path / "halves", images_dir, **flags)
     assert_same_run((whole[0], []), (halves[0], []))
     assert sorted((tmp_path / "features").iterdir()) == caches
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "first", "again"), [(4, [4, 16], [4]), (16, [16], [16])]
+)
+def test_small_batches_are_filled_by_larger_ones(
+    tmp_path, images_dir, monkeypatch, batch_size, first, again
+):
+    traced = []
+
+    class Recorded(SplitNetwork):
+        def __init__(self, *args, **kwargs):
+            traced.append(kwargs["batch_size"])
+            super().__init__(*args, **kwargs)
+
+    monkeypatch.setattr(cached_training, "SplitNetwork", Recorded)
+    flags = {"feature_cache": "disk", "feature_cache_dir": str(tmp_path / "features")}
+    for number, sizes in enumerate((first, again)):
+        traced.clear()
+        train(tmp_path / str(number), images_dir, batch_size=batch_size, **flags)
+        assert traced == 2 * sizes  # of the training and the validation split
 
 
 def test_a_run_with_bad_records_is_the_run_without_them(tmp_path, images_dir):
