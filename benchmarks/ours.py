@@ -149,7 +149,7 @@ class Training:
             batches = batches.take(1).cache().repeat()
         self._images_per_step = setup.images_per_step
         self._train_fn = make_train_fn(state, strategy, config, run_network)
-        self._iterator = iter(strategy.experimental_distribute_dataset(batches))
+        self._iterator = devices.iterate(strategy, batches)
 
     def steps(self, num_steps: int) -> int:
         """Makes steps in one call; returns how many images they took."""

@@ -1,5 +1,8 @@
 """Which devices a run uses, through tf.distribute."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import tensorflow as tf
 from absl import logging
 
@@ -50,3 +53,17 @@ def make_strategy(
     if num_clones == 1:
         return tf.distribute.OneDeviceStrategy(names[0])
     return tf.distribute.MirroredStrategy(names)
+
+
+def iterate(
+    strategy: tf.distribute.Strategy, batches: tf.data.Dataset
+) -> Iterator[Any]:
+    """Batches, divided among the devices and moved to them ahead of time.
+
+    The CPU alone takes them as they are. The iterator that tf.distribute puts around
+    them knows no options: it may wait for an autotuner, see `pipeline_options`.
+    """
+    names = strategy.extended.worker_devices
+    if len(names) == 1 and "CPU" in names[0]:
+        return iter(batches)
+    return iter(strategy.experimental_distribute_dataset(batches))

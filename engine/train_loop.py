@@ -62,7 +62,7 @@ def train(config: TrainConfig) -> int:
         state = train_setup.make_state(setup, config, strategy)
         batches, run_network = train_setup.make_inputs(setup, config)
         train_fn = make_train_fn(state, strategy, config, run_network)
-        iterator = iter(strategy.experimental_distribute_dataset(batches))
+        iterator = devices.iterate(strategy, batches)
         with BackgroundWriter() as writer:
             return _run_steps(
                 setup, config, state, train_fn, iterator, writer, interrupted

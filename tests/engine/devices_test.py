@@ -30,6 +30,14 @@ def test_a_machine_without_a_gpu_trains_on_its_cpu():
     assert strategy.extended.worker_devices[0].endswith("CPU:0")
 
 
+def test_one_cpu_takes_batches_as_they_are():
+    batches = tf.data.Dataset.range(4).batch(2)
+    iterator = devices.iterate(devices.make_strategy(1, on_cpu=True), batches)
+    # Not tf.distribute's, whose own pipeline knows none of the options of `batches`.
+    assert isinstance(iterator, tf.data.Iterator)
+    assert [batch.numpy().tolist() for batch in iterator] == [[0, 1], [2, 3]]
+
+
 def test_a_gpu_is_taken_and_its_memory_as_needed(one_gpu):
     strategy = devices.make_strategy(1)
     assert strategy.extended.worker_devices[0].endswith("GPU:0")

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from checkpoints.retention import CheckpointFolder
+from engine import devices
 from engine.start import find_start
 from engine.train_state import TrainState
 from engine.train_step import make_train_fn, whole_network
@@ -80,7 +81,7 @@ class Trainer:
         for name, variable in self.state.named_variables().items():
             variable.assign(self.fresh[name])
         stream = tf.data.Dataset.from_tensor_slices(data)
-        iterator = iter(self._strategy.experimental_distribute_dataset(stream))
+        iterator = devices.iterate(self._strategy, stream)
         return [self.step(iterator, number) for number in steps_per_call]
 
     def step(self, iterator: Iterator, num_steps: int) -> dict[str, np.ndarray]:
