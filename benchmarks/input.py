@@ -6,7 +6,7 @@ python -m benchmarks.input
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from benchmarks import measuring, photos
 from benchmarks.measuring import Contestant, Measure, Scale
@@ -49,7 +49,7 @@ def _ours(folder: pathlib.Path, scale: Scale) -> Measure:
         num_readers=config.train_data.num_readers,
         num_threads=config.data.num_preprocessing_threads,
     )
-    return _drawn(lambda: batches, scale)
+    return _drawn(batches, scale)
 
 
 def _plain(folder: pathlib.Path, scale: Scale) -> Measure:
@@ -57,25 +57,25 @@ def _plain(folder: pathlib.Path, scale: Scale) -> Measure:
 
     pattern = str(folder / "data" / "photos_train_*.tfrecord")
     batches = plain_input.train_batches(pattern, scale)
-    return _drawn(lambda: batches, scale)
+    return _drawn(batches, scale)
 
 
 def _torch(folder: pathlib.Path, scale: Scale) -> Measure:
     from benchmarks import torch_peer
 
-    directory = folder / "photos" / "train"
-    return _drawn(lambda: torch_peer.photo_batches(directory, scale), scale)
+    batches = torch_peer.photo_batches(folder / "photos" / "train", scale)
+    return _drawn(batches, scale)
 
 
-def _drawn(open_batches: Callable[[], Iterable], scale: Scale) -> Measure:
+def _drawn(batches: Iterable, scale: Scale) -> Measure:
     """Measures how fast batches come once they do; endless ones, closed at the end."""
 
     def measure() -> float:
         # Of this turn alone: one left open would prefetch while others have theirs.
-        batches = iter(open_batches())
+        iterator = iter(batches)
 
         def step() -> int:
-            next(batches)
+            next(iterator)
             return scale.batch_size
 
         measuring.rate(step, scale.round_secs / 2)  # until threads are tuned
