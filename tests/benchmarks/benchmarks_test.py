@@ -37,8 +37,9 @@ STARTING = ["cached_step", "fine_tune"]  # the converter, and the training scrip
 
 
 @pytest.fixture
-def no_second_start(monkeypatch):
+def no_second_start(monkeypatch, folder, smallest):
     """Scripts that other benchmarks start are not started again: each takes seconds."""
+    ours.make_data(folder, smallest)
     run_script = ours.run_script
 
     def run(script: str, **values: Any) -> float:
