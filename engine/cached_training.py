@@ -20,7 +20,7 @@ from errors import UserError
 from nets.network import Network
 
 # Images that the frozen part takes at a time, or more where training does: smaller
-# batches are up to half as fast, see benchmarks/README.md.
+# batches are slower, see benchmarks/README.md.
 _LEAST_FILL_BATCH_SIZE = 16
 
 
