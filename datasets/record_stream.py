@@ -61,18 +61,19 @@ def _read_all(dataset: Dataset, num_readers: int) -> tf.Tensor:
     """All records in the order of the files, [num_examples] strings."""
     read = record_files.reader(dataset)
 
+    limit = dataset.num_examples + 1  # one too many is enough to know
+
     def whole_file(file: tf.Tensor) -> tf.Tensor:
         records = read(file).map(lambda _, record: record)
-        return records.batch(most).get_single_element()
+        return records.take(limit).batch(limit).get_single_element()
 
-    sizes = [shard.num_examples for shard in dataset.shards]
-    most = max(sizes)
-    filled = [file for file, size in enumerate(sizes) if size]
+    shards = enumerate(dataset.shards)
+    filled = [file for file, shard in shards if shard.num_examples]
     files = tf.data.Dataset.from_tensor_slices(filled).map(
         whole_file, num_parallel_calls=num_readers, deterministic=True
     )
     # Moved record by record: joining the files' tensors would hold all twice.
-    encoded = files.unbatch().batch(dataset.num_examples + 1).get_single_element()
+    encoded = files.unbatch().take(limit).batch(limit).get_single_element()
     if encoded.shape[0] != dataset.num_examples:
         raise UserError(
             f"{dataset.dataset_dir} holds {encoded.shape[0]} records of split"

@@ -243,6 +243,13 @@ def test_an_offset_above_a_label_is_named(numbers, kind):
         consume(numbers, kind, labels_offset=1)
 
 
+@pytest.mark.parametrize("num_records", [4, 5, 20])
+def test_a_file_that_grew_is_noticed(numbers, write_records, record, num_records):
+    write_records(numbers.shards[0].path, [record(0, 0)] * num_records)
+    with pytest.raises(UserError, match=r"holds 10 records .* where 9 were counted"):
+        consume(numbers, "train")
+
+
 def test_files_that_changed_are_noticed(numbers, write_records, record):
     write_records(numbers.shards[0].path, [record(0, 0)])
     with pytest.raises(UserError, match=r"holds 8 records .* where 9 were counted"):
