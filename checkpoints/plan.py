@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from checkpoints import scopes
 from config import tables
+from config.untrusted_text import printable
 from errors import UserError
 
 _MAX_NAMED = 3  # names in one message
@@ -256,7 +257,9 @@ def describe(plan: Plan) -> str:
     lines = [tables.text_table(HEADERS, table_rows(plan), title=_title(plan))]
     if plan.unused:
         by_block = Counter(map(block_of, plan.unused))
-        unused = ", ".join(f"{block} {n}" for block, n in by_block.most_common(8))
+        unused = ", ".join(
+            f"{printable(block)} {n}" for block, n in by_block.most_common(8)
+        )
         lines.append(f"left in the checkpoint unused: {len(plan.unused)} ({unused})")
     return "\n".join(lines)
 

@@ -1,7 +1,10 @@
 """How every script starts and ends: flags in, exit status out."""
 
 import contextlib
+import copy
 import gc
+import io
+import logging as python_logging
 import os
 import shlex
 import signal
@@ -15,6 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from absl import app as absl_app
 from absl import flags, logging
 
+from config.untrusted_text import printable, printable_lines
 from errors import UserError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
@@ -45,6 +49,7 @@ def run(main: Callable[..., int | None], positional: str | None = None) -> None:
             gc.freeze()
 
     sys.unraisablehook = _insist
+    _show_only_printable_text()
     absl_app.run(start, flags_parser=parse)
 
 
@@ -62,6 +67,42 @@ def _insist(dropped: "sys.UnraisableHookArgs") -> None:
     again.daemon = True
     with contextlib.suppress(RuntimeError):  # no thread starts any more: it ends anyway
         again.start()
+
+
+class _PrintableOutput(io.TextIOWrapper):
+    """Standard output on which no name can move the cursor or forge colours."""
+
+    def write(self, text: str) -> int:
+        """Writes text with escapes for what cannot be shown."""
+        return super().write(printable_lines(text))
+
+
+class _PrintableLines(logging.PythonFormatter):
+    """Log lines of which no name can make two, or move the cursor."""
+
+    def format(self, record: python_logging.LogRecord) -> str:
+        """The line of a record; a text among its arguments is a name."""
+        record = copy.copy(record)
+        if isinstance(record.args, tuple):
+            record.args = tuple(map(_printable_argument, record.args))
+        return printable_lines(super().format(record))
+
+
+def _printable_argument(value: object) -> object:
+    if isinstance(value, Exception):
+        value = str(value)
+    return printable(value) if isinstance(value, str) else value
+
+
+def _show_only_printable_text() -> None:
+    """Guards stdout and the log; stderr stays open to progress bars."""
+    sys.stdout = _PrintableOutput(
+        sys.stdout.buffer,
+        encoding=sys.stdout.encoding,
+        errors="backslashreplace",
+        line_buffering=sys.stdout.line_buffering,
+    )
+    logging.get_absl_handler().setFormatter(_PrintableLines())
 
 
 def command_line() -> str:
@@ -123,7 +164,7 @@ def _user_errors_exit() -> Iterator[None]:
         yield
         print(end="", flush=True)
     except UserError as error:
-        print(f"error: {_one_line(error)}", file=sys.stderr, flush=True)
+        print(f"error: {printable(_one_line(error))}", file=sys.stderr, flush=True)
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr, flush=True)

@@ -8,6 +8,8 @@ from typing import TypeVar
 from absl import logging
 from tqdm import tqdm
 
+from config.untrusted_text import printable
+
 T = TypeVar("T")
 _SECS_BETWEEN_LINES = 10.0
 
@@ -27,6 +29,7 @@ def progress(
       The elements of `iterable`. On a terminal a bar is drawn; elsewhere (a batch
       job's log, a pipe) a line is logged every ten seconds at most.
     """
+    desc = printable(desc)
     if sys.stderr.isatty():
         yield from tqdm(iterable, total=total, desc=desc, unit=unit, leave=False)
         return

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from config.untrusted_text import printable
 from convert import rejections
 from convert.photo_sources import SPLITS
 from convert.rejections import Rejection
@@ -37,7 +38,7 @@ def show(info: DatasetInfo) -> None:
         sum(shard.bytes for shard in info.splits[name].shards) / 1e6 for name in names
     ]
     table.add_row("MB", *(f"{size:,.1f}" for size in [*sizes, sum(sizes)]))
-    console = Console(width=None if sys.stdout.isatty() else 100)
+    console = Console(width=None if sys.stdout.isatty() else 100, color_system=None)
     with console.capture() as capture:  # by itself it ends the process after `| head`
         console.print(table)
     print(capture.get(), end="")
@@ -120,11 +121,3 @@ def show_next_command(info: DatasetInfo, dataset_dir: str) -> None:
     ]
     print("Next, to fine-tune the last layer of a published checkpoint:")
     print("  " + " \\\n    ".join(command))
-
-
-def printable(text: str) -> str:
-    """The text on one line: what cannot be shown is written as an escape."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in text
-    )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from config import tables
-from convert.conversion_summary import printable
+from config.untrusted_text import printable
 from convert.dataset_survey import Record, Survey
 from datasets.dataset import Dataset
 

@@ -19,6 +19,7 @@ from absl import flags
 import convert.quiet_tensorflow  # noqa: F401  (before others load it)
 from checkpoints import plan, slim_format
 from config import app, progress, tables
+from config.untrusted_text import printable
 from convert import net_fit
 from convert.natural_order import natural_key
 
@@ -110,7 +111,7 @@ def describe_fits(fits: Sequence[net_fit.Fit]) -> str:
 def describe_misfit(fit: net_fit.Fit) -> str:
     """How many variables of each kind differ from the net's, with an example."""
     return "; ".join(
-        f"{len(names)} {what}, such as {names[0]}"
+        f"{len(names)} {what}, such as {printable(names[0])}"
         for names, what in (
             (fit.missing, "missing"),
             (fit.unknown, "that it does not have"),
@@ -151,7 +152,7 @@ def describe_difference(
     misshapen = [n for n in common if first.shapes[n] != second.shapes[n]]
     for name in misshapen:
         shapes = _shape(first.shapes[name]), _shape(second.shapes[name])
-        lines.append(f"{name}: shape {shapes[0]} and {shapes[1]}")
+        lines.append(f"{printable(name)}: shape {shapes[0]} and {shapes[1]}")
     comparable = [name for name in common if name not in set(misshapen)]
     differences: dict[str, list[tuple[float, float]]] = collections.defaultdict(list)
     for name in progress.progress(
@@ -235,7 +236,7 @@ def _distance(fit: net_fit.Fit) -> int:
 
 def _some(names: Sequence[str]) -> str:
     more = ", …" if len(names) > _MAX_NAMED else ""
-    return ", ".join(names[:_MAX_NAMED]) + more
+    return ", ".join(map(printable, names[:_MAX_NAMED])) + more
 
 
 def _shape(shape: tuple[int, ...]) -> str:

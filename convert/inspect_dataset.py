@@ -8,7 +8,6 @@ that are there more than once. With --output_dir it also draws a sheet of images
 each class, and the first augmented batches as training gets them from the same flags.
 """
 
-import csv
 import dataclasses
 import os
 import re
@@ -26,6 +25,7 @@ from config.config import (
     option,
 )
 from config.progress import progress
+from config.untrusted_text import CsvWriter
 from convert import contact_sheet, dataset_report
 from convert.dataset_survey import SAMPLE_SIDE, Survey
 from convert.quiet_tensorflow import tf
@@ -121,13 +121,12 @@ def _write_sheets(dataset: Dataset, survey: Survey, directory: str) -> None:
 
 def _write_copies(survey: Survey, path: str) -> None:
     with files.atomic_write(path, "w") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["group", "split", "file", "record", "label", "photo"])
+        writer = CsvWriter(file)
+        writer.write_row(["group", "split", "file", "record", "label", "photo"])
         for group, records in enumerate(survey.copies):
             for record in records:
-                photo = record.photo.encode("utf-8", "backslashreplace").decode()
                 place = [record.split, record.file, record.number, record.label]
-                writer.writerow([group, *place, photo])
+                writer.write_row([group, *place, record.photo])
 
 
 def _write_batches(

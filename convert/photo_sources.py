@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 
+from config.untrusted_text import csv_text
 from convert.rejections import Kind, Rejection
 from datasets.photo_files import has_photo_suffix, is_ignored
 from errors import UserError
@@ -234,7 +235,7 @@ def find_in_csv(csv_file: str, image_dir: str | None) -> Found:
 
 
 def _cell(row: dict[str, str | None], column: str, where: str) -> str:
-    value = row[column]
+    value = csv_text(row[column] or "")
     if not value:
         raise UserError(f"{where} has no {column}: fill it in or remove the line")
     return value

@@ -1,12 +1,12 @@
 """Photos that do not get into a dataset, and why."""
 
 import collections
-import csv
 import dataclasses
 import enum
 import os
 from collections.abc import Iterable, Sequence
 
+from config.untrusted_text import CsvWriter
 from datasets.files import atomic_write
 from datasets.photo_codec import TooLargePhotoError, UnfitPhotoError
 
@@ -55,16 +55,11 @@ class Rejection:
 def write_csv(directory: str, rejections: Sequence[Rejection]) -> None:
     """Writes rejected.csv: path, kind, reason, whether it counts as a fault."""
     with atomic_write(os.path.join(directory, FILENAME), "w") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["path", "kind", "reason", "is_fault"])
+        writer = CsvWriter(file)
+        writer.write_row(["path", "kind", "reason", "is_fault"])
         for entry in rejections:
-            cells = map(_encodable, (entry.name, entry.kind.value, entry.reason))
-            writer.writerow([*cells, int(entry.kind.is_fault)])
-
-
-def _encodable(text: str) -> str:
-    """The text with escapes for the bytes of file names that are not UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()
+            cells = entry.name, entry.kind.value, entry.reason
+            writer.write_row([*cells, int(entry.kind.is_fault)])
 
 
 def in_order(rejections: Iterable[Rejection]) -> list[Rejection]:

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from config.config import PredictConfig, PredictOptions, split_list
+from config.untrusted_text import printable
 from datasets import photo_files
 from datasets.files import atomic_write, explained_errors
 from engine import classifier as classifiers
@@ -51,7 +52,7 @@ def predict(config: PredictConfig, where: Sequence[str]) -> int:
     else:
         faults = _write_classes(members, photos, options)
     for line in faults:
-        print(f"error: {line}", file=sys.stderr)
+        print(f"error: {printable(line)}", file=sys.stderr)
     return _SOME_UNREADABLE if faults else 0
 
 

@@ -1,6 +1,5 @@
 """What a prediction says of a photo, as a table, as CSV or as JSON lines."""
 
-import csv
 import dataclasses
 import io
 import json
@@ -9,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from config import tables
+from config.untrusted_text import CsvWriter, json_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,12 +72,12 @@ def as_table(predictions: Sequence[Prediction]) -> str:
 def as_csv(predictions: Sequence[Prediction]) -> str:
     """A line for each photo and class, under a header."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["photo", "rank", "label", "class", "probability"])
+    writer = CsvWriter(text)
+    writer.write_row(["photo", "rank", "label", "class", "probability"])
     for p in predictions:
         for rank, guess in enumerate(p.guesses, 1):
             numbers = p.photo, rank, guess.label
-            writer.writerow([*numbers, guess.name, f"{guess.probability:.6f}"])
+            writer.write_row([*numbers, guess.name, f"{guess.probability:.6f}"])
     return text.getvalue()
 
 
@@ -93,7 +93,8 @@ def as_json_lines(predictions: Sequence[Prediction]) -> str:
         }
         for p in predictions
     ]
-    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in objects)
+    lines = (json.dumps(one, ensure_ascii=False) + "\n" for one in objects)
+    return json_text("".join(lines))
 
 
 FORMATS: dict[str, Callable[[Sequence[Prediction]], str]] = {

@@ -8,6 +8,8 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from config import tables
+from config.untrusted_text import printable_lines
 from datasets.dataset import Dataset
 from engine import calibration, label_errors, report_figures, run_events, thumbnails
 from engine.evaluation import Results
@@ -53,7 +55,10 @@ def render(evaluated: Evaluated) -> str:
     mistakes = _most_confident_mistakes(results)
     gallery = _Gallery(evaluated, mistakes, suspects)
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        finalize=lambda value: printable_lines(value) if type(value) is str else value,
     )
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     header, *class_rows = evaluated.class_rows
@@ -129,5 +134,5 @@ def _plan_table(plan: str | None) -> tuple[str, list[list[str]]] | None:
         return None
     title, _, table = plan.partition("\n\n")
     rows = table.splitlines()
-    lines = [row.removeprefix("| ").removesuffix(" |").split(" | ") for row in rows]
+    lines = [tables.markdown_cells(row) for row in rows]
     return title, [lines[0], *lines[2:]]

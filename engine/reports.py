@@ -1,7 +1,6 @@
 """The files that an evaluation leaves: metrics, tables, a picture, a page."""
 
 import contextlib
-import csv
 import dataclasses
 import io
 import json
@@ -15,6 +14,7 @@ import tensorflow as tf
 from sklearn import metrics
 
 from config import app
+from config.untrusted_text import CsvWriter
 from datasets import example_schema, pipeline_options, record_files
 from datasets.dataset import Dataset
 from datasets.files import atomic_write
@@ -219,9 +219,8 @@ class Reporter:
 
     def _write_csv(self, name: str, rows: Iterator[Sequence[Any]]) -> None:
         text = io.StringIO()
-        csv.writer(text).writerows(rows)
-        # A name from a file system in another encoding may be no valid Unicode.
-        self._write(name, text.getvalue().encode("utf-8", "backslashreplace"))
+        CsvWriter(text, line_end="\r\n").write_rows(rows)
+        self._write(name, text.getvalue().encode())
 
     def _write(self, name: str, content: bytes) -> None:
         with atomic_write(os.path.join(self._eval_dir, name)) as file:

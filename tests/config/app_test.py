@@ -59,6 +59,12 @@ def main(*positional):
             return 75
         case "read":
             print(config_flags.read(config.TrainConfig).optimizer.momentum)
+        case "names":
+            name = "\\x1b[31m\\x9b1m\\u202e\\udcff\\r=x\\nforged"
+            print("photo", name)
+            logging.warning("left out: %s", name)
+            logging.warning("%s and %d", OSError(name), 3)
+            raise UserError("no photo " + name)
         case "talk":
             while True:
                 print("a line of a table")
@@ -158,6 +164,18 @@ def test_a_wrong_flag_file_is_one_line(run, tmp_path, content, says):
     assert done.returncode == 2
     assert says in error_of(done)
     assert "unknown" in says.lower() or str(file) in done.stderr
+
+
+def test_no_name_acts_on_the_terminal(run):
+    done = run("--do=names")
+    assert done.returncode == 2
+    shown = "\\x1b[31m\\x9b1m\\u202e\\udcff\\r=x"
+    assert done.stdout == f"photo {shown}\nforged\n"
+    logged, of_error, error = done.stderr.splitlines()[1:]
+    assert logged.endswith(f"] left out: {shown}\\nforged")
+    assert of_error.endswith(f"] {shown}\\nforged and 3")
+    # Blanks of an error, carriage returns among them, are made one.
+    assert error == "error: no photo \\x1b[31m\\x9b1m\\u202e\\udcff =x forged"
 
 
 def test_when_nobody_reads_on_it_ends_silently(run, tmp_path):

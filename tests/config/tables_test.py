@@ -61,3 +61,17 @@ def test_markdown():
         "| Net/Block_1 | 1,234,567 |",
         "| Net/Logits | 85 |",
     ]
+
+
+def test_names_cannot_act():
+    name = "a\x1b[31m\n\u202eb"
+    text = tables.text_table((name,), [[name]], title=name)
+    assert lines_of(text)[-1].strip() == "a\\x1b[31m\\n\\u202eb"
+    assert text.replace("\n", "").isprintable()
+    assert len(lines_of(text)) == 4
+
+
+def test_a_line_of_markdown_gives_its_cells_back():
+    line = tables.markdown_table(HEADERS, [["a | b|c", "1\n2"]]).splitlines()[-1]
+    assert line == "| a \\| b\\|c | 1\\n2 |"
+    assert tables.markdown_cells(line) == ["a | b|c", "1\\n2"]

@@ -75,10 +75,3 @@ def test_the_next_command_can_be_pasted(capsys):
     assert words[:2] == ["python", "train_image_classifier.py"]
     assert "--dataset_dir=/data/my pets" in words
     assert "--dataset_name=pets" in words
-
-
-def test_what_cannot_be_shown_is_escaped():
-    assert (
-        conversion_summary.printable("a\n\x1b[1m\udcffü山 ")
-        == "a\\n\\x1b[1m\\udcffü山 "
-    )

@@ -2,6 +2,7 @@ import os
 
 import pytest
 
+from config.untrusted_text import CsvWriter
 from convert import photo_sources
 from convert.rejections import Kind
 from errors import UserError
@@ -189,3 +190,15 @@ def test_csv_files_that_cannot_be_read(tmp_path):
     path = write_csv(tmp_path, "path,label\nä.jpg,cat\n", "latin-1")
     with pytest.raises(UserError, match=r"is no UTF-8 text.*save it as CSV in UTF-8"):
         photo_sources.find_in_csv(path, None)
+
+
+def test_names_that_a_csv_of_ours_marks_as_text(tmp_path):
+    """Of a formula's look, as `CsvWriter` writes them."""
+    touch(tmp_path, "=a.png", "-1.png")
+    with open(tmp_path / "list.csv", "w", encoding="utf-8", newline="") as file:
+        writer = CsvWriter(file)
+        writer.write_rows([["path", "label"], ["=a.png", "@x"], ["-1.png", "'=y"]])
+    found = photo_sources.find_in_csv(str(tmp_path / "list.csv"), None)
+    assert found.classes == {"@x", "'=y"}
+    assert [source.name for source in found.sources] == ["-1.png", "=a.png"]
+    assert all(os.path.isfile(source.path) for source in found.sources)
