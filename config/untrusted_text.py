@@ -3,8 +3,8 @@
 A name may hold what a terminal obeys (escape sequences, carriage returns), what turns
 the order of letters round (Unicode's bidirectional overrides), or what a spreadsheet
 takes for a formula. Everything that is shown passes one of the functions here:
-`config.app.run` sends stdout and the log through `printable_lines`, `config.tables` its cells
-through `printable`, and every CSV file is written by a `CsvWriter`.
+`config.app.run` sends stdout and the log through `printable_lines`, `config.tables` its
+cells through `printable`, and every CSV file is written by a `CsvWriter`.
 """
 
 import csv
@@ -95,6 +95,4 @@ def _is_quotable(text: str) -> bool:
     Those with apostrophes count, so that `csv_text` knows them from what it undoes.
     """
     bare = text.lstrip(_QUOTE)
-    return bool(_FORMULA.match(bare)) and not (
-        bare == text and _NUMBER.fullmatch(text)
-    )
+    return bool(_FORMULA.match(bare)) and not (bare == text and _NUMBER.fullmatch(text))
