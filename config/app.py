@@ -100,7 +100,7 @@ def _show_only_printable_text() -> None:
         sys.stdout.buffer,
         encoding=sys.stdout.encoding,
         errors="backslashreplace",
-        line_buffering=sys.stdout.line_buffering,
+        line_buffering=sys.stdout.isatty(),
     )
     logging.get_absl_handler().setFormatter(_PrintableLines())
 
