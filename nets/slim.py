@@ -165,13 +165,15 @@ def computing_in(dtype: tf.DType) -> Iterator[None]:
     """Layers built inside on inputs of `dtype` cast their weights to it.
 
     The variables themselves are float32, whichever call makes them. Batch norms ask for
-    float32 parameters by themselves.
+    float32 parameters by themselves, and get the variables, which they assign to.
     """
 
     def get(
         getter: Callable[..., tf.Variable], *args: Any, dtype: tf.DType, **kwargs: Any
-    ) -> tf.Tensor:
-        return tf.cast(getter(*args, dtype=tf.float32, **kwargs), dtype)
+    ) -> tf.Variable | tf.Tensor:
+        variable = getter(*args, dtype=tf.float32, **kwargs)
+        # tf.cast would turn a variable of several devices to a tensor at any rate.
+        return variable if dtype == tf.float32 else tf.cast(variable, dtype)
 
     scope = tf.compat.v1.get_variable_scope()
     if dtype == tf.float32:
