@@ -15,6 +15,10 @@ class MovingAverage:
     step t, so that the first values are soon forgotten (`tf.train`'s
     ExponentialMovingAverage with `num_updates`).
 
+    Slim gives its averages and its updates no order: a variable is averaged as it is
+    before the step, or by chance after it. Here step t, counted from 0, begins with the
+    averages, as most of slim's do.
+
     Attributes:
       shadows: by their names in a checkpoint, `<variable>/ExponentialMovingAverage`.
     """
@@ -36,7 +40,7 @@ class MovingAverage:
         """Moves every shadow towards its variable.
 
         Args:
-          step: scalar integer, the global step.
+          step: scalar integer, the global step before this one.
         """
         t = tf.cast(step, tf.float32)
         decay = tf.minimum(self._decay, (1 + t) / (10 + t))

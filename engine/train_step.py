@@ -76,6 +76,8 @@ def make_train_fn(
 
     def one_step(iterator: Iterator) -> Tensors:
         rate = state.learning_rate()
+        if state.moving_average:
+            state.moving_average.update(state.global_step)
         batch, input_secs = next_batch(iterator)
         per_replica, gradients = strategy.run(replica_gradients, args=(batch,))
         if state.loss_scale is None:
@@ -87,8 +89,6 @@ def make_train_fn(
             for name, value in per_replica.items()
         }
         state.global_step.assign_add(1)
-        if state.moving_average:
-            state.moving_average.update(state.global_step)
         last = {"last_loss": means["total_loss"], "learning_rate": rate}
         return {**means, **last, "input_secs": input_secs, "steps": tf.constant(1.0)}
 

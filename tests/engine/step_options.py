@@ -4,8 +4,8 @@
 keyed as `<clones>/<precision>/<case>/<when>/<variable>`; `when` is "before" or "after"
 the steps, or "replica 1" for what the second device holds after them.
 
-Each of two clones gets the very images that the one gets: they must agree with it, batch
-norms that train included.
+Each of two clones gets the very images that the one gets: they must agree with it,
+batch norms that train included.
 """
 
 import pathlib

@@ -186,18 +186,23 @@ def test_accuracy_is_the_share_of_right_answers(trainer):
     assert totals["total_loss"] == pytest.approx(total_loss)
 
 
-def test_the_moving_averages_follow_after_the_step(trainer):
-    trainer.run(noise(1), [1])
-    values = trainer.values()
-    # At step 1 the decay is (1 + 1) / (10 + 1), less than 0.9.
+def test_a_step_averages_what_it_finds(trainer):
+    """By hand: as slim's script mostly does, before the update and with its step."""
+    first = trainer.fresh
+    values = []
+    for steps in (1, 2):
+        trainer.run(noise(2), [steps])
+        values.append(trainer.values())
+    second, third = values
     for name in trainer.state.network.model_variables:
-        before, after = trainer.fresh[name], values[name]
-        np.testing.assert_allclose(
-            values[f"{name}/ExponentialMovingAverage"],
-            before + (1 - 2 / 11) * (after - before),
-            atol=1e-6,
-            err_msg=name,
-        )
+        shadow = f"{name}/ExponentialMovingAverage"
+        # Step 0 finds the fresh values, of which the average is made.
+        np.testing.assert_allclose(second[shadow], first[name], atol=1e-6)
+        # Step 1 has the decay (1 + 1) / (10 + 1), less than 0.9.
+        by_hand = 2 / 11 * first[name] + 9 / 11 * second[name]
+        np.testing.assert_allclose(third[shadow], by_hand, atol=1e-6, err_msg=name)
+    weights = "Tiny/Conv2d_1/weights"
+    assert np.abs(first[weights] - second[weights]).max() > 1e-4
 
 
 def test_a_loss_that_is_not_finite_ends_the_call(trainer):
