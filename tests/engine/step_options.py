@@ -101,16 +101,14 @@ def main(path: pathlib.Path) -> None:
         2: devices.make_strategy(2, on_cpu=True),
         1: tf.distribute.OneDeviceStrategy("/CPU:0"),
     }
-    np.savez(
-        path,
-        **{
-            f"{clones}/{precision}/{case}/{key}": value
-            for clones, strategy in strategies.items()
-            for precision in COMPUTE_DTYPES
-            for case in CASES
-            for key, value in _train(strategy, precision, case).items()
-        },
-    )
+    found: dict[str, Any] = {
+        f"{clones}/{precision}/{case}/{key}": value
+        for clones, strategy in strategies.items()
+        for precision in COMPUTE_DTYPES
+        for case in CASES
+        for key, value in _train(strategy, precision, case).items()
+    }
+    np.savez(path, **found)
 
 
 if __name__ == "__main__":
