@@ -1,15 +1,10 @@
 """TF-Slim on today's TensorFlow: the one place that knows tf_slim's insides.
 
 Nets say `from nets import slim` and use `slim.conv2d`, `slim.arg_scope` and so on.
-Five things are mended here, on import:
-
-* tf_slim's batch norm loads `tf_keras.legacy_tf_layers`, which tf_keras keeps under
-  `tf_keras.src`;
-* tf_slim asks `variable in list`, which TensorFlow 2 answers element by element;
-* its batch norm looks for a class where TensorFlow kept it, unless its updates go into
-  the default collection;
-* `batch_norm` and `dropout` obey a `LayerPolicy`: which batch norms are frozen, and
-  the seed of the dropout masks. Outside a policy they are slim's own.
+Importing it mends tf_slim itself, so that code of one's own that says `import tf_slim
+as slim`, before or after, runs too: `_MENDS` lists what is changed, and why.
+`batch_norm` and `dropout` obey a `LayerPolicy`: which batch norms are frozen, and the
+seed of the dropout masks. Outside a policy they are slim's own.
 """
 
 import contextlib
@@ -21,18 +16,11 @@ import math
 import pkgutil
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tf_keras.src.legacy_tf_layers as legacy_tf_layers
-
-sys.modules["tf_keras.legacy_tf_layers"] = legacy_tf_layers
-for _module in pkgutil.iter_modules(legacy_tf_layers.__path__):
-    sys.modules[f"tf_keras.legacy_tf_layers.{_module.name}"] = importlib.import_module(
-        f"{legacy_tf_layers.__name__}.{_module.name}"
-    )
-
 import tf_slim
 from tf_keras.src.legacy_tf_layers import variable_scope_shim
 from tf_slim.layers import layers as _layers
@@ -41,6 +29,9 @@ from tf_slim.nets import (  # noqa: F401  (the nets take them from here)
     resnet_utils,
     resnet_v2,
 )
+from tf_slim.ops import variables as _variables
+
+v1 = tf.compat.v1
 
 # tf_slim calls layers in their TF1 manner; the advice is not for our users.
 for _module_name in ("tensorflow", "tf_keras"):
@@ -56,10 +47,6 @@ def _add_variable_to_collections(
         collected = tf.compat.v1.get_collection(name)
         if not any(variable is other for other in collected):
             tf.compat.v1.add_to_collection(name, variable)
-
-
-_layers._add_variable_to_collections = _add_variable_to_collections
-_utils.ops.Tensor = tf.Tensor
 
 
 class _Conv2D(_layers.convolutional_layers.Convolution2D):
@@ -97,9 +84,6 @@ class _Conv2D(_layers.convolutional_layers.Convolution2D):
             and self.dilation_rate == (1, 1)
             and not pads
         )
-
-
-_layers.convolutional_layers.Convolution2D = _Conv2D
 
 
 @dataclasses.dataclass
@@ -214,9 +198,75 @@ def _dropout(
 batch_norm._key_op = _slim_batch_norm._key_op  # type: ignore[attr-defined]
 _dropout._key_op = _slim_dropout._key_op  # type: ignore[attr-defined]
 dropout = tf_slim.add_arg_scope(_dropout)
-for _namespace in (tf_slim, tf_slim.layers, _layers):
-    _namespace.batch_norm = batch_norm
-    _namespace.dropout = dropout
+
+
+class _Mend(NamedTuple):
+    """Names that a module of another library is given, and why."""
+
+    namespace: MutableMapping[str, Any]
+    names: Mapping[str, Any]
+    reason: str
+
+
+def _legacy_layers() -> dict[str, Any]:
+    """tf_keras's layers of TensorFlow 1 by the names that TensorFlow imports."""
+    found = {"tf_keras.legacy_tf_layers": legacy_tf_layers}
+    for module in pkgutil.iter_modules(legacy_tf_layers.__path__):
+        found[f"tf_keras.legacy_tf_layers.{module.name}"] = importlib.import_module(
+            f"{legacy_tf_layers.__name__}.{module.name}"
+        )
+    return found
+
+
+_OURS = {"batch_norm": batch_norm, "dropout": dropout}
+# All that importing this module changes outside of it.
+_MENDS = (
+    _Mend(
+        sys.modules,
+        _legacy_layers(),
+        "batch norm loads them from where tf_keras no longer keeps them",
+    ),
+    _Mend(
+        vars(_utils.control_flow_ops),
+        {
+            "Assert": v1.Assert,
+            "case": v1.case,
+            "cond": v1.cond,
+            "while_loop": v1.while_loop,
+        },
+        "TensorFlow moved them; records are decoded and metrics computed with them",
+    ),
+    _Mend(
+        vars(_layers.array_ops),
+        {"stack": v1.stack, "unstack": v1.unstack},
+        "TensorFlow moved them; bounding boxes and metrics are stacked",
+    ),
+    _Mend(
+        vars(_utils.ops),
+        {"IndexedSlices": tf.IndexedSlices, "Tensor": tf.Tensor},
+        "TensorFlow moved them; train operations and batch norm ask for the classes",
+    ),
+    _Mend(
+        vars(_variables.variable_scope),
+        {"variable": v1.Variable},
+        "TensorFlow removed it; readers count epochs in local variables",
+    ),
+    _Mend(
+        vars(_layers),
+        {"_add_variable_to_collections": _add_variable_to_collections},
+        "`variable in list`, which TensorFlow 2 answers element by element",
+    ),
+    _Mend(
+        vars(_layers.convolutional_layers),
+        {"Convolution2D": _Conv2D},
+        "speed: a fully connected layer is a product",
+    ),
+    _Mend(vars(_layers), _OURS, "they obey a `LayerPolicy`"),
+    _Mend(vars(tf_slim.layers), _OURS, "the same layers, by this name, too"),
+    _Mend(vars(tf_slim), _OURS, "the same layers, by this name, too"),
+)
+for _mend in _MENDS:
+    _mend.namespace.update(_mend.names)
 
 
 def safe_arg_scope(funcs: Sequence[Callable], **kwargs: Any) -> Any:
