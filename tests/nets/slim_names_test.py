@@ -25,7 +25,9 @@ def modules_of(tree):
     """The modules of TensorFlow that a source imports, by the names they get there."""
     modules = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module.startswith("tensorflow"):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        if node.module and node.module.startswith("tensorflow"):
             package = importlib.import_module(node.module)
             for name in node.names:
                 module = getattr(package, name.name)
