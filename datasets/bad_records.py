@@ -15,9 +15,15 @@ import tensorflow as tf
 from absl import logging
 
 from config.progress import progress
-from datasets import example_schema, pipeline_options, record_faults, side_file
+from datasets import (
+    example_schema,
+    pipeline_options,
+    record_faults,
+    record_frames,
+    side_file,
+)
 from datasets.dataset import Dataset, Shard
-from datasets.files import combined, fingerprint
+from datasets.files import combined
 from datasets.record_faults import record_bytes
 from datasets.record_files import BUFFER_BYTES
 from errors import UserError
@@ -114,10 +120,7 @@ def _check_files(dataset: Dataset, labels_offset: int) -> list[_CheckedFile]:
         dataset.shards, total=len(dataset.shards), desc="checking", unit="file"
     ):
         name = os.path.basename(shard.path)
-        state = settings | {
-            "num_bytes": os.path.getsize(shard.path),
-            "fingerprint": fingerprint(shard.path),
-        }
+        state = settings | {"sha256": shard.sha256}
         known = _from_json(remembered.get(name), state)
         files[name] = known or _check_file(shard, dataset, labels_offset)
         if not known:
@@ -150,7 +153,9 @@ def _check_file(shard: Shard, dataset: Dataset, labels_offset: int) -> _CheckedF
         image = example_schema.decode_image(features, dataset.num_channels)
         return place, label + labels_offset, tf.size(image)
 
-    records = tf.data.TFRecordDataset(shard.path, buffer_size=BUFFER_BYTES)
+    # What is beyond a break cannot be read, and must not be tried.
+    whole = record_frames.walk(shard.path).num_records
+    records = tf.data.TFRecordDataset(shard.path, buffer_size=BUFFER_BYTES).take(whole)
     sound = (
         records.enumerate()
         .map(check, num_parallel_calls=tf.data.AUTOTUNE)

@@ -11,12 +11,14 @@ class Shard:
       path: the file.
       num_records: how many it holds.
       num_bytes: its size.
+      sha256: of its content, in hexadecimal digits.
       bad_records: places, from 0, of those that are left out, in order.
     """
 
     path: str
     num_records: int
     num_bytes: int
+    sha256: str = ""
     bad_records: tuple[int, ...] = ()
 
     @property

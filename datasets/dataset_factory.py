@@ -9,17 +9,21 @@ import glob
 import os
 from collections.abc import Sequence
 
+from absl import logging
+
 from datasets import (
     bad_records,
     dataset_json,
+    file_states,
     imagenet,
     labels,
     record_counts,
     record_faults,
+    record_frames,
     split_files,
 )
 from datasets.dataset import Dataset, Shard
-from datasets.files import combined, fingerprint
+from datasets.files import combined
 from errors import UserError, nearest
 
 
@@ -133,22 +137,54 @@ def _from_json(
         if not (tolerant and os.path.isfile(path)):
             record_fault = record_faults.find_unreadable([path])
             raise UserError("; ".join(filter(None, [reason, record_fault])))
-    paths = [os.path.join(dataset_dir, shard.file) for shard in split.shards]
-    return Dataset(
+    shards = _shards(dataset_dir, [shard.file for shard in split.shards], tolerant)
+    dataset = Dataset(
         name=info.name,
         split_name=split_name,
         dataset_dir=dataset_dir,
         shards=tuple(
-            Shard(path, shard.records, shard.bytes)
-            for path, shard in zip(paths, split.shards, strict=True)
+            dataclasses.replace(shard, num_records=known.records)
+            for shard, known in zip(shards, split.shards, strict=True)
         ),
         num_examples=split.num_examples,
         num_classes=len(info.classes),
         class_names=info.classes,
         class_counts=split.class_counts,
         num_channels=info.num_channels,
-        fingerprint=combined(map(fingerprint, paths)),
+        fingerprint=combined(shard.sha256 for shard in shards),
     )
+    changed = [
+        shard.path
+        for shard, known in zip(shards, split.shards, strict=True)
+        if shard.sha256 != known.sha256
+    ]
+    if not changed or tolerant:
+        return dataset
+    logging.warning(
+        "%s%s changed since dataset.json was written (another SHA-256): what is there"
+        " now is counted and read",
+        *(changed[0], f" and {len(changed) - 1} more" if changed[1:] else ""),
+    )
+    return _counted(dataset)
+
+
+def _shards(
+    dataset_dir: str, filenames: Sequence[str], tolerant: bool
+) -> tuple[Shard, ...]:
+    """The files of a split, their records not yet counted.
+
+    Raises:
+      UserError: the lengths of a file's records do not add up; `tolerant` leaves that
+        to `bad_records`.
+    """
+    shards = []
+    states = file_states.look_at(dataset_dir, filenames)
+    for name, state in zip(filenames, states, strict=True):
+        path = os.path.join(dataset_dir, name)
+        if state.frames.fault and not tolerant:
+            raise UserError(record_frames.describe_break(path, state.frames))
+        shards.append(Shard(path, 0, state.num_bytes, state.sha256))
+    return tuple(shards)
 
 
 def available_splits(name: str, dataset_dir: str) -> tuple[str, ...]:
@@ -206,26 +242,27 @@ def _from_files(
             f"{dataset_dir} has neither dataset.json nor labels.txt: write a labels.txt"
             " with one id:name line a class"
         )
-    paths = [os.path.join(dataset_dir, filename) for filename in filenames]
+    shards = _shards(dataset_dir, filenames, tolerant)
     dataset = Dataset(
         name=name,
         split_name=split_name,
         dataset_dir=dataset_dir,
-        shards=tuple(Shard(path, 0, os.path.getsize(path)) for path in paths),
+        shards=shards,
         num_examples=0,
         num_classes=num_classes,
         class_names=class_names,
         class_counts=(),
         num_channels=spec.num_channels,
-        fingerprint=combined(map(fingerprint, paths)),
+        fingerprint=combined(shard.sha256 for shard in shards),
         label_default=spec.label_default,
         format_default=spec.format_default,
     )
-    return dataset if tolerant else _counted(dataset, filenames)
+    return dataset if tolerant else _counted(dataset)
 
 
-def _counted(dataset: Dataset, filenames: Sequence[str]) -> Dataset:
-    counts = record_counts.count(dataset.dataset_dir, filenames)
+def _counted(dataset: Dataset) -> Dataset:
+    digests = {os.path.basename(shard.path): shard.sha256 for shard in dataset.shards}
+    counts = record_counts.count(dataset.dataset_dir, digests)
     return dataclasses.replace(
         dataset,
         shards=tuple(

@@ -8,9 +8,6 @@ from typing import IO, Any
 
 from errors import UserError
 
-_SAMPLE_BYTES = 1 << 16
-_NUM_SAMPLES = 16
-
 
 @contextlib.contextmanager
 def explained_errors() -> Iterator[None]:
@@ -91,30 +88,6 @@ def sha256(path: str) -> str:
     return digest.hexdigest()
 
 
-def fingerprint(path: str) -> str:
-    """A cheap stand-in for the checksum of a file that may be huge.
-
-    Covers the size and the whole content up to 1 MiB, else sixteen evenly spaced
-    blocks of 64 KiB, the first and the last bytes among them.
-
-    Args:
-      path: the file.
-
-    Returns:
-      32 hexadecimal digits.
-    """
-    size = os.path.getsize(path)
-    digest = hashlib.sha256(str(size).encode())
-    with open(path, "rb") as file:
-        if size <= _NUM_SAMPLES * _SAMPLE_BYTES:
-            digest.update(file.read())
-        else:
-            for sample in range(_NUM_SAMPLES):
-                file.seek((size - _SAMPLE_BYTES) * sample // (_NUM_SAMPLES - 1))
-                digest.update(file.read(_SAMPLE_BYTES))
-    return digest.hexdigest()[:32]
-
-
-def combined(fingerprints: Iterable[str]) -> str:
-    """One fingerprint of several."""
-    return hashlib.sha256("".join(fingerprints).encode()).hexdigest()[:32]
+def combined(digests: Iterable[str]) -> str:
+    """One digest, of 32 hexadecimal digits, of several."""
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:32]

@@ -1,13 +1,13 @@
 """Counts the records of TFRecord files, once: counts come from the data.
 
-What was counted is kept in a side file in the dataset's directory, by file name, size
-and content fingerprint; a changed file is counted again.
+What was counted is kept in a side file in the dataset's directory, by file name and
+SHA-256; a changed file is counted again.
 """
 
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from absl import logging
 
 from config.progress import progress
 from datasets import example_schema, pipeline_options, record_faults, side_file
-from datasets.files import fingerprint
 from errors import UserError
 
 FILENAME = "record_counts.json"
@@ -30,24 +29,23 @@ class FileCounts:
 
     Attributes:
       num_records: in the file.
-      num_bytes: its size.
-      fingerprint: of its content.
+      sha256: of its content.
       labels: how many records have each label; None stands for no label.
     """
 
     num_records: int
-    num_bytes: int
-    fingerprint: str
+    sha256: str
     labels: Mapping[int | None, int]
 
 
-def count(dataset_dir: str, filenames: Sequence[str]) -> list[FileCounts]:
+def count(dataset_dir: str, digests: Mapping[str, str]) -> list[FileCounts]:
     """Counts records and labels, or remembers what was counted before.
 
     Args:
       dataset_dir: the directory of the files; the side file is kept there if it can
         be written.
-      filenames: TFRecord files in it.
+      digests: names of TFRecord files in it, with their SHA-256; the lengths of their
+        records are sound, see `record_frames`.
 
     Returns:
       The counts of each file.
@@ -58,23 +56,18 @@ def count(dataset_dir: str, filenames: Sequence[str]) -> list[FileCounts]:
     memory = os.path.join(dataset_dir, FILENAME)
     remembered = _read(memory)
     counted: dict[str, FileCounts] = {}
-    new: dict[str, tuple[int, str]] = {}
-    for name in filenames:
-        path = os.path.join(dataset_dir, name)
-        state = os.path.getsize(path), fingerprint(path)
+    for name, sha256 in digests.items():
         known = remembered.get(name)
-        if known and (known.num_bytes, known.fingerprint) == state:
+        if known and known.sha256 == sha256:
             counted[name] = known
-        else:
-            new[name] = state
-    if new:
+    if new := [name for name in digests if name not in counted]:
         logging.info("Counting the records of %d files in %s", len(new), dataset_dir)
         paths = [os.path.join(dataset_dir, name) for name in new]
         for name, labels in zip(new, _count_labels(paths), strict=True):
-            counted[name] = FileCounts(sum(labels.values()), *new[name], labels)
+            counted[name] = FileCounts(sum(labels.values()), digests[name], labels)
         entries = {n: _to_json(c) for n, c in (remembered | counted).items()}
         side_file.write(memory, _FORMAT_VERSION, entries)
-    return [counted[name] for name in filenames]
+    return [counted[name] for name in digests]
 
 
 def _count_labels(paths: list[str]) -> list[Counter[int | None]]:
@@ -136,6 +129,4 @@ def _from_json(entry: dict[str, Any]) -> FileCounts:
         None if label == _MISSING else int(label): int(number)
         for label, number in entry["labels"].items()
     }
-    return FileCounts(
-        int(entry["num_records"]), int(entry["num_bytes"]), entry["fingerprint"], labels
-    )
+    return FileCounts(int(entry["num_records"]), entry["sha256"], labels)

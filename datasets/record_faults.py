@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 
-from datasets import example_schema, pipeline_options
+from datasets import example_schema, pipeline_options, record_frames
 from datasets.dataset import Dataset
 from errors import UserError
 
@@ -14,7 +14,6 @@ from errors import UserError
 # and where that is no UTF-8 Python fails to build the exception.
 READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
 _OP = re.compile(r" \[Op:\w+\]( name:.*)?$")
-_TRUNCATED = "the file ends within it; copy or convert the file again"
 
 
 def explain(dataset: Dataset, error: Exception, *, labels_offset: int = 0) -> UserError:
@@ -49,11 +48,15 @@ def explain_place(dataset: Dataset, path: str, place: int, labels_offset: int) -
       place: of the record in it, counted from 0; it may be beyond a break.
       labels_offset: subtracted from labels before they are used.
     """
-    reason = _explain_at(
-        tf.data.TFRecordDataset(path),
-        place,
-        lambda serialized: explain_record(serialized, dataset, labels_offset),
-    )
+    frames = record_frames.walk(path)
+    if place < frames.num_records:
+        reason = _explain_at(
+            tf.data.TFRecordDataset(path),
+            place,
+            lambda serialized: explain_record(serialized, dataset, labels_offset),
+        )
+    else:
+        reason = frames.fault
     return f"{path}, record {place} (counted from 0): {reason}"
 
 
@@ -112,25 +115,19 @@ def _find(
 ) -> str | None:
     """Reads files one at a time until a record cannot be read or fails `check`."""
 
-    def sized(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # The whole result: what nobody asks for, TensorFlow does not compute.
-        return check(serialized), record_bytes(serialized)
-
     for path in paths:
-        records = tf.data.TFRecordDataset(path)
+        frames = record_frames.walk(path)
+        records = tf.data.TFRecordDataset(path).take(frames.num_records)
         record = 0
-        num_bytes = 0
         reason = None
         try:
-            sizes = records.map(sized, num_parallel_calls=tf.data.AUTOTUNE)
-            for _, size in pipeline_options.apply(sizes):
+            checked = records.map(check, num_parallel_calls=tf.data.AUTOTUNE)
+            for _ in pipeline_options.apply(checked):
                 record += 1
-                num_bytes += int(size)
         except READ_ERRORS as error:
             reason = _explain_at(records, record, explain) or one_line(error)
         else:
-            if num_bytes != os.path.getsize(path):
-                reason = _TRUNCATED
+            reason = frames.fault
         if reason:
             return f"{path}, record {record} (counted from 0): {reason}"
     return None
@@ -151,13 +148,11 @@ def _explain_at(
 ) -> str | None:
     try:
         found = list(records.skip(record).take(1).as_numpy_iterator())
-    except tf.errors.DataLossError as error:
-        if "truncated" in error.message:
-            return _TRUNCATED
-        return "its checksum does not match; copy or convert the file again"
+    except tf.errors.DataLossError:
+        return record_frames.DAMAGED
     except tf.errors.OpError as error:
         return one_line(error)
-    return explain(found[0]) if found else _TRUNCATED
+    return explain(found[0]) if found else record_frames.TRUNCATED
 
 
 def explain_record(

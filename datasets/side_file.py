@@ -1,6 +1,6 @@
 """What was found out about TFRecord files, kept beside them for the next time.
 
-An entry holds for a file as long as its size and content fingerprint are the same.
+An entry holds for a file as long as that is the same.
 """
 
 import json

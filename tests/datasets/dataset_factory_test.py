@@ -1,9 +1,16 @@
 import json
+import struct
 
 import pytest
 import tensorflow as tf
 
-from datasets import dataset_factory, dataset_json, files, record_counts
+from datasets import (
+    dataset_factory,
+    dataset_json,
+    files,
+    record_counts,
+    record_frames,
+)
 from datasets.dataset_factory import DatasetSpec
 from datasets.dataset_json import DatasetInfo, ShardInfo, SplitInfo
 from errors import UserError
@@ -264,3 +271,44 @@ def test_a_wrong_dataset_json_is_explained(described_dir):
     path.write_text(json.dumps(content))
     with pytest.raises(UserError, match=r"dataset\.json: field 'classes' is absent"):
         get(described_dir)
+
+
+def test_a_relabelled_record_is_counted_and_said(
+    described_dir, write_records, record, caplog
+):
+    before = get(described_dir)
+    path = described_dir / "numbers_train_00001-of-00003.tfrecord"
+    size = path.stat().st_size
+    write_records(path, [record(2, 0), record(3, 0), record(4, 1)])
+    assert path.stat().st_size == size
+    after = get(described_dir)
+    assert f"{path} changed since dataset.json was written" in caplog.text
+    assert (before.class_counts, after.class_counts) == ((3, 3, 3), (4, 3, 2))
+    assert after.num_examples == 9
+    assert after.fingerprint != before.fingerprint
+
+
+@pytest.mark.parametrize("length", [1 << 40, 1 << 63])
+@pytest.mark.parametrize("described", [False, True])
+def test_a_length_beyond_all_memory_is_named(
+    dataset_dir, request, caplog, length, described
+):
+    """TensorFlow's reader would take so much memory first, and end the process."""
+    if described:
+        request.getfixturevalue("described_dir")
+    path = dataset_dir / "numbers_train_00001-of-00003.tfrecord"
+    data = path.read_bytes()
+    head = struct.pack("<Q", length)
+    crc = struct.pack("<I", record_frames._masked_crc(head))
+    last = len(data) // 3 * 2
+    path.write_bytes(data[:last] + head + crc + data[last + 12 :])
+    message = rf"00001.*record 2 .*ends within .*{length:,} bytes"
+    with pytest.raises(UserError, match=message):
+        get(dataset_dir)
+    dataset = dataset_factory.get_dataset(
+        "numbers", "train", str(dataset_dir), max_bad_records=1
+    )
+    assert dataset.shards[1].bad_records == (2,)
+    assert "00001-of-00003.tfrecord, record 2 (counted from 0): the file ends" in (
+        caplog.text
+    )

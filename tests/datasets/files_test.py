@@ -72,23 +72,3 @@ def test_sha256_is_the_files_own(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"x" * (3 << 20))
     assert files.sha256(str(path)) == hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-@pytest.mark.parametrize("size", [10, 1 << 20, 5 << 20])
-@pytest.mark.parametrize("at", [0, -1])
-def test_fingerprint_sees_the_ends_of_a_file(tmp_path, size, at):
-    path = tmp_path / "a"
-    content = bytearray(size)
-    path.write_bytes(content)
-    before = files.fingerprint(str(path))
-    content[at] = 1
-    path.write_bytes(content)
-    assert files.fingerprint(str(path)) != before
-
-
-def test_fingerprint_sees_the_size(tmp_path):
-    path = tmp_path / "a"
-    path.write_bytes(bytes(5 << 20))
-    before = files.fingerprint(str(path))
-    path.write_bytes(bytes((5 << 20) + 1))
-    assert files.fingerprint(str(path)) != before

@@ -5,30 +5,35 @@ import pytest
 import tensorflow as tf
 
 from datasets import record_counts
+from datasets.files import sha256
 from errors import UserError
 
 FILES = [f"numbers_train_{shard:05d}-of-00003.tfrecord" for shard in range(3)]
+
+
+def count(folder, names):
+    return record_counts.count(str(folder), {n: sha256(folder / n) for n in names})
 
 
 @pytest.fixture
 def reads(monkeypatch):
     """The files that were read to be counted."""
     read: list[str] = []
-    count = record_counts._count_labels
+    count_labels = record_counts._count_labels
 
     def spy(paths):
         read.extend(os.path.basename(path) for path in paths)
-        return count(paths)
+        return count_labels(paths)
 
     monkeypatch.setattr(record_counts, "_count_labels", spy)
     return read
 
 
 def test_records_and_labels_are_counted(dataset_dir):
-    counts = record_counts.count(str(dataset_dir), FILES)
+    counts = count(dataset_dir, FILES)
     assert [file.num_records for file in counts] == [2, 3, 4]
-    assert [file.num_bytes for file in counts] == [
-        os.path.getsize(dataset_dir / name) for name in FILES
+    assert [file.sha256 for file in counts] == [
+        sha256(dataset_dir / name) for name in FILES
     ]
     assert [dict(file.labels) for file in counts] == [
         {0: 1, 1: 1},
@@ -38,14 +43,14 @@ def test_records_and_labels_are_counted(dataset_dir):
 
 
 def test_counts_are_remembered(dataset_dir, reads):
-    first = record_counts.count(str(dataset_dir), FILES)
+    first = count(dataset_dir, FILES)
     assert reads == FILES
-    assert record_counts.count(str(dataset_dir), FILES) == first
+    assert count(dataset_dir, FILES) == first
     assert reads == FILES
 
 
 def test_a_changed_file_is_counted_again(dataset_dir, reads, write_records, record):
-    record_counts.count(str(dataset_dir), FILES)
+    count(dataset_dir, FILES)
     path = dataset_dir / FILES[1]
     size = path.stat().st_size
     # Same name and size, other content; the time of change is left as it was.
@@ -53,7 +58,7 @@ def test_a_changed_file_is_counted_again(dataset_dir, reads, write_records, reco
     write_records(path, [record(value, 2) for value in (2, 3, 4)])
     os.utime(path, ns=times)
     assert path.stat().st_size == size
-    counts = record_counts.count(str(dataset_dir), FILES)
+    counts = count(dataset_dir, FILES)
     assert dict(counts[1].labels) == {2: 3}
     assert reads == [*FILES, FILES[1]]
 
@@ -61,7 +66,7 @@ def test_a_changed_file_is_counted_again(dataset_dir, reads, write_records, reco
 def test_a_record_without_a_label_is_counted_apart(tmp_path, write_records):
     write_records(tmp_path / "a", [tf.train.Example().SerializeToString()])
     for _ in range(2):  # counted, then remembered
-        (counts,) = record_counts.count(str(tmp_path), ["a"])
+        (counts,) = count(tmp_path, ["a"])
         assert dict(counts.labels) == {None: 1}
 
 
@@ -69,7 +74,7 @@ def test_a_record_without_a_label_is_counted_apart(tmp_path, write_records):
 def test_a_damaged_side_file_is_made_anew(dataset_dir, content):
     side_file = dataset_dir / record_counts.FILENAME
     side_file.write_text(content)
-    counts = record_counts.count(str(dataset_dir), FILES)
+    counts = count(dataset_dir, FILES)
     assert sum(file.num_records for file in counts) == 9
     assert set(json.loads(side_file.read_text())["files"]) == set(FILES)
 
@@ -79,7 +84,7 @@ def test_a_read_only_directory_will_do(dataset_dir, monkeypatch, caplog):
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(os, "replace", refuse)
-    counts = record_counts.count(str(dataset_dir), FILES)
+    counts = count(dataset_dir, FILES)
     assert sum(file.num_records for file in counts) == 9
     assert not (dataset_dir / record_counts.FILENAME).exists()
 
@@ -87,7 +92,7 @@ def test_a_read_only_directory_will_do(dataset_dir, monkeypatch, caplog):
 def test_no_tfrecord_is_named(tmp_path):
     (tmp_path / "a").write_bytes(b"this is no TFRecord at all")
     with pytest.raises(UserError, match=r"a, record 0 .*checksum"):
-        record_counts.count(str(tmp_path), ["a"])
+        count(tmp_path, ["a"])
 
 
 @pytest.mark.parametrize("kept", [5, 11, 12, 20])
@@ -96,10 +101,10 @@ def test_a_truncated_file_is_named(tmp_path, write_records, record, kept):
     whole = 16 + len(record(0, 0))
     path.write_bytes(path.read_bytes()[: whole + kept])
     with pytest.raises(UserError, match=r"a, record 1 .*the file ends within it"):
-        record_counts.count(str(tmp_path), ["a"])
+        count(tmp_path, ["a"])
 
 
 def test_a_record_that_is_no_example_is_named(tmp_path, write_records, record):
     write_records(tmp_path / "a", [record(0, 0), b"\xff\xff"])
     with pytest.raises(UserError, match=r"a, record 1 .*not a tf\.train\.Example"):
-        record_counts.count(str(tmp_path), ["a"])
+        count(tmp_path, ["a"])

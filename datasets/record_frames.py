@@ -1,0 +1,90 @@
+"""How a TFRecord file is cut into records, seen from the lengths alone.
+
+A record is its length (uint64, little-endian), the length's checksum, as many bytes, and
+their checksum. TensorFlow's reader takes room for a record before it knows that the file
+goes on so far, and ends the process (SIGSEGV) where a length is beyond all memory: so
+lengths are looked at here first.
+"""
+
+import dataclasses
+import os
+import struct
+
+_HEAD_BYTES = 12
+_FOOT_BYTES = 4
+_POLYNOMIAL = 0x82F63B78  # of CRC-32C, RFC 3720, bits reversed
+_COMPRESSIONS = {
+    b"\x1f\x8b": "gzip",
+    **dict.fromkeys((b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"), "zlib"),
+}
+
+_REMEDY = "copy or convert the file again"
+TRUNCATED = f"the file ends within it; {_REMEDY}"
+DAMAGED = f"its checksum does not match; {_REMEDY}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Frames:
+    """The records of a file.
+
+    Attributes:
+      num_records: before the end or the first break.
+      fault: why there is no whole record after them; None at the file's end.
+    """
+
+    num_records: int
+    fault: str | None
+
+
+def walk(path: str) -> Frames:
+    """Looks at the lengths of all records and their checksums; reads nothing else."""
+    size = os.path.getsize(path)
+    at = num_records = 0
+    with open(path, "rb", buffering=0) as file:
+        descriptor = file.fileno()
+        while at < size:
+            head = os.pread(descriptor, _HEAD_BYTES, at)
+            if len(head) < _HEAD_BYTES:
+                return Frames(num_records, TRUNCATED)
+            length = int.from_bytes(head[:8], "little")
+            left = size - at - _HEAD_BYTES - _FOOT_BYTES
+            if struct.unpack("<I", head[8:])[0] != _masked_crc(head[:8]):
+                kind = _COMPRESSIONS.get(head[:2]) if at == 0 else None
+                return Frames(num_records, _compressed(kind) if kind else DAMAGED)
+            if length > left:
+                return Frames(num_records, _too_long(length, left))
+            at += _HEAD_BYTES + length + _FOOT_BYTES
+            num_records += 1
+    return Frames(num_records, None)
+
+
+def describe_break(path: str, frames: Frames) -> str:
+    """A break in words: "FILE, record N (counted from 0): REASON"."""
+    return f"{path}, record {frames.num_records} (counted from 0): {frames.fault}"
+
+
+def _compressed(kind: str) -> str:
+    return f"the file is compressed ({kind}), and is read as it is: decompress it"
+
+
+def _too_long(length: int, left: int) -> str:
+    what = f"by its length it has {length:,} bytes, and {max(left, 0):,} are left"
+    return f"the file ends within it ({what}); {_REMEDY}"
+
+
+def _masked_crc(data: bytes) -> int:
+    """CRC-32C as TFRecord files have it, see TensorFlow's core/lib/hash/crc32c.h."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ _CRC_OF_BYTE[(crc ^ byte) & 0xFF]
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def _crc_of_byte(crc: int) -> int:
+    for _ in range(8):
+        crc = crc >> 1 ^ (_POLYNOMIAL if crc & 1 else 0)
+    return crc
+
+
+_CRC_OF_BYTE = tuple(map(_crc_of_byte, range(256)))
