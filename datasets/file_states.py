@@ -1,8 +1,8 @@
 """What is in TFRecord files: a SHA-256 of each, and whether its lengths add up.
 
-Both take reading, so they are kept in a side file in the dataset's directory for as long
-as the system says that a file was not touched: its size, the times of its last change
-(the second of them, ctime, is out of the user's hands) and its inode.
+Both take reading, so they are kept in a side file in the dataset's directory for as
+long as the system says that a file was not touched: its size, the times of its last
+change (the second of them, ctime, is out of the user's hands) and its inode.
 """
 
 import dataclasses

@@ -114,7 +114,6 @@ def _find(
     explain: Callable[[bytes], str | None],
 ) -> str | None:
     """Reads files one at a time until a record cannot be read or fails `check`."""
-
     for path in paths:
         frames = record_frames.walk(path)
         records = tf.data.TFRecordDataset(path).take(frames.num_records)

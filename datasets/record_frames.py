@@ -1,9 +1,9 @@
 """How a TFRecord file is cut into records, seen from the lengths alone.
 
-A record is its length (uint64, little-endian), the length's checksum, as many bytes, and
-their checksum. TensorFlow's reader takes room for a record before it knows that the file
-goes on so far, and ends the process (SIGSEGV) where a length is beyond all memory: so
-lengths are looked at here first.
+A record is its length (uint64, little-endian), the length's checksum, as many bytes,
+and their checksum. TensorFlow's reader takes room for a record before it knows that the
+file goes on so far, and ends the process (SIGSEGV) where a length is beyond all memory:
+so lengths are looked at here first.
 """
 
 import dataclasses
