@@ -1,6 +1,8 @@
 """The record that says what a split of a dataset is; every other room reads it."""
 
 import dataclasses
+import functools
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +46,10 @@ class Dataset:
       fingerprint: changes when the records do.
       label_default: the label of a record that has none; -1 makes it an error.
       format_default: the format of a record that names none; only "raw" matters.
+      reader_class: what tf_slim reads the files with; None is its reader of TFRecords.
+      own: what the data set's own module says to tf_slim, where it has one.
+
+    For tf_slim's `DatasetDataProvider` it also has what tf_slim's own `Dataset` has.
     """
 
     name: str
@@ -58,6 +64,22 @@ class Dataset:
     fingerprint: str = ""
     label_default: int = -1
     format_default: str = ""
+    reader_class: Any = None
+    own: Any = None
+
+    @functools.cached_property
+    def slim(self) -> Any:
+        """This split as tf_slim's `Dataset`."""
+        from datasets import slim_dataset  # which needs tf_slim, and this module
+
+        return self.own or slim_dataset.to_slim(self)
+
+    data_sources = property(lambda self: self.slim.data_sources)
+    reader = property(lambda self: self.slim.reader)
+    decoder = property(lambda self: self.slim.decoder)
+    num_samples = property(lambda self: self.slim.num_samples)
+    items_to_descriptions = property(lambda self: self.slim.items_to_descriptions)
+    labels_to_names = property(lambda self: self.slim.labels_to_names)
 
     @property
     def num_bad_records(self) -> int:

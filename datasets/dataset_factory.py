@@ -8,66 +8,42 @@ import dataclasses
 import glob
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from absl import logging
 
 from datasets import (
     bad_records,
+    cifar10,
     dataset_json,
-    file_states,
+    flowers,
     imagenet,
     labels,
-    record_counts,
+    mnist,
     record_faults,
-    record_frames,
+    slim_dataset,
+    split_counts,
     split_files,
+    visualwakewords,
 )
 from datasets.dataset import Dataset, Shard
+from datasets.dataset_spec import DatasetSpec as DatasetSpec
 from datasets.files import combined
 from errors import UserError, nearest
 
-
-@dataclasses.dataclass(frozen=True)
-class DatasetSpec:
-    """What the files of a dataset do not say themselves.
-
-    Attributes:
-      file_pattern: of the TFRecords' names; %s stands for the split.
-      splits: their usual names.
-      num_classes: used only where there is no labels.txt, as is `class_names`.
-      num_channels: 3 (RGB) or 1 (grey).
-      label_default: the label of a record that has none; -1 makes it an error.
-      format_default: the format of a record that names none.
-      class_names: by label, where they are known.
-    """
-
-    file_pattern: str
-    splits: tuple[str, ...]
-    num_classes: int
-    num_channels: int = 3
-    label_default: int = -1
-    format_default: str = ""
-    class_names: tuple[str, ...] | None = None
-
-
 # slim's datasets. How many examples there are is counted, never written down.
-_REGISTRY = {
-    "cifar10": DatasetSpec("cifar10_%s.tfrecord", ("train", "test"), 10, 3, 0, "png"),
-    "flowers": DatasetSpec(
-        "flowers_%s_*.tfrecord", ("train", "validation"), 5, 3, 0, "png"
-    ),
-    "imagenet": DatasetSpec(
-        "%s-*",
-        ("train", "validation"),
-        1001,
-        3,
-        -1,
-        "jpeg",
-        imagenet.class_names(1001),
-    ),
-    "mnist": DatasetSpec("mnist_%s.tfrecord", ("train", "test"), 10, 1, 0, "raw"),
-    "visualwakewords": DatasetSpec("%s.record-*", ("train", "val"), 2, 3, -1, "jpeg"),
+_STOCK = {
+    "cifar10": cifar10,
+    "flowers": flowers,
+    "imagenet": imagenet,
+    "mnist": mnist,
+    "visualwakewords": visualwakewords,
 }
+_REGISTRY = {name: module.SPEC for name, module in _STOCK.items()}
+
+# As in slim, a module put in here, with a `get_split` like `flowers.get_split`, is a
+# data set by that name.
+datasets_map: dict[str, Any] = dict(_STOCK)
 
 _GENERIC_SPEC = DatasetSpec("", (), 0)
 
@@ -86,6 +62,8 @@ def get_dataset(
     name: str,
     split_name: str,
     dataset_dir: str,
+    file_pattern: str | None = None,
+    reader: Any = None,
     *,
     max_bad_records: int = 0,
     labels_offset: int = 0,
@@ -93,28 +71,34 @@ def get_dataset(
     """Describes a split of a dataset from its files.
 
     Args:
-      name: a stock or registered name, the name in dataset.json, or the name that
-        the TFRecords begin with.
+      name: a stock or registered name, a key of `datasets_map`, the name in
+        dataset.json, or the name that the TFRecords begin with.
       split_name: for instance "train".
       dataset_dir: the directory of the TFRecords.
+      file_pattern: of their names, %s standing for the split; None is the usual one.
+      reader: class that tf_slim reads them with, by default its own of TFRecords.
       max_bad_records: unfit records that may be left out; with 0 the input pipeline
         meets them. With any other number every record is decoded once.
       labels_offset: subtracted from labels before they are used; decides only on
         which labels are unfit.
 
     Returns:
-      The record that the input pipeline reads.
+      The record that the input pipeline reads, and tf_slim's `DatasetDataProvider`.
 
     Raises:
       UserError: name, split, directory or files are not there or do not fit; the
         message names what is there.
     """
-    info = _described(name, dataset_dir)
+    require_directory(dataset_dir)
     tolerant = max_bad_records > 0
-    if info is None:
-        dataset = _from_files(name, split_name, dataset_dir, tolerant)
+    if module := _own_module(name):
+        source = module, name, split_name, dataset_dir, file_pattern, reader
+        dataset = split_counts.sized(slim_dataset.from_module(*source), tolerant)
+    elif file_pattern or (info := _described(name, dataset_dir)) is None:
+        dataset = _from_files(name, split_name, dataset_dir, tolerant, file_pattern)
     else:
         dataset = _from_json(info, split_name, dataset_dir, tolerant)
+    dataset = dataclasses.replace(dataset, reader_class=reader)
     if tolerant:
         dataset = bad_records.leave_out(dataset, max_bad_records, labels_offset)
     if not dataset.num_examples:
@@ -123,6 +107,12 @@ def get_dataset(
             f" ({len(dataset.shards)} empty files): convert the photos again"
         )
     return dataset
+
+
+def _own_module(name: str) -> Any:
+    """The module that somebody put into `datasets_map`, if any."""
+    module = datasets_map.get(name)
+    return None if module is _STOCK.get(name) else module
 
 
 def _from_json(
@@ -137,7 +127,9 @@ def _from_json(
         if not (tolerant and os.path.isfile(path)):
             record_fault = record_faults.find_unreadable([path])
             raise UserError("; ".join(filter(None, [reason, record_fault])))
-    shards = _shards(dataset_dir, [shard.file for shard in split.shards], tolerant)
+    shards = split_counts.shards_of(
+        dataset_dir, [shard.file for shard in split.shards], tolerant
+    )
     dataset = Dataset(
         name=info.name,
         split_name=split_name,
@@ -165,26 +157,7 @@ def _from_json(
         " now is counted and read",
         *(changed[0], f" and {len(changed) - 1} more" if changed[1:] else ""),
     )
-    return _counted(dataset)
-
-
-def _shards(
-    dataset_dir: str, filenames: Sequence[str], tolerant: bool
-) -> tuple[Shard, ...]:
-    """The files of a split, their records not yet counted.
-
-    Raises:
-      UserError: the lengths of a file's records do not add up; `tolerant` leaves that
-        to `bad_records`.
-    """
-    shards = []
-    states = file_states.look_at(dataset_dir, filenames)
-    for name, state in zip(filenames, states, strict=True):
-        path = os.path.join(dataset_dir, name)
-        if state.frames.fault and not tolerant:
-            raise UserError(record_frames.describe_break(path, state.frames))
-        shards.append(Shard(path, 0, state.num_bytes, state.sha256))
-    return tuple(shards)
+    return split_counts.counted(dataset)
 
 
 def available_splits(name: str, dataset_dir: str) -> tuple[str, ...]:
@@ -193,6 +166,8 @@ def available_splits(name: str, dataset_dir: str) -> tuple[str, ...]:
     Raises:
       UserError: there is no such directory or dataset.
     """
+    if splits := getattr(_own_module(name), "SPLITS_TO_SIZES", None):
+        return tuple(sorted(splits))
     info = _described(name, dataset_dir)
     if info is not None:
         return tuple(sorted(info.splits))
@@ -223,14 +198,18 @@ def _described(name: str, dataset_dir: str) -> dataset_json.DatasetInfo | None:
 
 
 def _from_files(
-    name: str, split_name: str, dataset_dir: str, tolerant: bool
+    name: str,
+    split_name: str,
+    dataset_dir: str,
+    tolerant: bool,
+    file_pattern: str | None,
 ) -> Dataset:
-    """The route without dataset.json: names from labels.txt, counts by counting.
-
-    A tolerant one leaves counting to `bad_records`.
-    """
+    """The route without dataset.json: names from labels.txt, counts by counting."""
     spec = _REGISTRY.get(name, _GENERIC_SPEC)
-    splits = _find_splits(name, dataset_dir)
+    if file_pattern:
+        splits = split_files.matching(file_pattern, split_name, dataset_dir)
+    else:
+        splits = _find_splits(name, dataset_dir)
     filenames = splits.get(split_name)
     if filenames is None:
         raise _no_split(name, split_name, dataset_dir, list(splits))
@@ -242,52 +221,21 @@ def _from_files(
             f"{dataset_dir} has neither dataset.json nor labels.txt: write a labels.txt"
             " with one id:name line a class"
         )
-    shards = _shards(dataset_dir, filenames, tolerant)
+    paths = [os.path.join(dataset_dir, filename) for filename in filenames]
     dataset = Dataset(
         name=name,
         split_name=split_name,
         dataset_dir=dataset_dir,
-        shards=shards,
+        shards=tuple(Shard(path, 0, 0) for path in paths),
         num_examples=0,
         num_classes=num_classes,
         class_names=class_names,
         class_counts=(),
         num_channels=spec.num_channels,
-        fingerprint=combined(shard.sha256 for shard in shards),
         label_default=spec.label_default,
         format_default=spec.format_default,
     )
-    return dataset if tolerant else _counted(dataset)
-
-
-def _counted(dataset: Dataset) -> Dataset:
-    digests = {os.path.basename(shard.path): shard.sha256 for shard in dataset.shards}
-    counts = record_counts.count(dataset.dataset_dir, digests)
-    return dataclasses.replace(
-        dataset,
-        shards=tuple(
-            dataclasses.replace(shard, num_records=file.num_records)
-            for shard, file in zip(dataset.shards, counts, strict=True)
-        ),
-        num_examples=sum(file.num_records for file in counts),
-        class_counts=_class_counts(dataset, counts),
-    )
-
-
-def _class_counts(
-    dataset: Dataset, counts: Sequence[record_counts.FileCounts]
-) -> tuple[int, ...]:
-    """Examples of each class; a label that is no class is an error."""
-    totals = [0] * dataset.num_classes
-    for shard, file in zip(dataset.shards, counts, strict=True):
-        for label, number in file.labels.items():
-            if record_faults.explain_label(label, dataset):
-                raise UserError(
-                    record_faults.find_label_fault(dataset, [shard.path])
-                    or f"{shard.path} changed while it was read: start again"
-                )
-            totals[dataset.label_default if label is None else label] += number
-    return tuple(totals)
+    return split_counts.sized(dataset, tolerant)
 
 
 def _find_splits(name: str, dataset_dir: str) -> dict[str, list[str]]:

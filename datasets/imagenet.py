@@ -3,6 +3,9 @@
 import functools
 import pathlib
 
+from datasets import slim_dataset
+from datasets.dataset_spec import DatasetSpec
+
 BACKGROUND = "background"  # class 0 of slim's 1001
 
 
@@ -22,3 +25,15 @@ def class_names(num_classes: int) -> tuple[str, ...] | None:
     """What a network of so many classes calls them; None unless 1000 or 1001."""
     names = tuple(synsets().values())
     return {1000: names, 1001: (BACKGROUND, *names)}.get(num_classes)
+
+
+def create_readable_names_for_imagenet_labels() -> dict[int, str]:
+    """The names of slim's 1001 classes by label: slim's function of this name."""
+    return dict(enumerate([BACKGROUND, *synsets().values()]))
+
+
+SPEC = DatasetSpec(
+    "%s-*", ("train", "validation"), 1001, 3, -1, "jpeg", class_names(1001)
+)
+
+get_split = functools.partial(slim_dataset.get_split, "imagenet")

@@ -8,7 +8,7 @@ look as slim writes them. `dataset.json` holds the names unescaped.
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from datasets.files import atomic_write
 from errors import UserError
@@ -22,10 +22,16 @@ _UNESCAPES = {escaped: char for char, escaped in _ESCAPES.items()}
 _ESCAPED = re.compile(r"\\[\\nr]|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
-def write(dataset_dir: str, class_names: Sequence[str]) -> None:
-    """Writes labels.txt with ids 0, 1, … in the order of `class_names`."""
-    with atomic_write(os.path.join(dataset_dir, FILENAME), "w") as file:
-        for label, name in enumerate(class_names):
+def write(
+    dataset_dir: str,
+    class_names: Sequence[str] | Mapping[int, str],
+    filename: str = FILENAME,
+) -> None:
+    """Writes labels.txt, in the order of `class_names`: ids 0, 1, … or those given."""
+    if not isinstance(class_names, Mapping):
+        class_names = dict(enumerate(class_names))
+    with atomic_write(os.path.join(dataset_dir, filename), "w") as file:
+        for label, name in class_names.items():
             file.write(f"{label}:{_escape(name)}\n")
 
 
@@ -42,7 +48,15 @@ def read(dataset_dir: str) -> tuple[str, ...] | None:
     Raises:
       UserError: a line is not `id:name`, an id is given twice, or nothing is there.
     """
-    path = os.path.join(dataset_dir, FILENAME)
+    names = read_by_id(dataset_dir)
+    if names is None:
+        return None
+    return tuple(names.get(label, str(label)) for label in range(max(names) + 1))
+
+
+def read_by_id(dataset_dir: str, filename: str = FILENAME) -> dict[int, str] | None:
+    """As `read`, but the names by id, and only of ids that have a line."""
+    path = os.path.join(dataset_dir, filename)
     try:
         with open(path, encoding="utf-8-sig", newline="\n") as file:
             lines = file.read().split("\n")
@@ -66,7 +80,7 @@ def read(dataset_dir: str) -> tuple[str, ...] | None:
         raise UserError(
             f"{path} is empty: write one id:name line a class, or remove it"
         )
-    return tuple(names.get(label, str(label)) for label in range(max(names) + 1))
+    return names
 
 
 def _parse(line: str, where: str) -> tuple[int, str]:

@@ -1,6 +1,7 @@
 """Which files of a directory belong to which split, by their names."""
 
 import fnmatch
+import glob
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -51,6 +52,34 @@ def find_splits(
         if match and filename not in claimed:
             splits.setdefault(match["split"], []).append(filename)
     return splits
+
+
+def matching(
+    file_pattern: str, split_name: str, dataset_dir: str
+) -> dict[str, list[str]]:
+    """The files of one split by a pattern of the caller's, sorted.
+
+    Args:
+      file_pattern: of paths in `dataset_dir`; %s stands for the split.
+      split_name: for instance "train".
+      dataset_dir: the directory.
+
+    Returns:
+      The files' paths in the directory, by the split.
+
+    Raises:
+      UserError: the pattern has no %s, or no file matches.
+    """
+    if "%s" not in file_pattern:
+        raise UserError(
+            f"file_pattern={file_pattern!r} has no %s, which stands for the split:"
+            " write it as in 'flowers_%s_*.tfrecord'"
+        )
+    pattern = file_pattern.replace("%s", glob.escape(split_name))
+    filenames = sorted(glob.glob(pattern, root_dir=dataset_dir))
+    if not filenames:
+        raise UserError(f"{dataset_dir} has no file {pattern}: mend file_pattern")
+    return {split_name: filenames}
 
 
 def check_complete(filenames: Sequence[str], dataset_dir: str) -> None:

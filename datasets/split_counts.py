@@ -1,0 +1,82 @@
+"""How large the files of a split are, what is in them, and how many of each class."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+
+from datasets import (
+    file_states,
+    record_counts,
+    record_faults,
+    record_frames,
+)
+from datasets.dataset import Dataset, Shard
+from datasets.files import combined
+from errors import UserError
+
+
+def sized(dataset: Dataset, tolerant: bool) -> Dataset:
+    """With sizes, checksums and counts; a tolerant one leaves the last to others."""
+    names = [os.path.relpath(s.path, dataset.dataset_dir) for s in dataset.shards]
+    shards = shards_of(dataset.dataset_dir, names, tolerant)
+    dataset = dataclasses.replace(
+        dataset, shards=shards, fingerprint=combined(shard.sha256 for shard in shards)
+    )
+    return dataset if tolerant else counted(dataset)
+
+
+def counted(dataset: Dataset) -> Dataset:
+    """With the records counted in the files, whose checksums are known.
+
+    Raises:
+      UserError: a record cannot be read, or its label is no class.
+    """
+    digests = {
+        os.path.relpath(shard.path, dataset.dataset_dir): shard.sha256
+        for shard in dataset.shards
+    }
+    counts = record_counts.count(dataset.dataset_dir, digests)
+    return dataclasses.replace(
+        dataset,
+        shards=tuple(
+            dataclasses.replace(shard, num_records=file.num_records)
+            for shard, file in zip(dataset.shards, counts, strict=True)
+        ),
+        num_examples=sum(file.num_records for file in counts),
+        class_counts=_class_counts(dataset, counts),
+    )
+
+
+def _class_counts(
+    dataset: Dataset, counts: Sequence[record_counts.FileCounts]
+) -> tuple[int, ...]:
+    """Examples of each class; a label that is no class is an error."""
+    totals = [0] * dataset.num_classes
+    for shard, file in zip(dataset.shards, counts, strict=True):
+        for label, number in file.labels.items():
+            if record_faults.explain_label(label, dataset):
+                raise UserError(
+                    record_faults.find_label_fault(dataset, [shard.path])
+                    or f"{shard.path} changed while it was read: start again"
+                )
+            totals[dataset.label_default if label is None else label] += number
+    return tuple(totals)
+
+
+def shards_of(
+    dataset_dir: str, filenames: Sequence[str], tolerant: bool
+) -> tuple[Shard, ...]:
+    """The files of a split, their records not yet counted.
+
+    Raises:
+      UserError: the lengths of a file's records do not add up; `tolerant` leaves that
+        to `bad_records`.
+    """
+    shards = []
+    states = file_states.look_at(dataset_dir, filenames)
+    for name, state in zip(filenames, states, strict=True):
+        path = os.path.join(dataset_dir, name)
+        if state.frames.fault and not tolerant:
+            raise UserError(record_frames.describe_break(path, state.frames))
+        shards.append(Shard(path, 0, state.num_bytes, state.sha256))
+    return tuple(shards)
