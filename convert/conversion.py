@@ -5,6 +5,7 @@ import importlib
 import itertools
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from absl import logging
 
@@ -14,6 +15,7 @@ from convert import (
     conversion_summary,
     parallel,
     photo_checks,
+    photo_content,
     photo_sources,
     rejections,
     splits,
@@ -48,10 +50,30 @@ def convert(
     if finished := conversion_record.read_finished(
         settings.dataset_dir, settings.dataset_name, made
     ):
+        conversion_record.check_content(
+            finished, found, settings.dataset_dir, num_threads=num_workers
+        )
         conversion_summary.show_finished(finished, settings.dataset_dir)
         return
     pattern = f"{glob.escape(settings.dataset_name)}_*.tfrecord"
     staging.refuse_strangers(settings.dataset_dir, [pattern])
+    info = _make(settings, found, fractions, made, num_workers, max_rejected_fraction)
+    conversion_summary.show(info)
+    if settings.class_names:
+        conversion_summary.show_absent(info)
+    else:
+        conversion_summary.warn_of_gaps(info, found.classes, fractions)
+    conversion_summary.show_next_command(info, settings.dataset_dir)
+
+
+def _make(
+    settings: Settings,
+    found: photo_sources.Found,
+    fractions: splits.Fractions,
+    made: dict[str, Any],
+    num_workers: int,
+    max_rejected_fraction: float,
+) -> DatasetInfo:
     with staging.staging(settings.dataset_dir, settings.dataset_name) as directory:
         checked, rejected = _check_photos(settings, found, directory, num_workers)
         groups, kept_out = splits.assign(
@@ -59,20 +81,22 @@ def convert(
         )
         rejected = rejections.in_order(rejected + kept_out)
         conversion_summary.show_rejections(rejected, found.num_ignored)
-        classes = _classes(groups)
+        classes = settings.class_names or _classes(groups)
         if unfit := _explain_unfit(
             settings, classes, groups, rejected, max_rejected_fraction
         ):
             raise UserError(unfit + _leave_rejections(rejected, settings.dataset_dir))
+        digests = {photo.source.path: photo.digest for photo in checked}
+        made["photos"]["content_sha256"] = photo_content.combined_sha256(
+            found.sources, digests, num_threads=num_workers
+        )
         info = _write(settings, classes, groups, made, directory, num_workers)
         publish_dir = os.path.join(directory, staging.PUBLISH)
         rejections.write_csv(publish_dir, rejected)
         labels.write(publish_dir, info.classes)
         dataset_json.write(publish_dir, info)
         staging.publish_dataset(directory, settings.dataset_dir)
-    conversion_summary.show(info)
-    conversion_summary.warn_of_gaps(info, found.classes, fractions)
-    conversion_summary.show_next_command(info, settings.dataset_dir)
+    return info
 
 
 def _check_photos(
@@ -135,7 +159,9 @@ def _explain_unfit(
             f" ({', '.join(classes) or 'none'}), at least two are needed: give each"
             f" class {'a label' if settings.csv_file else 'a folder'} of its own"
         )
-    if "train" not in groups:
+    if not groups:
+        return f"no photo of {settings.source} can be used: mend or replace them"
+    if "train" not in groups and not settings.class_names:
         return (
             f"no photo of {settings.source} falls to the split train: add photos, or"
             " lower --validation_fraction and --test_fraction"
@@ -156,7 +182,7 @@ def _write(
     settings: Settings,
     classes: tuple[str, ...],
     groups: dict[str, list[Checked]],
-    made: dict[str, object],
+    made: dict[str, Any],
     directory: str,
     num_workers: int,
 ) -> DatasetInfo:

@@ -8,7 +8,7 @@ import os
 import re
 from typing import Any
 
-from convert import photo_sources
+from convert import class_names, photo_content, photo_sources
 from convert.photo_sources import Found, Source
 from convert.splits import Fractions
 from datasets import dataset_json
@@ -33,6 +33,10 @@ class Settings:
       num_shards: TFRecord files a split.
       max_side: photos with a longer side are shrunk to it, in pixels; 0: none are.
       seed: decides splits and order.
+      classes: which folders are classes, as `folder_layout.read` takes it.
+      splits: where the splits are, the same way; "none" holds for `csv_file` too.
+      csv_split_column: the column of `csv_file` that says the splits.
+      class_names: by label; None: those of the photos, sorted.
     """
 
     image_dir: str | None
@@ -44,6 +48,10 @@ class Settings:
     num_shards: int = 5
     max_side: int = 0
     seed: int = 0
+    classes: str | None = None
+    splits: str | None = None
+    csv_split_column: str | None = None
+    class_names: tuple[str, ...] | None = None
 
     @property
     def source(self) -> str:
@@ -61,11 +69,17 @@ class Settings:
                 f"--dataset_name={self.dataset_name or ''}: give a name of letters,"
                 " digits, '_', '-' and '.', as in --dataset_name=stamps"
             )
-        if (self.validation_fraction or 0) + (self.test_fraction or 0) >= 1:
+        self._check_fractions()
+        if self.csv_file and (self.classes or self.splits not in (None, "none")):
+            flag = "classes" if self.classes else "splits"
             raise UserError(
-                f"--validation_fraction={self.validation_fraction} and"
-                f" --test_fraction={self.test_fraction} leave nothing to train on:"
-                " together they must be below 1"
+                f"--{flag}={self.classes or self.splits} is about folders, and"
+                " --csv_file lists the photos: leave one of them out"
+            )
+        if self.csv_split_column and (not self.csv_file or self.splits):
+            raise UserError(
+                f"--csv_split_column={self.csv_split_column} needs --csv_file, and no"
+                " --splits"
             )
         if self.image_dir and not self.csv_file:
             photos, output = map(os.path.realpath, (self.image_dir, self.dataset_dir))
@@ -75,6 +89,16 @@ class Settings:
                     " folder outside, so that it is not taken for a class"
                 )
 
+    def _check_fractions(self) -> None:
+        share = (self.validation_fraction or 0) + (self.test_fraction or 0)
+        if share > 1 or (share == 1 and not self.class_names):
+            raise UserError(
+                f"--validation_fraction={self.validation_fraction or 0} and"
+                f" --test_fraction={self.test_fraction or 0} leave nothing to train on:"
+                " together they must be below 1, or 1 for photos to test the classes of"
+                " --classes_of or --labels_file on"
+            )
+
 
 def find(settings: Settings) -> tuple[Found, Fractions]:
     """Finds the photos, and how those without a given split are to be divided.
@@ -83,11 +107,24 @@ def find(settings: Settings) -> tuple[Found, Fractions]:
       UserError: there are none, or a fraction is given for a split that exists.
     """
     if settings.csv_file:
-        found = photo_sources.find_in_csv(settings.csv_file, settings.image_dir)
+        found = photo_sources.find_in_csv(
+            settings.csv_file,
+            settings.image_dir,
+            split_column=settings.csv_split_column,
+            divided=settings.splits != "none",
+            any_label=settings.class_names is not None,
+        )
     else:
-        found = photo_sources.find_in_folder(settings.source)
+        found = photo_sources.find_in_folder(
+            settings.source, classes=settings.classes, splits=settings.splits
+        )
     if not found.sources:
         raise UserError(_explain_nothing(settings, found))
+    if settings.class_names:
+        used = {source.class_name for source in found.sources}
+        class_names.check_known(used, settings.class_names)
+    else:
+        class_names.check_distinct(found.classes)
     given = {source.split for source in found.sources if source.split}
     wanted = {
         "validation": settings.validation_fraction,
@@ -101,7 +138,9 @@ def find(settings: Settings) -> tuple[Found, Fractions]:
     if given and any(wanted.values()):
         found.sources = [_open_train(source) for source in found.sources]
     if not given and settings.validation_fraction is None:
-        wanted["validation"] = DEFAULT_VALIDATION_FRACTION
+        rest = 1 - (settings.test_fraction or 0)
+        if rest > DEFAULT_VALIDATION_FRACTION:
+            wanted["validation"] = DEFAULT_VALIDATION_FRACTION
     return found, Fractions(wanted["validation"] or 0.0, wanted["test"] or 0.0)
 
 
@@ -134,6 +173,7 @@ def describe(settings: Settings, found: Found) -> dict[str, Any]:
 
     "settings" and "photos" decide whether another run would make the same: the photos
     go into it by name, class, split and size, so that nothing need be read for it.
+    Photos that are alike in these are told apart by `photo_content`.
     """
     listing = [
         [source.name, source.class_name, source.split, source.num_bytes]
@@ -149,12 +189,47 @@ def describe(settings: Settings, found: Found) -> dict[str, Any]:
             "max_side": settings.max_side,
             "seed": settings.seed,
         },
+        "class_names": settings.class_names and list(settings.class_names),
         "photos": {
             "number": len(listing),
             "listing_sha256": hashlib.sha256(json.dumps(listing).encode()).hexdigest(),
         },
         "versions": versions("pillow", "tensorflow"),
     }
+
+
+def check_content(
+    info: DatasetInfo, found: Found, dataset_dir: str, *, num_threads: int
+) -> None:
+    """Compares the content of photos with that of those a dataset was made of.
+
+    Args:
+      info: of a finished dataset whose photos have the same names and sizes.
+      found: the photos.
+      dataset_dir: where the dataset is.
+      num_threads: how many photos are read at the same time.
+
+    Raises:
+      UserError: a photo has another content.
+    """
+    recorded = info.made["photos"].get("content_sha256")
+    if recorded is None:
+        raise _another(dataset_dir, "the content of its photos was not noted")
+    if recorded != photo_content.combined_sha256(
+        found.sources, {}, num_threads=num_threads
+    ):
+        raise _another(
+            dataset_dir,
+            f"it was made from {len(found.sources)} photos of the same names and sizes,"
+            " but some have another content now",
+        )
+
+
+def _another(dataset_dir: str, difference: str) -> UserError:
+    return UserError(
+        f"{dataset_dir} holds another dataset ({difference}): remove it, or choose"
+        " another --dataset_dir"
+    )
 
 
 def versions(*packages: str) -> dict[str, str]:
@@ -190,10 +265,7 @@ def read_finished(
         fault = dataset_json.find_file_fault(dataset_dir, split)
         difference = difference or (fault[1] if fault else "")
     if difference:
-        raise UserError(
-            f"{dataset_dir} holds another dataset ({difference}): remove it, or choose"
-            " another --dataset_dir"
-        )
+        raise _another(dataset_dir, difference)
     return info
 
 
@@ -203,10 +275,13 @@ def _difference(old: Any, new: dict[str, Any]) -> str:
     for flag, value in new["settings"].items():
         if settings.get(flag) != value:
             return f"it was made with --{flag}={settings.get(flag)}, not {value}"
+    if old.get("class_names") != new.get("class_names"):
+        return "it was made with other --labels_file or --classes_of"
     old_photos, new_photos = old.get("photos", {}), new.get("photos", {})
-    if old_photos != new_photos:
+    if any(old_photos.get(key) != value for key, value in new_photos.items()):
         return (
             f"it was made from {old_photos.get('number')} photos, there are"
-            f" {new_photos.get('number')} now, or they have other names or sizes"
+            f" {new_photos.get('number')} now, or they have other names, labels, splits"
+            " or sizes"
         )
     return ""

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from config.untrusted_text import printable
-from convert import rejections
-from convert.photo_sources import SPLITS
+from convert import class_names, rejections
 from convert.rejections import Rejection
+from convert.split_names import SPLITS
 from convert.splits import Fractions
 from datasets.dataset_json import DatasetInfo
 
@@ -68,7 +68,13 @@ def warn_of_gaps(
             for label, name in enumerate(info.classes)
             if not (counts and counts[label])
         ]
-        if absent:
+        if absent and split == "train":
+            logging.warning(
+                "No train photo of %s, so no model can learn it: give it photos to"
+                " train on, or remove it from the other splits",
+                _some(absent),
+            )
+        elif absent:
             logging.warning(
                 "No %s photo of %s: add photos%s",
                 split,
@@ -77,6 +83,23 @@ def warn_of_gaps(
             )
     if lost := sorted(set(classes) - set(info.classes)):
         logging.warning("Left out, having no usable photo: %s", _some(lost))
+    if remark := class_names.explain_order(info.classes):
+        logging.info("%s", remark)
+
+
+def show_absent(info: DatasetInfo) -> None:
+    """Says which of the classes that the user listed have no photo."""
+    splits = info.splits.values()
+    absent = [
+        name
+        for label, name in enumerate(info.classes)
+        if not any(split.class_counts[label] for split in splits)
+    ]
+    if absent:
+        logging.info(
+            "%d of the %d classes listed have no photo here: %s",
+            *(len(absent), len(info.classes), _some(absent)),
+        )
 
 
 def _some(names: Sequence[str]) -> str:
@@ -108,8 +131,20 @@ def show_finished(info: DatasetInfo, dataset_dir: str) -> None:
 
 
 def show_next_command(info: DatasetInfo, dataset_dir: str) -> None:
-    """Prints a command that trains on the dataset."""
-    command = [
+    """Prints a command that trains on the dataset, or evaluates without training."""
+    if "train" not in info.splits:
+        print("Next, to evaluate a run on these photos:")
+        _print_command(
+            "python eval_image_classifier.py",
+            f"--dataset_name={info.name}",
+            f"--dataset_dir={shlex.quote(dataset_dir)}",
+            f"--dataset_split_name={next(iter(info.splits))}",
+            "--checkpoint_path=RUN",
+            f"--eval_dir=/tmp/{info.name}",
+        )
+        return
+    print("Next, to fine-tune the last layer of a published checkpoint:")
+    _print_command(
         "python train_image_classifier.py",
         f"--dataset_name={info.name}",
         f"--dataset_dir={shlex.quote(dataset_dir)}",
@@ -118,6 +153,8 @@ def show_next_command(info: DatasetInfo, dataset_dir: str) -> None:
         "--checkpoint_path=inception_v3.ckpt",
         "--checkpoint_exclude_scopes=head",
         "--trainable_scopes=head",
-    ]
-    print("Next, to fine-tune the last layer of a published checkpoint:")
-    print("  " + " \\\n    ".join(command))
+    )
+
+
+def _print_command(*words: str) -> None:
+    print("  " + " \\\n    ".join(words))

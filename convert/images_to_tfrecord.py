@@ -3,9 +3,16 @@ r"""Turns a folder of photos into TFRecords that training and evaluation read.
     python convert/images_to_tfrecord.py --image_dir=photos --dataset_dir=data/stamps \
         --dataset_name=stamps
 
-The folder holds one folder a class, or train/, validation/ and test/ with the class
-folders inside; --csv_file lists photos instead. The dataset appears whole or not at
-all; photos that cannot be used are listed in its rejected.csv.
+The folder holds one folder a class; or train/, validation/ and test/ with the class
+folders inside; or the same three inside each class folder. --csv_file lists photos
+instead. What can be read in two ways is refused: the message names both, and the flag
+that decides. The dataset appears whole or not at all; photos that cannot be used are
+listed in its rejected.csv.
+
+To evaluate a run on other photos, of some of its classes:
+
+    python convert/images_to_tfrecord.py --image_dir=more --dataset_dir=data/more \
+        --dataset_name=more --classes_of=runs/stamps --test_fraction=1
 """
 
 import os
@@ -16,7 +23,7 @@ from absl import flags
 
 # Nothing up here imports TensorFlow: each worker process imports this file too.
 from config import app
-from convert import conversion, parallel
+from convert import class_names, conversion, folder_layout, parallel
 from convert.conversion_record import Settings
 from datasets import files
 
@@ -31,6 +38,41 @@ _CSV_FILE = flags.DEFINE_string(
     None,
     "UTF-8 file that lists the photos in place of folders: columns path, label and, if"
     " wanted, split (train, validation, test or empty).",
+)
+_CSV_SPLIT_COLUMN = flags.DEFINE_string(
+    "csv_split_column",
+    None,
+    "The column of --csv_file that says the splits. Default: split, or the one that"
+    " plainly says them under another name.",
+)
+_CLASSES = flags.DEFINE_enum(
+    "classes",
+    None,
+    folder_layout.PLACES_OF_CLASSES,
+    "Which folders of --image_dir are classes. top: the uppermost, and the folders"
+    " inside belong to them. nested: each that holds photos, called by its path as in"
+    " animals/cat. Default: top, where the folders leave no doubt.",
+)
+_SPLITS = flags.DEFINE_enum(
+    "splits",
+    None,
+    folder_layout.PLACES_OF_SPLITS,
+    "Where folders called train, validation or test are splits. top: above the class"
+    " folders. inside: in each class folder. none: nowhere, so that a class may be"
+    " called test; nor does a column of --csv_file say splits. Default: as the folders"
+    " plainly say.",
+)
+_LABELS_FILE = flags.DEFINE_string(
+    "labels_file",
+    None,
+    "File as labels.txt (a line id:name for each class) that gives the classes and"
+    " their order. Default: the names of the classes in the order of text.",
+)
+_CLASSES_OF = flags.DEFINE_string(
+    "classes_of",
+    None,
+    "Folder of a training run: takes its classes in its order, so that it can be"
+    " evaluated on photos of some of them.",
 )
 _DATASET_DIR = flags.DEFINE_string(
     "dataset_dir", None, "Folder for the dataset; made if absent."
@@ -51,7 +93,7 @@ _TEST_FRACTION = flags.DEFINE_float(
     "test_fraction",
     None,
     "Share of the photos that becomes the test split, taken as the one above."
-    " Default 0.",
+    " Default 0. 1 makes all a test split, with --classes_of or --labels_file.",
     lower_bound=0,
     upper_bound=1,
 )
@@ -104,6 +146,10 @@ def main() -> None:
                 num_shards=_NUM_SHARDS.value,
                 max_side=_MAX_SIDE.value,
                 seed=_SEED.value,
+                classes=_CLASSES.value,
+                splits=_SPLITS.value,
+                csv_split_column=_CSV_SPLIT_COLUMN.value,
+                class_names=class_names.given(_LABELS_FILE.value, _CLASSES_OF.value),
             ),
             num_workers=_NUM_WORKERS.value or parallel.num_usable_cpus(),
             max_rejected_fraction=_MAX_REJECTED_FRACTION.value,

@@ -6,4 +6,4 @@ import re
 def natural_key(name: str) -> list[tuple[int, str]]:
     """A sorting key by which numbers in names count as numbers."""
     parts = re.split(r"(\d+)", name)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

@@ -1,30 +1,19 @@
 """Finds the photos to convert, with their class and, where given, their split.
 
-A folder holds either one folder a class, or `train/`, `validation/`, `test/` with the
-class folders inside. A CSV file has the columns path, label and, if wanted, split.
+`folder_layout` says what the folders of a directory mean, `photo_list` what the rows of
+a CSV file say.
 """
 
-import csv
 import dataclasses
 import os
 import stat
 from collections.abc import Iterator
 
-from config.untrusted_text import csv_text
+from convert import folder_layout, photo_list
 from convert.rejections import Kind, Rejection
 from datasets.photo_files import has_photo_suffix, is_ignored
 from errors import UserError
 
-SPLITS = ("train", "validation", "test")
-_SPLIT_OF_NAME = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "test": "test",
-    "testing": "test",
-}
 # Larger than any file of MAX_PIXELS that people keep photos in.
 MAX_FILE_BYTES = 512 << 20
 
@@ -73,7 +62,9 @@ class Found:
         except (OSError, ValueError) as error:  # ValueError: NUL in a CSV file's path
             strerror = getattr(error, "strerror", error)
             reason = "a dangling link" if os.path.islink(path) else strerror
-            self.reject(name, Kind.UNREADABLE, str(reason))
+            self.reject(
+                name, Kind.UNREADABLE, f"{reason}{photo_list.explain_absent(name)}"
+            )
             return
         if stat.S_ISDIR(status.st_mode):
             fault = Kind.UNREADABLE, "a folder with the name of a photo"
@@ -95,18 +86,21 @@ class Found:
         self.rejections.append(Rejection(name, kind, reason))
 
 
-def find_in_folder(image_dir: str) -> Found:
+def find_in_folder(
+    image_dir: str, *, classes: str | None = None, splits: str | None = None
+) -> Found:
     """Finds photos by the folders they lie in.
 
     Args:
-      image_dir: class folders, or split folders with class folders inside. Folders
-        within a class folder belong to it.
+      image_dir: the folder of photos.
+      classes: which folders are classes, as `folder_layout.read` takes it.
+      splits: which are splits, the same way.
 
     Returns:
       The files, sorted by name.
 
     Raises:
-      UserError: there is no such directory, or its layout is neither of the two.
+      UserError: there is no such directory, or its layout is not plain.
     """
     if not os.path.isdir(image_dir):
         raise UserError(
@@ -114,54 +108,36 @@ def find_in_folder(image_dir: str) -> Found:
             " for each class"
         )
     found = Found()
-    folders = _folders(image_dir, "", found)
-    if _are_splits(image_dir, folders):
-        for folder in folders:
-            split = _SPLIT_OF_NAME[folder.lower()]
-            for class_name in _folders(image_dir, folder, found):
-                where = os.path.join(folder, class_name)
-                _add_class(image_dir, where, class_name, split, found)
-    else:
-        for folder in folders:
-            _add_class(image_dir, folder, folder, None, found)
+    layout = folder_layout.read(image_dir, classes=classes, splits=splits)
+    for folder in layout.above:
+        _reject_files(image_dir, folder, found)
+    for entry in layout.classes:
+        found.classes.add(entry.class_name)
+        names = (
+            _walk(image_dir, entry.path, found, set())
+            if entry.deep
+            else _files(image_dir, entry.path, found)
+        )
+        for name in names:
+            path = os.path.join(image_dir, name)
+            found.add(path, name, entry.class_name, entry.split)
     return found
 
 
-def _are_splits(image_dir: str, folders: list[str]) -> bool:
-    """Whether the folders are splits: all so called, one at least holding folders."""
-    named = [folder for folder in folders if folder.lower() in _SPLIT_OF_NAME]
-    nested = [name for name in named if _folders(image_dir, name, Found())]
-    others = sorted(set(folders) - set(named))
-    train = [name for name in nested if _SPLIT_OF_NAME[name.lower()] == "train"]
-    if train and others:
-        raise UserError(
-            f"{image_dir} has {train[0]!r} with folders inside and {others[0]!r} beside"
-            f" it: keep only the splits ({', '.join(SPLITS)}) or only class folders"
-        )
-    return bool(nested) and not others
+def _reject_files(image_dir: str, folder: str, found: Found) -> None:
+    """Counts the files of a folder that should hold none."""
+    for name in _files(image_dir, folder, found):
+        found.reject(name, Kind.MISPLACED, "lies beside the class folders")
 
 
-def _folders(image_dir: str, inside: str, found: Found) -> list[str]:
-    """The folders in a folder that should hold nothing else, sorted."""
-    folders = []
-    for entry in sorted(os.listdir(os.path.join(image_dir, inside))):
-        name = os.path.join(inside, entry)
+def _files(image_dir: str, folder: str, found: Found) -> Iterator[str]:
+    """The files in a folder, not deeper."""
+    for entry in sorted(os.listdir(os.path.join(image_dir, folder))):
+        name = os.path.join(folder, entry)
         if is_ignored(entry):
             found.num_ignored += 1
-        elif os.path.isdir(os.path.join(image_dir, name)):
-            folders.append(entry)
-        else:
-            found.reject(name, Kind.MISPLACED, "lies beside the class folders")
-    return folders
-
-
-def _add_class(
-    image_dir: str, folder: str, class_name: str, split: str | None, found: Found
-) -> None:
-    """Adds all files of a class folder, at any depth; links are followed once."""
-    found.classes.add(class_name)
-    for name in _walk(image_dir, folder, found, set()):
-        found.add(os.path.join(image_dir, name), name, class_name, split)
+        elif not os.path.isdir(os.path.join(image_dir, name)):
+            yield name
 
 
 def _walk(
@@ -188,63 +164,37 @@ def _walk(
             yield name
 
 
-def find_in_csv(csv_file: str, image_dir: str | None) -> Found:
+def find_in_csv(
+    csv_file: str,
+    image_dir: str | None,
+    *,
+    split_column: str | None = None,
+    divided: bool = True,
+    any_label: bool = False,
+) -> Found:
     """Finds photos by the rows of a CSV file.
 
     Args:
-      csv_file: UTF-8 with a header row; columns path, label and, optionally, split,
-        where an empty cell leaves the split open. Other columns are not looked at.
+      csv_file: what `photo_list.read` reads.
       image_dir: where relative paths begin; None: at the CSV file's directory.
+      split_column: see `photo_list.read`.
+      divided: the same.
+      any_label: whether labels such as nan are those of a class.
 
     Returns:
       The files, sorted by name.
 
     Raises:
-      UserError: the file or a column is absent, or a row has no path, no label or an
-        unknown split.
+      UserError: the file is no list of photos, or a row is not plain.
     """
     start = image_dir or os.path.dirname(csv_file)
     found = Found()
-    try:
-        with open(csv_file, encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file, skipinitialspace=True)
-            absent = {"path", "label"} - set(rows.fieldnames or [])
-            if absent:
-                raise UserError(
-                    f"{csv_file} has no column {' and no '.join(sorted(absent))}: its"
-                    " first line must name the columns path, label and, if wanted,"
-                    f" split; it names {', '.join(rows.fieldnames or ['nothing'])}"
-                )
-            for row in rows:
-                where = f"{csv_file} line {rows.line_num}"
-                name, label = _cell(row, "path", where), _cell(row, "label", where)
-                split = _split_of(row.get("split") or "", where)
-                found.classes.add(label)
-                found.add(os.path.join(start, name), name, label, split)
-    except OSError as error:
-        raise UserError(
-            f"--csv_file={csv_file} cannot be read: {error.strerror}"
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(
-            f"--csv_file={csv_file} is no UTF-8 text with commas ({error}): save it as"
-            " CSV in UTF-8"
-        ) from error
+    rows = photo_list.read(csv_file, split_column=split_column, divided=divided)
+    if not any_label:
+        photo_list.check_labels(csv_file, rows)
+    for row in rows:
+        found.classes.add(row.label)
+        path = photo_list.local_path(row.path, start)
+        found.add(path, row.path, row.label, row.split)
     found.sources.sort(key=lambda source: (source.name, source.class_name))
     return found
-
-
-def _cell(row: dict[str, str | None], column: str, where: str) -> str:
-    value = csv_text(row[column] or "")
-    if not value:
-        raise UserError(f"{where} has no {column}: fill it in or remove the line")
-    return value
-
-
-def _split_of(text: str, where: str) -> str | None:
-    name = text.strip().lower()
-    if name and name not in _SPLIT_OF_NAME:
-        raise UserError(
-            f"{where} has the split {text!r}: use {', '.join(SPLITS)} or leave it empty"
-        )
-    return _SPLIT_OF_NAME.get(name)

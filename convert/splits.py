@@ -4,17 +4,19 @@ A photo without a given split is placed by a number in [0, 1) made from the SHA-
 seed and file content: below `test` it is a test photo, below `test + validation` a
 validation photo, else a training photo. Nothing else matters, so that adding or
 removing photos moves no other, and copies of a file stay together. Each class is
-divided by this one rule: its shares come near the fractions as the class grows.
+divided by this one rule: its shares come near the fractions as the class grows. One
+exception: a class that would have no training photo keeps the one with the largest
+number, until photos are added that fall to training.
 """
 
 import collections
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from convert.photo_checks import Checked
-from convert.photo_sources import SPLITS
 from convert.rejections import Kind, Rejection
+from convert.split_names import SPLITS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,21 +64,23 @@ def assign(
       The photos of each split in their order in the TFRecords, empty splits left out;
       and what is left out.
     """
-    copies = collections.defaultdict(list)
+    copies: dict[str, list[Checked]] = collections.defaultdict(list)
     for photo in photos:
         copies[photo.digest].append(photo)
     splits: dict[str, list[Checked]] = {split: [] for split in SPLITS}
+    kept = _kept_for_training(copies, seed, fractions)
     rejections: list[Rejection] = []
     for digest, group in copies.items():
         if len({photo.source.class_name for photo in group}) > 1:
             rejections += _contradictory(group)
             continue
         given = {photo.source.split for photo in group if photo.source.split}
-        split = (
-            max(given, key=SPLITS.index)
-            if given
-            else split_by_content(digest, seed, fractions)
-        )
+        if given:
+            split = max(given, key=SPLITS.index)
+        elif digest in kept:
+            split = "train"
+        else:
+            split = split_by_content(digest, seed, fractions)
         for photo in group:
             if photo.source.split in (None, split):
                 splits[split].append(photo)
@@ -93,6 +97,32 @@ def assign(
         if group
     }
     return ordered, rejections
+
+
+def _kept_for_training(
+    copies: Mapping[str, Sequence[Checked]], seed: int, fractions: Fractions
+) -> set[str]:
+    """Digests of the photos that keep a class in training, one for each class.
+
+    It is the one nearest to training by its number; where it falls there by itself, as
+    in all but tiny classes, it changes nothing. Where nothing is to be trained on, or
+    folders or lists give the class training photos, none is kept.
+    """
+    if fractions.validation + fractions.test >= 1:
+        return set()
+    trained: set[str] = set()
+    best: dict[str, tuple[float, str]] = {}
+    for digest, group in copies.items():
+        name, *others = {photo.source.class_name for photo in group}
+        given = {photo.source.split for photo in group} - {None}
+        if others:
+            continue
+        if given == {"train"}:
+            trained.add(name)
+        elif not given:
+            entry = _number(seed, "split", digest), digest
+            best[name] = max(best.get(name, entry), entry)
+    return {digest for name, (_, digest) in best.items() if name not in trained}
 
 
 def _contradictory(group: Sequence[Checked]) -> list[Rejection]:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convert import splits
-from convert.photo_sources import SPLITS
 from convert.rejections import Kind
+from convert.split_names import SPLITS
 from convert.splits import Fractions
 
 HALF = Fractions(validation=0.3, test=0.2)
@@ -28,15 +28,27 @@ classes = st.sampled_from("abc")
     st.dictionaries(digests, classes),
     st.integers(-(2**40), 2**40),
 )
-def test_adding_photos_moves_none(photo, old, new, seed):
+def test_adding_photos_moves_none_but_what_a_class_kept(photo, old, new, seed):
     old_photos = [photo(*entry) for entry in old.items()]
     added = [photo(*entry) for entry in (new | old).items()]
     before, _ = splits.assign(old_photos, seed=seed, fractions=HALF)
     after, _ = splits.assign(reversed(added), seed=seed, fractions=HALF)
-    assert places(before).items() <= places(after).items()
+    moved = {
+        photo.digest
+        for split, group in before.items()
+        for photo in group
+        if photo not in after.get(split, [])
+    }
+    kept = [photo for photo in before.get("train", []) if _falls_out(photo, seed)]
+    assert moved <= {photo.digest for photo in kept}
+    assert len(kept) == len({photo.source.class_name for photo in kept})
     for split, group in before.items():  # nor does their order change
-        kept = [entry for entry in after[split] if entry in group]
-        assert kept == group
+        stay = [entry for entry in group if entry.digest not in moved]
+        assert [entry for entry in after.get(split, []) if entry in group] == stay
+
+
+def _falls_out(photo, seed):
+    return splits.split_by_content(photo.digest, seed, HALF) != "train"
 
 
 splits_given = st.sampled_from([None, *SPLITS])
@@ -94,6 +106,46 @@ def test_the_shares_of_a_class_are_the_fractions(photo, class_name):
     assert shares == pytest.approx(
         {"train": 0.5, "validation": 0.3, "test": 0.2}, abs=tolerance
     )
+
+
+def test_a_class_keeps_a_training_photo(photo):
+    # The numbers of "ab", "abc" and "abcd" are 0.043, 0.222 and 0.268: none is above
+    # the 0.5 that training begins at here.
+    photos = [photo("ab", "b"), photo("abc", "a"), photo("abcd", "a")]
+    groups, _ = splits.assign(photos, seed=0, fractions=HALF)
+    assert places(groups) == {
+        "./b/ab.jpg": "train",
+        "./a/abc.jpg": "validation",
+        "./a/abcd.jpg": "train",
+    }
+    # "x" (0.607) is a training photo by itself: nothing need be kept.
+    groups, _ = splits.assign([*photos, photo("x", "a")], seed=0, fractions=HALF)
+    assert places(groups)["./a/abcd.jpg"] == "validation"
+
+
+@given(
+    st.lists(st.tuples(digests, classes, splits_given), min_size=1),
+    st.floats(0, 0.999),
+    st.integers(0, 9),
+)
+def test_each_class_is_trained_where_it_can_be(photo, entries, share, seed):
+    photos = {photo(*entry).source.name: photo(*entry) for entry in entries}.values()
+    fractions = Fractions(share / 2, share / 2)
+    groups, rejected = splits.assign(photos, seed=seed, fractions=fractions)
+    left_out = {entry.name for entry in rejected}
+    given = {entry.digest for entry in photos if entry.source.split}
+    free = {
+        entry.source.class_name
+        for entry in photos
+        if entry.digest not in given and entry.source.name not in left_out
+    }
+    assert free <= {entry.source.class_name for entry in groups.get("train", [])}
+
+
+def test_photos_to_test_on_stay_together(photo):
+    photos = [photo("ab", "a"), photo("x", "b")]
+    groups, _ = splits.assign(photos, seed=0, fractions=Fractions(0, 1))
+    assert list(groups) == ["test"]
 
 
 def test_the_seed_decides(photo):
