@@ -125,7 +125,9 @@ def _difference(first: str, second: str) -> str:
             "the form of their Unicode characters"
             f" ({ascii(first)[1:-1]}, {ascii(second)[1:-1]})"
         )
-    return "case, blanks or the form of their characters or numbers"
+    if _key(first)[:1].isdecimal():
+        return "the way that a number is written"
+    return f"characters that look alike ({ascii(first)[1:-1]}, {ascii(second)[1:-1]})"
 
 
 def explain_order(classes: Sequence[str]) -> str:

@@ -149,8 +149,9 @@ class _Reader:
         plain = split_names.splits_of(root.used)
         if strangers := [name for name in root.used if not plain[name]]:
             raise UserError(
-                f"{self._where} has {_some(strangers)}, which is not plainly a split:"
-                f" call it {' or '.join(split_names.SPLITS)}, or move it elsewhere"
+                f"{self._where} has {_some(strangers)}, not plainly called like a"
+                f" split: use {', '.join(split_names.SPLITS)}, and move what is none"
+                " elsewhere"
             )
         flat = [name for name, folder in root.used.items() if _is_flat(folder)]
         if not flat:
@@ -175,14 +176,14 @@ class _Reader:
             if not folder.has_photos and len(inner) == len(folder.used):
                 continue
             example = divided[0] if divided else name
-            splits = _some(_inner_splits(root.used[example])) or "no split"
+            splits = _some(_inner_splits(root.used[example])) or "no split's folder"
             others = [other for other in folder.used if other not in inner]
+            there = "" if name == example else f" {os.path.join(self._where, name)} has"
             raise UserError(
-                f"{os.path.join(self._where, example)} holds {splits} and"
-                f" {os.path.join(self._where, name)} holds"
-                f" {_some(others) or 'photos beside folders'}: if these are splits, put"
-                " all photos of each class into folders train, validation or test in"
-                " its own; if not, give --splits=none"
+                f"{os.path.join(self._where, example)} has {splits}, and{there}"
+                f" {_some(others) or 'photos'}: if these are splits, put all photos of"
+                " each class into folders train, validation or test in its own; if not,"
+                " give --splits=none"
             )
 
     def _add_splits(self, root: Folder, where: str) -> None:
@@ -201,7 +202,10 @@ class _Reader:
             path = os.path.join(where, name)
             self._above.append(path)
             for inner, split in split_names.splits_of(folder.used).items():
-                self._add(folder.used[inner], os.path.join(path, inner), name, split)
+                part, place = folder.used[inner], os.path.join(path, inner)
+                if part.used and self._classes is None:
+                    raise self._unclear_class(part, place, name, name)
+                self._add(part, place, name, split)
 
     def _add_classes(self, parent: Folder, where: str, split: str | None) -> None:
         for name, folder in parent.folders.items():
@@ -231,12 +235,17 @@ class _Reader:
             ((inner, folder),) = folder.used.items()
             place, nested = os.path.join(place, inner), f"{nested}/{inner}"
         if folder.used:
-            raise UserError(
-                f"{os.path.join(self._image_dir, place)} holds folders of photos,"
-                f" {_some(list(folder.used))}: give --classes=top if all are of the"
-                f" class {name!r}, or --classes=nested if each is a class, as in"
-                f" {f'{nested}/{next(iter(folder.used))}'!r}"
-            )
+            raise self._unclear_class(folder, place, name, nested)
+
+    def _unclear_class(
+        self, folder: Folder, path: str, name: str, nested: str
+    ) -> UserError:
+        return UserError(
+            f"{os.path.join(self._image_dir, path)} holds folders of photos,"
+            f" {_some(list(folder.used))}: give --classes=top if all are of the class"
+            f" {name!r}, or --classes=nested if each is a class, as in"
+            f" {f'{nested}/{next(iter(folder.used))}'!r}"
+        )
 
 
 def _holds_one_of_folders(folder: Folder) -> bool:

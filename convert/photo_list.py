@@ -29,8 +29,8 @@ _LABEL_WORDS = frozenset(
 )
 _SPLIT_WORDS = frozenset(
     [
-        *("datasetsplit", "datasplit", "dataset", "fold", "group", "mode", "partition"),
-        *("phase", "purpose", "set", "splitname", "splits", "stage", "subset", "usage"),
+        *("dataset", "datasetsplit", "datasplit", "fold", "partition", "phase", "set"),
+        *("splitname", "splits", "subset", "usage"),
     ]
 )
 # What spreadsheets and pandas write for a cell without a value.
@@ -214,22 +214,32 @@ def _likely_split(
     Raises:
       UserError: a column may do so or not.
     """
+    plain = []
     for column in others:
         name = header[column].strip()
         values = {cells[column].strip() for _, cells in lines if column < len(cells)}
         values.discard("")
-        says_splits = bool(values) and all(map(split_names.split_of_word, values))
+        words = [split_names.split_of_word(value) for value in values]
         is_named = _word(name) in _SPLIT_WORDS
-        if says_splits and is_named:
-            logging.info("The column %s says the splits", name)
-            return column
-        if says_splits or (values and (is_named or split_names.has_split_word(name))):
+        if is_named and words and all(words):
+            plain.append(column)
+            continue
+        says_splits = len({*words} - {None}) > 1 or (words and all(words))
+        if says_splits or (words and (is_named or split_names.has_split_word(name))):
             raise UserError(
                 f"{csv_file} has a column {name!r} with {_examples(values)}: if it says"
                 f" the splits, call them {', '.join(SPLITS)} and give"
                 f" --csv_split_column={name}; if not, give --splits=none"
             )
-    return None
+    names = [header[column].strip() for column in plain]
+    if len(plain) > 1:
+        raise UserError(
+            f"{csv_file} has the columns {' and '.join(names)}, which both say splits:"
+            f" give the right one, as in --csv_split_column={names[0]}"
+        )
+    if plain:
+        logging.info("The column %s says the splits", names[0])
+    return plain[0] if plain else None
 
 
 def _examples(values: set[str]) -> str:

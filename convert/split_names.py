@@ -79,7 +79,7 @@ def _words(name: str) -> list[str]:
 def _bare(word: str) -> str:
     """The word without what says nothing: "train" for "trainset"."""
     for start in _SPLIT_OF_WORD:
-        if word.removeprefix(start) in _NEUTRAL_WORDS:
+        if word.startswith(start) and word.removeprefix(start) in _NEUTRAL_WORDS:
             return start
     return word
 

@@ -246,6 +246,112 @@ def test_a_second_run_stops(photo_folder, convert, capsys, monkeypatch):
         convert(photo_folder, seed=1)
 
 
+def replace(path, image):
+    """Writes another photo of the size in bytes that the old one has."""
+    size = path.stat().st_size
+    path.write_bytes(encode(image, "PNG").ljust(size, b"\0"))
+    assert path.stat().st_size == size
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_photos_replaced_by_others_are_other_photos(photo_folder, convert, damaged):
+    path = photo_folder / "cat" / "0.png"
+    path.write_bytes((b"bad" if damaged else path.read_bytes()).ljust(1000, b"\0"))
+    convert(photo_folder, limit=0.2)
+    before = path.stat()
+    replace(path, pixels(99))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(UserError, match="some have another content now"):
+        convert(photo_folder, limit=0.2)
+
+
+def test_touched_photos_are_the_same(photo_folder, convert, capsys):
+    convert(photo_folder)
+    path = photo_folder / "cat" / "0.png"
+    path.write_bytes(path.read_bytes())
+    os.utime(path, (1, 1))
+    convert(photo_folder)
+    assert "nothing to do" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("row", "edited"),
+    [
+        ("cat/3.png,dog,train", "cat/3.png,cat,train"),
+        ("cat/3.png,cat,", "cat/3.png,cat,train"),
+    ],
+)
+def test_an_edited_list_is_another(photo_folder, convert, row, edited):
+    rows = ["path,label,split", "cat/0.png,cat,train", "dog/0.png,dog,test", row]
+    csv_file = photo_folder / "list.csv"
+    csv_file.write_text("\n".join(rows))
+    convert(csv_file=str(csv_file))
+    csv_file.write_text("\n".join([*rows[:-1], edited]))
+    with pytest.raises(UserError, match="other names, labels, splits or sizes"):
+        convert(csv_file=str(csv_file))
+
+
+def test_a_class_keeps_a_photo_to_train_on(tmp_path, convert):
+    folder = make_folder(tmp_path / "photos", [f"{number}" for number in range(9)], 1)
+    data = convert(folder, validation_fraction=0.9)
+    splits = json.loads((data / "dataset.json").read_text())["splits"]
+    assert {name: split["class_counts"] for name, split in splits.items()} == {
+        "train": [1] * 9
+    }
+
+
+def test_given_classes_keep_their_labels(photo_folder, convert, caplog):
+    classes = ("dog", "emu", "cat")
+    with caplog.at_level("INFO"):
+        data = convert(photo_folder, class_names=classes, test_fraction=1.0)
+    assert "1 of the 3 classes listed have no photo here: emu" in caplog.text
+    assert "photo of" not in caplog.text
+    dataset = dataset_factory.get_dataset("pets", "test", str(data))
+    assert dataset.class_names == classes
+    assert dataset.class_counts == (4, 0, 4)
+    for (split, name), features in records(data).items():
+        label = features["image/class/label"].int64_list.value[0]
+        assert (split, classes[label]) == ("test", name.partition("/")[0])
+    with pytest.raises(UserError, match="other --labels_file or --classes_of"):
+        convert(
+            photo_folder, class_names=classes[:2] + ("cats", "cat"), test_fraction=1.0
+        )
+
+
+def test_classes_that_are_not_given_are_refused(photo_folder, convert, tmp_path):
+    with pytest.raises(
+        UserError, match="class 'dog', which is not among the 2"
+    ):
+        convert(photo_folder, class_names=("cat", "emu"))
+    assert os.listdir(tmp_path) == ["photos"]
+
+
+def test_one_of_the_given_classes_will_do(tmp_path, convert):
+    folder = make_folder(tmp_path / "photos", ["cat"])
+    data = convert(folder, class_names=("cat", "dog"), test_fraction=1.0)
+    assert dataset_factory.available_splits("pets", str(data)) == ("test",)
+
+
+def test_the_order_of_numbered_classes_is_told(tmp_path, convert, caplog):
+    names = ["0", "1", "2", "10"]
+    folder = make_folder(tmp_path / "photos", names, 1)
+    with caplog.at_level("INFO"):
+        data = convert(folder)
+    assert caplog.text.count("in the order of text, as in '0', '1', '10'") == 1
+    assert (data / "labels.txt").read_text() == "0:0\n1:1\n2:10\n3:2\n"
+    shutil.rmtree(data)
+    data = convert(folder, class_names=tuple(names))
+    assert (data / "labels.txt").read_text() == "0:0\n1:1\n2:2\n3:10\n"
+
+
+def test_folders_alike_are_refused(tmp_path, convert):
+    folder = make_folder(tmp_path / "photos" / "train", ["cat", "dog"])
+    make_folder(folder.parent / "test", ["Cat", "dog"])
+    with pytest.raises(UserError, match="'Cat' and 'cat' differ only in case"):
+        convert(folder.parent)
+    assert os.listdir(tmp_path) == ["photos"]
+
+
 def test_files_of_unknown_origin_are_not_mixed_with(photo_folder, convert, tmp_path):
     stranger = tmp_path / "data" / "pets_train_00000-of-00009.tfrecord"
     stranger.parent.mkdir()

@@ -175,11 +175,80 @@ def test_csv_paths_begin_at_image_dir(tmp_path):
         ("path,label\na.jpg,cat\nb.jpg\n", "line 3 has no label"),
         ("path,label\n,cat\n", "line 2 has no path"),
         ("path,label,split\na,cat,dev\n", "line 2 has the split 'dev': use train, val"),
+        ("path,label,split\na,cat,0\n", "line 2 has the split '0': use train, val"),
+        ("path;label\na.jpg;cat\n", "separated by semicolons: save it with commas"),
+        ("path\tlabel\na.jpg\tcat\n", "separated by tabs"),
+        ("a.jpg,cat\nb.jpg,dog\n", "a photo already: put the line path,label above"),
+        ("file,Class\na,cat\n", "rename 'file' to 'path', rename 'Class' to 'label'"),
+        ("path,label,Label\na,b,c\n", r"has 2 columns label \(label, Label\)"),
+        ("path,label\na,cat, black\n", "line 2 has 3 cells .* 2 columns: put a text"),
+        ('path,label\na," "\n', "line 2 has no label"),
+        ("path,label\na,cat\nb,NaN\nc,nan\n", "label 'NaN', .* in line 3, 4: give the"),
+        ("path,label\na,None\n", "label 'None', which stands for a missing one"),
+        ("p\0a\0t\0h\0", "is no UTF-8 text, but UTF-16"),
+        ("path,label,fold\na,cat,0\nb,dog,1\n", "column 'fold' with '0', '1': if it"),
+        ("path,label,x\na,cat,train\nb,dog,test\n", "'x' with 'test', 'train': if it"),
+        ("path,label,is_valid\na,cat,True\n", "'is_valid' .*; if not, give --splits="),
+        (
+            "path,label,set,phase\na,b,train,val\n",
+            "set and phase, which both say",
+        ),
     ],
 )
 def test_wrong_csv_files_are_explained(tmp_path, text, message):
     with pytest.raises(UserError, match=message):
         photo_sources.find_in_csv(write_csv(tmp_path, text), None)
+
+
+@pytest.mark.parametrize("column", ["split", "Split", " SET", "fold", "Usage", "phase"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_columns_that_say_splits(tmp_path, column, encoding):
+    touch(tmp_path, "1.jpg", "2.jpg", "3.jpg")
+    rows = f"Path,LABEL,{column}\n1.jpg,ä,Train\n2.jpg,ä,VALID\n3.jpg,ä,\n"
+    found = photo_sources.find_in_csv(write_csv(tmp_path, rows, encoding), None)
+    splits = {"1.jpg": "train", "2.jpg": "validation", "3.jpg": None}
+    assert listing(found) == [(name, "ä", split) for name, split in splits.items()]
+
+
+def test_a_column_of_splits_can_be_told(tmp_path):
+    touch(tmp_path, "1.jpg")
+    path = write_csv(tmp_path, "path,label,split,x\n1.jpg,cat,train,test\n")
+    assert listing(photo_sources.find_in_csv(path, None)) == [("1.jpg", "cat", "train")]
+    found = photo_sources.find_in_csv(path, None, split_column="x")
+    assert listing(found) == [("1.jpg", "cat", "test")]
+    found = photo_sources.find_in_csv(path, None, divided=False)
+    assert listing(found) == [("1.jpg", "cat", None)]
+    with pytest.raises(UserError, match=r"column=splt: .*did you mean split"):
+        photo_sources.find_in_csv(path, None, split_column="splt")
+
+
+def test_paths_of_windows(tmp_path):
+    touch(tmp_path, "cats/1.jpg", "odd\\1.jpg")
+    names = [
+        r"cats\1.jpg",
+        r"cats\2.jpg",
+        r"odd\1.jpg",
+        "C:/1.jpg",
+        "https://x.y/1.jpg",
+    ]
+    rows = "".join(f"{name},cat\n" for name in names)
+    path = write_csv(tmp_path, "path,label\n" + rows)
+    found = photo_sources.find_in_csv(path, None)
+    assert [source.path for source in found.sources] == [
+        str(tmp_path / "cats/1.jpg"),
+        str(tmp_path / r"odd\1.jpg"),
+    ]
+    reasons = {name: reason for name, (_, reason) in rejected(found).items()}
+    assert "a path of Windows: write it with '/'" in reasons[r"cats\2.jpg"]
+    assert "a path of Windows" in reasons["C:/1.jpg"]
+    assert "an address" in reasons["https://x.y/1.jpg"]
+
+
+def test_labels_that_stand_for_none_can_be_classes(tmp_path):
+    touch(tmp_path, "1.jpg")
+    path = write_csv(tmp_path, "path,label\n1.jpg,none\n")
+    found = photo_sources.find_in_csv(path, None, any_label=True)
+    assert found.classes == {"none"}
 
 
 def test_csv_files_that_cannot_be_read(tmp_path):
