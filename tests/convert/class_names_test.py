@@ -51,8 +51,13 @@ def test_classes_from_a_file(tmp_path):
     path.write_text("0:cat\n1:cat\n")
     with pytest.raises(UserError, match=r"mine\.txt has the class 'cat' twice"):
         class_names.given(str(path), None)
-    with pytest.raises(UserError, match=r"absent\.txt cannot be read: No such file"):
+    with pytest.raises(UserError, match=r"absent\.txt is no file: name one"):
         class_names.given(str(tmp_path / "absent.txt"), None)
+    with pytest.raises(UserError, match=r"cannot be read: Is a directory"):
+        class_names.given(str(tmp_path), None)
+    path.write_text("0:cat\n2:dog\n")
+    with pytest.raises(UserError, match=r"has no class 1: number the classes from 0"):
+        class_names.given(str(path), None)
     path.write_text("cat\ndog\n")
     with pytest.raises(UserError, match=r"line 1 is 'cat': expected id:name"):
         class_names.given(str(path), None)

@@ -314,14 +314,12 @@ def test_given_classes_keep_their_labels(photo_folder, convert, caplog):
         assert (split, classes[label]) == ("test", name.partition("/")[0])
     with pytest.raises(UserError, match="other --labels_file or --classes_of"):
         convert(
-            photo_folder, class_names=classes[:2] + ("cats", "cat"), test_fraction=1.0
+            photo_folder, class_names=(*classes[:2], "cats", "cat"), test_fraction=1.0
         )
 
 
 def test_classes_that_are_not_given_are_refused(photo_folder, convert, tmp_path):
-    with pytest.raises(
-        UserError, match="class 'dog', which is not among the 2"
-    ):
+    with pytest.raises(UserError, match="class 'dog', which is not among the 2"):
         convert(photo_folder, class_names=("cat", "emu"))
     assert os.listdir(tmp_path) == ["photos"]
 
