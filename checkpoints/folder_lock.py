@@ -1,9 +1,12 @@
 """One trainer a folder: a lock that ends with the process that holds it."""
 
 import contextlib
+import errno
 import fcntl
 import os
+import re
 import socket
+import stat
 from collections.abc import Iterator
 
 from absl import logging
@@ -11,6 +14,9 @@ from absl import logging
 from errors import UserError
 
 FILE_NAME = ".lock"
+# What a holder notes; a file that says anything else is none of ours.
+_NOTE = re.compile(rb"process \d+ on [^\n]*")
+_MAX_NOTE_BYTES = 400
 
 
 @contextlib.contextmanager
@@ -20,19 +26,20 @@ def locked(folder: str) -> Iterator[None]:
     Where the file system has no locks, a warning takes its place.
 
     Args:
-      folder: an existing folder; the lock is its file `.lock`.
+      folder: an existing folder; the lock is its file `.lock`. Others may write to the
+        folder: no link is followed, and nothing is written over what they put there.
 
     Raises:
-      UserError: another process holds it; it is named.
+      UserError: another process holds it; it is named. Or the lock is no plain file.
     """
-    path = os.path.join(folder, FILE_NAME)
-    with open(path, "a+", encoding="utf-8") as file:
+    descriptor = _open(os.path.join(folder, FILE_NAME))
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            file.seek(0)
+            holder = os.pread(descriptor, _MAX_NOTE_BYTES, 0).decode(errors="replace")
             raise UserError(
-                f"{folder} is being trained by {file.read() or 'another process'}: wait"
+                f"{folder} is being trained by {holder or 'another process'}: wait"
                 " for it, or use another --train_dir"
             ) from error
         except OSError as error:
@@ -40,7 +47,33 @@ def locked(folder: str) -> Iterator[None]:
                 "%s cannot be locked (%s): let no other run train there",
                 *(folder, error.strerror),
             )
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
+        _note_holder(descriptor)
         yield
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: str) -> int:
+    """A descriptor of the lock, made if absent, for its owner alone."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as error:
+        is_link = error.errno == errno.ELOOP
+        reason = "a link stands there" if is_link else error.strerror
+        raise UserError(
+            f"{path} cannot be opened as this run's lock: {reason}; remove it if it is"
+            " yours, or use another folder"
+        ) from error
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise UserError(f"{path} is no plain file: remove it, or use another folder")
+
+
+def _note_holder(descriptor: int) -> None:
+    before = os.pread(descriptor, _MAX_NOTE_BYTES, 0)
+    if not before or _NOTE.fullmatch(before):
+        note = f"process {os.getpid()} on {socket.gethostname()}".encode()
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, note, 0)

@@ -7,7 +7,7 @@ training; a flag that contradicts it is an error.
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from datasets.files import atomic_write
@@ -55,6 +55,22 @@ class ModelRecord:
             for name in mine
             if mine[name] != theirs[name]
         ]
+
+
+def first_difference(trained: Sequence[str], here: Sequence[str]) -> str:
+    """Where two lists of class names part, for a message.
+
+    Args:
+      trained: what a checkpoint was trained on.
+      here: what the data has, other ones.
+    """
+    pairs = zip(trained, here, strict=False)
+    different = (i for i, (one, other) in enumerate(pairs) if one != other)
+    place = next(different, None)
+    if place is None:
+        return f"{len(trained)} classes there and {len(here)} here"
+    order = " (the same names in another order)" if set(trained) == set(here) else ""
+    return f"class {place} is {trained[place]!r} there and {here[place]!r} here{order}"
 
 
 def _short(value: Any) -> str:

@@ -1,7 +1,8 @@
-"""Which checkpoints a folder keeps."""
+"""Which checkpoints a folder keeps, and which one a run goes on from."""
 
 import glob
 import os
+import re
 import shutil
 from collections.abc import Mapping
 
@@ -13,10 +14,17 @@ from checkpoints.model_record import ModelRecord
 from errors import UserError
 
 PREFIX = "model.ckpt"
+# A file of a run's checkpoint: V2's, or the single one of V1. What a user calls
+# model.ckpt-best or model.ckpt-3-good is none.
+_OF_STEP = re.compile(
+    rf"({re.escape(PREFIX)}-\d+)(\.(index|meta|data-\d{{5}}-of-\d{{5}}))?$"
+)
 
 
 class CheckpointFolder:
     """A folder of `model.ckpt-<step>` with the `checkpoint` file that names them.
+
+    What that file names is the run's own; nothing else is ever removed.
 
     Attributes:
       path: the folder.
@@ -33,19 +41,64 @@ class CheckpointFolder:
         self._keep = keep
 
     def latest(self) -> str | None:
-        """Prefix of the newest sound checkpoint; damaged ones are told of.
+        """Prefix of the checkpoint to go on from; damaged ones are told of.
+
+        It is the newest sound one that the `checkpoint` file names, or, where that is
+        lost, the newest sound `model.ckpt-<step>`.
+
+        Returns:
+          None where the folder has no checkpoint of a run.
 
         Raises:
-          UserError: there are checkpoints, and all are damaged.
+          UserError: there are checkpoints and none is sound, or it would have to be
+            guessed which one is meant.
         """
         named = slim_format.named_checkpoints(self.path)
-        sound = next(filter(_is_sound, named), None)
-        if named and not sound:
+        there = [os.path.join(self.path, name) for name in self._there()]
+        if not named and not there:
+            return None
+        self._require_inside(named)
+        listed = [path for path in named if slim_format.is_complete(path)]
+        others = [path for path in there if path not in named]
+        if listed:
+            self._require_newest(listed, others)
+        else:
+            logging.warning(
+                "the file `%s` in %s %s: the newest checkpoint there is taken",
+                *(slim_format.STATE_FILE, self.path),
+                "names none that is there" if named else "is lost",
+            )
+        sound = next(filter(_is_sound, [*named, *others]), None)
+        if not sound:
             raise UserError(
-                f"all checkpoints in {self.path} are damaged: restore one from a copy,"
-                f" or remove its file `{slim_format.STATE_FILE}` to start over"
+                f"no checkpoint in {self.path} is whole and sound"
+                f" ({', '.join(map(os.path.basename, [*named, *others]))}): restore one"
+                " from a copy, or use another --train_dir"
             )
         return sound
+
+    def _require_inside(self, named: list[str]) -> None:
+        folder = os.path.abspath(self.path)
+        for path in named:
+            if os.path.dirname(os.path.abspath(path)) != folder:
+                raise UserError(
+                    f"the file `{slim_format.STATE_FILE}` in {self.path} names {path},"
+                    " which is another folder's: to start from it, give it as"
+                    " --checkpoint_path, with another --train_dir"
+                )
+
+    def _require_newest(self, listed: list[str], others: list[str]) -> None:
+        """Refuses a newer checkpoint that the run did not write: it would be lost."""
+        newest = max(listed, key=_step)
+        newer = [p for p in others if _step(p) > _step(newest)]
+        whole = next(filter(slim_format.is_complete, newer), None)
+        if whole:
+            raise UserError(
+                f"{whole} is newer than {os.path.basename(newest)}, the last that the"
+                f" run's file `{slim_format.STATE_FILE}` names: move it away to go on"
+                f" from {os.path.basename(listed[0])}, or remove that file to go on"
+                " from the newest"
+            )
 
     def create(self, record: ModelRecord) -> None:
         """Makes the folder, so that what cannot be written is known at the start.
@@ -78,23 +131,44 @@ class CheckpointFolder:
         self._remove_leftovers()
         name = f"{PREFIX}-{step}"
         prefix = os.path.join(self.path, name)
+        own = [n for n in self._own() if n != name]
+        if own:
+            # Named before it is there: a run killed in between knows it for its own.
+            slim_format.write_state(self.path, [*own, name], newest=own[-1])
         slim_format.write_checkpoint(prefix, tensors)
-        kept = [n for n in self._names() if n != name] + [name]
-        slim_format.write_state(self.path, kept[-self._keep :])
-        for old in kept[: -self._keep]:
+        own.append(name)
+        slim_format.write_state(self.path, own[-self._keep :])
+        for old in own[: -self._keep]:
             slim_format.remove_checkpoint(os.path.join(self.path, old))
         return prefix
 
-    def _names(self) -> list[str]:
-        """This folder's checkpoints `model.ckpt-<step>`, oldest first."""
-        names = slim_format.checkpoints_in(self.path)
-        return [n for n in names if n.startswith(f"{PREFIX}-")]
+    def has_checkpoint(self) -> bool:
+        """Whether a whole checkpoint of a run is there."""
+        paths = [os.path.join(self.path, name) for name in self._there()]
+        return any(map(slim_format.is_complete, paths))
+
+    def _there(self) -> list[str]:
+        """Names `model.ckpt-<step>` of which a file is there, newest first."""
+        if not os.path.isdir(self.path):
+            return []
+        names = {m[1] for m in map(_OF_STEP.match, os.listdir(self.path)) if m}
+        return sorted(names, key=_step, reverse=True)
+
+    def _own(self) -> list[str]:
+        """Names of the checkpoints that the run wrote, oldest first."""
+        named = map(os.path.basename, slim_format.named_checkpoints(self.path))
+        there = set(self._there())
+        return sorted((name for name in named if name in there), key=_step)
 
     def _remove_leftovers(self) -> None:
         """Removes what a killed run was writing."""
         folder = glob.escape(self.path)
         for leftover in glob.glob(os.path.join(folder, f".{PREFIX}-*.tmp-*")):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _step(path: str) -> int:
+    return slim_format.step_of(path) or 0
 
 
 def _is_sound(prefix: str) -> bool:

@@ -127,6 +127,12 @@ def _newest_or_only(directory: str, flag: str) -> str:
     if newest:
         return newest
     there = checkpoints_in(directory)
+    if named := named_checkpoints(directory):
+        raise UserError(
+            f"--{flag}={directory}: its file `{STATE_FILE}` names"
+            f" {os.path.basename(named[0])}, which is not there or not whole; name a"
+            f" checkpoint, of those that are there: {', '.join(there) or 'none'}"
+        )
     if len(there) == 1:
         return os.path.join(directory, there[0])
     if there:
@@ -157,14 +163,27 @@ def step_of(path: str) -> int | None:
 
 
 def latest_checkpoint(directory: str) -> str | None:
-    """The newest complete checkpoint that the state file of a directory names."""
-    return next(filter(is_complete, named_checkpoints(directory)), None)
+    """The newest complete checkpoint that the state file of a directory names.
+
+    Where that file is damaged, the newest by its step.
+    """
+    named = named_checkpoints(directory)
+    if not named and os.path.exists(os.path.join(directory, STATE_FILE)):
+        names = reversed(checkpoints_in(directory))
+        named = [os.path.join(directory, name) for name in names]
+    found = next(filter(is_complete, named), None)
+    if found and found != named[0]:
+        logging.warning(
+            "%s, which the file `%s` names first, is not there or not whole: taking %s",
+            *(named[0], STATE_FILE, found),
+        )
+    return found
 
 
 def named_checkpoints(directory: str) -> list[str]:
     """The checkpoints that the state file of a directory names, newest first.
 
-    Where that file is damaged, those that are there, by their steps.
+    None where there is no such file, or a damaged one, which is told of.
     """
     try:
         state = tf.train.get_checkpoint_state(directory)
@@ -172,11 +191,9 @@ def named_checkpoints(directory: str) -> list[str]:
         state = None
     if state is None:
         path = os.path.join(directory, STATE_FILE)
-        if not os.path.exists(path):
-            return []
-        logging.error("%s is damaged: the checkpoints are taken by their steps", path)
-        names = reversed(checkpoints_in(directory))
-        return [os.path.join(directory, name) for name in names]
+        if os.path.exists(path):
+            logging.error("%s is damaged: checkpoints are taken by their steps", path)
+        return []
     named = [*state.all_model_checkpoint_paths, state.model_checkpoint_path]
     # A directory that was moved or copied still names its old place.
     beside = [os.path.join(directory, os.path.basename(path)) for path in named]
@@ -234,12 +251,19 @@ def write_checkpoint(prefix: str, tensors: Mapping[str, np.ndarray]) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def write_state(directory: str, names: list[str]) -> None:
-    """Writes the `checkpoint` file of a directory: its checkpoints, newest last."""
+def write_state(directory: str, names: list[str], newest: str | None = None) -> None:
+    """Writes the `checkpoint` file of a directory.
+
+    Args:
+      directory: the directory.
+      names: its checkpoints, newest last.
+      newest: the one to go on from, if that is not the last.
+    """
     # An absolute directory, or the names are taken as relative to where we are.
     state = tf.compat.v1.train.generate_checkpoint_state_proto(
         os.path.abspath(directory), names[-1], all_model_checkpoint_paths=names
     )
+    state.model_checkpoint_path = newest or names[-1]
     with atomic_write(os.path.join(directory, STATE_FILE), "w") as file:
         file.write(str(state))
 

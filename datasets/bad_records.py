@@ -77,7 +77,9 @@ def leave_out(dataset: Dataset, max_bad_records: int, labels_offset: int) -> Dat
         shards=shards,
         num_examples=labels.total(),
         class_counts=tuple(labels[label] for label in range(dataset.num_classes)),
-        fingerprint=combined([dataset.fingerprint, *places]),
+        fingerprint=combined([dataset.fingerprint, *places])
+        if places
+        else dataset.fingerprint,
     )
 
 

@@ -194,7 +194,28 @@ def _described(name: str, dataset_dir: str) -> dataset_json.DatasetInfo | None:
             f"--dataset_name={name}, but {dataset_dir} holds the dataset {info.name!r}:"
             f" use --dataset_name={info.name}, or another --dataset_dir"
         )
+    listed = labels.read(dataset_dir) if info else None
+    if info and listed and listed != info.classes:
+        raise UserError(_contradicting_labels(dataset_dir, listed, info.classes))
     return info
+
+
+def _contradicting_labels(
+    dataset_dir: str, listed: Sequence[str], classes: Sequence[str]
+) -> str:
+    """What to say of a labels.txt that was changed after the conversion."""
+    pairs = zip(listed, classes, strict=False)
+    place = next((i for i, (a, b) in enumerate(pairs) if a != b), None)
+    if place is None:
+        difference = f"{len(listed)} classes, and {len(classes)}"
+    else:
+        difference = f"class {place} {listed[place]!r}, and {classes[place]!r}"
+    path = os.path.join(dataset_dir, labels.FILENAME)
+    return (
+        f"{path} has {difference} in {dataset_json.FILENAME} beside it: the records"
+        f" were written for the latter; mend {labels.FILENAME} or remove it (to rename"
+        " classes change both files, to order them anew convert again)"
+    )
 
 
 def _from_files(

@@ -6,15 +6,13 @@ from typing import Any
 
 from absl import logging
 
-from checkpoints.model_record import FILE_NAME, ModelRecord
+from checkpoints.model_record import FILE_NAME, ModelRecord, first_difference
 from checkpoints.slim_format import Checkpoint
 from config.config import EvalConfig
 from datasets.dataset import Dataset
 from engine import checkpoint_record
 from errors import UserError
-from preprocessing.preprocessing_factory import RECIPES
-
-_MAX_NAMED = 3
+from preprocessing.preprocessing_factory import same_recipe
 
 
 def completed(config: EvalConfig, record: ModelRecord, given: Set[str]) -> EvalConfig:
@@ -42,7 +40,7 @@ def completed(config: EvalConfig, record: ModelRecord, given: Set[str]) -> EvalC
         if name in given and flags[name] != recorded[name]:
             raise _contradiction(name, flags[name], recorded[name])
     preprocessing = data.preprocessing_name
-    if preprocessing and _recipe(preprocessing) != _recipe(record.preprocessing_name):
+    if preprocessing and not same_recipe(preprocessing, record.preprocessing_name):
         raise _contradiction(
             "preprocessing_name", preprocessing, record.preprocessing_name
         )
@@ -87,10 +85,6 @@ def with_labels_offset(
     return dataclasses.replace(config, data=data)
 
 
-def _recipe(name: str) -> Any:
-    return RECIPES.get(name, name)
-
-
 def _contradiction(flag: str, value: object, recorded: object) -> UserError:
     return UserError(
         f"--{flag}={value} contradicts {FILE_NAME} beside the checkpoint, which was"
@@ -108,10 +102,10 @@ def check_classes(record: ModelRecord, dataset: Dataset, labels_offset: int) -> 
         return
     names = dataset.class_names[labels_offset:]
     if names != record.class_names:
-        trained, here = record.class_names[:_MAX_NAMED], names[:_MAX_NAMED]
         raise UserError(
-            f"{dataset.dataset_dir} has the classes {', '.join(here)}, … ({len(names)})"
-            f" and the checkpoint was trained on {', '.join(trained)}, …"
-            f" ({len(record.class_names)}): evaluate it on data with its classes, in"
-            " its order"
+            f"{dataset.dataset_dir} has other classes than the checkpoint was trained"
+            f" on, as {FILE_NAME} beside it says:"
+            f" {first_difference(record.class_names, names)}; evaluate it on data with"
+            " its classes, in its order; if only names were changed since, change them"
+            f" back, or in {FILE_NAME} too"
         )

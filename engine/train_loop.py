@@ -59,6 +59,7 @@ def train(config: TrainConfig) -> int:
         return 0
     setup.folder.create(setup.record)
     with locked(run.train_dir), interruption(run.max_run_secs) as interrupted:
+        setup.run_record.write(run.train_dir)
         state = train_setup.make_state(setup, config, strategy)
         batches, run_network = train_setup.make_inputs(setup, config)
         train_fn = make_train_fn(state, strategy, config, run_network)

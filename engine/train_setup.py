@@ -6,21 +6,29 @@ import math
 import tensorflow as tf
 from absl import logging
 
-from checkpoints import model_record
+from checkpoints import model_record, run_record
 from checkpoints import plan as plans
 from checkpoints.model_record import ModelRecord
 from checkpoints.retention import CheckpointFolder
+from checkpoints.run_record import RunRecord
 from config.config import DataOptions, TrainConfig
 from datasets import input_pipeline
 from datasets.dataset import Dataset
-from engine import cached_training, feature_cache, inputs, schedules
+from engine import (
+    cached_training,
+    feature_cache,
+    inputs,
+    rerun,
+    schedules,
+    warm_start,
+)
 from engine.background import BackgroundWriter
 from engine.evaluation import Evaluator
 from engine.frontier import SplitNetwork
 from engine.start import Start, find_start, restore_start
 from engine.train_state import TrainState
 from engine.train_step import RunNetwork, whole_network
-from engine.validation import Validation
+from engine.validation import Validation, read_history
 from errors import UserError
 from nets.network import Network
 
@@ -38,6 +46,8 @@ class Setup:
       network: the net, its variables fresh.
       folder: the run's checkpoints.
       record: what the weights are for, to be written beside them.
+      run_record: the flags and the data, to be written too.
+      changes: what differs from the earlier run in the folder, a line each.
       start: what will be restored, trained and frozen.
       split: the net in its frozen and its trained part, where features are cached.
       images_per_step: over all devices.
@@ -49,6 +59,8 @@ class Setup:
     network: Network
     folder: CheckpointFolder
     record: ModelRecord
+    run_record: RunRecord
+    changes: list[str]
     start: Start
     split: SplitNetwork | None
     images_per_step: int
@@ -88,6 +100,13 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
         images = run.max_number_of_epochs * dataset.num_examples
         last_step = max(1, math.ceil(images / images_per_step))
     start = find_start(network, folder, config.fine_tune)
+    warm_start.check(start, record, config.fine_tune)
+    earlier, now = run_record.read(run.train_dir), rerun.record_of(config, dataset)
+    rerun.require_same_run(run.train_dir, earlier, now, start)
+    validation_dataset = None
+    if eval_split_name:
+        validation_dataset = inputs.get_dataset(data, eval_split_name)
+        read_history(run.train_dir, validation_dataset, start.step)  # is it the same?
     split = None
     if config.feature_cache.feature_cache != "off":
         split = cached_training.split_network(
@@ -95,12 +114,12 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
         )
     return Setup(
         dataset=dataset,
-        validation_dataset=inputs.get_dataset(data, eval_split_name)
-        if eval_split_name
-        else None,
+        validation_dataset=validation_dataset,
         network=network,
         folder=folder,
         record=record,
+        run_record=now,
+        changes=rerun.changes(earlier, now, start, last_step),
         start=start,
         split=split,
         images_per_step=images_per_step,
@@ -137,6 +156,8 @@ def _check_same_model(train_dir: str, record: ModelRecord) -> None:
 def describe(setup: Setup, config: TrainConfig) -> None:
     """Prints the plan and logs the arithmetic of batches, epochs and rates."""
     print(plans.describe(setup.start.plan), flush=True)
+    for line in setup.changes:
+        logging.warning("another command than before in this folder: %s", line)
     dataset, schedule = setup.dataset, config.schedule
     if setup.split:
         num_examples = dataset.num_examples
@@ -253,7 +274,7 @@ def make_validation(
         writer,
         train_dir=config.run.train_dir,
         record=setup.record,
-        split_name=setup.validation_dataset.split_name,
+        dataset=setup.validation_dataset,
         every_n_steps=options.eval_every_n_steps or math.ceil(steps_per_epoch),
         patience=options.early_stopping_patience,
     )

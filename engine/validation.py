@@ -13,6 +13,7 @@ from absl import logging
 
 from checkpoints.model_record import ModelRecord
 from checkpoints.retention import CheckpointFolder
+from datasets.dataset import Dataset
 from datasets.files import atomic_write
 from engine.background import BackgroundWriter
 from engine.evaluation import Evaluator, Results
@@ -25,11 +26,21 @@ _HISTORY_FILE = "evaluations.json"
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """One evaluation of a run."""
+    """One evaluation of a run.
+
+    Attributes:
+      step: of the run.
+      accuracy: share of the images that were right.
+      loss: mean over the images.
+      split_name: what was evaluated; None where an older release did not note it.
+      data_fingerprint: of that split, as `Dataset.fingerprint`.
+    """
 
     step: int
     accuracy: float
     loss: float
+    split_name: str | None = None
+    data_fingerprint: str | None = None
 
 
 def best_of(history: Sequence[Score]) -> Score:
@@ -44,7 +55,57 @@ def evaluations_since_best(history: Sequence[Score]) -> int:
 
 
 def _parse_score(entry: Mapping[str, Any]) -> Score:
-    return Score(int(entry["step"]), float(entry["accuracy"]), float(entry["loss"]))
+    return Score(
+        int(entry["step"]),
+        float(entry["accuracy"]),
+        float(entry["loss"]),
+        entry.get("split_name"),
+        entry.get("data_fingerprint"),
+    )
+
+
+def read_history(train_dir: str, dataset: Dataset, step: int) -> list[Score]:
+    """The evaluations of a run up to a step.
+
+    Args:
+      train_dir: the run's folder.
+      dataset: the split that will be evaluated further.
+      step: that the run goes on from.
+
+    Raises:
+      UserError: the file is damaged, or they are those of another split.
+    """
+    folder = os.path.join(train_dir, BEST_FOLDER)
+    path = os.path.join(folder, _HISTORY_FILE)
+    if not os.path.exists(path):
+        return []
+    try:
+        with open(path, encoding="utf-8") as file:
+            history = [_parse_score(entry) for entry in json.load(file)]
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise UserError(
+            f"{path} is damaged ({error}): remove it to choose the best checkpoint anew"
+        ) from error
+    history = [score for score in history if score.step <= step]
+    for score in history:
+        _require_same_split(folder, score, dataset)
+    return history
+
+
+def _require_same_split(folder: str, score: Score, dataset: Dataset) -> None:
+    """Refuses figures that cannot be compared with those that are to come."""
+    name = dataset.split_name
+    if score.split_name not in (None, name):
+        other = f"split {score.split_name!r}"
+    elif score.data_fingerprint not in (None, dataset.fingerprint):
+        other = f"what split {name!r} was then (another fingerprint)"
+    else:
+        return
+    raise UserError(
+        f"{folder} was chosen by its accuracy on {other}, with which that on split"
+        f" {name!r} now cannot be compared: validate on the same data, use another"
+        " --train_dir, or move that folder away"
+    )
 
 
 class Validation:
@@ -63,7 +124,7 @@ class Validation:
         *,
         train_dir: str,
         record: ModelRecord,
-        split_name: str,
+        dataset: Dataset,
         every_n_steps: int,
         patience: int | None,
     ) -> None:
@@ -75,22 +136,26 @@ class Validation:
           writer: who writes.
           train_dir: the run's folder.
           record: what the run's weights are for.
-          split_name: of the split that is evaluated.
+          dataset: the split that is evaluated.
           every_n_steps: steps between two evaluations.
           patience: evaluations without a better accuracy before the run stops; None
             never stops it.
+
+        Raises:
+          UserError: the best checkpoint so far is that of another split.
         """
         self._state = state
         self._evaluator = evaluator
         self._writer = writer
-        self.split_name = split_name
+        self.split_name = dataset.split_name
+        self._data = dataset.split_name, dataset.fingerprint
         self.every_n_steps = every_n_steps
         self._patience = patience
         self._folder = CheckpointFolder(os.path.join(train_dir, BEST_FOLDER), keep=1)
         self._folder.create(record)
         self._history_path = os.path.join(self._folder.path, _HISTORY_FILE)
         step = int(state.global_step.numpy())
-        self._history = [s for s in self._read_history() if s.step <= step]
+        self._history = read_history(train_dir, dataset, step)
 
     def is_due(self, step: int) -> bool:
         """Whether a step is one to evaluate at."""
@@ -103,7 +168,8 @@ class Validation:
             results = self._evaluator.run()
         step = int(self._state.global_step.numpy())
         history = [s for s in self._history if s.step != step]
-        self._history = [*history, Score(step, results.accuracy, results.loss)]
+        score = Score(step, results.accuracy, results.loss, *self._data)
+        self._history = [*history, score]
         best = best_of(self._history)
         arrays = self._state.arrays() if best.step == step else None
         self._writer.submit(functools.partial(self._write, step, arrays, self._history))
@@ -127,18 +193,6 @@ class Validation:
             f"best accuracy {best.accuracy:.4f} at step {best.step}, kept in"
             f" {self._folder.path}"
         )
-
-    def _read_history(self) -> list[Score]:
-        if not os.path.exists(self._history_path):
-            return []
-        try:
-            with open(self._history_path, encoding="utf-8") as file:
-                return [_parse_score(entry) for entry in json.load(file)]
-        except (OSError, ValueError, TypeError, LookupError) as error:
-            raise UserError(
-                f"{self._history_path} is damaged ({error}): remove it to choose the"
-                " best checkpoint anew"
-            ) from error
 
     def _write(
         self,

@@ -118,6 +118,11 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
+def same_recipe(name: str, other: str) -> bool:
+    """Whether two names of `RECIPES` stand for the same preparation of images."""
+    return RECIPES.get(name, name) == RECIPES.get(other, other)
+
+
 def get_preprocessing(
     name: str, is_training: bool, use_grayscale: bool = False
 ) -> PreprocessFn:

@@ -47,3 +47,45 @@ def test_where_there_are_no_locks_a_warning_says_so(
     with locked(str(tmp_path)):
         pass
     assert f"{tmp_path} cannot be locked ({os.strerror(code)})" in caplog.text
+
+
+@pytest.mark.parametrize("content", ["years of work", ""])
+def test_a_link_is_not_followed(tmp_path, content):
+    target = tmp_path / "precious"
+    target.write_text(content)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / ".lock").symlink_to(target)
+    with pytest.raises(UserError, match=r"\.lock .* a link stands there"):
+        with locked(str(folder)):
+            pass
+    assert target.read_text() == content
+
+
+def test_what_is_not_ours_is_not_written_over(tmp_path):
+    """As where another user made the lock a second name of one's own file."""
+    target = tmp_path / "precious"
+    target.write_text("years of work")
+    os.link(target, tmp_path / ".lock")
+    with locked(str(tmp_path)), pytest.raises(UserError, match="is being trained"):
+        with locked(str(tmp_path)):
+            pass
+    assert target.read_text() == "years of work"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_lock_that_is_no_file_is_one_line_and_does_not_hang(tmp_path, make):
+    make(tmp_path / ".lock")
+    with pytest.raises(UserError, match=r"\.lock (is no plain|cannot be opened)"):
+        with locked(str(tmp_path)):
+            pass
+
+
+def test_a_new_lock_is_its_owners_alone_and_an_old_note_gives_way(tmp_path):
+    with locked(str(tmp_path)):
+        assert (tmp_path / ".lock").stat().st_mode & 0o777 == 0o600
+    (tmp_path / ".lock").write_text("process 12345678 on a.host.with.a.long.name")
+    with locked(str(tmp_path)):
+        said = (tmp_path / ".lock").read_text()
+    assert said.startswith(f"process {os.getpid()} on ")
+    assert "long.name" not in said

@@ -1,5 +1,6 @@
 """The best evaluation and the end of patience, on scores made up by hand."""
 
+import dataclasses
 import json
 from types import SimpleNamespace
 from typing import cast
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 from checkpoints import model_record
 from checkpoints.model_record import ModelRecord
+from datasets.dataset import Dataset
 from engine.evaluation import Evaluator
 from engine.moving_average import MovingAverage
 from engine.validation import Score, Validation, best_of, evaluations_since_best
@@ -64,7 +66,14 @@ def state():
     return _State()
 
 
-def make_validation(state, tmp_path, writer, scores, patience=None):
+def make_dataset(split_name="validation", fingerprint="0123"):
+    empty = Dataset("colours", split_name, "", (), 0, 3, None, ())
+    return dataclasses.replace(empty, fingerprint=fingerprint)
+
+
+def make_validation(
+    state, tmp_path, writer, scores, patience=None, dataset=make_dataset()
+):
     """A validation whose evaluator gives these (accuracy, loss) in turn."""
     turns = iter(scores)
 
@@ -78,7 +87,7 @@ def make_validation(state, tmp_path, writer, scores, patience=None):
         writer,
         train_dir=str(tmp_path),
         record=RECORD,
-        split_name="validation",
+        dataset=dataset,
         every_n_steps=10,
         patience=patience,
     )
@@ -197,3 +206,33 @@ def test_the_file_of_scores_appears_whole(state, tmp_path, monkeypatch, at_once)
     with pytest.raises(OSError, match="no space"):
         run_at(validation, state, 20)
     assert path.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("dataset", "says"),
+    [
+        (make_dataset("test"), r"on split 'validation', .* on split 'test' now cannot"),
+        (make_dataset(fingerprint="4567"), r"'validation' was then \(another fing"),
+    ],
+)
+def test_the_best_of_another_split_is_not_compared(
+    state, tmp_path, at_once, dataset, says
+):
+    first = make_validation(state, tmp_path, at_once, [(0.8, 1)])
+    run_at(first, state, 10)
+    with pytest.raises(UserError, match=says) as raised:
+        make_validation(state, tmp_path, at_once, [], dataset=dataset)
+    assert "\n" not in str(raised.value)
+    (score,) = json.loads((tmp_path / "best" / "evaluations.json").read_text())
+    assert score["split_name"] == "validation"
+    assert score["data_fingerprint"] == "0123"
+
+
+def test_scores_of_an_older_release_say_no_split_and_go_on(state, tmp_path, at_once):
+    path = tmp_path / "best" / "evaluations.json"
+    path.parent.mkdir()
+    path.write_text('[{"step": 5, "accuracy": 0.5, "loss": 1.0}]')
+    state.set_step(5)
+    validation = make_validation(state, tmp_path, at_once, [(0.4, 1)], patience=1)
+    run_at(validation, state, 10)
+    assert validation.should_stop

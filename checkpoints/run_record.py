@@ -1,0 +1,74 @@
+"""`run.json` in a run's folder: the flags and data it was last trained with.
+
+A rerun of another command in the same folder is told what differs, or refused.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from datasets.files import atomic_write
+from errors import UserError
+
+FILE_NAME = "run.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecord:
+    """What decides on a run's result, beside its net (`model_record`).
+
+    Attributes:
+      start_flags: flags that count at the start of a run only, by name.
+      flags: flags that count at every step, by name.
+      split_name: of the data that it is trained on.
+      data_fingerprint: of its files' contents, whatever their places.
+    """
+
+    start_flags: Mapping[str, Any]
+    flags: Mapping[str, Any]
+    split_name: str
+    data_fingerprint: str
+
+    def write(self, folder: str) -> None:
+        """Writes `<folder>/run.json`, whole or not at all."""
+        with atomic_write(os.path.join(folder, FILE_NAME), "w") as file:
+            json.dump(dataclasses.asdict(self), file, indent=1, ensure_ascii=False)
+            file.write("\n")
+
+
+def read(folder: str) -> RunRecord | None:
+    """The record of a folder's run; None where it has none, as of an older release.
+
+    Raises:
+      UserError: the file is damaged.
+    """
+    path = os.path.join(folder, FILE_NAME)
+    try:
+        with open(path, encoding="utf-8") as file:
+            record = RunRecord(**json.load(file))
+        dict(record.flags), dict(record.start_flags)
+        return record
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}): mend or remove it; without it nobody"
+            " knows which flags the run was trained with"
+        ) from error
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The flags that differ, as in "--learning_rate was 0.01 and is 0.1"."""
+    names = [name for name in now if name in before and before[name] != now[name]]
+    return [
+        f"--{name} was {_value(before[name])} and is {_value(now[name])}"
+        for name in names
+    ]
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "not given"
+    return str(value).lower() if isinstance(value, bool) else str(value)
