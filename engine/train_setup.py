@@ -156,8 +156,6 @@ def _check_same_model(train_dir: str, record: ModelRecord) -> None:
 def describe(setup: Setup, config: TrainConfig) -> None:
     """Prints the plan and logs the arithmetic of batches, epochs and rates."""
     print(plans.describe(setup.start.plan), flush=True)
-    for line in setup.changes:
-        logging.warning("another command than before in this folder: %s", line)
     dataset, schedule = setup.dataset, config.schedule
     if setup.split:
         num_examples = dataset.num_examples
@@ -185,6 +183,8 @@ def describe(setup: Setup, config: TrainConfig) -> None:
     else:
         epochs = setup.last_step / steps_per_epoch
         logging.info("training to step %d = %.1f epochs", setup.last_step, epochs)
+    for line in setup.changes:
+        logging.warning("another command than before in this folder: %s", line)
 
 
 def make_state(
