@@ -71,9 +71,7 @@ def make_dataset(split_name="validation", fingerprint="0123"):
     return dataclasses.replace(empty, fingerprint=fingerprint)
 
 
-def make_validation(
-    state, tmp_path, writer, scores, patience=None, dataset=make_dataset()
-):
+def make_validation(state, tmp_path, writer, scores, patience=None, dataset=None):
     """A validation whose evaluator gives these (accuracy, loss) in turn."""
     turns = iter(scores)
 
@@ -87,7 +85,7 @@ def make_validation(
         writer,
         train_dir=str(tmp_path),
         record=RECORD,
-        dataset=dataset,
+        dataset=dataset or make_dataset(),
         every_n_steps=10,
         patience=patience,
     )

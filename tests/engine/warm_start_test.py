@@ -1,4 +1,4 @@
-"""A run that starts from another run's checkpoint: the same classes, or a fresh head."""
+"""A run that starts from another's checkpoint: the same classes, or a fresh head."""
 
 import dataclasses
 import json
