@@ -1,4 +1,4 @@
-"""The checkpoint that a run starts from: whether its classes and images are the same."""
+"""The checkpoint that a run starts from: whether its classes and images are its own."""
 
 import os
 

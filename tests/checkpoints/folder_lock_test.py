@@ -56,9 +56,9 @@ def test_a_link_is_not_followed(tmp_path, content):
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / ".lock").symlink_to(target)
-    with pytest.raises(UserError, match=r"\.lock .* a link stands there"):
-        with locked(str(folder)):
-            pass
+    refused = pytest.raises(UserError, match=r"\.lock .* a link stands there")
+    with refused, locked(str(folder)):
+        pass
     assert target.read_text() == content
 
 
@@ -67,18 +67,18 @@ def test_what_is_not_ours_is_not_written_over(tmp_path):
     target = tmp_path / "precious"
     target.write_text("years of work")
     os.link(target, tmp_path / ".lock")
-    with locked(str(tmp_path)), pytest.raises(UserError, match="is being trained"):
-        with locked(str(tmp_path)):
-            pass
+    refused = pytest.raises(UserError, match="is being trained")
+    with locked(str(tmp_path)), refused, locked(str(tmp_path)):
+        pass
     assert target.read_text() == "years of work"
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_a_lock_that_is_no_file_is_one_line_and_does_not_hang(tmp_path, make):
     make(tmp_path / ".lock")
-    with pytest.raises(UserError, match=r"\.lock (is no plain|cannot be opened)"):
-        with locked(str(tmp_path)):
-            pass
+    refused = pytest.raises(UserError, match=r"\.lock (is no plain|cannot be opened)")
+    with refused, locked(str(tmp_path)):
+        pass
 
 
 def test_a_new_lock_is_its_owners_alone_and_an_old_note_gives_way(tmp_path):

@@ -264,6 +264,23 @@ def test_empty_files_are_explained(tmp_path, write_records):
         get(tmp_path, "d")
 
 
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("0:one\n1:zero\n2:two\n", "has class 0 'one', and 'zero' in dataset.json"),
+        ("0:zero\n1:one\n2:deux\n", "has class 2 'deux', and 'two' in dataset.json"),
+        ("0:zero\n1:one\n", "has 2 classes, and 3 in dataset.json beside it"),
+    ],
+)
+def test_labels_that_were_changed_after_the_conversion(described_dir, lines, says):
+    (described_dir / "labels.txt").write_text(lines)
+    with pytest.raises(UserError, match=says) as raised:
+        get(described_dir)
+    assert "\n" not in str(raised.value)
+    (described_dir / "labels.txt").write_text("0:zero\n1:one\n2:two\n")
+    assert get(described_dir).class_names == ("zero", "one", "two")
+
+
 def test_a_wrong_dataset_json_is_explained(described_dir):
     path = described_dir / "dataset.json"
     content = json.loads(path.read_text())

@@ -16,13 +16,16 @@ COLOURS = small_runs.COLOURS
 @pytest.fixture
 def run(full_run, full_run_flags, tmp_path):
     """Trains in a copy of the full run, of six steps, with other flags."""
-    folder = shutil.copytree(full_run, tmp_path / "copy")
+    return _Run(shutil.copytree(full_run, tmp_path / "copy"), full_run_flags)
 
-    def run(**flags):
-        return small_runs.train(**{"train_dir": folder, **full_run_flags, **flags})
 
-    run.folder = folder
-    return run
+class _Run:
+    def __init__(self, folder, flags):
+        self.folder = folder
+        self._flags = flags
+
+    def __call__(self, **flags):
+        return small_runs.train(train_dir=self.folder, **self._flags | flags)
 
 
 @pytest.fixture
