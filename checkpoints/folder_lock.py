@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from absl import logging
 
@@ -20,7 +20,7 @@ _MAX_NOTE_BYTES = 400
 
 
 @contextlib.contextmanager
-def locked(folder: str) -> Iterator[None]:
+def locked(folder: str, *, busy: Callable[[str], str] | None = None) -> Iterator[None]:
     """Holds the lock of a folder inside.
 
     Where the file system has no locks, a warning takes its place.
@@ -28,6 +28,7 @@ def locked(folder: str) -> Iterator[None]:
     Args:
       folder: an existing folder; the lock is its file `.lock`. Others may write to the
         folder: no link is followed, and nothing is written over what they put there.
+      busy: from who holds it to the message; by default that a run trains there.
 
     Raises:
       UserError: another process holds it; it is named. Or the lock is no plain file.
@@ -38,10 +39,12 @@ def locked(folder: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.pread(descriptor, _MAX_NOTE_BYTES, 0).decode(errors="replace")
-            raise UserError(
-                f"{folder} is being trained by {holder or 'another process'}: wait"
-                " for it, or use another --train_dir"
-            ) from error
+            holder = holder or "another process"
+            message = (
+                f"{folder} is being trained by {holder}: wait for it, or use another"
+                " --train_dir"
+            )
+            raise UserError(busy(holder) if busy else message) from error
         except OSError as error:
             logging.warning(
                 "%s cannot be locked (%s): let no other run train there",

@@ -1,10 +1,11 @@
 """Features of every image, computed once and kept in memory or on disk."""
 
 import hashlib
-import json
+import math
 import os
+import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -14,10 +15,10 @@ from checkpoints.folder_lock import locked
 from config.progress import progress
 from datasets import pipeline_options, record_stream
 from datasets.dataset import Dataset
-from datasets.files import atomic_write
+from engine import feature_files, free_memory
+from engine.feature_files import FeatureFiles
 from errors import UserError
 
-_PROGRESS_FILE = "progress.json"
 _SECS_BETWEEN_FLUSHES = 10.0
 
 FeatureBatches = Callable[[int], Iterable[tuple[list[np.ndarray], np.ndarray]]]
@@ -38,7 +39,7 @@ class FeatureCache:
         shapes: Sequence[tuple[int, ...]],
         dtype: tf.DType,
     ) -> None:
-        """Opens the cache; what an earlier run filled is kept.
+        """Makes sure of the room; `fill` opens what an earlier run has filled.
 
         Args:
           folder: of this very cache, named by `key_of`; None keeps it in memory.
@@ -53,41 +54,44 @@ class FeatureCache:
         self._folder = folder
         self._shapes = list(shapes)
         self._dtype = dtype
-        kinds = [(shape, dtype.as_numpy_dtype) for shape in shapes] + [((), np.int32)]
-        try:
-            if folder:
-                os.makedirs(folder, exist_ok=True)
-            self._arrays = [
-                self._open(number, (num_rows, *shape), kind)
-                for number, (shape, kind) in enumerate(kinds)
-            ]
-        except (OSError, MemoryError) as error:
-            size = num_rows * sum(map(np.prod, shapes)) * dtype.size
-            raise UserError(
-                f"a feature cache of {size / 1e6:.0f} MB cannot be kept in"
-                f" {folder or 'memory'} ({error}): use another --feature_cache_dir,"
-                " fewer --feature_cache_views, or --feature_cache=off"
-            ) from error
-        self._num_done = self._read_progress()
+        self._kinds: list[feature_files.Kind] = [
+            *(((num_rows, *shape), dtype.as_numpy_dtype) for shape in shapes),
+            ((num_rows,), np.int32),
+        ]
+        self._arrays: Sequence[np.ndarray] = ()
+        self._check_room()
 
-    def _open(self, number: int, shape: tuple[int, ...], dtype: type) -> np.ndarray:
-        if not self._folder:
-            return np.empty(shape, dtype)
-        path = os.path.join(self._folder, f"{number}.bin")
-        num_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        with open(path, "ab") as file:
-            # Takes the room now, so that a full disk is known before the first row.
-            os.posix_fallocate(file.fileno(), 0, num_bytes)
-        return np.memmap(path, dtype, "r+", shape=shape)
-
-    def _read_progress(self) -> int:
-        if not self._folder:
-            return 0
+    def _check_room(self) -> None:
+        """Refuses what the memory or the disk has no room for, before the work."""
         try:
-            with open(os.path.join(self._folder, _PROGRESS_FILE), "rb") as file:
-                return int(json.load(file)["num_done"])
-        except (OSError, ValueError, KeyError):
-            return 0
+            if self._folder:
+                os.makedirs(self._folder, exist_ok=True)
+                there = sum(entry.stat().st_size for entry in os.scandir(self._folder))
+                free = shutil.disk_usage(self._folder).free + there
+            else:
+                free = free_memory.available_bytes()
+        except OSError as error:
+            raise self._no_room(str(error)) from error
+        if self._num_bytes > free:
+            raise self._no_room(f"{free / 1e6:,.0f} MB are free")
+
+    @property
+    def _num_bytes(self) -> int:
+        kinds = self._kinds
+        return sum(
+            math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in kinds
+        )
+
+    def _no_room(self, reason: str) -> UserError:
+        instead = (
+            "another --feature_cache_dir" if self._folder else "--feature_cache=disk"
+        )
+        return UserError(
+            f"a feature cache of {self._num_bytes / 1e6:,.0f} MB cannot be kept in"
+            f" {self._folder or 'memory'} ({reason}): use {instead}, fewer"
+            " --feature_cache_views, --feature_cache_dtype=bfloat16 or"
+            " --feature_cache=off"
+        )
 
     def fill(self, batches: FeatureBatches, batch_size: int) -> None:
         """Computes the rows that are missing.
@@ -96,45 +100,74 @@ class FeatureCache:
           batches: called with the first missing row; gives features and labels of it
             and all that follow, by batch.
           batch_size: rows in each, the last one filled up.
-        """
-        if self._folder:
-            with locked(self._folder):
-                self._num_done = self._read_progress()
-                self._fill(batches, batch_size)
-        else:
-            self._fill(batches, batch_size)
 
-    def _fill(self, batches: FeatureBatches, batch_size: int) -> None:
-        missing = self.num_rows - self._num_done
-        if not missing:
+        Raises:
+          UserError: another process fills the same folder, or there is no room.
+        """
+        if not self._folder:
+            self._fill_memory(batches, batch_size)
+            return
+        with locked(self._folder, busy=self._busy):
+            try:
+                files = FeatureFiles(self._folder, self._kinds)
+            except OSError as error:
+                raise self._no_room(str(error)) from error
+            self._fill_files(files, batches, batch_size)
+
+    def _busy(self, holder: str) -> str:
+        """What a second run is told while another one fills the folder."""
+        done = feature_files.rows_done(self._folder or "")
+        so_far = "" if done is None else f" ({done:,} of {self.num_rows:,} rows so far)"
+        return (
+            f"the feature cache {self._folder} is being filled by {holder}{so_far}:"
+            " start this run when it is full, which both can then use, or give it"
+            " another --feature_cache_dir"
+        )
+
+    def _fill_memory(self, batches: FeatureBatches, batch_size: int) -> None:
+        try:
+            self._arrays = [np.empty(*kind) for kind in self._kinds]
+        except MemoryError as error:
+            raise self._no_room(str(error)) from error
+        end = 0
+        for parts in self._shown(batches(0), 0, batch_size):
+            start, end = end, end + len(parts[-1])
+            for array, rows in zip(self._arrays, parts, strict=True):
+                array[start:end] = rows
+
+    def _fill_files(
+        self, files: FeatureFiles, batches: FeatureBatches, batch_size: int
+    ) -> None:
+        self._arrays = files.arrays
+        if files.num_done == self.num_rows:
             logging.info("feature cache: complete, %d rows", self.num_rows)
             return
         flushed_at = time.monotonic()
-        steps = progress(
-            batches(self._num_done),
-            total=-(-missing // batch_size),
-            desc="computing the frozen part",
-            unit="step",
-        )
         try:
-            for features, labels in steps:
-                end = self._num_done + len(labels)
-                for array, rows in zip(self._arrays, [*features, labels], strict=True):
-                    array[self._num_done : end] = rows
-                self._num_done = end
+            for parts in self._shown(
+                batches(files.num_done), files.num_done, batch_size
+            ):
+                files.append(parts)
                 if time.monotonic() - flushed_at >= _SECS_BETWEEN_FLUSHES:
-                    self._flush()
+                    files.flush()
                     flushed_at = time.monotonic()
         finally:
-            self._flush()
+            files.flush()
 
-    def _flush(self) -> None:
-        if not self._folder:
-            return
-        for array in self._arrays:
-            array.flush()  # type: ignore[attr-defined]
-        with atomic_write(os.path.join(self._folder, _PROGRESS_FILE), "w") as file:
-            json.dump({"num_done": self._num_done}, file)
+    def _shown(
+        self,
+        batches: Iterable[tuple[list[np.ndarray], np.ndarray]],
+        num_done: int,
+        batch_size: int,
+    ) -> Iterator[list[np.ndarray]]:
+        """The batches as one list of arrays each, labels last, with their progress."""
+        for features, labels in progress(
+            batches,
+            total=-(-(self.num_rows - num_done) // batch_size),
+            desc="computing the frozen part",
+            unit="step",
+        ):
+            yield [*features, labels]
 
     def rows(self, numbers: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
         """Features and labels of some rows, for `tf.data`.

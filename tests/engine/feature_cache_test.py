@@ -1,13 +1,16 @@
 """Training on cached features is the same training."""
 
+import collections
 import json
+import os
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from engine import cached_training
+from engine import cached_training, free_memory
 from engine.feature_cache import FeatureCache
 from engine.frontier import SplitNetwork
 from errors import UserError
@@ -149,6 +152,71 @@ def test_a_killed_fill_goes_on_where_it_was(tmp_path):
     np.testing.assert_array_equal(labels, [40, 0])
     # A full cache is never filled again.
     open_cache().fill(lambda start: pytest.fail("filled again"), 2)
+
+
+def test_a_damaged_cache_trains_as_a_whole_one(tmp_path, images_dir, caplog):
+    folder = tmp_path / "features"
+    flags = {"feature_cache": "disk", "feature_cache_dir": str(folder)}
+    whole = train(tmp_path / "whole", images_dir, **flags)
+    for cache in folder.iterdir():
+        (cache / "0.bin").unlink()
+        content = (cache / "1.bin").read_bytes()
+        (cache / "1.bin").write_bytes(bytes(len(content)))
+    again = train(tmp_path / "again", images_dir, **flags)
+    for name, value in whole[0].items():
+        np.testing.assert_array_equal(again[0][name], value, err_msg=name)
+    assert caplog.text.count("all features are computed anew") == 2
+
+
+def test_a_relabelled_photo_is_trained_with_its_new_label(tmp_path, images_dir):
+    colours = small_runs.COLOURS
+    flags = {"feature_cache": "disk", "feature_cache_dir": str(tmp_path / "features")}
+    data = shutil.copytree(images_dir, tmp_path / "data")
+    before = train(tmp_path / "before", data, **flags)
+    labels = [*colours[:-1], (colours[-1] + 1) % 3]
+    coloured_images.write_split(data, "train", colours, labels)
+    after = train(tmp_path / "after", data, **flags)
+    without = train(tmp_path / "without", data, feature_cache_views=1)
+    assert_same_run(without, after)
+    name = next(name for name in after[0] if name.endswith("Logits/biases"))
+    assert not np.array_equal(after[0][name], before[0][name])
+
+
+def test_a_second_run_is_told_who_fills_the_cache(tmp_path):
+    def open_cache():
+        return FeatureCache(
+            str(tmp_path / "key"), num_rows=5, shapes=[()], dtype=tf.float32
+        )
+
+    def batches(start):
+        with pytest.raises(UserError, match="is being filled by process") as error:
+            open_cache().fill(batches, 5)
+        assert f"process {os.getpid()}" in str(error.value)
+        assert "train_dir" not in str(error.value)
+        yield [np.zeros(5)], np.zeros(5)
+
+    open_cache().fill(batches, 5)
+
+
+@pytest.mark.parametrize("folder", [None, "key"])
+def test_a_cache_larger_than_the_room_is_refused(tmp_path, monkeypatch, folder):
+    def open_cache(num_rows):
+        return FeatureCache(
+            str(tmp_path / folder) if folder else None,
+            num_rows=num_rows,
+            shapes=[(1000,)],
+            dtype=tf.float32,
+        )
+
+    room = 10 * (4 * 1000 + 4)
+    usage = collections.namedtuple("usage", "free")
+    monkeypatch.setattr(free_memory, "available_bytes", lambda: room)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(room))
+    open_cache(10)
+    message = r"of 0 MB cannot be kept in .*\(0 MB are free\): use (--f|another)"
+    with pytest.raises(UserError, match=message):
+        open_cache(11)
+    assert not folder or not list((tmp_path / folder).iterdir())
 
 
 def test_bfloat16_halves_the_room(tmp_path):
