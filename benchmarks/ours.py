@@ -18,7 +18,7 @@ from benchmarks.measuring import Measure, Scale, rate
 from benchmarks.photos import NUM_CLASSES
 from checkpoints import slim_format
 from config.config import DataOptions, TrainConfig
-from engine import devices, train_setup
+from engine import devices, train_inputs, train_setup
 from engine.train_step import make_train_fn
 from errors import UserError
 from nets.network import Network
@@ -144,11 +144,12 @@ class Training:
             config = dataclasses.replace(config, run=run)
             setup = train_setup.prepare(config, strategy)
         state = train_setup.make_state(setup, config, strategy)
-        batches, run_network = train_setup.make_inputs(setup, config)
+        inputs = train_inputs.make_inputs(setup, config)
+        batches = inputs.batches
         if images_in_memory:
             batches = batches.take(1).cache().repeat()
         self._images_per_step = setup.images_per_step
-        self._train_fn = make_train_fn(state, strategy, config, run_network)
+        self._train_fn = make_train_fn(state, strategy, config, inputs.run_network)
         self._iterator = devices.iterate(strategy, batches)
 
     def steps(self, num_steps: int) -> int:

@@ -72,6 +72,15 @@ class Plan:
         """Variables that the optimizer changes."""
         return [v.name for v in self.variables if v.trained]
 
+    @property
+    def updated_statistics(self) -> list[str]:
+        """Variables that batch norms update."""
+        return [
+            f"{scope}/{name}"
+            for scope in self.updating_batch_norms
+            for name in ("moving_mean", "moving_variance")
+        ]
+
 
 def choose_restored(
     variable_shapes: Mapping[str, tuple[int, ...]],

@@ -1,11 +1,15 @@
 """Arrays of a checkpoint into variables."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import tensorflow as tf
 
 from checkpoints.slim_format import Checkpoint
 from errors import UserError
+
+# Of the average that a batch norm stored, where a checkpoint holds better statistics
+# under the variable's own name: `<variable>/RunningAverage`.
+RUNNING_AVERAGE = "RunningAverage"
 
 
 def restore(
@@ -45,12 +49,17 @@ def require_same_net(
         )
 
 
-def resume(variables: Mapping[str, tf.Variable], checkpoint: Checkpoint) -> list[str]:
+def resume(
+    variables: Mapping[str, tf.Variable],
+    checkpoint: Checkpoint,
+    averaged: Collection[str] = (),
+) -> list[str]:
     """Sets all variables that the checkpoint of an earlier run of this net holds.
 
     Args:
       variables: of the net, its optimizer and its averages, by name.
       checkpoint: the earlier run's.
+      averaged: those that go on from their running averages, where it holds some.
 
     Returns:
       Names of the variables that it does not hold and that stay fresh: slots of
@@ -59,5 +68,9 @@ def resume(variables: Mapping[str, tf.Variable], checkpoint: Checkpoint) -> list
     held = [
         n for n, v in variables.items() if checkpoint.shapes.get(n) == tuple(v.shape)
     ]
-    restore(variables, checkpoint, held)
+    for name in held:
+        running = f"{name}/{RUNNING_AVERAGE}"
+        goes_on = name in averaged and running in checkpoint.shapes
+        source = running if goes_on else name
+        variables[name].assign(checkpoint.read(source))
     return [name for name in variables if name not in set(held)]

@@ -195,6 +195,15 @@ class FineTuneOptions(Options):
         minimum=0,
         maximum=1,
     )
+    recompute_batch_norm: str = option(
+        "auto",
+        "Whether evaluations of the run, and the checkpoints that it saves, have the"
+        " statistics of its batch norms computed anew over 1,000 training images, in"
+        " place of stored averages: auto (while these cannot have settled, with"
+        " --freeze_batch_norm), true or false. The run goes on from the averages, which"
+        " checkpoints hold as <variable>/RunningAverage (slim: none).",
+        choices=("auto", "true", "false"),
+    )
     dry_run: bool = option(
         False, "Print the plan of what is restored and trained; exit."
     )

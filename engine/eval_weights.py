@@ -40,18 +40,29 @@ def load(
     Raises:
       UserError: the checkpoint does not fit, or cannot be read.
     """
-    sources = _sources(network, use_moving_average)
-    _check_present(network, checkpoint, sources, use_moving_average)
-    _check_shapes(network, checkpoint, sources, dataset)
-    if not use_moving_average and _has_averages(checkpoint):
+    if not use_moving_average and has_averages(checkpoint):
         logging.warning(
             "%s holds moving averages too, which are not evaluated:"
             " --moving_average_decay=0.9999 (or any value but 0) takes them",
             checkpoint.path,
         )
+    fill(network, checkpoint, dataset, use_moving_average=use_moving_average)
+    return checkpoint.global_step or 0
+
+
+def fill(
+    network: Network,
+    checkpoint: Checkpoint,
+    dataset: Dataset,
+    *,
+    use_moving_average: bool,
+) -> None:
+    """What `load` does, without a word on averages that are not taken."""
+    sources = _sources(network, use_moving_average)
+    _check_present(network, checkpoint, sources, use_moving_average)
+    _check_shapes(network, checkpoint, sources, dataset)
     variables = {s: network.model_variables[name] for name, s in sources.items()}
     restore.restore(variables, checkpoint, variables)
-    return checkpoint.global_step or 0
 
 
 def _sources(network: Network, use_moving_average: bool) -> dict[str, str]:
@@ -60,7 +71,8 @@ def _sources(network: Network, use_moving_average: bool) -> dict[str, str]:
     return {n: f"{n}/{SUFFIX}" if use_moving_average else n for n in needed}
 
 
-def _has_averages(checkpoint: Checkpoint) -> bool:
+def has_averages(checkpoint: Checkpoint) -> bool:
+    """Whether it holds moving averages of variables."""
     return any(name.endswith(f"/{SUFFIX}") for name in checkpoint.shapes)
 
 
@@ -80,7 +92,7 @@ def _check_present(
             f" {_roots(checkpoint.shapes)}, the net's {_roots(sources)}; use the"
             " --model_name that it was trained with"
         )
-    if use_moving_average and not _has_averages(checkpoint):
+    if use_moving_average and not has_averages(checkpoint):
         raise UserError(
             f"{path} holds no moving averages, having been trained without"
             " --moving_average_decay: leave out the flag"

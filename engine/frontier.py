@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from checkpoints.plan import Plan
+from engine.population_statistics import NAME_SCOPE, Moments, MomentsWatcher
 from nets.network import Network
 
 _AUX = "AuxLogits"
@@ -50,6 +51,7 @@ class SplitNetwork:
           is_training: see `Network.__call__`.
           batch_norm_decay: see `Network.__call__`.
         """
+        watcher = MomentsWatcher() if is_training else None
 
         def run(images: tf.Tensor, seed: tf.Tensor) -> list[tf.Tensor]:
             logits, end_points = network(
@@ -58,6 +60,7 @@ class SplitNetwork:
                 frozen_batch_norms=plan.frozen_batch_norms,
                 batch_norm_decay=batch_norm_decay,
                 dropout_seed=seed if is_training else None,
+                watch_batch_norm=watcher,
             )
             aux = [end_points[_AUX]] if is_training and _AUX in end_points else []
             return [logits, *aux]
@@ -76,6 +79,8 @@ class SplitNetwork:
         updates = [op for op in hot if op.type.startswith("Assign")]
         self._features = traced.prune([images], frontier)
         self._finish = traced.prune([*frontier, seed], [*traced.outputs, *updates])
+        moments = watcher.moments if watcher else {}
+        self._moments = traced.prune([*frontier, seed], moments)
         names = {id(v.handle): n for n, v in network.model_variables.items()}
         self.frozen_variables = sorted(
             names[id(outer)]
@@ -85,7 +90,8 @@ class SplitNetwork:
         self.key = ",".join(tensor.name for tensor in frontier)
         self._num_outputs = len(traced.outputs)
         self.feature_shapes = [tuple(tensor.shape[1:]) for tensor in frontier]
-        cold = of_image - hot
+        watching = {o for o in traced.graph.get_operations() if NAME_SCOPE in o.name}
+        cold, hot = of_image - hot - watching, hot - watching
         self.num_cold, self.num_hot = len(cold), len(hot)
         self.cold_flops = sum(map(_flops, cold)) / batch_size
         self.hot_flops = sum(map(_flops, hot)) / batch_size
@@ -103,10 +109,16 @@ class SplitNetwork:
           features: as `features` gives them.
           seed: `[2]` int32, of dropout.
         """
-        dtypes = [tensor.dtype for tensor in self._finish.inputs]
-        cast = [tf.cast(f, t) for f, t in zip(features, dtypes, strict=False)]
-        outputs = self._finish(*cast, seed)[: self._num_outputs]
+        outputs = self._finish(*self._cast(features), seed)[: self._num_outputs]
         return outputs[0], dict(zip([_AUX], outputs[1:], strict=False))
+
+    def moments(self, features: Sequence[tf.Tensor], seed: tf.Tensor) -> Moments:
+        """What the batch norms that train see of a batch; see `finish`."""
+        return self._moments(*self._cast(features), seed)
+
+    def _cast(self, features: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        dtypes = [tensor.dtype for tensor in self._finish.inputs]
+        return [tf.cast(f, t) for f, t in zip(features, dtypes, strict=False)]
 
     @property
     def gain(self) -> float:
@@ -120,12 +132,7 @@ class SplitNetwork:
 
 def _changing_handles(network: Network, plan: Plan) -> set[int]:
     """Identities of the handles of all variables that a step changes."""
-    statistics = {
-        f"{scope}/{name}"
-        for scope in plan.updating_batch_norms
-        for name in ("moving_mean", "moving_variance")
-    }
-    names = statistics | set(plan.trained_names)
+    names = {*plan.updated_statistics, *plan.trained_names}
     return {id(network.model_variables[name].handle) for name in names}
 
 

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 import tensorflow as tf
 
 SUFFIX = "ExponentialMovingAverage"
@@ -56,14 +57,34 @@ class MovingAverage:
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
         """The variables hold their averages inside, and their own values after."""
-        kept = [variable.numpy() for variable in self._variables.values()]
-        for variable, shadow in self._pairs():
-            variable.assign(shadow.numpy())
-        try:
+        shadows = zip(self._variables, self.shadows.values(), strict=True)
+        values = {name: shadow.numpy() for name, shadow in shadows}
+        with holding(self._variables, values):
             yield
-        finally:
-            for variable, value in zip(self._variables.values(), kept, strict=True):
-                variable.assign(value)
 
     def _pairs(self) -> Iterator[tuple[tf.Variable, tf.Variable]]:
         return zip(self._variables.values(), self.shadows.values(), strict=True)
+
+
+@contextlib.contextmanager
+def holding(
+    variables: Mapping[str, tf.Variable], values: Mapping[str, np.ndarray]
+) -> Iterator[None]:
+    """The variables hold other values inside, and their own after, on every device.
+
+    Args:
+      variables: by name.
+      values: of those of them that are to hold others, by name.
+    """
+    on_devices = [
+        (device_variable, device_variable.numpy())
+        for name in values
+        for device_variable in getattr(variables[name], "values", [variables[name]])
+    ]
+    for name, value in values.items():
+        variables[name].assign(value)
+    try:
+        yield
+    finally:
+        for device_variable, own in on_devices:
+            device_variable.assign(own)

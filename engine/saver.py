@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from absl import logging
@@ -22,6 +22,7 @@ class Saver:
         state: TrainState,
         interval_secs: int,
         writer: BackgroundWriter,
+        statistics: Callable[[], Mapping[str, np.ndarray]] = dict,
     ) -> None:
         """Saves first after an interval.
 
@@ -30,8 +31,11 @@ class Saver:
           state: what.
           interval_secs: seconds between two.
           writer: who writes.
+          statistics: of batch norms, to be saved in place of their averages; see
+            `TrainState.arrays`.
         """
         self._writer = writer
+        self._statistics = statistics
         self._folder = folder
         self._state = state
         self._interval_secs = interval_secs
@@ -49,8 +53,12 @@ class Saver:
         if time.monotonic() - self._saved_at >= self._interval_secs:
             self.save(step)
 
-    def save(self, step: int) -> None:
+    def save(self, step: int, *, in_haste: bool = False) -> None:
         """Starts to save the values of now, unless this step is saved already.
+
+        Args:
+          step: of now.
+          in_haste: leave the averages of batch norms as they are.
 
         Raises:
           NotFiniteError: a variable is not finite; nothing is written.
@@ -58,7 +66,7 @@ class Saver:
         """
         if step != self._saved_step:
             try:
-                arrays = self._state.arrays()
+                arrays = self._state.arrays({} if in_haste else self._statistics())
             except NotFiniteError as error:
                 raise NotFiniteError(f"{error}; {self.last_saved()}") from error
             self._writer.submit(functools.partial(self._write, step, arrays))

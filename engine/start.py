@@ -9,6 +9,7 @@ from checkpoints import restore, scopes, slim_format
 from checkpoints.retention import CheckpointFolder
 from checkpoints.slim_format import Checkpoint
 from config.config import FineTuneOptions
+from engine.moving_average import SUFFIX
 from engine.train_state import TrainState
 from nets import nets_factory
 from nets.network import Network
@@ -107,7 +108,10 @@ def restore_start(state: TrainState, start: Start, options: FineTuneOptions) -> 
                 " from its own checkpoint; use a new --train_dir to start over",
                 options.checkpoint_path,
             )
-        fresh = restore.resume(state.named_variables(), start.checkpoint)
+        # A batch norm that is frozen from now on keeps what it was evaluated with.
+        statistics = start.plan.updated_statistics
+        averaged = {*statistics, *(f"{name}/{SUFFIX}" for name in statistics)}
+        fresh = restore.resume(state.named_variables(), start.checkpoint, averaged)
     if state.moving_average:
         missing = set(state.moving_average.shadows) & set(fresh)
         if missing or not start.resumes:

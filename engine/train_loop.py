@@ -13,9 +13,10 @@ from checkpoints.folder_lock import locked
 from config.config import TrainConfig
 from datasets import record_faults
 from datasets.files import explained_errors
-from engine import devices, train_setup
+from engine import devices, train_inputs, train_setup
 from engine.background import BackgroundWriter
 from engine.interruption import Interruption, interruption
+from engine.recomputation import Recomputation
 from engine.saver import Saver
 from engine.summaries import TrainSummaries
 from engine.train_log import TrainLog
@@ -61,12 +62,14 @@ def train(config: TrainConfig) -> int:
     with locked(run.train_dir), interruption(run.max_run_secs) as interrupted:
         setup.run_record.write(run.train_dir)
         state = train_setup.make_state(setup, config, strategy)
-        batches, run_network = train_setup.make_inputs(setup, config)
-        train_fn = make_train_fn(state, strategy, config, run_network)
-        iterator = devices.iterate(strategy, batches)
-        with BackgroundWriter() as writer:
+        inputs = train_inputs.make_inputs(setup, config)
+        train_fn = make_train_fn(state, strategy, config, inputs.run_network)
+        iterator = devices.iterate(strategy, inputs.batches)
+        recomputation = train_inputs.make_recomputation(setup, config, state, inputs)
+        with BackgroundWriter() as writer, _explained_errors(setup, config):
             return _run_steps(
-                setup, config, state, train_fn, iterator, writer, interrupted
+                *(setup, config, state, train_fn, iterator),
+                *(recomputation, writer, interrupted),
             )
 
 
@@ -76,6 +79,7 @@ def _run_steps(
     state: TrainState,
     train_fn: TrainFn,
     iterator: Iterator,
+    recomputation: Recomputation,
     writer: BackgroundWriter,
     interrupted: Interruption,
 ) -> int:
@@ -86,10 +90,15 @@ def _run_steps(
     """
     run = config.run
     log = TrainLog(setup.images_per_step)
-    saver = Saver(setup.folder, state, run.save_interval_secs, writer)
+    saver = Saver(
+        *(setup.folder, state, run.save_interval_secs, writer),
+        recomputation.statistics,
+    )
     summaries = TrainSummaries(run.train_dir, state, run.save_summaries_secs, writer)
-    validation = train_setup.make_validation(setup, config, state, writer)
-    sample_images = functools.partial(train_setup.sample_images, setup, config)
+    validation = train_setup.make_validation(
+        setup, config, state, recomputation, writer
+    )
+    sample_images = functools.partial(train_inputs.sample_images, setup, config)
     step = setup.start.step
 
     def is_finished() -> bool:
@@ -102,8 +111,7 @@ def _run_steps(
             *_steps_to_events(step, setup.last_step, run.log_every_n_steps, validation),
         )
         started_at = time.monotonic()
-        with _explained_errors(setup, config):
-            totals = train_fn(iterator, tf.constant(num_steps))
+        totals = train_fn(iterator, tf.constant(num_steps))
         step = int(state.global_step.numpy())
         _check_finite(totals, step, saver)
         log.add(totals, started_at)
@@ -116,12 +124,15 @@ def _run_steps(
         if validation and (is_last or validation.is_due(step)):
             summaries.write_validation(step, validation.split_name, validation.run())
         saver.save_if_due(step)
-    saver.save(step)
+    saver.save(step, in_haste=not is_finished())
     writer.wait()
     summaries.close()
     if not is_finished():
         logging.info("interrupted at step %d: the same command goes on", step)
+        if recomputation.is_due(step):
+            logging.warning("batch norm: statistics as they are, which still lag")
         return interrupted.exit_status
+    recomputation.warn_if_unsettled(step)
     best = f"; {validation.describe_best()}" if validation else ""
     logging.info("finished at step %d%s", step, best)
     return 0

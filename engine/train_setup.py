@@ -12,28 +12,20 @@ from checkpoints.model_record import ModelRecord
 from checkpoints.retention import CheckpointFolder
 from checkpoints.run_record import RunRecord
 from config.config import DataOptions, TrainConfig
-from datasets import input_pipeline
 from datasets.dataset import Dataset
-from engine import (
-    cached_training,
-    feature_cache,
-    inputs,
-    rerun,
-    schedules,
-    warm_start,
-)
+from engine import cached_training, inputs, recomputation, rerun, schedules, warm_start
 from engine.background import BackgroundWriter
+from engine.batch_norm_lag import Lag, lag_of
 from engine.evaluation import Evaluator
 from engine.frontier import SplitNetwork
+from engine.recomputation import Recomputation
 from engine.start import Start, find_start, restore_start
 from engine.train_state import TrainState
-from engine.train_step import RunNetwork, whole_network
 from engine.validation import Validation, read_history
 from errors import UserError
 from nets.network import Network
 
 CHECKPOINTS_KEPT = 5  # slim's number
-_NUM_SAMPLES = 4  # images for TensorBoard
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +41,7 @@ class Setup:
       run_record: the flags and the data, to be written too.
       changes: what differs from the earlier run in the folder, a line each.
       start: what will be restored, trained and frozen.
+      lag: of the statistics of its batch norms.
       split: the net in its frozen and its trained part, where features are cached.
       images_per_step: over all devices.
       last_step: the step to stop at; None trains for ever.
@@ -62,6 +55,7 @@ class Setup:
     run_record: RunRecord
     changes: list[str]
     start: Start
+    lag: Lag
     split: SplitNetwork | None
     images_per_step: int
     last_step: int | None
@@ -121,6 +115,7 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
         run_record=now,
         changes=rerun.changes(earlier, now, start, last_step),
         start=start,
+        lag=lag_of(network, start.plan, config.fine_tune.batch_norm_decay),
         split=split,
         images_per_step=images_per_step,
         last_step=last_step,
@@ -178,6 +173,8 @@ def describe(setup: Setup, config: TrainConfig) -> None:
     form = forms[schedule.learning_rate_decay_type]
     logging.info("learning rate: %g, %s", schedule.learning_rate, form)
     logging.info("precision: %s", config.compute.precision)
+    option = recomputation.resolved(config.fine_tune)
+    recomputation.tell(setup.lag, option, setup.last_step)
     if setup.last_step is None:
         logging.info("no --max_number_of_steps: training until interrupted")
     else:
@@ -199,67 +196,12 @@ def make_state(
     return state
 
 
-def make_inputs(
-    setup: Setup, config: TrainConfig
-) -> tuple[tf.data.Dataset, RunNetwork]:
-    """The training batches from the run's next step on, and what runs the net on them.
-
-    With a feature cache it is filled first.
-    """
-    if setup.split is None:
-        run_network = whole_network(setup.network, setup.start.plan, config)
-        return _image_batches(setup, config, setup.images_per_step), run_network
-    split = setup.split
-    cache = cached_training.filled_cache(
-        split,
-        setup.network,
-        setup.start.plan,
-        setup.dataset,
-        config,
-        is_training=True,
-    )
-    batches = feature_cache.train_batches(
-        cache,
-        num_examples=setup.dataset.num_examples,
-        batch_size=setup.images_per_step,
-        seed=config.run.seed,
-        start_batch=setup.start.step,
-    )
-    return batches, lambda batch, seed: split.finish(batch["features"], seed)
-
-
-def _image_batches(
-    setup: Setup, config: TrainConfig, batch_size: int, step: int | None = None
-) -> tf.data.Dataset:
-    views = config.feature_cache.feature_cache_views
-    if setup.split and views is None:
-        views = cached_training.num_views(config)
-    return input_pipeline.train_batches(
-        setup.dataset,
-        inputs.preprocess_fn(
-            config.data,
-            setup.network,
-            is_training=views != 1,
-            augmentation=config.augmentation,
-        ),
-        batch_size=batch_size,
-        seed=config.run.seed,
-        labels_offset=config.data.labels_offset,
-        num_readers=config.train_data.num_readers,
-        num_threads=config.data.num_preprocessing_threads,
-        start_batch=setup.start.step if step is None else step,
-        num_views=views,
-    )
-
-
-def sample_images(setup: Setup, config: TrainConfig, step: int) -> tf.Tensor:
-    """A few training images as the net sees them, `[4, h, w, c]` float32."""
-    batches = _image_batches(setup, config, _NUM_SAMPLES, step)
-    return next(iter(batches))["image"]
-
-
 def make_validation(
-    setup: Setup, config: TrainConfig, state: TrainState, writer: BackgroundWriter
+    setup: Setup,
+    config: TrainConfig,
+    state: TrainState,
+    recomputed: Recomputation,
+    writer: BackgroundWriter,
 ) -> Validation | None:
     """Validation on `--eval_split_name`, or None without one."""
     options = config.validation
@@ -271,6 +213,7 @@ def make_validation(
     return Validation(
         state,
         evaluator,
+        recomputed,
         writer,
         train_dir=config.run.train_dir,
         record=setup.record,

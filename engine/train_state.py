@@ -1,9 +1,12 @@
 """All that training changes, and all that a checkpoint holds."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import tensorflow as tf
 
 from checkpoints.plan import Plan
+from checkpoints.restore import RUNNING_AVERAGE
 from config.config import TrainConfig
 from engine import optimizers, schedules
 from engine.loss_scale import LossScale
@@ -74,13 +77,22 @@ class TrainState:
             "global_step": self.global_step,
         }
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The values of all variables by name.
+    def arrays(
+        self, statistics: Mapping[str, np.ndarray] | None = None
+    ) -> dict[str, np.ndarray]:
+        """The values of all variables by name, as a checkpoint holds them.
+
+        Args:
+          statistics: of batch norms, by name, that take the place of their running
+            averages; these go on under `<name>/RunningAverage`.
 
         Raises:
           NotFiniteError: one of them is not finite.
         """
         values = {n: np.asarray(v.numpy()) for n, v in self.named_variables().items()}
+        for name, value in (statistics or {}).items():
+            values[f"{name}/{RUNNING_AVERAGE}"] = values[name]
+            values[name] = value
         for name, value in values.items():
             if not np.isfinite(value).all():
                 raise NotFiniteError(

@@ -1,6 +1,5 @@
 """Validation during training: the best checkpoint, and when to stop."""
 
-import contextlib
 import dataclasses
 import functools
 import json
@@ -17,6 +16,7 @@ from datasets.dataset import Dataset
 from datasets.files import atomic_write
 from engine.background import BackgroundWriter
 from engine.evaluation import Evaluator, Results
+from engine.recomputation import Recomputation
 from engine.train_state import TrainState
 from errors import UserError
 
@@ -120,6 +120,7 @@ class Validation:
         self,
         state: TrainState,
         evaluator: Evaluator,
+        recomputation: Recomputation,
         writer: BackgroundWriter,
         *,
         train_dir: str,
@@ -133,6 +134,7 @@ class Validation:
         Args:
           state: what is trained.
           evaluator: of the split.
+          recomputation: of the statistics of its batch norms.
           writer: who writes.
           train_dir: the run's folder.
           record: what the run's weights are for.
@@ -146,6 +148,7 @@ class Validation:
         """
         self._state = state
         self._evaluator = evaluator
+        self._recomputation = recomputation
         self._writer = writer
         self.split_name = dataset.split_name
         self._data = dataset.split_name, dataset.fingerprint
@@ -162,16 +165,23 @@ class Validation:
         return step % self.every_n_steps == 0
 
     def run(self) -> Results:
-        """Evaluates now, with the moving averages if there are any."""
-        average = self._state.moving_average
-        with average.in_place() if average else contextlib.nullcontext():
+        """Evaluates now, with the moving averages if there are any.
+
+        The best checkpoint holds the statistics that it was evaluated with.
+        """
+        if not self._history:
+            step = int(self._state.global_step.numpy())
+            self._recomputation.warn_if_unsettled(step)
+        with self._recomputation.in_place():
             results = self._evaluator.run()
         step = int(self._state.global_step.numpy())
         history = [s for s in self._history if s.step != step]
         score = Score(step, results.accuracy, results.loss, *self._data)
         self._history = [*history, score]
         best = best_of(self._history)
-        arrays = self._state.arrays() if best.step == step else None
+        arrays = None
+        if best.step == step:
+            arrays = self._state.arrays(self._recomputation.statistics())
         self._writer.submit(functools.partial(self._write, step, arrays, self._history))
         logging.info(
             "validation at step %d: accuracy %.4f, loss %.4f (best: %.4f at step %d)",

@@ -29,6 +29,8 @@ class Network(tf.Module):
       precision: what the layers compute with, a key of `COMPUTE_DTYPES`.
       model_variables: all variables by slim name, in order of creation.
       regularized: those of them that are in slim's L2 penalty, in the same order.
+      batch_norm_decays: the net's own decay of the statistics of each batch norm, by
+        its scope.
     """
 
     def __init__(
@@ -94,9 +96,18 @@ class Network(tf.Module):
         # Variables live outside this graph. A tf.function would be traced twice: with
         # variables yet to make, and without.
         graph = tf.__internal__.FuncGraph("build")
+        self.batch_norm_decays: dict[str, float] = {}
+
+        def note_decay(scope: str, _: tf.Tensor, decay: float) -> None:
+            self.batch_norm_decays[scope] = decay
+
         try:
             with graph.as_default():
-                self(tf.zeros((2, *self.input_shape)), is_training=True)
+                self(
+                    tf.zeros((2, *self.input_shape)),
+                    is_training=True,
+                    watch_batch_norm=note_decay,
+                )
         except ValueError as error:
             raise UserError(
                 f"{self.model_name} cannot be built for images of"
@@ -117,6 +128,7 @@ class Network(tf.Module):
         frozen_batch_norms: Iterable[str] = (),
         batch_norm_decay: float | None = None,
         dropout_seed: tf.Tensor | None = None,
+        watch_batch_norm: slim.BatchNormWatcher | None = None,
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Runs the network.
 
@@ -128,13 +140,17 @@ class Network(tf.Module):
           batch_norm_decay: decay of the other batch norms' stored statistics; None is
             the net's own.
           dropout_seed: `[2]` int tensor; the dropout masks are a function of it.
+          watch_batch_norm: called for every batch norm that is not frozen.
 
         Returns:
           `[batch, num_classes]` float32 logits, and the end points by slim's names,
           float32 as well.
         """
         policy = slim.LayerPolicy(
-            frozenset(frozen_batch_norms).__contains__, dropout_seed, batch_norm_decay
+            frozenset(frozen_batch_norms).__contains__,
+            dropout_seed,
+            batch_norm_decay,
+            watch_batch_norm,
         )
         dtype = COMPUTE_DTYPES[self.precision]
         with slim.layer_policy(policy), slim.computing_in(dtype):

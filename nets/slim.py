@@ -3,14 +3,16 @@
 Nets say `from nets import slim` and use `slim.conv2d`, `slim.arg_scope` and so on.
 Importing it mends tf_slim itself, so that code of one's own that says `import tf_slim
 as slim`, before or after, runs too: `_MENDS` lists what is changed, and why.
-`batch_norm` and `dropout` obey a `LayerPolicy`: which batch norms are frozen, and the
-seed of the dropout masks. Outside a policy they are slim's own.
+`batch_norm` and `dropout` obey a `LayerPolicy`: which batch norms are frozen, who
+watches the others, and the seed of the dropout masks. Outside a policy they are slim's
+own.
 """
 
 import contextlib
 import contextvars
 import dataclasses
 import importlib
+import inspect
 import itertools
 import math
 import pkgutil
@@ -29,6 +31,7 @@ from tf_slim.nets import (  # noqa: F401  (the nets take them from here)
     resnet_utils,
     resnet_v2,
 )
+from tf_slim.ops import arg_scope as _arg_scope
 from tf_slim.ops import variables as _variables
 
 v1 = tf.compat.v1
@@ -86,6 +89,10 @@ class _Conv2D(_layers.convolutional_layers.Convolution2D):
         )
 
 
+# (scope of a batch norm, its inputs, the decay of its stored statistics)
+BatchNormWatcher = Callable[[str, tf.Tensor, float], None]
+
+
 @dataclasses.dataclass
 class LayerPolicy:
     """How batch norm and dropout behave while a net is built.
@@ -98,11 +105,14 @@ class LayerPolicy:
         derived; None leaves dropout to TensorFlow's own stateful generator.
       batch_norm_decay: decay of the batch norms' stored statistics; None is the
         net's own.
+      watch_batch_norm: called for every batch norm that is not frozen, in order of
+        building.
     """
 
     is_frozen: Callable[[str], bool]
     dropout_seed: tf.Tensor | None
     batch_norm_decay: float | None = None
+    watch_batch_norm: BatchNormWatcher | None = None
     _layer_ids: Iterator[int] = dataclasses.field(default_factory=itertools.count)
 
     def next_dropout_seed(self) -> tf.Tensor:
@@ -133,15 +143,25 @@ _slim_dropout = _layers.dropout
 
 
 def batch_norm(inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
-    """`tf_slim.batch_norm`, which a `LayerPolicy` can freeze or quicken."""
+    """`tf_slim.batch_norm`, which a `LayerPolicy` can freeze, quicken or watch."""
     if policy := _policy.get():
         outer = tf.compat.v1.get_variable_scope().name
         scope = kwargs.get("scope") or "BatchNorm"
-        if policy.is_frozen(f"{outer}/{scope}" if outer else scope):
-            kwargs["is_training"] = False
+        scope = f"{outer}/{scope}" if outer else scope
         if policy.batch_norm_decay is not None:
             kwargs["decay"] = policy.batch_norm_decay
+        if policy.is_frozen(scope):
+            kwargs["is_training"] = False
+        elif policy.watch_batch_norm:
+            policy.watch_batch_norm(scope, inputs, _decay(kwargs))
     return _slim_batch_norm(inputs, *args, **kwargs)
+
+
+def _decay(kwargs: Mapping[str, Any]) -> float:
+    """The decay of a batch norm with these arguments, in the current arg scope."""
+    of_scope = _arg_scope.current_arg_scope().get(_slim_batch_norm._key_op, {})
+    default = inspect.signature(_slim_batch_norm).parameters["decay"].default
+    return {"decay": default, **of_scope, **kwargs}["decay"]
 
 
 @contextlib.contextmanager

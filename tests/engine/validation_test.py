@@ -11,8 +11,10 @@ import tensorflow as tf
 from checkpoints import model_record
 from checkpoints.model_record import ModelRecord
 from datasets.dataset import Dataset
+from engine.batch_norm_lag import Lag
 from engine.evaluation import Evaluator
 from engine.moving_average import MovingAverage
+from engine.recomputation import Recomputation
 from engine.validation import Score, Validation, best_of, evaluations_since_best
 from errors import UserError
 from tests.engine import small_runs
@@ -27,6 +29,9 @@ RECORD = ModelRecord(
     num_classes=3,
     class_names=None,
 )
+
+
+NO_LAG = Lag(num_batch_norms=0, decay=0.0)
 
 
 def test_the_best_has_the_highest_accuracy():
@@ -46,6 +51,7 @@ class _State:
     def __init__(self, *, averaged=False):
         self.weight = tf.Variable(0.0)
         self.global_step = tf.Variable(0, dtype=tf.int64)
+        self.network = SimpleNamespace(model_variables={"w": self.weight})
         self.moving_average = None
         if averaged:
             self.moving_average = MovingAverage({"w": self.weight}, 0.9)
@@ -54,10 +60,11 @@ class _State:
         self.global_step.assign(step)
         self.weight.assign(100.0 * step)
 
-    def arrays(self):
+    def arrays(self, statistics):
         return {
             "w": self.weight.numpy(),
             "global_step": self.global_step.numpy(),
+            **statistics,
         }
 
 
@@ -71,7 +78,14 @@ def make_dataset(split_name="validation", fingerprint="0123"):
     return dataclasses.replace(empty, fingerprint=fingerprint)
 
 
-def make_validation(state, tmp_path, writer, scores, patience=None, dataset=None):
+def make_validation(
+    state,
+    tmp_path,
+    writer,
+    scores,
+    patience=None,
+    dataset=None,
+):
     """A validation whose evaluator gives these (accuracy, loss) in turn."""
     turns = iter(scores)
 
@@ -82,6 +96,7 @@ def make_validation(state, tmp_path, writer, scores, patience=None, dataset=None
     return Validation(
         state,
         cast(Evaluator, SimpleNamespace(run=run)),
+        Recomputation(state, NO_LAG, "auto", lambda step: []),
         writer,
         train_dir=str(tmp_path),
         record=RECORD,

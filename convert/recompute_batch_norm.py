@@ -1,0 +1,276 @@
+r"""Computes the batch-norm statistics of a checkpoint anew, over training images.
+
+    python -m convert.recompute_batch_norm --checkpoint_path=/tmp/run \
+        --dataset_dir=/tmp/photos --output_dir=/tmp/run/recomputed
+
+The averages that a short run stores lag behind its weights: it trains well and
+evaluates at chance. `model.json` beside the checkpoint says what it is. A folder is
+written, with all that the checkpoint holds, `model.json` and labels.txt; a run goes on
+from a copy of it as from the checkpoint.
+"""
+
+import contextlib
+import dataclasses
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+import convert.quiet_tensorflow  # noqa: F401  (before others load it)
+from checkpoints import plan, restore, scopes, slim_format
+from checkpoints.model_record import ModelRecord
+from checkpoints.restore import RUNNING_AVERAGE
+from checkpoints.retention import CheckpointFolder
+from checkpoints.slim_format import Checkpoint
+from config import app, flags
+from config.config import (
+    AugmentationOptions,
+    DataOptions,
+    NetOptions,
+    Options,
+    option,
+)
+from datasets import files, input_pipeline, labels
+from datasets.dataset import Dataset
+from engine import checkpoint_record, eval_weights, inputs, recomputation
+from engine.moving_average import SUFFIX
+from engine.optimizers import SLOT_SUFFIXES
+from engine.population_statistics import moments_fn, over_batches
+from engine.train_step import step_seed
+from errors import UserError
+from nets import nets_factory
+from nets.network import Network
+
+
+@dataclasses.dataclass(frozen=True)
+class RecomputeOptions(Options):
+    """Recomputation."""
+
+    checkpoint_path: str | None = option(
+        None, "A folder (its newest checkpoint), a checkpoint or its prefix. Required."
+    )
+    output_dir: str | None = option(
+        None,
+        "Folder to write, which must not be there yet; by default `recomputed` beside"
+        " the checkpoint.",
+    )
+    dataset_split_name: str = option("train", "Split whose images are taken.")
+    batch_size: int = option(
+        32, "Images at once: as in training, which normalises them.", minimum=1
+    )
+    num_images: int = option(
+        recomputation.IMAGES,
+        "Images to take, of a smaller split all: 1,000 to 10,000 are enough.",
+        minimum=1,
+    )
+    trainable_scopes: str | None = option(
+        None,
+        "The --trainable_scopes of training, whose batch norms are recomputed; `.*` for"
+        " all. By default those that the optimizer's slots in the checkpoint tell of.",
+    )
+    seed: int = option(0, "Seed of order and augmentation, as in training.", minimum=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class RecomputeConfig:
+    """All options of `recompute_batch_norm`."""
+
+    recompute: RecomputeOptions
+    net: NetOptions
+
+    def __post_init__(self) -> None:
+        """Checks what is required."""
+        if not self.recompute.checkpoint_path:
+            raise UserError("--checkpoint_path is missing: the checkpoint")
+        if not self.net.dataset_dir:
+            raise UserError("--dataset_dir is missing: the folder with the TFRecords")
+
+
+@files.explained_errors()
+def recompute(config: RecomputeConfig) -> str:
+    """Writes a checkpoint with statistics of its weights; returns its prefix.
+
+    Raises:
+      UserError: the checkpoint does not fit the net or the data, does not say which
+        batch norms were trained, or the folder is there.
+    """
+    options = config.recompute
+    checkpoint = Checkpoint(slim_format.find_checkpoint(options.checkpoint_path or ""))
+    beside = os.path.join(os.path.dirname(checkpoint.path), "recomputed")
+    output_dir = options.output_dir or beside
+    if os.path.lexists(output_dir):
+        raise UserError(f"{output_dir} is there already: name another --output_dir")
+    record = checkpoint_record.describe(checkpoint, config.net)
+    data = _data_options(record, config.net)
+    dataset = inputs.get_dataset(data, options.dataset_split_name)
+    _check_same_classes(record, dataset)
+    network = Network(
+        record.model_name,
+        num_classes=record.num_classes,
+        image_size=record.image_size,
+        channels=inputs.num_channels(dataset, data, record.model_name),
+    )
+    trained = _trained_batch_norms(network, checkpoint, options.trainable_scopes)
+    statistics = _statistics(network, checkpoint, dataset, data, trained, options)
+    tensors = {name: checkpoint.read(name) for name in checkpoint.shapes}
+    for name, value in statistics.items():
+        tensors.setdefault(f"{name}/{RUNNING_AVERAGE}", tensors[name])
+        tensors[name] = value
+    with _whole(output_dir) as aside:
+        folder = CheckpointFolder(aside, keep=1)
+        folder.create(record)
+        written = folder.save(checkpoint.global_step or 0, tensors)
+        if record.class_names:
+            labels.write(aside, record.class_names)
+    return os.path.join(output_dir, os.path.basename(written))
+
+
+def _data_options(record: ModelRecord, net: NetOptions) -> DataOptions:
+    name = net.dataset_name or record.dataset_name
+    if name is None:
+        raise UserError(
+            "model.json does not say what the checkpoint was trained on: give"
+            " --dataset_name"
+        )
+    return DataOptions(
+        dataset_name=name,
+        dataset_dir=net.dataset_dir,
+        labels_offset=record.labels_offset,
+        preprocessing_name=record.preprocessing_name,
+        use_grayscale=record.use_grayscale,
+    )
+
+
+def _check_same_classes(record: ModelRecord, dataset: Dataset) -> None:
+    """Other classes are other images, with other statistics."""
+    names = dataset.class_names and dataset.class_names[record.labels_offset :]
+    if record.class_names and names and record.class_names != tuple(names):
+        raise UserError(
+            f"{dataset.name} is not what the checkpoint was trained on: its classes are"
+            f" {', '.join(names[:3])}…, the checkpoint's"
+            f" {', '.join(record.class_names[:3])}…; give the --dataset_dir of training"
+        )
+
+
+def _trained_batch_norms(
+    network: Network, checkpoint: Checkpoint, trainable_scopes: str | None
+) -> list[str]:
+    """Scopes of the batch norms that were trained, of those that the checkpoint has.
+
+    Raises:
+      UserError: there are none, or it cannot be known.
+    """
+    names = [n for n in network.model_variables if n in checkpoint.shapes]
+    trained: Sequence[str]
+    if trainable_scopes:
+        trained = scopes.select(
+            scopes.parse_scopes(trainable_scopes, flag="trainable_scopes"),
+            [n for n in names if network.model_variables[n].trainable],
+            flag="trainable_scopes",
+            head_scopes=nets_factory.get_entry(network.model_name).head_scopes,
+        )
+    else:
+        slots = {slot for of_one in SLOT_SUFFIXES.values() for slot in of_one.values()}
+        trained = [
+            n
+            for n in names
+            if any(f"{n}/{slot}" in checkpoint.shapes for slot in slots)
+        ]
+    if not trained:
+        raise UserError(
+            f"{checkpoint.path} holds no optimizer slots that tell which batch norms"
+            " were trained: give the --trainable_scopes of training, or .* for all"
+        )
+    frozen = set(plan.frozen_batch_norms(names, set(trained)))
+    found = [s for s in plan.batch_norm_scopes(names) if s not in frozen]
+    if not found:
+        raise UserError(
+            "no batch norm was trained, so their statistics are those of the net that"
+            " training began with: nothing to recompute"
+        )
+    return found
+
+
+def _statistics(
+    network: Network,
+    checkpoint: Checkpoint,
+    dataset: Dataset,
+    data: DataOptions,
+    trained: list[str],
+    options: RecomputeOptions,
+) -> Mapping[str, np.ndarray]:
+    """Statistics by name, of the moving averages too where there are any."""
+    step = checkpoint.global_step or 0
+    num_batches = recomputation.num_batches(
+        dataset.num_examples, options.batch_size, options.num_images
+    )
+    batches = input_pipeline.train_batches(
+        dataset,
+        inputs.preprocess_fn(
+            data, network, is_training=True, augmentation=AugmentationOptions()
+        ),
+        batch_size=options.batch_size,
+        seed=options.seed + step,
+        labels_offset=data.labels_offset,
+    )
+    all_scopes = plan.batch_norm_scopes(list(network.model_variables))
+    frozen = [scope for scope in all_scopes if scope not in set(trained)]
+    compute = moments_fn(network, frozen, options.batch_size)
+    averaged = [False, True] if eval_weights.has_averages(checkpoint) else [False]
+    statistics: dict[str, np.ndarray] = {}
+    for average in averaged:
+        _fill(network, checkpoint, dataset, average)
+        of_weights = over_batches(
+            recomputation.moments_of(
+                batches.take(num_batches),
+                compute,
+                step_seed(options.seed, tf.constant(step, tf.int64), 0),
+                AugmentationOptions(),
+                network.num_classes,
+            )
+        )
+        suffix = f"/{SUFFIX}" if average else ""
+        statistics |= {f"{name}{suffix}": v for name, v in of_weights.items()}
+    logging.info(
+        "recomputed %d of %d batch norms over %d batches of %d images of %s",
+        *(len(trained), len(all_scopes), num_batches, options.batch_size),
+        options.dataset_split_name,
+    )
+    return statistics
+
+
+def _fill(
+    network: Network, checkpoint: Checkpoint, dataset: Dataset, average: bool
+) -> None:
+    """Fills the net, and of the auxiliary heads what the checkpoint has."""
+    eval_weights.fill(network, checkpoint, dataset, use_moving_average=average)
+    suffix = f"/{SUFFIX}" if average else ""
+    held = {f"{n}{suffix}": v for n, v in network.model_variables.items()}
+    fitting = [n for n, v in held.items() if checkpoint.shapes.get(n) == tuple(v.shape)]
+    restore.restore(held, checkpoint, fitting)
+
+
+@contextlib.contextmanager
+def _whole(output_dir: str) -> Iterator[str]:
+    """A folder that gets its name when all of it is there."""
+    parent = os.path.dirname(os.path.abspath(output_dir))
+    aside = os.path.join(parent, f".recomputed.tmp-{os.getpid()}")
+    os.makedirs(aside)
+    try:
+        yield aside
+        os.rename(aside, output_dir)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def main() -> None:
+    """Recomputes what the flags say."""
+    print(recompute(flags.read(RecomputeConfig)), flush=True)
+
+
+if __name__ == "__main__":
+    flags.define(RecomputeConfig)
+    app.run(main)

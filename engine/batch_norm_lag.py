@@ -1,0 +1,72 @@
+"""Whether the statistics of the batch norms that train can have settled.
+
+After n steps with a decay d a stored average still holds the share d^n of its start,
+mean 0 and variance 1, or what a checkpoint gave for other weights.
+"""
+
+import dataclasses
+import math
+
+from checkpoints.plan import Plan
+from nets.network import Network
+
+# The share of the start with which it is forgotten. Small, since fresh nets have
+# variances of some hundredths, far below the 1 at the start, and since what one layer
+# scales wrongly the next ones scale again.
+SETTLED = 0.001
+
+
+@dataclasses.dataclass(frozen=True)
+class Lag:
+    """How the statistics of a net in training follow it.
+
+    Attributes:
+      num_batch_norms: that use and update batch statistics.
+      decay: of the slowest of them.
+    """
+
+    num_batch_norms: int
+    decay: float
+
+    def start_left(self, steps: int) -> float:
+        """Share of the start in the averages after some steps."""
+        return self.decay**steps
+
+    def is_settled(self, steps: int | None) -> bool:
+        """Whether the start is forgotten after some steps; None stands for endless."""
+        if not self.num_batch_norms:
+            return True
+        return self.decay < 1 if steps is None else self.start_left(steps) <= SETTLED
+
+    def describe(self, steps: int | None) -> str:
+        """How long the statistics take to settle, against the steps of the run."""
+        count = self.num_batch_norms
+        which = "one that trains" if count == 1 else f"{count:,} that train"
+        needed = "never settle"
+        if self.decay < 1:
+            needed = f"need {steps_to_settle(self.decay):,} steps to settle"
+        run = "" if steps is None else f", and the run makes {steps:,}"
+        return (
+            f"batch norm: the statistics of the {which} {needed}"
+            f" (decay {self.decay:g}){run}"
+        )
+
+
+def lag_of(network: Network, plan: Plan, decay: float | None) -> Lag:
+    """The lag of a net in training.
+
+    Args:
+      network: the net.
+      plan: which of its batch norms train.
+      decay: `--batch_norm_decay`; None is each batch norm's own.
+    """
+    decays = [network.batch_norm_decays[scope] for scope in plan.updating_batch_norms]
+    slowest = max(decays, default=0.0)
+    return Lag(len(decays), slowest if decay is None else decay)
+
+
+def steps_to_settle(decay: float) -> int:
+    """The least n with decay^n <= `SETTLED`, for a decay in [0, 1)."""
+    if decay == 0:
+        return 1
+    return math.ceil(math.log(SETTLED) / math.log(decay) - 1e-9)  # not 4 for 0.1
