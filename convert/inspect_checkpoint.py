@@ -18,6 +18,7 @@ from absl import flags
 
 import convert.quiet_tensorflow  # noqa: F401  (before others load it)
 from checkpoints import plan, slim_format
+from checkpoints.restore import RUNNING_AVERAGE
 from config import app, progress, tables
 from config.untrusted_text import printable
 from convert import net_fit
@@ -85,13 +86,19 @@ def describe(checkpoint: slim_format.Checkpoint) -> str:
     if contents.averages:
         lines.append(f"{len(contents.averages):,} moving averages (/{AVERAGE})")
     lines += [
-        f"{len(names):,} optimizer slots /{slot}"
+        f"{len(names):,} {_kind_of_slot(slot)} /{slot}"
         for slot, names in contents.slots.items()
     ]
     for name, shape in contents.others.items():
         value = checkpoint.read(name) if not shape else f"shape {_shape(shape)}"
         lines.append(f"{name}: {value}")
     return "\n".join([*lines, "", _table_by_scope(contents)])
+
+
+def _kind_of_slot(slot: str) -> str:
+    if slot == RUNNING_AVERAGE:
+        return "running averages of batch norms, whose statistics were recomputed,"
+    return "optimizer slots"
 
 
 def describe_fits(fits: Sequence[net_fit.Fit]) -> str:

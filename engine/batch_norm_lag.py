@@ -36,7 +36,9 @@ class Lag:
         """Whether the start is forgotten after some steps; None stands for endless."""
         if not self.num_batch_norms:
             return True
-        return self.decay < 1 if steps is None else self.start_left(steps) <= SETTLED
+        if self.decay == 1:
+            return False
+        return steps is None or steps >= steps_to_settle(self.decay)
 
     def describe(self, steps: int | None) -> str:
         """How long the statistics take to settle, against the steps of the run."""

@@ -16,10 +16,10 @@ class _State:
 
     value = 1.0
 
-    def arrays(self):
+    def arrays(self, statistics):
         if not np.isfinite(self.value):
             raise NotFiniteError("w is not finite after step 7")
-        return {"w": np.float32(self.value)}
+        return {"w": np.float32(self.value), **statistics}
 
 
 @pytest.fixture
@@ -84,3 +84,12 @@ def test_what_is_not_finite_is_not_saved_and_the_last_good_one_is_named(
         f" {tmp_path}/model.ckpt-5"
     )
     assert small_runs.steps_saved(tmp_path) == [5]
+
+
+def test_statistics_go_with_what_is_saved_but_in_haste(state, tmp_path, at_once):
+    folder = CheckpointFolder(str(tmp_path), keep=5)
+    saver = Saver(folder, state, 60, at_once, lambda: {"mean": np.float32(2)})
+    saver.save(1)
+    saver.save(2, in_haste=True)
+    assert set(small_runs.read_all(tmp_path, 1)) == {"w", "mean"}
+    assert set(small_runs.read_all(tmp_path, 2)) == {"w"}
