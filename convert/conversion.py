@@ -74,7 +74,10 @@ def _make(
     num_workers: int,
     max_rejected_fraction: float,
 ) -> DatasetInfo:
-    with staging.staging(settings.dataset_dir, settings.dataset_name) as directory:
+    num_bytes = sum(source.num_bytes for source in found.sources)
+    with staging.staging(
+        settings.dataset_dir, settings.dataset_name, num_bytes
+    ) as directory:
         checked, rejected = _check_photos(settings, found, directory, num_workers)
         groups, kept_out = splits.assign(
             checked, seed=settings.seed, fractions=fractions

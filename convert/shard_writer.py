@@ -1,6 +1,7 @@
 """Writes the photos of a split into TFRecord files. Needs TensorFlow."""
 
 import concurrent.futures
+import errno
 import hashlib
 import itertools
 import os
@@ -81,7 +82,8 @@ def write_shards(
       filenames: their names.
 
     Raises:
-      UserError: a file cannot be written.
+      UserError: a file cannot be written; where the disk is full, because of an
+        `OSError` that says so.
     """
     bounds = [
         num_records * shard // len(filenames) for shard in range(len(filenames) + 1)
@@ -101,7 +103,10 @@ def _write_shard(path: str, records: Iterator[bytes]) -> ShardInfo:
             for serialized in records:
                 writer.write(serialized)
                 number += 1
-    except tf.errors.OpError as error:  # a full disk, mostly
+    except tf.errors.ResourceExhaustedError as error:
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise UserError(f"{path} cannot be written: {error.message}") from full
+    except tf.errors.OpError as error:
         raise UserError(f"{path} cannot be written: {error.message}") from error
     with open(path, "rb") as file:
         os.fsync(file.fileno())

@@ -1,9 +1,11 @@
 """The hidden directory in which a dataset grows until it is whole."""
 
 import contextlib
+import errno
 import fcntl
 import glob
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
@@ -19,8 +21,12 @@ PUBLISH = "publish"
 SPILL = "photos"
 
 
+# As `staging` calls its directories.
+_OURS = re.compile(r"\..+\.tmp-[0-9a-f]+")
+
+
 @contextlib.contextmanager
-def staging(dataset_dir: str, name: str) -> Iterator[str]:
+def staging(dataset_dir: str, name: str, num_bytes: int | None = None) -> Iterator[str]:
     """Makes `.NAME.tmp-…` inside `dataset_dir`, and removes it however the block ends.
 
     The directory holds `PUBLISH`, for `publish_dataset`, and `SPILL`, for the rest.
@@ -28,24 +34,58 @@ def staging(dataset_dir: str, name: str) -> Iterator[str]:
     Args:
       dataset_dir: made if absent; removed again if it stays empty.
       name: of the dataset.
+      num_bytes: what the dataset will need, about, where that is known.
 
     Yields:
       The path of the new directory.
+
+    Raises:
+      OSError: of a full disk, it says what is free and what is needed.
     """
     existed = os.path.isdir(dataset_dir)
     # Named before it exists, so that Ctrl-C finds no moment to leave it behind.
     directory = os.path.join(dataset_dir, f".{name}.tmp-{secrets.token_hex(4)}")
+    with _full_disk_explained(dataset_dir, num_bytes):
+        try:
+            os.makedirs(directory)
+            with _locked(directory):
+                os.mkdir(os.path.join(directory, PUBLISH))
+                os.mkdir(os.path.join(directory, SPILL))
+                yield directory
+        finally:
+            _discard(directory, dataset_dir)
+            if not existed:
+                with contextlib.suppress(OSError):
+                    os.rmdir(dataset_dir)
+
+
+@contextlib.contextmanager
+def _full_disk_explained(dataset_dir: str, num_bytes: int | None) -> Iterator[None]:
+    """Completes the error of a full disk, which may name neither path nor numbers."""
     try:
-        os.makedirs(directory)
-        with _locked(directory):
-            os.mkdir(os.path.join(directory, PUBLISH))
-            os.mkdir(os.path.join(directory, SPILL))
-            yield directory
-    finally:
-        _discard(directory, dataset_dir)
-        if not existed:
-            with contextlib.suppress(OSError):
-                os.rmdir(dataset_dir)
+        yield
+    except (OSError, UserError) as error:
+        cause = error.__cause__ if isinstance(error, UserError) else error
+        full = (errno.ENOSPC, errno.EDQUOT)
+        if not isinstance(cause, OSError) or cause.errno not in full:
+            raise
+        parent = dataset_dir
+        while parent and not os.path.isdir(parent):
+            parent = os.path.dirname(parent)
+        free = shutil.disk_usage(parent or ".").free
+        needs = (
+            f", the dataset needs about {_megabytes(num_bytes)}" if num_bytes else ""
+        )
+        raise OSError(
+            cause.errno,
+            f"{cause.strerror}: {_megabytes(free)} are free without it{needs if num_bytes else ''}; make"
+            " room, or choose another --dataset_dir",
+            dataset_dir,
+        ) from error
+
+
+def _megabytes(num_bytes: int) -> str:
+    return f"{num_bytes / 1e6:,.1f} MB"
 
 
 def refuse_strangers(dataset_dir: str, patterns: Iterable[str]) -> None:
@@ -78,11 +118,18 @@ def remove_leftovers(dataset_dir: str) -> None:
     Raises:
       UserError: another run is at work in `dataset_dir`.
     """
-    pattern = os.path.join(glob.escape(dataset_dir), ".*.tmp-*", PUBLISH)
-    for publish_dir in glob.glob(pattern):
-        directory = os.path.dirname(publish_dir)
-        with _locked(directory):
-            _discard(directory, dataset_dir)
+    for name in os.listdir(dataset_dir) if os.path.isdir(dataset_dir) else ():
+        directory = os.path.join(dataset_dir, name)
+        if _OURS.fullmatch(name) and _is_staging(directory):
+            with _locked(directory):
+                _discard(directory, dataset_dir)
+
+
+def _is_staging(directory: str) -> bool:
+    """Whether a directory holds nothing but what a run, killed early or late, made."""
+    if os.path.islink(directory) or not os.path.isdir(directory):
+        return False
+    return set(os.listdir(directory)) <= {PUBLISH, SPILL}
 
 
 def _discard(directory: str, dataset_dir: str) -> None:

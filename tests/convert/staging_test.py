@@ -111,6 +111,49 @@ def test_leftovers_without_a_plan_are_removed(tmp_path):
     assert os.listdir(tmp_path) == [SHARD]
 
 
+@pytest.mark.parametrize("made", [(), (staging.PUBLISH,), (staging.SPILL,)])
+def test_what_a_run_killed_at_its_start_left_is_removed(tmp_path, made):
+    directory = tmp_path / ".d.tmp-0a1b2c3d"
+    directory.mkdir()
+    for name in made:
+        (directory / name).mkdir()
+    staging.remove_leftovers(str(tmp_path))
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_is_not_ours_stays(tmp_path):
+    (tmp_path / ".d.tmp-mine").mkdir()
+    (tmp_path / ".tmp-1").mkdir()
+    (tmp_path / ".d.tmp-1").mkdir()
+    (tmp_path / ".d.tmp-1" / "notes").write_text("mine")
+    (tmp_path / ".d.tmp-2").write_text("a file")
+    (tmp_path / ".d.tmp-3").symlink_to(".tmp-1")
+    before = sorted(os.listdir(tmp_path))
+    staging.remove_leftovers(str(tmp_path))
+    assert sorted(os.listdir(tmp_path)) == before
+    assert (tmp_path / ".d.tmp-1" / "notes").exists()
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_full_disk_is_told_in_numbers(tmp_path, wrapped):
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def convert():
+        with staging.staging(str(tmp_path / "data"), "d", 12_300_000):
+            if wrapped:  # as TensorFlow's errors come
+                raise UserError("file cannot be written") from full
+            raise full
+
+    with pytest.raises(OSError, match="No space") as raised:
+        convert()
+    assert raised.value.filename == str(tmp_path / "data")
+    assert raised.value.errno == errno.ENOSPC
+    assert "MB are free without it, the dataset needs about 12.3 MB; make" in str(
+        raised.value
+    )
+    assert os.listdir(tmp_path) == []
+
+
 def test_two_runs_do_not_meet(tmp_path):
     with (
         staging.staging(str(tmp_path), "d"),

@@ -165,6 +165,10 @@ def test_a_conversion(disk, tmp_path):
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert any(reason in done.stderr for reason in FULL.split("|"))
-    assert done.stderr.splitlines()[-1].startswith("error: ")
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: ")
+    if isinstance(disk, SmallDisk):
+        assert f"{disk.folder / 'data'}: No space left on device" in last
+        assert "MB are free without it, the dataset needs about" in last
     assert not (disk.folder / "data").exists()
     assert convert().returncode == 0
