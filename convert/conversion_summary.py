@@ -23,7 +23,7 @@ _MAX_REJECTIONS_SHOWN = 5
 def show(info: DatasetInfo) -> None:
     """Prints classes × splits."""
     names = list(info.splits)
-    table = Table(title=f"{info.name}: photos by class and split", title_justify="left")
+    table = Table()
     table.add_column("class", overflow="fold")
     for name in [*names, "all"]:
         table.add_column(name, justify="right")
@@ -41,7 +41,7 @@ def show(info: DatasetInfo) -> None:
     console = Console(width=None if sys.stdout.isatty() else 100, color_system=None)
     with console.capture() as capture:  # by itself it ends the process after `| head`
         console.print(table)
-    print(capture.get(), end="")
+    print(f"{info.name}: photos by class and split\n{capture.get()}", end="")
 
 
 def _add_row(table: Table, title: str, counts: Sequence[int]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from convert.collection import Collection, Example, Split, shard_names
 from datasets import imagenet
+from datasets.photo_files import is_ignored
 from errors import UserError, nearest
 
 # By split: what its folder may be called, slim's number of files.
@@ -52,16 +53,21 @@ def imagenet_folders(data_dir: str) -> Collection:
 def _find(directory: str, labels: Mapping[str, int]) -> list[str]:
     """Photos as "n01440764/name.JPEG", sorted."""
     photos = []
-    for folder in sorted(os.listdir(directory)):
+    for folder in _shown(directory):
         if folder not in labels:
             raise UserError(
                 f"{os.path.join(directory, folder)} is no folder of a class of"
                 f" ImageNet{nearest(folder, labels)}: photos must lie in folders named"
                 " by WordNet identifiers, as in n01440764"
             )
-        names = sorted(os.listdir(os.path.join(directory, folder)))
+        names = _shown(os.path.join(directory, folder))
         photos += [f"{folder}/{name}" for name in names]
     return photos
+
+
+def _shown(directory: str) -> list[str]:
+    """What lies in a directory, sorted, less what operating systems leave there."""
+    return sorted(name for name in os.listdir(directory) if not is_ignored(name))
 
 
 def _read(

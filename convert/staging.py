@@ -72,16 +72,12 @@ def _full_disk_explained(dataset_dir: str, num_bytes: int | None) -> Iterator[No
         parent = dataset_dir
         while parent and not os.path.isdir(parent):
             parent = os.path.dirname(parent)
-        free = shutil.disk_usage(parent or ".").free
-        needs = (
-            f", the dataset needs about {_megabytes(num_bytes)}" if num_bytes else ""
-        )
-        raise OSError(
-            cause.errno,
-            f"{cause.strerror}: {_megabytes(free)} are free without it{needs if num_bytes else ''}; make"
-            " room, or choose another --dataset_dir",
-            dataset_dir,
-        ) from error
+        free = _megabytes(shutil.disk_usage(parent or ".").free)
+        told = f"{cause.strerror}: {free} are free without it"
+        if num_bytes:
+            told += f", the dataset needs about {_megabytes(num_bytes)}"
+        told += "; make room, or choose another --dataset_dir"
+        raise OSError(cause.errno, told, dataset_dir) from error
 
 
 def _megabytes(num_bytes: int) -> str:

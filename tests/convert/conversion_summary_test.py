@@ -43,6 +43,28 @@ def test_gaps_are_named(caplog, capsys):
     ]
 
 
+def test_a_class_that_cannot_be_learned_is_named(caplog, capsys):
+    splits = {"train": SplitInfo(2, (2, 0), SHARD), "test": SplitInfo(2, (1, 1), SHARD)}
+    info = DatasetInfo("pets", ("cat", "dog"), splits)
+    conversion_summary.warn_of_gaps(info, info.classes, Fractions(0, 0))
+    (record,) = caplog.records
+    assert record.getMessage().startswith(
+        "No train photo of dog, so no model can learn"
+    )
+
+
+def test_photos_to_test_on_are_to_be_evaluated(capsys):
+    split = SplitInfo(1, (1, 0), SHARD)
+    info = DatasetInfo("more", ("cat", "dog"), {"test": split})
+    conversion_summary.show_next_command(info, "my data")
+    words = shlex.split(capsys.readouterr().out.partition(":\n")[2])
+    assert words == [
+        *("python", "eval_image_classifier.py", "--dataset_name=more"),
+        *("--dataset_dir=my data", "--dataset_split_name=test"),
+        *("--checkpoint_path=RUN", "--eval_dir=/tmp/more"),
+    ]
+
+
 def test_a_long_list_of_classes_is_cut(capsys):
     names = tuple(f"c{number:02d}" for number in range(50))
     split = SplitInfo(50, (1,) * 50, SHARD)

@@ -49,6 +49,13 @@ def test_the_archives_own_names_will_do(data_dir):
     assert len(imagenet_folders.imagenet_folders(str(data_dir)).splits) == 2
 
 
+def test_what_systems_leave_behind_is_no_photo(data_dir):
+    for name in (".DS_Store", "n01440764/.DS_Store", "n01440764/Thumbs.db"):
+        (data_dir / "train" / name).write_bytes(b"")
+    collection = imagenet_folders.imagenet_folders(str(data_dir))
+    assert collection.splits["train"].num_examples == 12
+
+
 def test_other_layouts_are_explained(data_dir):
     (data_dir / "val" / "photo.JPEG").write_bytes(b"")
     with pytest.raises(UserError, match=r"val/photo.JPEG is no folder of a class"):
