@@ -57,7 +57,8 @@ def test_photos_to_test_on_are_to_be_evaluated(capsys):
     split = SplitInfo(1, (1, 0), SHARD)
     info = DatasetInfo("more", ("cat", "dog"), {"test": split})
     conversion_summary.show_next_command(info, "my data")
-    words = shlex.split(capsys.readouterr().out.partition(":\n")[2])
+    command = capsys.readouterr().out.partition(":\n")[2].replace("\\\n", "")
+    words = shlex.split(command)
     assert words == [
         *("python", "eval_image_classifier.py", "--dataset_name=more"),
         *("--dataset_dir=my data", "--dataset_split_name=test"),
