@@ -33,7 +33,7 @@ def run_dir(tmp_path_factory):
     network = Network(MODEL, num_classes=len(CLASSES), image_size=32)
     values = {name: value.numpy() for name, value in network.model_variables.items()}
     values[f"{LOGITS}/weights"] = np.zeros_like(values[f"{LOGITS}/weights"])
-    values[f"{LOGITS}/biases"] = np.float32([0, 0, 3, 0])
+    values[f"{LOGITS}/biases"] = np.array([0, 0, 3, 0], np.float32)
     slim_format.write_checkpoint(str(folder / "model.ckpt-1"), values)
     ModelRecord(
         model_name=MODEL,
