@@ -6,6 +6,9 @@ python predict_images.py --checkpoint_path=/tmp/run photo.jpg folder 'trip/*.png
 --model_name says it.
 """
 
+import signal
+import sys
+
 from config import app, config, flags
 from engine import predict
 
@@ -14,6 +17,8 @@ flags.define(config.PredictConfig)
 
 def main(photos: list[str]) -> int:
     """Predicts as the flags say; status 1 where some photos could not be read."""
+    # Ended by its exit, it removes the files that it has not finished.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     return predict.predict(flags.read(config.PredictConfig), photos)
 
 

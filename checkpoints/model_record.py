@@ -30,6 +30,8 @@ class ModelRecord:
         nets of other frameworks.
       num_classes: number of logits.
       class_names: of the logits in order; None where the data set has no names.
+      bits: as how many a channel photos of more than 8 bits are read that do not say
+        it, as those of the data set were; None where it had none.
     """
 
     model_name: str
@@ -40,6 +42,7 @@ class ModelRecord:
     dataset_name: str | None
     num_classes: int
     class_names: tuple[str, ...] | None
+    bits: int | None = None
 
     def write(self, folder: str) -> None:
         """Writes `<folder>/model.json`, whole or not at all."""
@@ -111,4 +114,6 @@ def _parse(values: Mapping[str, Any]) -> ModelRecord:
         value = getattr(record, field.name)
         if field.type in (str, int, bool) and type(value) is not field.type:
             raise TypeError(f"{field.name} is {value!r}, not a {field.type.__name__}")
+    if record.bits is not None and record.bits not in range(8, 17):
+        raise TypeError(f"bits is {record.bits!r}, not 8 to 16")
     return record

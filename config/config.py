@@ -506,6 +506,15 @@ class PredictOptions(Options):
         " .npz, with the photos' names and an array for each end point.",
     )
     batch_size: int = option(32, "Photos at once.", minimum=1)
+    bits: int | None = option(
+        None,
+        "Bits that 16- and 32-bit files hold where they do not say it themselves, as of"
+        " microscopes: 8, 10, 12, 14 or 16. By default those of the data set, by"
+        " model.json, or 16 where a photo needs them; others are an error (slim:"
+        " none).",
+        minimum=8,
+        maximum=16,
+    )
     num_preprocessing_threads: int = option(
         4, "Photos decoded and preprocessed at once.", minimum=1
     )

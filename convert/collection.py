@@ -8,6 +8,7 @@ from convert import fetching
 from convert.rejections import Kind, Rejection
 from datasets import files, photo_codec
 from datasets.photo_codec import Photo
+from datasets.unfit_photos import UnfitPhotoError
 from errors import UserError
 
 
@@ -43,7 +44,7 @@ def normalise_some(examples: Sequence[Example]) -> list[Usable | Rejection]:
 def _normalise(example: Example) -> Usable | Rejection:
     try:
         photo = photo_codec.normalise(example.encoded)
-    except photo_codec.UnfitPhotoError as error:
+    except UnfitPhotoError as error:
         return Rejection(example.name, Kind.of(error), str(error))
     return Usable(photo, example.label, example.name)
 

@@ -1,5 +1,6 @@
 """From photos to a dataset, whole or not at all: the story of a conversion."""
 
+import dataclasses
 import glob
 import importlib
 import itertools
@@ -23,8 +24,8 @@ from convert import (
 )
 from convert.conversion_record import Settings
 from convert.photo_checks import Checked
-from convert.rejections import Rejection
-from datasets import dataset_json, labels
+from convert.rejections import Kind, Rejection
+from datasets import dataset_json, deep_photo, labels
 from datasets.dataset_json import DatasetInfo
 from errors import UserError
 
@@ -94,6 +95,7 @@ def _make(
             found.sources, digests, num_threads=num_workers
         )
         info = _write(settings, classes, groups, made, directory, num_workers)
+        info = dataclasses.replace(info, bits=_bits(settings, groups))
         publish_dir = os.path.join(directory, staging.PUBLISH)
         rejections.write_csv(publish_dir, rejected)
         labels.write(publish_dir, info.classes)
@@ -110,22 +112,25 @@ def _check_photos(
         os.path.join(directory, staging.SPILL),
         max_side=settings.max_side,
         num_workers=num_workers,
+        bits=settings.bits,
     )
     checked: list[Checked] = []
     rejected = list(found.rejections)
     # With the first result all workers are at it, in processes of their own.
     first = list(itertools.islice(results, 1))
     _load_tensorflow()
-    for result in progress(
+    every = progress(
         itertools.chain(first, results),
         total=len(found.sources),
         desc="checking",
         unit="photo",
-    ):
+    )
+    for result in photo_checks.settle_bits(list(every)):
         if isinstance(result, Checked):
             checked.append(result)
         else:
             rejected.append(result)
+    conversion_summary.show_dark_photos(checked)
     return checked, rejected
 
 
@@ -140,6 +145,12 @@ def _classes(groups: dict[str, list[Checked]]) -> tuple[str, ...]:
     return tuple(sorted(used))
 
 
+def _bits(settings: Settings, groups: dict[str, list[Checked]]) -> int | None:
+    """As how many bits photos were read that do not say it; None if there are none."""
+    are_deep = any(photo.depth for group in groups.values() for photo in group)
+    return settings.bits or (deep_photo.FULL_BITS if are_deep else None)
+
+
 def _explain_unfit(
     settings: Settings,
     classes: Sequence[str],
@@ -148,6 +159,12 @@ def _explain_unfit(
     max_rejected_fraction: float,
 ) -> str:
     """Why the photos make no dataset; "" when they do."""
+    too_few_bits = [entry for entry in rejected if entry.kind == Kind.TOO_FEW_BITS]
+    if too_few_bits:  # the flag is wrong, and the other photos are read by it as well
+        return (
+            f"--bits={settings.bits} does not fit {len(too_few_bits)} photos:"
+            f" {too_few_bits[0].name!r} is the first ({too_few_bits[0].reason})"
+        )
     faults = [entry for entry in rejected if entry.kind.is_fault]
     total = sum(map(len, groups.values())) + len(faults)
     if faults and len(faults) / total > max_rejected_fraction:

@@ -32,6 +32,7 @@ class Settings:
       test_fraction: share of the test split; None: 0.
       num_shards: TFRecord files a split.
       max_side: photos with a longer side are shrunk to it, in pixels; 0: none are.
+      bits: see `deep_photo.reduce`.
       seed: decides splits and order.
       classes: which folders are classes, as `folder_layout.read` takes it.
       splits: where the splits are, the same way; "none" holds for `csv_file` too.
@@ -47,6 +48,7 @@ class Settings:
     test_fraction: float | None = None
     num_shards: int = 5
     max_side: int = 0
+    bits: int | None = None
     seed: int = 0
     classes: str | None = None
     splits: str | None = None
@@ -187,6 +189,7 @@ def describe(settings: Settings, found: Found) -> dict[str, Any]:
             "test_fraction": settings.test_fraction,
             "num_shards": settings.num_shards,
             "max_side": settings.max_side,
+            "bits": settings.bits,
             "seed": settings.seed,
         },
         "class_names": settings.class_names and list(settings.class_names),

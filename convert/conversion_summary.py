@@ -11,6 +11,7 @@ from rich.text import Text
 
 from config.untrusted_text import printable
 from convert import class_names, rejections
+from convert.photo_checks import Checked
 from convert.rejections import Rejection
 from convert.split_names import SPLITS
 from convert.splits import Fractions
@@ -18,6 +19,7 @@ from datasets.dataset_json import DatasetInfo
 
 _MAX_CLASSES_SHOWN = 40
 _MAX_REJECTIONS_SHOWN = 5
+_DARK_BITS = 4  # so many unused leave a sixteenth of the brightness
 
 
 def show(info: DatasetInfo) -> None:
@@ -118,6 +120,23 @@ def show_rejections(rejected: Sequence[Rejection], num_ignored: int) -> None:
         logging.warning("  %s: %s", printable(entry.name), printable(entry.reason))
     if len(rejected) > _MAX_REJECTIONS_SHOWN:
         logging.warning("  … all are listed in %s", rejections.FILENAME)
+
+
+def show_dark_photos(checked: Sequence[Checked]) -> None:
+    """Logs which deep photos are so dark that they may be of fewer bits."""
+    deep = [photo for photo in checked if photo.depth]
+    dark = [
+        photo.source.name
+        for photo in deep
+        if photo.depth
+        and (photo.doubt or photo.depth.needed <= photo.depth.read_as - _DARK_BITS)
+    ]
+    if dark:
+        logging.warning(
+            "%d of %d photos with more than 8 bits a channel are dark, if they are not"
+            " of fewer bits than the others: %s",
+            *(len(dark), len(deep), _some(dark)),
+        )
 
 
 def show_finished(info: DatasetInfo, dataset_dir: str) -> None:

@@ -6,7 +6,7 @@ import tensorflow as tf
 from convert import export_formats
 from convert.export_formats import Format, Job
 from datasets import photo_files, photo_reader
-from datasets.photo_codec import UnfitPhotoError
+from datasets.unfit_photos import UnfitPhotoError
 from engine.classifier import Classifier
 from errors import NotFiniteError, UserError
 
@@ -25,7 +25,7 @@ def find_photos(where: str, flag: str) -> list[str]:
     Raises:
       UserError: there is none.
     """
-    found = photo_files.find(where)
+    found = photo_files.find(where).paths
     if not found:
         raise UserError(
             f"--{flag}={where}: no photograph there; name a file, a folder or a pattern"

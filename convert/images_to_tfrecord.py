@@ -116,6 +116,15 @@ _MAX_SIDE = flags.DEFINE_integer(
     "Shrink photos whose longer side exceeds this many pixels to it. 0: none.",
     lower_bound=0,
 )
+_BITS = flags.DEFINE_integer(
+    "bits",
+    None,
+    "Bits that 16- and 32-bit files hold where they do not say it themselves, as of"
+    " microscopes: 8, 10, 12, 14 or 16. By default 16 where most photos of a folder use"
+    " them; others are an error (slim: none).",
+    lower_bound=8,
+    upper_bound=16,
+)
 _MAX_REJECTED_FRACTION = flags.DEFINE_float(
     "max_rejected_fraction",
     0.1,
@@ -145,6 +154,7 @@ def main() -> None:
                 test_fraction=_TEST_FRACTION.value,
                 num_shards=_NUM_SHARDS.value,
                 max_side=_MAX_SIDE.value,
+                bits=_BITS.value,
                 seed=_SEED.value,
                 classes=_CLASSES.value,
                 splits=_SPLITS.value,

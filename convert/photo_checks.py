@@ -1,5 +1,6 @@
 """Reads and checks every photo, in worker processes that need no TensorFlow."""
 
+import collections
 import dataclasses
 import functools
 import hashlib
@@ -9,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from convert import parallel
 from convert.photo_sources import Source
 from convert.rejections import Kind, Rejection
-from datasets import photo_codec
+from datasets import deep_photo, photo_bytes, photo_codec, photo_files
+from datasets.deep_photo import Depth
 from datasets.in_order import in_order
-from datasets.photo_files import has_photo_suffix
+from datasets.unfit_photos import NotAPhotoError, UnclearBitsError, UnfitPhotoError
 
 _PHOTOS_PER_TASK = 8
 # So that no worker waits while this process loads TensorFlow. What one gives is small.
@@ -29,6 +31,8 @@ class Checked:
       height: of it, in pixels.
       width: of it, in pixels.
       encoded_path: the file that holds what will be stored, if the source does not.
+      depth: of a photo with more than 8 bits a channel; see `Photo`.
+      doubt: why 16 bits are not certain; "" if they are.
     """
 
     source: Source
@@ -37,10 +41,17 @@ class Checked:
     height: int
     width: int
     encoded_path: str | None
+    depth: Depth | None = None
+    doubt: str = ""
 
 
 def check_all(
-    sources: Sequence[Source], spill_dir: str, *, max_side: int, num_workers: int
+    sources: Sequence[Source],
+    spill_dir: str,
+    *,
+    max_side: int,
+    num_workers: int,
+    bits: int | None = None,
 ) -> Iterator[Checked | Rejection]:
     """Checks photos in parallel, yielding in the order of `sources`.
 
@@ -49,6 +60,7 @@ def check_all(
       spill_dir: where photos that had to be encoded anew are put.
       max_side: see `photo_codec.normalise`.
       num_workers: processes.
+      bits: see `deep_photo.reduce`.
 
     Yields:
       For each source what it is, or why it cannot be used.
@@ -60,33 +72,71 @@ def check_all(
         (start, sources[start : start + _PHOTOS_PER_TASK])
         for start in range(0, len(sources), _PHOTOS_PER_TASK)
     )
-    check = functools.partial(_check_some, spill_dir=spill_dir, max_side=max_side)
+    check = functools.partial(
+        _check_some, spill_dir=spill_dir, max_side=max_side, bits=bits
+    )
     with parallel.processes(num_workers) as executor:
         for results in in_order(executor, check, tasks, _TASKS_AHEAD):
             yield from results
 
 
+def settle_bits(results: Sequence[Checked | Rejection]) -> list[Checked | Rejection]:
+    """Decides on 16-bit photos that are dark, or of fewer bits, by those beside them.
+
+    A folder's photos are of one camera: where most of its 16-bit photos use the whole
+    range, the others are dark; where most do not, nobody can tell.
+
+    Args:
+      results: what `check_all` found.
+
+    Returns:
+      The same, photos that stay unclear rejected.
+    """
+    clear: collections.Counter[str] = collections.Counter()
+    for result in results:
+        if isinstance(result, Checked) and result.depth:
+            clear[os.path.dirname(result.source.path)] += -1 if result.doubt else 1
+    return [
+        Rejection(result.source.name, Kind.UNCLEAR_BITS, result.doubt)
+        if isinstance(result, Checked)
+        and result.doubt
+        and clear[os.path.dirname(result.source.path)] <= 0
+        else result
+        for result in results
+    ]
+
+
 def _check_some(
-    task: tuple[int, Sequence[Source]], spill_dir: str, max_side: int
+    task: tuple[int, Sequence[Source]],
+    spill_dir: str,
+    max_side: int,
+    bits: int | None,
 ) -> list[Checked | Rejection]:
     start, sources = task
     return [
-        _check(source, os.path.join(spill_dir, str(number)), max_side)
+        _check(source, os.path.join(spill_dir, str(number)), max_side, bits)
         for number, source in enumerate(sources, start)
     ]
 
 
-def _check(source: Source, spill_path: str, max_side: int) -> Checked | Rejection:
+def _check(
+    source: Source, spill_path: str, max_side: int, bits: int | None
+) -> Checked | Rejection:
+    doubt = ""
     try:
-        with open(source.path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        return Rejection(source.name, Kind.UNREADABLE, str(error.strerror))
-    try:
-        photo = photo_codec.normalise(data, max_side=max_side)
-    except photo_codec.UnfitPhotoError as error:
+        data = photo_bytes.read(source.path)
+        try:
+            photo = photo_codec.normalise(data, max_side=max_side, bits=bits)
+        except UnclearBitsError as error:
+            doubt = str(error)
+            photo = photo_codec.normalise(
+                data, max_side=max_side, bits=deep_photo.FULL_BITS
+            )
+    except UnfitPhotoError as error:
         kind = Kind.of(error)
-        if kind == Kind.DAMAGED and _is_no_photo(source.name):
+        if isinstance(error, NotAPhotoError) and not photo_files.promises_photo(
+            source.name
+        ):
             kind = Kind.NOT_A_PHOTO
         return Rejection(source.name, kind, str(error))
     spilled = photo.encoded is not data
@@ -100,9 +150,6 @@ def _check(source: Source, spill_path: str, max_side: int) -> Checked | Rejectio
         height=photo.height,
         width=photo.width,
         encoded_path=spill_path if spilled else None,
+        depth=photo.depth,
+        doubt=doubt,
     )
-
-
-def _is_no_photo(name: str) -> bool:
-    """Whether a file that no decoder knows has a name that promises no photo either."""
-    return bool(os.path.splitext(name)[1]) and not has_photo_suffix(name)

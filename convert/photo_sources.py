@@ -6,16 +6,14 @@ a CSV file say.
 
 import dataclasses
 import os
-import stat
 from collections.abc import Iterator
 
 from convert import folder_layout, photo_list
 from convert.rejections import Kind, Rejection
-from datasets.photo_files import has_photo_suffix, is_ignored
+from datasets import photo_bytes, photo_files
+from datasets.photo_files import is_ignored
+from datasets.unfit_photos import UnfitPhotoError
 from errors import UserError
-
-# Larger than any file of MAX_PIXELS that people keep photos in.
-MAX_FILE_BYTES = 512 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,29 +54,15 @@ class Found:
 
     def add(self, path: str, name: str, class_name: str, split: str | None) -> None:
         """Adds a file, to `sources` unless a glance shows that it is no photo."""
-        fault = None
         try:
-            status = os.stat(path)
-        except (OSError, ValueError) as error:  # ValueError: NUL in a CSV file's path
-            strerror = getattr(error, "strerror", error)
-            reason = "a dangling link" if os.path.islink(path) else strerror
-            self.reject(
-                name, Kind.UNREADABLE, f"{reason}{photo_list.explain_absent(name)}"
-            )
-            return
-        if stat.S_ISDIR(status.st_mode):
-            fault = Kind.UNREADABLE, "a folder with the name of a photo"
-        elif not stat.S_ISREG(status.st_mode):
-            fault = Kind.UNREADABLE, "not a regular file"
-        elif not status.st_size:
-            fault = Kind.EMPTY, "the file has no bytes"
-        elif status.st_size > MAX_FILE_BYTES:
-            limit = f"the limit is {MAX_FILE_BYTES >> 20} MiB"
-            fault = Kind.TOO_LARGE, f"a file of {status.st_size >> 20} MiB; {limit}"
-        if fault:
-            self.reject(name, *fault)
+            num_bytes = photo_bytes.look(path)
+        except UnfitPhotoError as error:
+            kind = Kind.of(error)
+            is_absent = kind == Kind.UNREADABLE and not os.path.lexists(path)
+            remedy = photo_list.explain_absent(name) if is_absent else ""
+            self.reject(name, kind, f"{error}{remedy}")
         else:
-            source = Source(path, name, class_name, split, status.st_size)
+            source = Source(path, name, class_name, split, num_bytes)
             self.sources.append(source)
 
     def reject(self, name: str, kind: Kind, reason: str) -> None:
@@ -114,7 +98,7 @@ def find_in_folder(
     for entry in layout.classes:
         found.classes.add(entry.class_name)
         names = (
-            _walk(image_dir, entry.path, found, set())
+            _walk(image_dir, entry.path, found)
             if entry.deep
             else _files(image_dir, entry.path, found)
         )
@@ -140,28 +124,15 @@ def _files(image_dir: str, folder: str, found: Found) -> Iterator[str]:
             yield name
 
 
-def _walk(
-    image_dir: str, folder: str, found: Found, seen: set[tuple[int, int]]
-) -> Iterator[str]:
-    path = os.path.join(image_dir, folder)
-    try:
-        status = os.stat(path)
-        entries = sorted(os.listdir(path))
-    except OSError as error:
-        found.reject(folder, Kind.UNREADABLE, str(error.strerror))
-        return
-    if (status.st_dev, status.st_ino) in seen:
-        return
-    seen.add((status.st_dev, status.st_ino))
-    for entry in entries:
-        name = os.path.join(folder, entry)
-        is_folder = os.path.isdir(os.path.join(image_dir, name))
-        if is_ignored(entry):
-            found.num_ignored += 1
-        elif is_folder and not has_photo_suffix(entry):
-            yield from _walk(image_dir, name, found, seen)
-        else:
-            yield name
+def _walk(image_dir: str, folder: str, found: Found) -> Iterator[str]:
+    """The files below a folder, as prediction finds them."""
+    below = photo_files.below(os.path.join(image_dir, folder))
+    found.num_ignored += below.num_ignored
+    for inside, reason in below.unreadable:
+        name = os.path.join(folder, inside).rstrip("/")
+        found.reject(name, Kind.UNREADABLE, reason)
+    for path in below.paths:
+        yield os.path.join(folder, path)
 
 
 def find_in_csv(

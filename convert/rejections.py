@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterable, Sequence
 
 from config.untrusted_text import CsvWriter
+from datasets import unfit_photos
 from datasets.files import atomic_write
-from datasets.photo_codec import TooLargePhotoError, UnfitPhotoError
+from datasets.unfit_photos import UnfitPhotoError
 
 FILENAME = "rejected.csv"
 
@@ -20,6 +21,8 @@ class Kind(enum.Enum):
     EMPTY = "empty file"
     DAMAGED = "damaged or of an unknown format"
     TOO_LARGE = "absurdly large"
+    UNCLEAR_BITS = "of an unclear number of bits"
+    TOO_FEW_BITS = "of more bits than --bits"
     CONTRADICTORY = "same photo under two labels"
     DUPLICATE = "same photo in two splits"
     NOT_A_PHOTO = "not a photo"
@@ -28,13 +31,21 @@ class Kind(enum.Enum):
     @classmethod
     def of(cls, error: UnfitPhotoError) -> "Kind":
         """The kind of a photo that the codec refuses."""
-        too_large = isinstance(error, TooLargePhotoError)
-        return cls.TOO_LARGE if too_large else cls.DAMAGED
+        return _KINDS.get(type(error), cls.DAMAGED)
 
     @property
     def is_fault(self) -> bool:
         """Whether it counts towards --max_rejected_fraction."""
         return self not in (Kind.DUPLICATE, Kind.NOT_A_PHOTO, Kind.MISPLACED)
+
+
+_KINDS = {
+    unfit_photos.UnreadablePhotoError: Kind.UNREADABLE,
+    unfit_photos.EmptyPhotoError: Kind.EMPTY,
+    unfit_photos.TooLargePhotoError: Kind.TOO_LARGE,
+    unfit_photos.UnclearBitsError: Kind.UNCLEAR_BITS,
+    unfit_photos.TooFewBitsError: Kind.TOO_FEW_BITS,
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -46,6 +46,7 @@ class Dataset:
       fingerprint: changes when the records do.
       label_default: the label of a record that has none; -1 makes it an error.
       format_default: the format of a record that names none; only "raw" matters.
+      bits: as how many a channel new photos are to be read; see `DatasetInfo`.
       reader_class: what tf_slim reads the files with; None is its reader of TFRecords.
       own: what the data set's own module says to tf_slim, where it has one.
 
@@ -64,6 +65,7 @@ class Dataset:
     fingerprint: str = ""
     label_default: int = -1
     format_default: str = ""
+    bits: int | None = None
     reader_class: Any = None
     own: Any = None
 

@@ -144,6 +144,7 @@ def _from_json(
         class_counts=split.class_counts,
         num_channels=info.num_channels,
         fingerprint=combined(shard.sha256 for shard in shards),
+        bits=info.bits,
     )
     changed = [
         shard.path

@@ -50,6 +50,8 @@ class DatasetInfo:
       splits: by name.
       num_channels: 3 (RGB) or 1 (grey), as images are decoded.
       made: how the dataset was made; readers of examples ignore it.
+      bits: as how many a channel photos of more than 8 bits were read that do not say
+        it; new photos are to be read in the same way. None where there were none.
     """
 
     name: str
@@ -57,6 +59,7 @@ class DatasetInfo:
     splits: Mapping[str, SplitInfo]
     num_channels: int = 3
     made: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    bits: int | None = None
 
 
 def write(dataset_dir: str, info: DatasetInfo) -> None:
@@ -137,7 +140,14 @@ class _Reader:
             },
             num_channels=num_channels,
             made=self._field({"made": {}} | content, "", "made", dict),
+            bits=self._bits(content),
         )
+
+    def _bits(self, content: Any) -> int | None:
+        bits = content.get("bits")
+        if bits is not None and bits not in range(8, 17):
+            raise self._wrong("bits", "8 to 16, or null")
+        return bits
 
     def _split(self, content: Any, where: str, num_classes: int) -> SplitInfo:
         shards = self._field(content, where, "shards", list)

@@ -6,30 +6,28 @@ turned upright, put on white where transparent, reduced to 8 bits, and encoded a
 as PNG where nothing was lost before, else as JPEG of quality 95 without subsampling.
 """
 
+import contextlib
+import ctypes
 import dataclasses
+import functools
 import io
 import struct
 import warnings
 
-import numpy as np
 from PIL import Image, ImageOps
+
+from datasets import camera_raw, deep_photo, file_heads
+from datasets.deep_photo import Depth
+from datasets.unfit_photos import TooLargePhotoError, UnfitPhotoError
 
 # Pillow knows more formats, some of which run other programs. Its JPEG reader opens
 # MPO, a JPEG with further pictures behind the first, as well.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
 # 12000 × 9000 from a telephone is 108 million; decoded, this is 384 MB.
 MAX_PIXELS = 128_000_000
 _ORIENTATION = 0x0112
 # Baseline, extended and progressive with Huffman codes.
 _JPEG_FRAMES = (0xC0, 0xC1, 0xC2)
-
-
-class UnfitPhotoError(Exception):
-    """A photo that cannot be used: damaged, or of an unknown format."""
-
-
-class TooLargePhotoError(UnfitPhotoError):
-    """A photo of more than `MAX_PIXELS`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,28 +39,36 @@ class Photo:
       format: "jpg" or "png".
       height: in pixels.
       width: in pixels.
+      depth: of a photo with more than 8 bits a channel whose file does not say how
+        many; None for all others.
     """
 
     encoded: bytes
     format: str
     height: int
     width: int
+    depth: Depth | None = None
 
 
-def normalise(data: bytes, *, max_side: int = 0, keep: bool = True) -> Photo:
+def normalise(
+    data: bytes, *, max_side: int = 0, keep: bool = True, bits: int | None = None
+) -> Photo:
     """Checks a photo by decoding it whole, and encodes it anew where needed.
 
     Args:
       data: the file's bytes.
       max_side: photos with a longer side are shrunk to it, in pixels; 0: none are.
       keep: whether bytes may stay as they are.
+      bits: see `deep_photo.reduce`.
 
     Returns:
       The photo; `encoded` is `data` itself if it is kept.
 
     Raises:
-      UnfitPhotoError: not a photo, damaged, or (`TooLargePhotoError`) absurdly large.
+      UnfitPhotoError: not a photo, damaged, too large or of unclear bits, as the
+        classes of `unfit_photos` tell.
     """
+    _silence_libtiff()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd metadata: the pixels matter
         image = _open(data)
@@ -70,6 +76,8 @@ def normalise(data: bytes, *, max_side: int = 0, keep: bool = True) -> Photo:
         shrinks = bool(max_side) and max(image.size) > max_side
         may_stay = keep and not shrinks
         try:
+            if deep_photo.is_deep(image, data):
+                return _encode_deep(image, data, max_side if shrinks else 0, bits)
             if shrinks:
                 # A JPEG can be decoded at 1/2, 1/4 or 1/8; twice the size suffices.
                 image.draft(image.mode, (2 * max_side, 2 * max_side))
@@ -79,7 +87,8 @@ def normalise(data: bytes, *, max_side: int = 0, keep: bool = True) -> Photo:
             image.load()
             if may_stay and _stays(image, data):
                 return Photo(data, "jpg" if _is_jpeg(image) else "png", height, width)
-            return _encode(image, data, max_side if shrinks else 0)
+            is_lossless = _is_lossless(image, data)
+            return _encode(image, is_lossless, max_side if shrinks else 0)
         except UnfitPhotoError:
             raise
         except Exception as error:  # decoders raise all kinds, SyntaxError included
@@ -87,13 +96,16 @@ def normalise(data: bytes, *, max_side: int = 0, keep: bool = True) -> Photo:
 
 
 def _open(data: bytes) -> Image.Image:
+    file_heads.check(data[: file_heads.NUM_BYTES])
+    if data[:2] in (b"II", b"MM") and camera_raw.is_raw(data):
+        raise UnfitPhotoError(file_heads.RAW)
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # ours is below
-    Image.init()  # loads the formats
     try:
-        image = Image.open(io.BytesIO(data), formats=_FORMATS)
+        image = Image.open(io.BytesIO(data), formats=_formats())
     except Image.UnidentifiedImageError as error:
-        known = "JPEG, PNG, GIF, BMP, WebP or TIFF"
-        raise UnfitPhotoError(f"no {known} image") from error
+        raise UnfitPhotoError(
+            "damaged, or of a kind that Pillow cannot read"
+        ) from error
     except Exception as error:  # as above
         raise UnfitPhotoError(_words(error)) from error
     finally:
@@ -103,6 +115,24 @@ def _open(data: bytes) -> Image.Image:
         limit_text = f"the limit is {MAX_PIXELS // 1_000_000} million"
         raise TooLargePhotoError(f"{size}; {limit_text}")
     return image
+
+
+def _formats() -> tuple[str, ...]:
+    """The formats that are read, which are loaded first."""
+    Image.init()
+    return (*_FORMATS, "HEIF") if file_heads.reads_heic() else _FORMATS
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Keeps libtiff, a part of Pillow, from writing to the terminal.
+
+    What it cannot decode, Pillow raises as an exception.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # a Pillow that is built anew
+        library = ctypes.CDLL(Image.core.__file__)
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
 
 
 def _is_jpeg(image: Image.Image) -> bool:
@@ -151,9 +181,18 @@ def _jpeg_frame(data: bytes) -> int | None:
     return None
 
 
-def _encode(image: Image.Image, data: bytes, max_side: int) -> Photo:
-    lossless = _is_lossless(image, data)
-    image = _eight_bits(ImageOps.exif_transpose(image))
+def _encode_deep(
+    image: Image.Image, data: bytes, max_side: int, bits: int | None
+) -> Photo:
+    is_lossless = _is_lossless(image, data)
+    reduced, depth = deep_photo.reduce(image, data, bits)
+    reduced.getexif()[_ORIENTATION] = _orientation(image)
+    photo = _encode(reduced, is_lossless, max_side)
+    return dataclasses.replace(photo, depth=depth)
+
+
+def _encode(image: Image.Image, lossless: bool, max_side: int) -> Photo:
+    image = _plain(ImageOps.exif_transpose(image))
     if max_side:
         image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     image.info = {}  # metadata that described the old file
@@ -167,6 +206,8 @@ def _encode(image: Image.Image, data: bytes, max_side: int) -> Photo:
 
 
 def _is_lossless(image: Image.Image, data: bytes) -> bool:
+    if image.format in ("AVIF", "HEIF"):
+        return False
     if image.format == "WEBP":
         return b"VP8L" in data  # a chance hit merely stores a larger file
     if image.format == "TIFF":
@@ -174,15 +215,8 @@ def _is_lossless(image: Image.Image, data: bytes) -> bool:
     return not _is_jpeg(image)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def _plain(image: Image.Image) -> Image.Image:
     """The image in mode L or RGB, on white where it is transparent."""
-    if image.mode in ("I", "F"):
-        raise UnfitPhotoError(
-            "32 bits a channel, whose range is unknown; save it with 8"
-        )
-    if image.mode.startswith("I;16"):
-        high_bytes = (np.asarray(image) >> 8).astype(np.uint8)
-        return Image.fromarray(high_bytes)
     if image.has_transparency_data or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

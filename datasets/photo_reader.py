@@ -2,22 +2,21 @@
 
 import tensorflow as tf
 
-from datasets import photo_codec
-from datasets.photo_codec import Photo, UnfitPhotoError
+from datasets import photo_bytes, photo_codec
+from datasets.photo_codec import Photo
 
 
-def read(path: str) -> Photo:
+def read(path: str, bits: int | None = None) -> Photo:
     """The photo in a file, as the converter would store it.
+
+    Args:
+      path: the file.
+      bits: see `deep_photo.reduce`.
 
     Raises:
       UnfitPhotoError: it cannot be read, is damaged or of an unknown format.
     """
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise UnfitPhotoError(error.strerror or str(error)) from error
-    return decodable(photo_codec.normalise(data))
+    return decodable(photo_codec.normalise(photo_bytes.read(path), bits=bits))
 
 
 def decodable(photo: Photo) -> Photo:

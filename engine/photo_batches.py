@@ -11,13 +11,13 @@ import tensorflow as tf
 from config.progress import progress
 from datasets import photo_reader
 from datasets.in_order import in_order
-from datasets.photo_codec import UnfitPhotoError
+from datasets.unfit_photos import UnfitPhotoError
 from errors import UserError
 
 Arrays = dict[str, np.ndarray]
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class PhotoBatches:
     """Runs a function on photos, as often as wanted.
 
@@ -26,23 +26,25 @@ class PhotoBatches:
       infer: from such tensors, stacked to `[batch, …]`, to arrays `[batch, …]`.
       batch_size: photos at once.
       num_threads: photos prepared at once.
-      faults: lines that name the photos that could not be read, in order.
+      bits: see `deep_photo.reduce`.
     """
 
     prepare: Callable[[tf.Tensor], dict[str, tf.Tensor]]
     infer: Callable[[Arrays], Arrays]
     batch_size: int
     num_threads: int
-    faults: list[str] = dataclasses.field(default_factory=list)
+    bits: int | None = None
 
-    def run(self, photos: Sequence[str]) -> Iterator[tuple[str, Arrays]]:
+    def run(
+        self, photos: Sequence[str]
+    ) -> Iterator[tuple[str, Arrays | UnfitPhotoError]]:
         """Walks through photos.
 
         Args:
           photos: their paths.
 
         Yields:
-          Each photo that can be read, with what `infer` says of it.
+          Each photo, in order, with what `infer` says of it or why it is unfit.
 
         Raises:
           UserError: a batch is too large for the memory.
@@ -55,35 +57,43 @@ class PhotoBatches:
                 desc="predicting",
                 unit="photo",
             )
-            read = self._without_faults(results)
-            while batch := list(itertools.islice(read, self.batch_size)):
-                names = [name for name, _ in batch]
-                stacked = {
-                    key: np.stack([arrays[key] for _, arrays in batch])
-                    for key in batch[0][1]
-                }
-                outputs = self._infer(stacked)
-                for i, name in enumerate(names):
-                    yield name, {key: array[i] for key, array in outputs.items()}
+            waiting: list[tuple[str, Arrays | UnfitPhotoError]] = []
+            num_fit = 0
+            for result in results:
+                waiting.append(result)
+                num_fit += not isinstance(result[1], UnfitPhotoError)
+                if num_fit == self.batch_size or not num_fit:
+                    yield from self._answer(waiting)
+                    waiting, num_fit = [], 0
+            yield from self._answer(waiting)
 
-    def _read(self, path: str) -> tuple[str, Arrays | str]:
+    def _read(self, path: str) -> tuple[str, Arrays | UnfitPhotoError]:
         """The photo with its tensors, or with what is wrong with it."""
         try:
-            photo = photo_reader.read(path)
+            photo = photo_reader.read(path, self.bits)
         except UnfitPhotoError as error:
-            return path, f"{path}: {error}"
+            return path, error
         with tf.device("CPU"):
             tensors = self.prepare(tf.constant(photo.encoded))
         return path, {key: tensor.numpy() for key, tensor in tensors.items()}
 
-    def _without_faults(
-        self, results: Iterator[tuple[str, Arrays | str]]
-    ) -> Iterator[tuple[str, Arrays]]:
-        for path, result in results:
-            if isinstance(result, str):
-                self.faults.append(result)
+    def _answer(
+        self, photos: Sequence[tuple[str, Arrays | UnfitPhotoError]]
+    ) -> Iterator[tuple[str, Arrays | UnfitPhotoError]]:
+        """The photos with what `infer` says of those that are fit."""
+        fit = [one for _, one in photos if not isinstance(one, UnfitPhotoError)]
+        outputs: Arrays = {}
+        if fit:
+            outputs = self._infer(
+                {key: np.stack([a[key] for a in fit]) for key in fit[0]}
+            )
+        places = itertools.count()
+        for path, one in photos:
+            if isinstance(one, UnfitPhotoError):
+                yield path, one
             else:
-                yield path, result
+                place = next(places)
+                yield path, {key: array[place] for key, array in outputs.items()}
 
     def _infer(self, arrays: Arrays) -> Arrays:
         try:

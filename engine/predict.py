@@ -1,21 +1,21 @@
 """Prediction from start to end: checkpoints, photos, classes or features, a file."""
 
+import dataclasses
 import os
-import sys
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from config.config import PredictConfig, PredictOptions, split_list
-from config.untrusted_text import printable
-from datasets import photo_files
 from datasets.files import atomic_write, explained_errors
+from datasets.unfit_photos import UnfitPhotoError
 from engine import classifier as classifiers
-from engine import devices, photo_views, predictions
+from engine import devices, feature_file, photo_views, prediction_photos, predictions
 from engine.classifier import Classifier
 from engine.photo_batches import Arrays, PhotoBatches
+from engine.prediction_photos import PredictionPhotos
+from engine.predictions import Prediction
 from errors import NotFiniteError, UserError, nearest
 
 _SOME_UNREADABLE = 1  # the exit status
@@ -36,7 +36,7 @@ def predict(config: PredictConfig, where: Sequence[str]) -> int:
         not finite (`NotFiniteError`).
     """
     options = config.predict
-    photos = find_photos(where)
+    photos = prediction_photos.find(where)
     _require_folder(options.output_file)
     devices.make_strategy(1)
     members = [
@@ -47,30 +47,24 @@ def predict(config: PredictConfig, where: Sequence[str]) -> int:
         )
         for path in split_list(options.checkpoint_path)
     ]
+    options = dataclasses.replace(options, bits=options.bits or _bits(members))
     if options.output == "features":
-        faults = _write_features(members[0], photos, options)
+        _write_features(members[0], photos, options)
     else:
-        faults = _write_classes(members, photos, options)
-    for line in faults:
-        print(f"error: {printable(line)}", file=sys.stderr)
-    return _SOME_UNREADABLE if faults else 0
+        _write_classes(members, photos, options)
+    photos.report()
+    return _SOME_UNREADABLE if photos.faults else 0
 
 
-def find_photos(where: Sequence[str]) -> list[str]:
-    """The photos that a user means, each once, in the order given.
-
-    Raises:
-      UserError: a folder or pattern has none, or nothing is named.
-    """
-    if not where:
-        raise UserError("no PHOTO: name files, folders or patterns after the flags")
-    photos: dict[str, None] = {}
-    for one in where:
-        found = photo_files.find(one)
-        if not found:
-            raise UserError(f"{one}: no photo there; name another folder or pattern")
-        photos.update(dict.fromkeys(found))
-    return list(photos)
+def _bits(members: Sequence[Classifier]) -> int | None:
+    """The bits that the members' data sets give to photos that do not say theirs."""
+    found = {member.record.bits for member in members} - {None}
+    if len(found) > 1:
+        raise UserError(
+            f"the checkpoints were trained on photos of {' and '.join(map(str, found))}"
+            " bits: say with --bits which these are of"
+        )
+    return found.pop() if found else None
 
 
 def _require_folder(output_file: str | None) -> None:
@@ -82,22 +76,25 @@ def _require_folder(output_file: str | None) -> None:
 
 
 def _write_classes(
-    members: Sequence[Classifier], photos: Sequence[str], options: PredictOptions
-) -> list[str]:
-    """Writes the likeliest classes; returns a line for each photo that is unfit."""
+    members: Sequence[Classifier], photos: PredictionPhotos, options: PredictOptions
+) -> None:
+    """Writes the likeliest classes of photos, and what is wrong with the unfit ones."""
     require_same_classes(members, split_list(options.checkpoint_path))
-    batches = _classifying(members, options)
-    found = [
-        predictions.likeliest(
-            photo,
-            answer["probabilities"],
-            members[0].labels,
-            top_k=options.top_k,
-            labels_offset=members[0].record.labels_offset,
+    found = []
+    for photo, answer in photos.walk(_classifying(members, options)):
+        if isinstance(answer, UnfitPhotoError):
+            found.append(Prediction(photo, (), str(answer)))
+            continue
+        found.append(
+            predictions.likeliest(
+                photo,
+                answer["probabilities"],
+                members[0].labels,
+                top_k=options.top_k,
+                labels_offset=members[0].record.labels_offset,
+            )
         )
-        for photo, answer in batches.run(photos)
-    ]
-    _require_some(found, batches.faults)
+    photos.require_some()
     text = predictions.FORMATS[options.format](found)
     # A name from a file system in another encoding may be no valid Unicode.
     content = text.encode("utf-8", "backslashreplace")
@@ -106,7 +103,6 @@ def _write_classes(
             file.write(content)
     else:
         print(content.decode(), end="", flush=True)
-    return batches.faults
 
 
 def require_same_classes(members: Sequence[Classifier], paths: Sequence[str]) -> None:
@@ -171,13 +167,14 @@ def _classifying(
         infer,
         options.batch_size,
         options.num_preprocessing_threads,
+        options.bits,
     )
 
 
 def _write_features(
-    member: Classifier, photos: Sequence[str], options: PredictOptions
-) -> list[str]:
-    """Writes end points; returns a line for each photo that is unfit."""
+    member: Classifier, photos: PredictionPhotos, options: PredictOptions
+) -> None:
+    """Writes end points of the photos that are fit."""
     wanted = split_list(options.end_point)
 
     def extract(images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -202,17 +199,13 @@ def _write_features(
         lambda arrays: {k: v.numpy() for k, v in function(arrays["images"]).items()},
         options.batch_size,
         options.num_preprocessing_threads,
+        options.bits,
     )
-    found = list(batches.run(photos))
-    _require_some(found, batches.faults)
-    columns: dict[str, Any] = {"names": [photo for photo, _ in found]}
-    columns |= {name: [features[name] for _, features in found] for name in wanted}
-    with explained_errors(), atomic_write(options.output_file or "") as file:
-        np.savez(file, **columns)
-    return batches.faults
-
-
-def _require_some(found: Sequence[object], faults: Sequence[str]) -> None:
-    if not found:
-        others = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
-        raise UserError(f"no photo can be read: {faults[0]}{others}")
+    rows = (
+        (photo, features)
+        for photo, features in photos.walk(batches)
+        if not isinstance(features, UnfitPhotoError)
+    )
+    with explained_errors():
+        feature_file.write(options.output_file or "", rows)
+    photos.require_some()

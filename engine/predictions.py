@@ -28,10 +28,17 @@ class Guess:
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """A photo with its likeliest classes, the likeliest first."""
+    """A photo with its likeliest classes, or with what is wrong with it.
+
+    Attributes:
+      photo: its path.
+      guesses: the likeliest first; none of a photo that cannot be read.
+      error: why it cannot be read; "" of the others.
+    """
 
     photo: str
     guesses: tuple[Guess, ...]
+    error: str = ""
 
 
 def likeliest(
@@ -61,35 +68,38 @@ def likeliest(
 
 def as_table(predictions: Sequence[Prediction]) -> str:
     """A line for each class, the photo named in the first."""
-    rows = [
-        [p.photo if rank == 0 else "", f"{guess.probability:.4f}", guess.name]
-        for p in predictions
-        for rank, guess in enumerate(p.guesses)
-    ]
+    rows = []
+    for p in predictions:
+        cells = [[f"{guess.probability:.4f}", guess.name] for guess in p.guesses]
+        for rank, row in enumerate(cells or [["", f"error: {p.error}"]]):
+            rows.append([p.photo if rank == 0 else "", *row])
     return tables.text_table(["photo", "probability", "class"], rows) + "\n"
 
 
 def as_csv(predictions: Sequence[Prediction]) -> str:
-    """A line for each photo and class, under a header."""
+    """A line for each photo and class, or for what is wrong, under a header."""
     text = io.StringIO()
     writer = CsvWriter(text)
-    writer.write_row(["photo", "rank", "label", "class", "probability"])
+    writer.write_row(["photo", "rank", "label", "class", "probability", "error"])
     for p in predictions:
         for rank, guess in enumerate(p.guesses, 1):
             numbers = p.photo, rank, guess.label
-            writer.write_row([*numbers, guess.name, f"{guess.probability:.6f}"])
+            writer.write_row([*numbers, guess.name, f"{guess.probability:.6f}", ""])
+        if p.error:
+            writer.write_row([p.photo, "", "", "", "", p.error])
     return text.getvalue()
 
 
 def as_json_lines(predictions: Sequence[Prediction]) -> str:
-    """A JSON object for each photo."""
-    objects = [
+    """A JSON object for each photo; "error" is in those of unfit ones alone."""
+    objects: list[dict[str, object]] = [
         {
             "photo": p.photo,
             "classes": [
                 {"class": g.name, "label": g.label, "probability": g.probability}
                 for g in p.guesses
             ],
+            **({"error": p.error} if p.error else {}),
         }
         for p in predictions
     ]

@@ -134,6 +134,7 @@ def record_of(network: Network, dataset: Dataset, data: DataOptions) -> ModelRec
         dataset_name=data.dataset_name,
         num_classes=network.num_classes,
         class_names=names[data.labels_offset :] if names else None,
+        bits=dataset.bits,
     )
 
 

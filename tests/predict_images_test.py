@@ -40,7 +40,9 @@ def test_imagenets_names_flags_behind_photos_and_the_status(tmp_path):
     (line,) = [s for s in process.stderr.splitlines() if s.startswith("error:")]
     assert line.startswith("error: bad.jpg: no JPEG")
     with open(tmp_path / "out.csv", newline="") as file:
-        first, second = csv.DictReader(file)
+        broken, first, second = csv.DictReader(file)
+    assert (broken["photo"], broken["class"]) == ("bad.jpg", "")
+    assert broken["error"].startswith("no JPEG")
     assert first["photo"] == "good.tiff"
     assert (first["label"], first["class"][:5]) == ("1", "tench")
     assert float(first["probability"]) > 0.99

@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -207,6 +208,57 @@ def test_damaged_photos_are_listed(damaged_folder, convert):
         "dog/notes.txt": "0",
     }
     assert len(records(data)) == 8
+
+
+@pytest.fixture
+def deep_folder(tmp_path):
+    """Photos of 12 bits in 16-bit PNG, and of 8 in 16-bit TIFF files."""
+    grey = (np.add.outer(np.arange(64), np.arange(64)) * 2).astype(np.uint16)
+    for label in ("a", "b"):
+        (tmp_path / "deep" / label).mkdir(parents=True)
+        for number in range(4):
+            folder = tmp_path / "deep" / label
+            turned = np.roll(grey, 7 * number + ord(label), 1)
+            (folder / f"12 {number}.png").write_bytes(encode(turned * 16, "PNG"))
+            turned = np.roll(grey, 7 * number + ord(label), 0)
+            (folder / f"8 {number}.tif").write_bytes(encode(turned, "TIFF"))
+    return tmp_path / "deep"
+
+
+def test_photos_of_unclear_bits_are_asked_about(deep_folder, convert, tmp_path):
+    with pytest.raises(
+        UserError, match=r"12 bits, or a dark one of 16; .*--bits=12 or"
+    ):
+        convert(deep_folder)
+    with pytest.raises(UserError, match=r"--bits=10 does not fit 8 photos.* 4032"):
+        convert(deep_folder, bits=10, limit=1)
+    assert os.listdir(tmp_path / "data") == ["rejected.csv"]
+    assert "of more bits than --bits" in {
+        row["kind"] for row in rejected(tmp_path / "data").values()
+    }
+
+
+def test_bits_are_obeyed_and_told_to_runs(deep_folder, convert, caplog):
+    data = convert(deep_folder, bits=12)
+    assert "8 of 16 photos with more than 8 bits" in caplog.text
+    assert "are dark, if they are not of fewer bits than the others: a/8" in caplog.text
+    encoded = records(data)["train", "a/12 0.png"]["image/encoded"].bytes_list.value[0]
+    assert tf.io.decode_png(encoded).numpy().max() == 4032 >> 4
+    info = json.loads((data / "dataset.json").read_text())
+    assert (info["bits"], info["made"]["settings"]["bits"]) == (12, 12)
+    assert dataset_factory.get_dataset("pets", "train", str(data)).bits == 12
+    with pytest.raises(UserError, match="--bits=12, not 16"):
+        convert(deep_folder, bits=16)
+
+
+def test_bits_that_are_plain_are_told_to_runs(photo_folder, convert):
+    for number in range(3):
+        values = np.random.default_rng(number).integers(0, 1 << 16, (6, 5), np.uint16)
+        path = photo_folder / "cat" / f"deep{number}.png"
+        path.write_bytes(encode(values >> 4 * (number == 2), "PNG"))
+    data = convert(photo_folder)
+    assert len(records(data)) == 11
+    assert dataset_factory.get_dataset("pets", "train", str(data)).bits == 16
 
 
 def test_too_many_damaged_photos_stop_it(damaged_folder, convert, tmp_path):

@@ -2,12 +2,14 @@ import hashlib
 import os
 import pathlib
 
+import numpy as np
 import pytest
 
 from convert import photo_checks
 from convert.photo_checks import Checked
 from convert.photo_sources import Source
 from convert.rejections import Kind, Rejection
+from datasets.deep_photo import Depth
 from errors import UserError
 from tests.convert.photos import encode, pixels
 
@@ -18,6 +20,9 @@ FILES = {
     "no suffix": b"text",
     "notes.txt": b"text",
     "photo.txt": encode(pixels(3), "JPEG"),
+    "cut.dat": encode(pixels(3), "JPEG")[:-9],
+    "film.jpg": b"\x1aE\xdf\xa3",
+    "film.mkv": b"\x1aE\xdf\xa3",
     "broken.HEIC": b"text",
 }
 
@@ -60,6 +65,9 @@ def test_each_file_is_used_or_explained(sources, tmp_path):
     assert kinds == {
         "no suffix": Kind.DAMAGED,
         "notes.txt": Kind.NOT_A_PHOTO,
+        "cut.dat": Kind.DAMAGED,
+        "film.jpg": Kind.DAMAGED,
+        "film.mkv": Kind.NOT_A_PHOTO,
         "broken.HEIC": Kind.DAMAGED,
         "gone.jpg": Kind.UNREADABLE,
     }
@@ -79,7 +87,45 @@ def test_max_side_reaches_the_workers(sources, tmp_path):
     assert (result.height, result.width) == (20, 15)
 
 
-def die(task, spill_dir, max_side):
+def deep(peak):
+    """A 16-bit PNG file with values up to `peak`."""
+    return encode(np.array([[0, peak]], np.uint16), "PNG")
+
+
+def checked_folders(tmp_path, bits=None, **folders):
+    """What becomes of 16-bit photos with these peaks: "" where they are kept."""
+    sources = []
+    for folder, peaks in folders.items():
+        (tmp_path / folder).mkdir()
+        for number, peak in enumerate(peaks):
+            path = tmp_path / folder / f"{number}.png"
+            path.write_bytes(deep(peak))
+            name = f"{folder}/{number}"
+            sources.append(Source(str(path), name, folder, None, 1))
+    results = photo_checks.settle_bits(check(sources, tmp_path, bits=bits))
+    return [r.reason if isinstance(r, Rejection) else r.doubt for r in results], results
+
+
+def test_dark_photos_are_told_by_the_bright_ones_beside_them(tmp_path):
+    folders = {"bright": [60000, 4000, 50000], "dark": [4000, 900, 65535], "black": [0]}
+    reasons, results = checked_folders(tmp_path, **folders)
+    kinds = [getattr(result, "kind", None) for result in results]
+    unclear = Kind.UNCLEAR_BITS
+    assert kinds == [None, None, None, unclear, unclear, None, None]
+    assert "values up to 4000: a photo of 12 bits, or a dark one of 16" in reasons[3]
+    assert "--bits=10 or --bits=16" in reasons[4]
+    assert [result.depth.needed for result in results[:3]] == [16, 12, 16]
+    assert [bool(reason) for reason in reasons[:3]] == [False, True, False]
+
+
+def test_bits_reach_the_workers(tmp_path):
+    reasons, results = checked_folders(tmp_path, bits=12, a=[4000, 200, 9000])
+    assert [result.depth for result in results[:2]] == [Depth(12, 12), Depth(12, 8)]
+    assert results[2].kind == Kind.TOO_FEW_BITS
+    assert "--bits=14" in reasons[2]
+
+
+def die(task, spill_dir, max_side, bits):
     os._exit(9)
 
 

@@ -5,6 +5,7 @@ import pytest
 from config.untrusted_text import CsvWriter
 from convert import photo_sources
 from convert.rejections import Kind
+from datasets import photo_bytes
 from errors import UserError
 
 
@@ -87,7 +88,7 @@ def test_splits_beside_classes_are_refused(tmp_path):
 
 
 def test_files_that_are_no_photos_at_a_glance(tmp_path, monkeypatch):
-    monkeypatch.setattr(photo_sources, "MAX_FILE_BYTES", 3)
+    monkeypatch.setattr(photo_bytes, "MAX_FILE_BYTES", 3)
     touch(tmp_path, "cat/good.jpg", "cat/.hidden", "cat/Thumbs.db", "loose.jpg")
     touch(tmp_path, "cat/empty.jpg", content=b"")
     touch(tmp_path, "cat/huge.jpg", content=b"1234")

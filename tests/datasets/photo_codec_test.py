@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from datasets import photo_codec
-from datasets.photo_codec import TooLargePhotoError, UnfitPhotoError, normalise
+from datasets.photo_codec import normalise
+from datasets.unfit_photos import NotAPhotoError, TooLargePhotoError, UnfitPhotoError
 from tests.convert.photos import encode, pixels
 
 
@@ -210,9 +211,9 @@ DEFLATED = zlib.compress(bytes(8 << 20))
 @pytest.mark.parametrize(
     ("data", "kind", "reason"),
     [
-        (b"", UnfitPhotoError, "no JPEG, PNG"),
-        (b"hello", UnfitPhotoError, "no JPEG, PNG"),
-        (bytes(1000), UnfitPhotoError, "no JPEG, PNG"),
+        (b"", NotAPhotoError, "no JPEG, PNG"),
+        (b"hello", NotAPhotoError, "no JPEG, PNG"),
+        (bytes(1000), NotAPhotoError, "all zeros"),
         (JPEG[:2000], UnfitPhotoError, "truncated"),
         (JPEG[:-10], UnfitPhotoError, "truncated"),
         (JPEG[:20], UnfitPhotoError, ""),
@@ -226,8 +227,8 @@ DEFLATED = zlib.compress(bytes(8 << 20))
         (encode(Image.new("I", (5, 6)), "TIFF"), UnfitPhotoError, "32 bits a channel"),
         (
             b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
-            UnfitPhotoError,
-            "no JPEG",
+            NotAPhotoError,
+            "a PostScript drawing",
         ),
         (png(50_000, 50_000, 8, 2, b"\0"), TooLargePhotoError, "50000 × 50000 pixels"),
         (

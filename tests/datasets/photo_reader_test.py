@@ -6,7 +6,8 @@ import tensorflow as tf
 from PIL import Image
 
 from datasets import photo_reader
-from datasets.photo_codec import Photo, UnfitPhotoError
+from datasets.photo_codec import Photo
+from datasets.unfit_photos import UnfitPhotoError
 from tests.convert import photos
 
 
@@ -38,7 +39,7 @@ def test_what_cannot_be_read_is_explained(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"no image")
     for name, reason in (
         ("absent.jpg", "No such file"),
-        ("", "Is a directory"),
+        ("", "a folder, not a file"),
         ("a.jpg", "no JPEG"),
     ):
         with pytest.raises(UnfitPhotoError, match=reason):

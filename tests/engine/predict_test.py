@@ -19,7 +19,7 @@ from config.config import (
     PredictConfig,
     PredictOptions,
 )
-from engine import evaluate, predict
+from engine import evaluate, predict, prediction_photos
 from errors import NotFiniteError, UserError
 from tests.engine import coloured_images, small_runs
 
@@ -143,9 +143,10 @@ def test_a_damaged_photo_is_named_and_the_others_predicted(
     absent = tmp_path / "absent.png"
     assert run(damaged, photos, absent, photos / "0_red.png", top_k=1) == 1
     out, err = capsys.readouterr()
-    assert [line.split()[0] for line in out.splitlines()[2:]] == [
-        str(photos / f"{label}_{name}.png") for label, name in enumerate(CLASSES)
-    ]
+    sound = [str(photos / f"{i}_{name}.png") for i, name in enumerate(CLASSES)]
+    lines = out.splitlines()[2:]
+    assert [line.split()[0] for line in lines] == [str(damaged), *sound, str(absent)]
+    assert "error: no JPEG" in lines[0]
     lines = [line for line in err.splitlines() if line.startswith("error: ")]
     assert lines[0].startswith(f"error: {damaged}: no JPEG")
     assert lines[1].startswith(f"error: {absent}: No such file")
@@ -154,9 +155,98 @@ def test_a_damaged_photo_is_named_and_the_others_predicted(
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_broken_photos_stand_in_every_format(run, photos, tmp_path):
+    """In their place, also where a batch is full before or after them."""
+    broken = [tmp_path / f"{number}.jpg" for number in range(4)]
+    for path in broken:
+        path.write_bytes(b"\xff\xd8\xff")
+    red, green, blue = sorted(photos.iterdir())
+    order = [broken[0], red, broken[1], green, blue, broken[2], broken[3]]
+    file = tmp_path / "out"
+    assert run(*order, format="csv", top_k=1, output_file=str(file)) == 1
+    rows = list(csv.DictReader(file.read_text().splitlines()))
+    assert [row["photo"] for row in rows] == list(map(str, order))
+    for row in rows:
+        is_broken = row["photo"].endswith(".jpg")
+        assert bool(row["error"]) == is_broken
+        assert (row["class"] in CLASSES) != is_broken
+    assert run(*order, format="jsonl", top_k=1, output_file=str(file)) == 1
+    objects = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [one["photo"] for one in objects] == list(map(str, order))
+    assert [len(one["classes"]) for one in objects] == [0, 1, 0, 1, 1, 0, 0]
+    assert ["error" in one for one in objects] == [
+        n == 0 for n in (0, 1, 0, 1, 1, 0, 0)
+    ]
+
+
+def test_a_folder_is_walked_as_in_conversion(run, photos, tmp_path, caplog):
+    """Any name, linked folders, circles; what is left out is said."""
+    folder = tmp_path / "mixed"
+    (folder / "deep").mkdir(parents=True)
+    for number, name in enumerate(("IMG_1", "b.jpg.bak", "deep/c.PNG")):
+        shutil.copy(sorted(photos.iterdir())[number], folder / name)
+    (folder / "linked").symlink_to(photos)
+    (folder / "circle").symlink_to("..")
+    for name in ("notes.txt", ".hidden.jpg", "Thumbs.db"):
+        (folder / name).write_text("text")
+    file = tmp_path / "out.csv"
+    with caplog.at_level("INFO"):
+        assert run(folder, format="csv", top_k=1, output_file=str(file)) == 0
+    rows = list(csv.DictReader(file.read_text().splitlines()))
+    found = {row["photo"].removeprefix(f"{folder}/") for row in rows}
+    assert found == {"IMG_1", "b.jpg.bak", "deep/c.PNG"} | {
+        f"linked/{path.name}" for path in photos.iterdir()
+    }
+    assert "Left out: 1 × not a photo: " in caplog.text
+    assert "notes.txt" in caplog.text
+    assert "Ignored 2 hidden and system files" in caplog.text
+    assert run(folder / "notes.txt", folder / "IMG_1", output_file=str(file)) == 1
+
+
+def test_bits_are_those_of_the_data_set_or_the_flag(full_run, run, photos, tmp_path):
+    grey = tmp_path / "grey.png"
+    Image.fromarray(np.full((8, 8), 4000, np.uint16)).save(grey)
+    other = tmp_path / "run"
+    shutil.copytree(full_run, other)
+    record = model_record.read(str(full_run))
+    assert record is not None
+    assert record.bits is None
+    with pytest.raises(UserError, match="12 bits, or a dark one of 16"):
+        run(grey)
+    assert run(grey, bits=12) == 0
+    with pytest.raises(UserError, match="4000, and those of --bits=10"):
+        run(grey, bits=10)
+    dataclasses.replace(record, bits=12).write(str(other))
+    assert run(grey, checkpoint_path=other) == 0
+    assert run(grey, checkpoint_path=f"{full_run},{other}") == 0
+    another = tmp_path / "another"
+    shutil.copytree(other, another)
+    dataclasses.replace(record, bits=16).write(str(another))
+    with pytest.raises(UserError, match=r"trained on photos of .* say with --bits"):
+        run(grey, checkpoint_path=f"{other},{another}")
+
+
+def test_features_leave_no_row_of_what_is_broken(run, photos, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff")
+    file = tmp_path / "features.npz"
+    options = {"output": "features", "end_point": "Conv2d_2", "output_file": str(file)}
+    assert run(photos, **options) == 0
+    with np.load(file) as arrays:
+        expected = dict(arrays)
+    assert run(broken, photos, **options) == 1
+    with np.load(file) as arrays:
+        for name, array in expected.items():
+            np.testing.assert_array_equal(arrays[name], array)
+    file.unlink()
+    with pytest.raises(UserError, match="no photo can be read"):
+        run(broken, **options)
+    assert {path.name for path in tmp_path.iterdir()} == {"broken.jpg"}
+
+
 def test_photos_are_there_and_so_is_the_folder_of_the_output(run, tmp_path):
     with pytest.raises(UserError, match="no PHOTO"):
-        predict.find_photos([])
+        prediction_photos.find([])
     with pytest.raises(UserError, match="no photo there"):
         run(tmp_path)
     with pytest.raises(UserError, match="there is no folder"):

@@ -47,6 +47,7 @@ def test_csv_is_one_line_a_photo_and_class():
         "label": "1",
         "class": 'cat, "tabby"',
         "probability": "0.750000",
+        "error": "",
     }
 
 
