@@ -13,8 +13,9 @@ from PIL import Image
 
 from config.progress import progress
 from convert.quiet_tensorflow import tf
-from datasets import example_schema, pipeline_options, record_faults
+from datasets import example_schema, photo_size, pipeline_options, record_faults
 from datasets.dataset import Dataset
+from datasets.photo_codec import MAX_PIXELS
 from errors import UserError
 
 SAMPLE_SIDE = 128  # pixels
@@ -98,6 +99,8 @@ class Survey:
 
     def _look(self, record: Record, features: Any, dataset: Dataset) -> None:
         image = _open(features, dataset)
+        if image.width * image.height > MAX_PIXELS:
+            raise UserError(f"{image.width} × {image.height}; {photo_size.TOO_LARGE}")
         self.sizes[record.split].append(image.size)
         self.formats[record.split][image.format or "raw"] += 1
         encoded = features[example_schema.ENCODED].bytes_list.value[0]

@@ -152,7 +152,9 @@ def _check_file(shard: Shard, dataset: Dataset, labels_offset: int) -> _CheckedF
             format_default=dataset.format_default,
         )
         label = example_schema.check_label(features, dataset.num_classes, labels_offset)
-        image = example_schema.decode_image(features, dataset.num_channels)
+        image = example_schema.decode_image(
+            example_schema.check_size(features), dataset.num_channels
+        )
         return place, label + labels_offset, tf.size(image)
 
     # What is beyond a break cannot be read, and must not be tried.

@@ -21,12 +21,13 @@ class EncodedPhoto:
     """
 
     def __init__(self, features: dict[str, tf.Tensor], num_channels: int) -> None:
-        """Looks at the record; decodes what is no JPEG.
+        """Looks at the record; decodes what is no JPEG, and not absurdly large.
 
         Args:
           features: the result of `example_schema.parse_example`.
           num_channels: 1 or 3.
         """
+        features = example_schema.check_size(features)
         self._encoded = features[example_schema.ENCODED]
         self._num_channels = num_channels
         self._is_jpeg = tf.logical_and(

@@ -1,6 +1,10 @@
 """slim's `tf.Example`: how one labelled photograph is stored in a TFRecord."""
 
+import numpy as np
 import tensorflow as tf
+
+from datasets import photo_size
+from datasets.photo_codec import MAX_PIXELS
 
 ENCODED = "image/encoded"
 FORMAT = "image/format"
@@ -106,6 +110,50 @@ def check_label(
     message = f"a label is outside [{labels_offset}, {num_classes}):"
     with tf.control_dependencies([tf.debugging.Assert(fits, [message, label])]):
         return tf.cast(label - labels_offset, tf.int32)
+
+
+def count_pixels(features: dict[str, tf.Tensor]) -> tf.Tensor:
+    """The pixels of a parsed record's image by its header, int64; of "raw" ones 0."""
+    encoded = features[ENCODED]
+
+    def count(content: bytes | np.ndarray) -> np.int64:
+        # Outside of a graph TensorFlow hands over an array of it.
+        return np.int64(photo_size.num_pixels(np.asarray(content, object).item()))
+
+    def by_header() -> tf.Tensor:
+        counted = tf.numpy_function(count, [encoded], tf.int64, stateful=False)
+        return tf.ensure_shape(counted, [])
+
+    return tf.case(
+        [
+            (is_raw(features), lambda: tf.constant(0, tf.int64)),
+            (
+                tf.io.is_jpeg(encoded),
+                lambda: tf.reduce_prod(
+                    tf.image.extract_jpeg_shape(encoded, tf.int64)[:2]
+                ),
+            ),
+        ],
+        default=by_header,
+    )
+
+
+def check_size(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The same record, to be decoded, once it is known to be not absurdly large.
+
+    Args:
+      features: the result of `parse_example`.
+
+    Raises:
+      tf.errors.InvalidArgumentError: it has more than `MAX_PIXELS` (when the graph
+        runs).
+    """
+    pixels = count_pixels(features)
+    message = f"an image is too large, {photo_size.TOO_LARGE}:"
+    with tf.control_dependencies(
+        [tf.debugging.Assert(pixels <= MAX_PIXELS, [message, pixels])]
+    ):
+        return features | {ENCODED: tf.identity(features[ENCODED])}
 
 
 def decode_image(features: dict[str, tf.Tensor], num_channels: int) -> tf.Tensor:

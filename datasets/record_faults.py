@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 
-from datasets import example_schema, pipeline_options, record_frames
+from datasets import example_schema, photo_size, pipeline_options, record_frames
 from datasets.dataset import Dataset
+from datasets.photo_codec import MAX_PIXELS
 from errors import UserError
 
 # What reading raises. TensorFlow quotes a record that it cannot parse in its message,
@@ -78,7 +79,9 @@ def find_unfit(dataset: Dataset, labels_offset: int) -> str | None:
             format_default=dataset.format_default,
         )
         example_schema.check_label(features, dataset.num_classes, labels_offset)
-        return example_schema.decode_image(features, dataset.num_channels)
+        return example_schema.decode_image(
+            example_schema.check_size(features), dataset.num_channels
+        )
 
     return _find(
         [shard.path for shard in dataset.shards],
@@ -173,6 +176,13 @@ def explain_record(
         parsed = example_schema.parse_example(
             tf.constant(serialized), format_default=dataset.format_default
         )
+        pixels = int(example_schema.count_pixels(parsed))
+        if pixels > MAX_PIXELS:
+            return (
+                f"its image{photo} has {pixels:,} pixels, {photo_size.TOO_LARGE}: write"
+                " the record anew with a smaller one, or leave it out with"
+                " --max_bad_records"
+            )
         example_schema.decode_image(parsed, dataset.num_channels)
     except UnicodeDecodeError:  # see READ_ERRORS
         return "it is a tf.train.Example that TensorFlow cannot parse"

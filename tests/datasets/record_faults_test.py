@@ -1,9 +1,11 @@
+import io
 import struct
 
 import pytest
 import tensorflow as tf
+from PIL import Image
 
-from datasets import example_schema, record_faults
+from datasets import bad_records, example_schema, input_pipeline, record_faults
 from datasets.dataset import Dataset, Shard
 
 
@@ -123,3 +125,53 @@ It cannot be called
 \t [[{{node while/Timestamp}}]] [Op:__inference_train_steps_5867]"""
     error = tf.errors.FailedPreconditionError(None, None, message)
     assert record_faults.one_line(error) == "It cannot be called"
+
+
+def small_bombs():
+    """Encoded images of a few hundred bytes that claim 400 million pixels."""
+    for file_format, at, form in (
+        ("PNG", 16, ">II"),
+        ("BMP", 18, "<ii"),
+        ("GIF", 6, "<HH"),
+    ):
+        buffer = io.BytesIO()
+        Image.new("L", (4, 4)).save(buffer, file_format)
+        content = bytearray(buffer.getvalue())
+        struct.pack_into(form, content, at, 20_000, 20_000)
+        yield file_format, bytes(content)
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, "JPEG")
+    content = bytearray(buffer.getvalue())
+    struct.pack_into(">HH", content, content.index(b"\xff\xc0") + 5, 20_000, 20_000)
+    yield "JPEG", bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("file_format", "bomb"), list(small_bombs()), ids=lambda value: value[:4]
+)
+@pytest.mark.parametrize("training", [False, True])
+def test_an_image_too_large_is_refused_by_its_header(
+    dataset, write_records, record, file_format, bomb, training
+):
+    """No decoder sees it: it would take gigabytes first."""
+    path = dataset.shards[0].path
+    bad = example_schema.build_example(bomb, file_format.lower(), 0, 4, 4, "b.png")
+    write_records(path, [record(0, 0), bad, record(2, 0)])
+
+    def preprocess(photo, seed):
+        return tf.zeros([1, 1, 3]) + tf.cast(photo.pixels()[0, 0], tf.float32)
+
+    read = (
+        input_pipeline.train_batches(dataset, preprocess, batch_size=6, seed=0)
+        if training
+        else input_pipeline.eval_batches(dataset, preprocess, batch_size=2)
+    )
+    with pytest.raises(tf.errors.InvalidArgumentError, match="too large") as error:
+        list(read.take(3))
+    said = str(record_faults.explain(dataset, error.value))
+    assert said.startswith(
+        f"{path}, record 1 (counted from 0): its image (photo 'b.png') has 400,000,000"
+        " pixels, the limit is 128 million"
+    )
+    left = bad_records._check_file(dataset.shards[0], dataset, 0)
+    assert left.bad_records == (1,)
