@@ -27,7 +27,6 @@ class EncodedPhoto:
           features: the result of `example_schema.parse_example`.
           num_channels: 1 or 3.
         """
-        features = example_schema.check_size(features)
         self._encoded = features[example_schema.ENCODED]
         self._num_channels = num_channels
         self._is_jpeg = tf.logical_and(
@@ -37,14 +36,23 @@ class EncodedPhoto:
         self._decoded = tf.cond(
             self._is_jpeg,
             lambda: tf.zeros([0, 0, num_channels], tf.uint8),
-            lambda: example_schema.decode_image(features, num_channels),
+            lambda: example_schema.decode_image(
+                example_schema.check_size(features, known_no_jpeg=True), num_channels
+            ),
         )
         size = tf.cond(
             self._is_jpeg,
-            lambda: tf.image.extract_jpeg_shape(self._encoded)[:2],
+            self._jpeg_size,
             lambda: tf.shape(self._decoded)[:2],
         )
         self.shape = tf.concat([size, [num_channels]], axis=0)
+
+    def _jpeg_size(self) -> tf.Tensor:
+        """Height and width by the header; decoding asks for them first."""
+        size = tf.image.extract_jpeg_shape(self._encoded)[:2]
+        pixels = tf.reduce_prod(tf.cast(size, tf.int64))
+        with tf.control_dependencies([example_schema.require_few_pixels(pixels)]):
+            return tf.identity(size)
 
     def pixels(self, least_size: Sequence[int | tf.Tensor] | None = None) -> tf.Tensor:
         """All of it.
