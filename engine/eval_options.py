@@ -106,6 +106,6 @@ def check_classes(record: ModelRecord, dataset: Dataset, labels_offset: int) -> 
             f"{dataset.dataset_dir} has other classes than the checkpoint was trained"
             f" on, as {FILE_NAME} beside it says:"
             f" {first_difference(record.class_names, names)}; evaluate it on data with"
-            " its classes, in its order; if only names were changed since, change them"
-            f" back, or in {FILE_NAME} too"
+            " its classes, in its order (the converter's --classes_of); if only names"
+            f" were changed since, change them back, or in {FILE_NAME} too"
         )
