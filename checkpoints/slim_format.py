@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from checkpoints import other_formats
 from datasets.files import atomic_write
 from errors import UserError
 
@@ -37,7 +38,7 @@ class Checkpoint:
         """Opens the checkpoint at `path`, a prefix or V1 file.
 
         Raises:
-          UserError: it cannot be read.
+          UserError: it cannot be read, or is object-based.
         """
         self.path = path
         try:
@@ -50,6 +51,8 @@ class Checkpoint:
             name: tuple(shape)
             for name, shape in self._reader.get_variable_to_shape_map().items()
         }
+        if other_formats.OBJECT_GRAPH in self.shapes:
+            raise UserError(f"{path} is {other_formats.OBJECT_BASED}")
 
     def read(self, name: str) -> np.ndarray:
         """The array of the variable `name`.
@@ -111,6 +114,7 @@ def find_checkpoint(path: str, *, flag: str = "checkpoint_path") -> str:
         )
     for file in (prefix, path):
         if os.path.isfile(file):
+            _require_no_other_format(file, flag)
             return file  # V1, or not a checkpoint at all: reading it tells.
     parent = os.path.dirname(path) or "."
     if not os.path.isdir(parent):
@@ -140,9 +144,15 @@ def _newest_or_only(directory: str, flag: str) -> str:
             f"--{flag}={directory}: the directory has several checkpoints and no file"
             f" `{STATE_FILE}` that says which: name one of {', '.join(there)}"
         )
+    _require_no_other_format(directory, flag)
     files = sorted(os.listdir(directory))[:5]
     holds = f"it holds {', '.join(files)}, …" if files else "it is empty"
     raise UserError(f"--{flag}={directory}: no checkpoint in this directory; {holds}")
+
+
+def _require_no_other_format(path: str, flag: str) -> None:
+    if kind := other_formats.explain(path):
+        raise UserError(f"--{flag}={path} is no slim checkpoint but {kind}")
 
 
 def checkpoints_in(directory: str) -> list[str]:
