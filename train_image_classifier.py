@@ -17,7 +17,7 @@ def main() -> int:
     if options.fine_tune.list_scopes:
         train_loop.list_scopes(options.model.model_name)
         return 0
-    return train_loop.train(options)
+    return train_loop.train(options, given=flags.given())
 
 
 if __name__ == "__main__":

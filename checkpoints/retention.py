@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from absl import logging
 
-from checkpoints import slim_format
+from checkpoints import shared_folder, slim_format
 from checkpoints.model_record import ModelRecord
 from errors import UserError
 
@@ -110,7 +110,7 @@ class CheckpointFolder:
           UserError: it cannot be made, or not written to.
         """
         try:
-            os.makedirs(self.path, exist_ok=True)
+            shared_folder.make(self.path)
             record.write(self.path)
         except OSError as error:
             raise UserError(

@@ -336,7 +336,9 @@ class RunOptions(Options):
     """Run."""
 
     train_dir: str = option(
-        "/tmp/tfmodel/", "Folder for checkpoints and TensorBoard events."
+        "/tmp/tfmodel/",
+        "Folder for checkpoints and TensorBoard events. slim's default, in a place that"
+        " all users share, is warned of, and refused where it is not your own.",
     )
     max_number_of_steps: int | None = option(
         None, "Step to stop at; by default none.", minimum=1

@@ -126,10 +126,7 @@ def _samples(classifier: Classifier, config: ExportConfig) -> Iterator[np.ndarra
             yield classifier.preprocess(pixels).numpy()
         return
     record = classifier.record
-    dataset = checkpoint_record.any_split(
-        config.net.dataset_name or record.dataset_name or "imagenet",
-        config.net.dataset_dir or "",
-    )
+    dataset = checkpoint_record.any_split(config.net, record.dataset_name)
     batches = input_pipeline.eval_batches(
         dataset,
         lambda image, _: classifier.preprocess(image),

@@ -39,7 +39,7 @@ def atomic_write(path: str, mode: str = "wb") -> Iterator[IO[Any]]:
     aside = os.path.join(directory, f".{name}.tmp-{os.getpid()}")
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
     try:
-        with open(aside, mode, **text) as file:  # type: ignore[call-overload]
+        with open(aside, mode, opener=_open_new, **text) as file:  # type: ignore[call-overload]
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -49,6 +49,13 @@ def atomic_write(path: str, mode: str = "wb") -> Iterator[IO[Any]]:
             os.remove(aside)
         raise
     sync_directory(directory)
+
+
+def _open_new(path: str, flags: int) -> int:
+    """Opens a file that was not there, whatever others put in its place."""
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)
+    return os.open(path, flags | os.O_EXCL | os.O_NOFOLLOW, 0o666)
 
 
 def publish(staging_dir: str, target_dir: str, *, last: str) -> None:

@@ -8,6 +8,9 @@ import tensorflow as tf
 from absl import logging
 
 
+_SECS_TO_TELL = 5.0  # who waits for less does not ask why
+
+
 class SkipTimer:
     """Times from the start of a resumed epoch to its first batch, for the log."""
 
@@ -25,7 +28,7 @@ class SkipTimer:
         return self._at_first(epochs, self._start)
 
     def stop(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """The same batches; when the first of them is there, the log says so."""
+        """The same batches; when the first took long to come, the log says why."""
         return self._at_first(batches, self._stop)
 
     def _start(self, place: np.int64) -> np.int64:
@@ -33,11 +36,12 @@ class SkipTimer:
         return place
 
     def _stop(self, place: np.int64) -> np.int64:
-        logging.info(
-            "going on within an epoch: %d records skipped, not decoded; the first batch"
-            " was there after %.2f s",
-            *(self._num_skipped, time.monotonic() - self._started_at),
-        )
+        secs = time.monotonic() - self._started_at
+        if secs >= _SECS_TO_TELL:
+            logging.info(
+                "leaving out the %d images that this epoch has had already took %.0f s",
+                *(self._num_skipped, secs),
+            )
         return place
 
     def _at_first(self, dataset: tf.data.Dataset, note: Any) -> tf.data.Dataset:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from absl import logging
 
 from checkpoints import model_record, scopes
-from checkpoints.model_record import ModelRecord
+from checkpoints.model_record import ModelRecord, first_difference
 from checkpoints.slim_format import Checkpoint
 from config.config import NetOptions
-from datasets import dataset_factory, imagenet
+from datasets import dataset_factory, dataset_json, imagenet
 from datasets.dataset import Dataset
 from errors import UserError
 from nets import nets_factory
@@ -41,11 +41,24 @@ def describe(checkpoint: Checkpoint | None, options: NetOptions) -> ModelRecord:
                 f"--{name}={value} contradicts {model_record.FILE_NAME} beside the"
                 f" checkpoint, which was trained with {recorded}: leave it out"
             )
+    if record.class_names and options.dataset_dir:
+        _require_same_names(record, options)
     return dataclasses.replace(
         record,
         image_size=options.image_size or record.image_size,
         class_names=record.class_names or _names_from_elsewhere(record, options),
     )
+
+
+def _require_same_names(record: ModelRecord, options: NetOptions) -> None:
+    names = any_split(options, record.dataset_name).class_names
+    names = names and names[record.labels_offset :]
+    if names and record.class_names and names != record.class_names:
+        raise UserError(
+            f"--dataset_dir={options.dataset_dir} contradicts {model_record.FILE_NAME}"
+            f" beside the checkpoint: {first_difference(record.class_names, names)};"
+            " leave it out, or name the data that it was trained on"
+        )
 
 
 def _names_from_elsewhere(
@@ -54,7 +67,7 @@ def _names_from_elsewhere(
     """The classes' names of a converted checkpoint, whose source had none."""
     name, offset = options.dataset_name or record.dataset_name, record.labels_offset
     if options.dataset_dir:
-        dataset = any_split(name or "imagenet", options.dataset_dir)
+        dataset = any_split(options, record.dataset_name)
         if dataset.num_classes - offset != record.num_classes:
             options = dataclasses.replace(options, labels_offset=offset)
             raise _misfit(options, dataset.num_classes, None, record.num_classes)
@@ -94,7 +107,7 @@ def _classes(
     names = imagenet.class_names(total)
     counts: tuple[int, ...] = ()
     if options.dataset_dir:
-        dataset = any_split(options.dataset_name or "imagenet", options.dataset_dir)
+        dataset = any_split(options)
         names, total = dataset.class_names, dataset.num_classes
         counts = dataset.class_counts
     elif options.dataset_name not in (None, "imagenet"):
@@ -176,13 +189,21 @@ def detected_offset(
     return offset if fits else None
 
 
-def any_split(name: str, dataset_dir: str) -> Dataset:
-    """The split `train` of a data set, else its first.
+def any_split(options: NetOptions, recorded_name: str | None = None) -> Dataset:
+    """The split `train` of the options' data set, else its first.
+
+    Args:
+      options: `dataset_name` decides, else what dataset.json in `dataset_dir` says.
+      recorded_name: of the data set, where neither says it; None is imagenet.
 
     Raises:
       UserError: there is no such data set.
     """
+    dataset_dir = options.dataset_dir or ""
     dataset_factory.require_directory(dataset_dir)
+    info = None if options.dataset_name else dataset_json.read(dataset_dir)
+    found_name = info.name if info else recorded_name
+    name = options.dataset_name or found_name or "imagenet"
     splits = dataset_factory.available_splits(name, dataset_dir)
     split = splits[0] if splits and "train" not in splits else "train"
     return dataset_factory.get_dataset(name, split, dataset_dir)

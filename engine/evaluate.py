@@ -1,5 +1,6 @@
 """Evaluation from start to end: data, net, checkpoint, each image once, reports."""
 
+import dataclasses
 import functools
 import os
 import time
@@ -9,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from checkpoints import model_record, slim_format
+from checkpoints import model_record, shared_folder, slim_format
 from checkpoints.slim_format import Checkpoint
 from config.config import DataOptions, EvalConfig
 from datasets import dataset_factory
@@ -44,6 +45,12 @@ def evaluate(config: EvalConfig, *, given: Set[str]) -> int:
     options = config.evaluation
     # Now, not when the watch finds its first checkpoint.
     dataset_factory.require_directory(config.data.dataset_dir or "")
+    for flag in ("eval_dir", "checkpoint_path"):
+        shared_folder.require_own(getattr(options, flag), flag=flag)
+    data = inputs.with_found_name(config.data, given)
+    if data != config.data:
+        config = dataclasses.replace(config, data=data)
+        given = given | {"dataset_name"}  # whatever model.json was trained on
     strategy = devices.make_strategy(1)
     prepare = functools.partial(_prepare, config, given, strategy)
     if options.eval_interval_secs is None:

@@ -1,12 +1,15 @@
 """What training and evaluation read: a split, its classes, images made ready."""
 
+import dataclasses
 import functools
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Set
 
 import tensorflow as tf
+from absl import logging
 
 from config.config import AugmentationOptions, DataOptions
-from datasets import dataset_factory, input_pipeline
+from datasets import dataset_factory, dataset_json, input_pipeline
 from datasets.dataset import Dataset
 from engine.evaluation import Evaluator
 from errors import UserError
@@ -17,6 +20,17 @@ from preprocessing.photo import Photo, as_photo
 from preprocessing.preprocessing_factory import PreprocessFn
 from preprocessing.rand_augment import rand_augment
 from preprocessing.random_erasing import random_erasing
+
+
+def with_found_name(data: DataOptions, given: Set[str]) -> DataOptions:
+    """The options with the name that dataset.json gives, where no flag gives one."""
+    if "dataset_name" in given or not os.path.isdir(data.dataset_dir or ""):
+        return data
+    info = dataset_json.read(data.dataset_dir or "")
+    if info is None:
+        return data
+    logging.info("no --dataset_name: taking %s, as dataset.json says", info.name)
+    return dataclasses.replace(data, dataset_name=info.name)
 
 
 def get_dataset(data: DataOptions, split_name: str) -> Dataset:

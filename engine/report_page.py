@@ -15,7 +15,6 @@ from engine import calibration, label_errors, report_figures, run_events, thumbn
 from engine.evaluation import Results
 from engine.label_errors import Suspect
 
-FILE_NAME = "report.html"
 _TEMPLATE = pathlib.Path(__file__).with_name("report.html.jinja")
 _MAX_SHOWN = 12  # pictures in a gallery
 

@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,15 +14,18 @@ import numpy as np
 import tensorflow as tf
 from sklearn import metrics
 
+from checkpoints import shared_folder
 from config import app
 from config.untrusted_text import CsvWriter
 from datasets import example_schema, pipeline_options, record_files
 from datasets.dataset import Dataset
-from datasets.files import atomic_write
+from datasets.files import atomic_write, publish
 from engine import confusion_figure, summaries
 from engine.evaluation import Results
 from errors import UserError
 
+PAGE = "report.html"
+_METRICS = "metrics.json"
 _BATCH = 1024  # records parsed at once
 
 
@@ -111,7 +115,7 @@ class Reporter:
         self._class_names = names[labels_offset:]
         self._photos: list[str] = []
         with _writing(eval_dir):
-            os.makedirs(self._eval_dir, exist_ok=True)
+            shared_folder.make(self._eval_dir)
             with tempfile.TemporaryFile(dir=self._eval_dir):
                 pass  # What cannot be written is known before the work.
         self._writer = summaries.open_writer(self._eval_dir)
@@ -157,20 +161,40 @@ class Reporter:
             f" accuracy {results.accuracy:.4f}"
         )
         picture = confusion_figure.draw(scores.matrix, self._class_names, title)
-        with _writing(self._eval_dir):
-            self._write_csv("per_class.csv", self._class_rows(scores))
-            self._write_csv("predictions.csv", self._prediction_rows(results))
-            self._write("confusion_matrix.png", picture)
-            self._write("metrics.json", json.dumps(summary, indent=1).encode() + b"\n")
-        if self._with_page:
-            self._write_page(results, scores, summary, picture)
+        with self._all_or_none() as folder:
+            _write_csv(folder, "per_class.csv", self._class_rows(scores))
+            _write_csv(folder, "predictions.csv", self._prediction_rows(results))
+            _write(folder, "confusion_matrix.png", picture)
+            _write(folder, _METRICS, json.dumps(summary, indent=1).encode() + b"\n")
+            if self._with_page:
+                page = self._page(results, scores, summary, picture)
+                _write(folder, PAGE, page.encode("utf-8", "backslashreplace"))
         with summaries.writing(self._writer, self._eval_dir, step):
             summaries.write_evaluation_scalars(results)
             tf.summary.image("confusion_matrix", tf.io.decode_png(picture)[tf.newaxis])
 
-    def _write_page(
+    @contextlib.contextmanager
+    def _all_or_none(self) -> Iterator[str]:
+        """A folder whose files take the place of an earlier evaluation's, all at once.
+
+        None of that one's files stays beside them, not even one that is not made anew.
+        """
+        with _writing(self._eval_dir):
+            aside = tempfile.mkdtemp(prefix=".evaluation.tmp-", dir=self._eval_dir)
+            try:
+                yield aside
+                # Without its metrics an evaluation is not there: they go first, and
+                # come last.
+                for name in (_METRICS, PAGE):
+                    with contextlib.suppress(FileNotFoundError):
+                        os.remove(os.path.join(self._eval_dir, name))
+                publish(aside, self._eval_dir, last=_METRICS)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+
+    def _page(
         self, results: Results, scores: Scores, summary: dict, picture: bytes
-    ) -> None:
+    ) -> str:
         # What only the page needs is slow to load.
         from engine import report_page
 
@@ -184,9 +208,7 @@ class Reporter:
             confusion_matrix=picture,
             command=app.command_line(),
         )
-        page = report_page.render(evaluated).encode("utf-8", "backslashreplace")
-        with _writing(self._eval_dir):
-            self._write(report_page.FILE_NAME, page)
+        return report_page.render(evaluated)
 
     def _class_rows(self, scores: Scores) -> Iterator[Sequence[Any]]:
         yield ["class", "images", "precision", "recall", "f1", "most_confused_with"]
@@ -217,14 +239,16 @@ class Reporter:
                 photo,
             ]
 
-    def _write_csv(self, name: str, rows: Iterator[Sequence[Any]]) -> None:
-        text = io.StringIO()
-        CsvWriter(text, line_end="\r\n").write_rows(rows)
-        self._write(name, text.getvalue().encode())
 
-    def _write(self, name: str, content: bytes) -> None:
-        with atomic_write(os.path.join(self._eval_dir, name)) as file:
-            file.write(content)
+def _write_csv(folder: str, name: str, rows: Iterator[Sequence[Any]]) -> None:
+    text = io.StringIO()
+    CsvWriter(text, line_end="\r\n").write_rows(rows)
+    _write(folder, name, text.getvalue().encode())
+
+
+def _write(folder: str, name: str, content: bytes) -> None:
+    with atomic_write(os.path.join(folder, name)) as file:
+        file.write(content)
 
 
 def source_photos(dataset: Dataset, count: int) -> list[str]:

@@ -1,19 +1,21 @@
 """Training from start to end: build, restore, step, log, save, evaluate."""
 
 import contextlib
+import dataclasses
 import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 import tensorflow as tf
 from absl import logging
 
 from checkpoints import plan as plans
+from checkpoints import shared_folder
 from checkpoints.folder_lock import locked
 from config.config import TrainConfig
 from datasets import record_faults
 from datasets.files import explained_errors
-from engine import devices, train_inputs, train_setup
+from engine import devices, inputs, train_inputs, train_setup
 from engine.background import BackgroundWriter
 from engine.interruption import Interruption, interruption
 from engine.recomputation import Recomputation
@@ -34,11 +36,12 @@ _SECS_PER_CALL = 1.0
 
 
 @explained_errors()
-def train(config: TrainConfig) -> int:
+def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
     """Trains a network as the options say.
 
     Args:
       config: the options.
+      given: names of the flags that the user gave.
 
     Returns:
       The exit status: 0, or 128 + the number of the signal that ended the run.
@@ -48,6 +51,9 @@ def train(config: TrainConfig) -> int:
         not finite (`NotFiniteError`).
     """
     run = config.run
+    shared_folder.require_own(run.train_dir, flag="train_dir")
+    data = inputs.with_found_name(config.data, given)
+    config = dataclasses.replace(config, data=data)
     strategy = devices.make_strategy(
         run.num_clones, on_cpu=run.clone_on_cpu, deterministic=run.deterministic
     )

@@ -72,3 +72,15 @@ def test_sha256_is_the_files_own(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"x" * (3 << 20))
     assert files.sha256(str(path)) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_atomic_write_follows_no_link_that_another_put_in_its_way(tmp_path, link):
+    precious = tmp_path / "precious"
+    precious.write_text("years of work")
+    link(precious, tmp_path / f".new.txt.tmp-{os.getpid()}")
+    with files.atomic_write(str(tmp_path / "new.txt"), "w") as file:
+        file.write("new")
+    assert precious.read_text() == "years of work"
+    assert (tmp_path / "new.txt").read_text() == "new"
+    assert not (tmp_path / "new.txt").is_symlink()

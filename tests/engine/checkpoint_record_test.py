@@ -167,3 +167,17 @@ def test_without_a_checkpoint_options_say_all():
         _describe(None, dataset_name="pets")
     with pytest.raises(UserError, match="there are only 1001 classes"):
         _describe(None, labels_offset=1001)
+
+
+def test_data_of_other_classes_contradict_the_record(tmp_path):
+    names = ("red", "green", "blue")
+    folder = coloured_images.write_split(
+        tmp_path / "data", "train", [0, 1, 2], [0, 1, 2], class_names=names
+    )
+    data = {"dataset_name": coloured_images.NAME, "dataset_dir": str(folder)}
+    (tmp_path / "a").mkdir()
+    checkpoint = _converted(tmp_path / "a", 3, class_names=names)
+    assert _describe(checkpoint, **data).class_names == names
+    checkpoint = _converted(tmp_path / "a", 3, class_names=("green", "red", "blue"))
+    with pytest.raises(UserError, match=r"0 is 'green' there and 'red' here \(the same"):
+        _describe(checkpoint, **data)

@@ -184,3 +184,60 @@ def test_a_folder_that_cannot_be_written(tmp_path):
             model_name="net",
             labels_offset=0,
         )
+
+
+@pytest.fixture
+def evaluation(tmp_path, results):
+    """Writes an evaluation of a step into one folder."""
+    data = coloured_images.write_split(
+        tmp_path / "data", "test", [0] * 6, LABELS, class_names=("r", "g", "b", "n")
+    )
+    split = coloured_images.get_split(data, "test")
+
+    def write(step, **flags):
+        reporter = reports.Reporter(
+            str(tmp_path / "eval"), split, model_name="m", labels_offset=0, **flags
+        )
+        path = f"/run/model.ckpt-{step}"
+        reporter.write(
+            results, checkpoint_path=path, step=step, uses_moving_average=False
+        )
+
+    write.folder = tmp_path / "eval"
+    return write
+
+
+def test_no_page_of_an_earlier_evaluation_stays_beside_other_figures(evaluation):
+    evaluation(3, with_page=True)
+    assert (evaluation.folder / "report.html").exists()
+    (evaluation.folder / "notes.txt").write_text("the user's own")
+    evaluation(5)
+    assert not (evaluation.folder / "report.html").exists()
+    assert (evaluation.folder / "notes.txt").exists()
+    assert json.loads((evaluation.folder / "metrics.json").read_text())["step"] == 5
+
+
+def test_an_evaluation_that_fails_half_way_leaves_the_earlier_one(
+    evaluation, monkeypatch
+):
+    evaluation(3, with_page=True)
+
+    def files():
+        paths = evaluation.folder.glob("[!e]*")
+        return {path.name: path.read_bytes() for path in paths}
+
+    before = files()
+    assert len(before) == 5
+    written = []
+
+    def full_disk(folder, name, content):
+        written.append(name)
+        if name == "confusion_matrix.png":
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(reports, "_write", full_disk)
+    with pytest.raises(UserError, match="No space left on device"):
+        evaluation(5, with_page=True)
+    assert written[-1] == "confusion_matrix.png"
+    assert files() == before
+    assert not list(evaluation.folder.glob(".evaluation*"))
