@@ -12,13 +12,15 @@ _RESAVE = (
     "load it in the program that made it and save the model as .keras, of which"
     " convert/keras_to_slim.py makes a slim checkpoint"
 )
-_SOURCE = "it holds no weights by name: take the checkpoint or model that it was made of"
+_SOURCE = (
+    "it holds no weights by name: take the checkpoint or model that it was made of"
+)
 _UNPACK = "unpack it and name the checkpoint in it"
 
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"  # what only object-based ones hold
 OBJECT_BASED = (
-    "an object-based checkpoint of TensorFlow 2 (of tf.train.Checkpoint, save_weights or"
-    f" a SavedModel), not one of variables by slim's names: {_RESAVE}"
+    "an object-based checkpoint of TensorFlow 2 (of tf.train.Checkpoint, save_weights"
+    f" or a SavedModel), not one of variables by slim's names: {_RESAVE}"
 )
 
 # By how a file begins.

@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-
 _SECS_TO_TELL = 5.0  # who waits for less does not ask why
 
 

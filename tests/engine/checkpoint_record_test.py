@@ -179,5 +179,7 @@ def test_data_of_other_classes_contradict_the_record(tmp_path):
     checkpoint = _converted(tmp_path / "a", 3, class_names=names)
     assert _describe(checkpoint, **data).class_names == names
     checkpoint = _converted(tmp_path / "a", 3, class_names=("green", "red", "blue"))
-    with pytest.raises(UserError, match=r"0 is 'green' there and 'red' here \(the same"):
+    with pytest.raises(
+        UserError, match=r"0 is 'green' there and 'red' here \(the same"
+    ):
         _describe(checkpoint, **data)

@@ -38,13 +38,15 @@ def test_a_forgotten_name_is_taken_from_dataset_json(described_dir, caplog):
     data = DataOptions(dataset_dir=str(described_dir))
     found = inputs.with_found_name(data, frozenset())
     assert found == dataclasses.replace(data, dataset_name="colours")
-    assert caplog.messages == ["no --dataset_name: taking colours, as dataset.json says"]
+    assert caplog.messages == [
+        "no --dataset_name: taking colours, as dataset.json says"
+    ]
 
 
 def test_a_given_name_stands(described_dir):
     data = DataOptions(dataset_dir=str(described_dir))
     assert inputs.with_found_name(data, frozenset(["dataset_name"])) == data
-    with pytest.raises(UserError, match="--dataset_name=imagenet, but .*'colours'"):
+    with pytest.raises(UserError, match=r"--dataset_name=imagenet, but .*'colours'"):
         inputs.get_dataset(data, "train")
 
 

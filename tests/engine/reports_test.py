@@ -195,35 +195,36 @@ def evaluation(tmp_path, results):
     split = coloured_images.get_split(data, "test")
 
     def write(step, **flags):
+        folder = tmp_path / "eval"
         reporter = reports.Reporter(
-            str(tmp_path / "eval"), split, model_name="m", labels_offset=0, **flags
+            str(folder), split, model_name="m", labels_offset=0, **flags
         )
         path = f"/run/model.ckpt-{step}"
         reporter.write(
             results, checkpoint_path=path, step=step, uses_moving_average=False
         )
+        return folder
 
-    write.folder = tmp_path / "eval"
     return write
 
 
 def test_no_page_of_an_earlier_evaluation_stays_beside_other_figures(evaluation):
-    evaluation(3, with_page=True)
-    assert (evaluation.folder / "report.html").exists()
-    (evaluation.folder / "notes.txt").write_text("the user's own")
+    folder = evaluation(3, with_page=True)
+    assert (folder / "report.html").exists()
+    (folder / "notes.txt").write_text("the user's own")
     evaluation(5)
-    assert not (evaluation.folder / "report.html").exists()
-    assert (evaluation.folder / "notes.txt").exists()
-    assert json.loads((evaluation.folder / "metrics.json").read_text())["step"] == 5
+    assert not (folder / "report.html").exists()
+    assert (folder / "notes.txt").exists()
+    assert json.loads((folder / "metrics.json").read_text())["step"] == 5
 
 
 def test_an_evaluation_that_fails_half_way_leaves_the_earlier_one(
     evaluation, monkeypatch
 ):
-    evaluation(3, with_page=True)
+    folder = evaluation(3, with_page=True)
 
     def files():
-        paths = evaluation.folder.glob("[!e]*")
+        paths = folder.glob("[!e]*")
         return {path.name: path.read_bytes() for path in paths}
 
     before = files()
@@ -240,4 +241,4 @@ def test_an_evaluation_that_fails_half_way_leaves_the_earlier_one(
         evaluation(5, with_page=True)
     assert written[-1] == "confusion_matrix.png"
     assert files() == before
-    assert not list(evaluation.folder.glob(".evaluation*"))
+    assert not list(folder.glob(".evaluation*"))
