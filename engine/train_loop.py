@@ -68,10 +68,10 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
     with locked(run.train_dir), interruption(run.max_run_secs) as interrupted:
         setup.run_record.write(run.train_dir)
         state = train_setup.make_state(setup, config, strategy)
-        inputs = train_inputs.make_inputs(setup, config)
-        train_fn = make_train_fn(state, strategy, config, inputs.run_network)
-        iterator = devices.iterate(strategy, inputs.batches)
-        recomputation = train_inputs.make_recomputation(setup, config, state, inputs)
+        own = train_inputs.make_inputs(setup, config)
+        train_fn = make_train_fn(state, strategy, config, own.run_network)
+        iterator = devices.iterate(strategy, own.batches)
+        recomputation = train_inputs.make_recomputation(setup, config, state, own)
         with BackgroundWriter() as writer, _explained_errors(setup, config):
             return _run_steps(
                 *(setup, config, state, train_fn, iterator),
