@@ -99,7 +99,8 @@ _READERS = {
 }
 
 
-def _define_flags() -> None:
+def define_flags() -> None:
+    """Defines the script's flags."""
     flags.DEFINE_string(
         "dataset_name",
         None,
@@ -151,5 +152,5 @@ def _define_flags() -> None:
 
 
 if __name__ == "__main__":
-    _define_flags()
+    define_flags()
     app.run(main)

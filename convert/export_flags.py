@@ -64,6 +64,8 @@ class GraphOptions(Options):
     is_training: bool = option(
         False, "Only false: graphs for training are not exported."
     )
+    is_video_model: bool = option(False, "Only false: there are no nets for video.")
+    num_frames: int | None = option(None, "Of video; refused.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +82,11 @@ class ExportConfig:
         if self.graph.is_training:
             raise UserError(
                 "--is_training=true: only inference is exported; leave the flag out"
+            )
+        if self.graph.is_video_model or self.graph.num_frames is not None:
+            raise UserError(
+                "--is_video_model and --num_frames are refused: slim's nets for video"
+                " (i3d, s3dg) are not here; leave the flags out"
             )
         if not export.output_dir and not self.graph.output_file:
             raise UserError("no --output_dir: name the folder for the exports")

@@ -58,6 +58,11 @@ def register_dataset(name: str, spec: DatasetSpec) -> None:
         raise UserError(f"dataset {name!r} is registered already: choose another name")
 
 
+def registered(name: str) -> DatasetSpec | None:
+    """What is known of a stock or registered name without any file."""
+    return _REGISTRY.get(name)
+
+
 def get_dataset(
     name: str,
     split_name: str,

@@ -4,6 +4,8 @@ import dataclasses
 import os
 from collections.abc import Sequence
 
+import tensorflow as tf
+
 from datasets import (
     file_states,
     record_counts,
@@ -35,7 +37,10 @@ def counted(dataset: Dataset) -> Dataset:
         os.path.relpath(shard.path, dataset.dataset_dir): shard.sha256
         for shard in dataset.shards
     }
-    counts = record_counts.count(dataset.dataset_dir, digests)
+    # Code written for slim asks for data sets while it builds a graph.
+    with tf.__internal__.eager_context.eager_mode():
+        counts = record_counts.count(dataset.dataset_dir, digests)
+        class_counts = _class_counts(dataset, counts)
     return dataclasses.replace(
         dataset,
         shards=tuple(
@@ -43,7 +48,7 @@ def counted(dataset: Dataset) -> Dataset:
             for shard, file in zip(dataset.shards, counts, strict=True)
         ),
         num_examples=sum(file.num_records for file in counts),
-        class_counts=_class_counts(dataset, counts),
+        class_counts=class_counts,
     )
 
 

@@ -111,11 +111,14 @@ def _classes(
         names, total = dataset.class_names, dataset.num_classes
         counts = dataset.class_counts
     elif options.dataset_name not in (None, "imagenet"):
-        raise UserError(
-            f"--dataset_name={options.dataset_name} does not say how many classes there"
-            f" are, nor does {model_record.FILE_NAME} beside the checkpoint: give"
-            " --dataset_dir"
-        )
+        spec = dataset_factory.registered(options.dataset_name)
+        if spec is None:
+            raise UserError(
+                f"--dataset_name={options.dataset_name} does not say how many classes"
+                f" there are, nor does {model_record.FILE_NAME} beside the checkpoint:"
+                " give --dataset_dir"
+            )
+        names, total = spec.class_names, spec.num_classes
     if trained is None:
         return names, total, _given_offset(options, total)
     offset = options.labels_offset

@@ -18,7 +18,7 @@ import math
 import pkgutil
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -221,11 +221,18 @@ dropout = tf_slim.add_arg_scope(_dropout)
 
 
 class _Mend(NamedTuple):
-    """Names that a module of another library is given, and why."""
+    """Names that a module or class of another library is given, and why."""
 
-    namespace: MutableMapping[str, Any]
+    owner: Any
     names: Mapping[str, Any]
     reason: str
+
+    def apply(self) -> None:
+        for name, value in self.names.items():
+            if self.owner is sys.modules:
+                sys.modules[name] = value
+            else:
+                setattr(self.owner, name, value)
 
 
 def _legacy_layers() -> dict[str, Any]:
@@ -238,55 +245,52 @@ def _legacy_layers() -> dict[str, Any]:
     return found
 
 
-_OURS = {"batch_norm": batch_norm, "dropout": dropout}
+_run_looper = v1.train.LooperThread.run
+
+
+def _run_in_a_graph(thread: Any) -> None:
+    with tf.Graph().as_default():
+        _run_looper(thread)
+
+
+_MOVED = "TensorFlow moved them; records, metrics and train operations need them"
 # All that importing this module changes outside of it.
 _MENDS = (
+    _Mend(sys.modules, _legacy_layers(), "tf_keras moved them; batch norm loads them"),
     _Mend(
-        sys.modules,
-        _legacy_layers(),
-        "batch norm loads them from where tf_keras no longer keeps them",
+        _utils.control_flow_ops,
+        {n: getattr(v1, n) for n in ("Assert", "case", "cond", "while_loop")},
+        _MOVED,
     ),
+    _Mend(_layers.array_ops, {"stack": v1.stack, "unstack": v1.unstack}, _MOVED),
+    _Mend(_utils.ops, {"IndexedSlices": tf.IndexedSlices, "Tensor": tf.Tensor}, _MOVED),
     _Mend(
-        vars(_utils.control_flow_ops),
-        {
-            "Assert": v1.Assert,
-            "case": v1.case,
-            "cond": v1.cond,
-            "while_loop": v1.while_loop,
-        },
-        "TensorFlow moved them; records are decoded and metrics computed with them",
-    ),
-    _Mend(
-        vars(_layers.array_ops),
-        {"stack": v1.stack, "unstack": v1.unstack},
-        "TensorFlow moved them; bounding boxes and metrics are stacked",
-    ),
-    _Mend(
-        vars(_utils.ops),
-        {"IndexedSlices": tf.IndexedSlices, "Tensor": tf.Tensor},
-        "TensorFlow moved them; train operations and batch norm ask for the classes",
-    ),
-    _Mend(
-        vars(_variables.variable_scope),
+        _variables.variable_scope,
         {"variable": v1.Variable},
         "TensorFlow removed it; readers count epochs in local variables",
     ),
     _Mend(
-        vars(_layers),
+        v1.train.LooperThread,
+        {"run": _run_in_a_graph},
+        "threads of `learning.train` save and count as in a graph, and start eager",
+    ),
+    _Mend(
+        _layers,
         {"_add_variable_to_collections": _add_variable_to_collections},
         "`variable in list`, which TensorFlow 2 answers element by element",
     ),
     _Mend(
-        vars(_layers.convolutional_layers),
+        _layers.convolutional_layers,
         {"Convolution2D": _Conv2D},
         "speed: a fully connected layer is a product",
     ),
-    _Mend(vars(_layers), _OURS, "they obey a `LayerPolicy`"),
-    _Mend(vars(tf_slim.layers), _OURS, "the same layers, by this name, too"),
-    _Mend(vars(tf_slim), _OURS, "the same layers, by this name, too"),
+    *(
+        _Mend(module, {"batch_norm": batch_norm, "dropout": dropout}, "the policy")
+        for module in (tf_slim, tf_slim.layers, _layers)
+    ),
 )
 for _mend in _MENDS:
-    _mend.namespace.update(_mend.names)
+    _mend.apply()
 
 
 def safe_arg_scope(funcs: Sequence[Callable], **kwargs: Any) -> Any:

@@ -42,6 +42,7 @@ def train(
     output_width: int,
     seed: tf.Tensor,
     use_grayscale: bool = False,
+    margin: int = _MARGIN,
 ) -> tf.Tensor:
     """Distorts one image for training; a pure function of image and seed.
 
@@ -51,12 +52,13 @@ def train(
         output_width: columns wanted, in pixels.
         seed: [2] int64 for stateless random numbers.
         use_grayscale: whether to end with one channel, the luma.
+        margin: pixels of black on every side.
 
     Returns:
         [output_height, output_width, channels] float32 of mean 0 and deviation 1.
     """
     image = image_ops.as_float(as_photo(image).pixels(), use_grayscale)
-    image = _with_margin(image, output_height, output_width)
+    image = _with_margin(image, output_height, output_width, margin)
     draws = draw(tf.shape(image), output_height, output_width, seed)
     image = tf.image.crop_to_bounding_box(
         image, *draws.corner, output_height, output_width
@@ -104,8 +106,35 @@ def preprocess_image(
     del add_image_summaries
     if not is_training:
         return evaluate(image, output_height, output_width, use_grayscale)
+    return preprocess_for_train(
+        image, output_height, output_width, use_grayscale=use_grayscale
+    )
+
+
+def preprocess_for_train(
+    image: tf.Tensor,
+    output_height: int,
+    output_width: int,
+    padding: int = _MARGIN,
+    add_image_summaries: bool = True,
+    use_grayscale: bool = False,
+) -> tf.Tensor:
+    """`train`, random at each call, by slim's name and arguments."""
+    del add_image_summaries
     seed = image_ops.fresh_seed()
-    return train(image, output_height, output_width, seed, use_grayscale)
+    return train(image, output_height, output_width, seed, use_grayscale, padding)
+
+
+def preprocess_for_eval(
+    image: tf.Tensor,
+    output_height: int,
+    output_width: int,
+    add_image_summaries: bool = True,
+    use_grayscale: bool = False,
+) -> tf.Tensor:
+    """`evaluate` by slim's name and arguments."""
+    del add_image_summaries
+    return evaluate(image, output_height, output_width, use_grayscale)
 
 
 def draw(
@@ -140,11 +169,11 @@ def draw(
     )
 
 
-def _with_margin(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
+def _with_margin(image: tf.Tensor, height: int, width: int, margin: int) -> tf.Tensor:
     """Puts zeros around: the margin, and what is short of height and width."""
-    size = tf.shape(image)[:2] + 2 * _MARGIN
+    size = tf.shape(image)[:2] + 2 * margin
     short = tf.maximum(tf.constant([height, width]) - size, 0)
-    before = _MARGIN + short // 2
-    after = _MARGIN + short - short // 2
+    before = margin + short // 2
+    after = margin + short - short // 2
     sides = tf.concat([tf.stack([before, after], axis=1), [[0, 0]]], axis=0)
     return tf.ensure_shape(tf.pad(image, sides), [None, None, image.shape[-1]])

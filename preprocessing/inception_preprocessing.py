@@ -6,6 +6,7 @@ aspect near one, a mirror image every second time, then random brightness and
 saturation (Howard, https://arxiv.org/abs/1312.5402). Evaluation keeps the middle.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -24,6 +25,7 @@ _MAX_BRIGHTNESS_DELTA = 32.0 / 255.0
 _SATURATION = (0.5, 1.5)
 # Of each side, so that 0.766 of the area is kept.
 _CENTRAL_FRACTION = 0.875
+_FAST_ORDERS = (("brightness", "saturation"), ("saturation", "brightness"))
 
 
 class Draws(NamedTuple):
@@ -103,6 +105,7 @@ def evaluate(
     output_width: int,
     use_grayscale: bool = False,
     central_crop: bool = True,
+    central_fraction: float = _CENTRAL_FRACTION,
 ) -> tf.Tensor:
     """Takes the middle of one image, 0.875 of each side, and resizes it.
 
@@ -114,6 +117,7 @@ def evaluate(
         output_width: columns wanted, in pixels.
         use_grayscale: whether to give one channel, the luma.
         central_crop: False takes the whole image.
+        central_fraction: how much of each side is taken.
 
     Returns:
         [output_height, output_width, 3, or 1 if gray] float32 in [-1, 1].
@@ -122,7 +126,7 @@ def evaluate(
     if central_crop:
         size = photo.shape[:2]
         # In float64, as slim's scripts did: 0.125 n / 2 is exact.
-        cut = tf.cast(size, tf.float64) * (1 - _CENTRAL_FRACTION) / 2
+        cut = tf.cast(size, tf.float64) * (1 - central_fraction) / 2
         begin = tf.cast(cut, tf.int32)
         image = photo.window(begin, size - 2 * begin)
     else:
@@ -151,16 +155,131 @@ def preprocess_image(
     del add_image_summaries
     if not is_training:
         return evaluate(image, height, width, use_grayscale, crop_image)
-    return train(
+    return preprocess_for_train(
         image,
         height,
         width,
-        image_ops.fresh_seed(),
-        use_grayscale,
         bbox,
         fast_mode,
-        crop_image,
+        random_crop=crop_image,
+        use_grayscale=use_grayscale,
     )
+
+
+def preprocess_for_train(
+    image: tf.Tensor,
+    height: int,
+    width: int,
+    bbox: tf.Tensor | None,
+    fast_mode: bool = True,
+    scope: str | None = None,
+    add_image_summaries: bool = True,
+    random_crop: bool = True,
+    use_grayscale: bool = False,
+) -> tf.Tensor:
+    """`train`, random at each call, by slim's name and arguments."""
+    del scope, add_image_summaries
+    seed = image_ops.fresh_seed()
+    return train(
+        image, height, width, seed, use_grayscale, bbox, fast_mode, random_crop
+    )
+
+
+def preprocess_for_eval(
+    image: tf.Tensor,
+    height: int,
+    width: int,
+    central_fraction: float | None = _CENTRAL_FRACTION,
+    scope: str | None = None,
+    central_crop: bool = True,
+    use_grayscale: bool = False,
+) -> tf.Tensor:
+    """`evaluate` by slim's name and arguments; no fraction takes the whole image."""
+    del scope
+    fraction = central_fraction or 1.0
+    return evaluate(image, height, width, use_grayscale, central_crop, fraction)
+
+
+def distort_color(
+    image: tf.Tensor,
+    color_ordering: int = 0,
+    fast_mode: bool = True,
+    scope: str | None = None,
+) -> tf.Tensor:
+    """Changes colours at random: slim's function of this name.
+
+    Args:
+        image: [height, width, 3] float32 in [0, 1].
+        color_ordering: which order of the steps: of four, in fast mode of two.
+        fast_mode: brightness and saturation alone.
+        scope: of no effect.
+
+    Returns:
+        [height, width, 3] float32 in [0, 1].
+
+    Raises:
+        ValueError: there is no such order.
+    """
+    del scope
+    orders = _FAST_ORDERS if fast_mode else slow_distortions.ORDERS
+    color_ordering = min(color_ordering, 1) if fast_mode else color_ordering
+    if not 0 <= color_ordering < len(orders):
+        raise ValueError(f"color_ordering={color_ordering}: expected 0 to 3")
+    seed = image_ops.fresh_seed()
+    draws = draw(tf.shape(image), seed)
+    image = slow_distortions.distort_in_order(
+        orders[color_ordering], image, draws.brightness, draws.saturation, seed
+    )
+    return tf.clip_by_value(image, 0.0, 1.0)
+
+
+def distorted_bounding_box_crop(
+    image: tf.Tensor,
+    bbox: tf.Tensor,
+    min_object_covered: float = _MIN_OBJECT_COVERED,
+    aspect_ratio_range: tuple[float, float] = _CROP_ASPECT,
+    area_range: tuple[float, float] = _CROP_AREA,
+    max_attempts: int = _CROP_ATTEMPTS,
+    scope: str | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Crops at random as `train` does: slim's function of this name.
+
+    Args:
+        image: [height, width, channels].
+        bbox: `[1, boxes, 4]` float32, boxes as (ymin, xmin, ymax, xmax) in [0, 1].
+        min_object_covered: share of a box that the crop holds at least.
+        aspect_ratio_range: least and greatest width / height.
+        area_range: least and greatest share of the image's area.
+        max_attempts: after so many the crop is the whole image.
+        scope: of no effect.
+
+    Returns:
+        The crop, and its place as a box, `[1, 1, 4]`.
+    """
+    del scope
+    begin, size, box = tf.image.stateless_sample_distorted_bounding_box(
+        tf.shape(image),
+        bbox,
+        image_ops.fresh_seed(),
+        min_object_covered=min_object_covered,
+        aspect_ratio_range=aspect_ratio_range,
+        area_range=area_range,
+        max_attempts=max_attempts,
+    )
+    crop = tf.slice(image, begin, size)
+    return tf.ensure_shape(crop, [None, None, image.shape[-1]]), box
+
+
+def apply_with_random_selector(
+    x: tf.Tensor, func: Callable[[tf.Tensor, int], tf.Tensor], num_cases: int
+) -> tf.Tensor:
+    """`func(x, case)` of a case from 0 to `num_cases` - 1, drawn at each call."""
+
+    def branch(case: int) -> Callable[[], tf.Tensor]:
+        return lambda: func(x, case)
+
+    case = tf.random.uniform([], maxval=num_cases, dtype=tf.int32)
+    return tf.switch_case(case, [branch(case) for case in range(num_cases)])
 
 
 def draw(

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import tensorflow as tf
 
@@ -30,6 +30,7 @@ class PreprocessFn(Protocol):
         output_height: int,
         output_width: int,
         seed: tf.Tensor | None = None,
+        **options: Any,
     ) -> tf.Tensor:
         """Maps [H, W, 1 or 3] uint8 to [output_height, output_width, c] float32.
 
@@ -44,10 +45,12 @@ class Recipe:
     Attributes:
         train: (image, height, width, seed, use_grayscale) → image, at random.
         evaluate: (image, height, width, use_grayscale) → image, always the same.
+        preprocess_image: slim's function of both, with options of its own.
     """
 
     train: Callable[[tf.Tensor | Photo, int, int, tf.Tensor, bool], tf.Tensor]
     evaluate: Callable[[tf.Tensor | Photo, int, int, bool], tf.Tensor]
+    preprocess_image: Callable[..., tf.Tensor] | None = None
 
 
 def _keras(colors: normalization.Colors) -> Recipe:
@@ -57,13 +60,29 @@ def _keras(colors: normalization.Colors) -> Recipe:
     )
 
 
-_CIFARNET = Recipe(cifarnet_preprocessing.train, cifarnet_preprocessing.evaluate)
-_INCEPTION = Recipe(inception_preprocessing.train, inception_preprocessing.evaluate)
-_LENET = Recipe(lenet_preprocessing.train, lenet_preprocessing.evaluate)
+_CIFARNET = Recipe(
+    cifarnet_preprocessing.train,
+    cifarnet_preprocessing.evaluate,
+    cifarnet_preprocessing.preprocess_image,
+)
+_INCEPTION = Recipe(
+    inception_preprocessing.train,
+    inception_preprocessing.evaluate,
+    inception_preprocessing.preprocess_image,
+)
+_LENET = Recipe(
+    lenet_preprocessing.train,
+    lenet_preprocessing.evaluate,
+    lenet_preprocessing.preprocess_image,
+)
 _TORCHVISION = Recipe(
     torchvision_preprocessing.train, torchvision_preprocessing.evaluate
 )
-_VGG = Recipe(vgg_preprocessing.train, vgg_preprocessing.evaluate)
+_VGG = Recipe(
+    vgg_preprocessing.train,
+    vgg_preprocessing.evaluate,
+    vgg_preprocessing.preprocess_image,
+)
 
 # AlexNet and OverFeat have no recipe in slim. They get VGG's, being of its kind: their
 # papers too scale the shorter side to 256, crop at random and subtract mean colours.
@@ -137,7 +156,8 @@ def get_preprocessing(
         `fn(image, output_height, output_width, seed=None)`. In training it is a pure
         function of the image and the seed, [2] int64; without a seed it is random at
         each call. In evaluation the seed is ignored. It runs eagerly and inside tf.data
-        alike.
+        alike. Keywords of slim's `preprocess_image`, such as `fast_mode`, go in the
+        place of a seed.
 
     Raises:
         UserError: there is no such name.
@@ -154,7 +174,22 @@ def get_preprocessing(
         output_height: int,
         output_width: int,
         seed: tf.Tensor | None = None,
+        **options: Any,
     ) -> tf.Tensor:
+        if options:
+            if seed is not None or recipe.preprocess_image is None:
+                raise UserError(
+                    f"preprocessing {name!r} takes no {', '.join(options)}"
+                    f"{' with a seed' if recipe.preprocess_image else ''}: leave it out"
+                )
+            return recipe.preprocess_image(
+                image,
+                output_height,
+                output_width,
+                is_training=is_training,
+                use_grayscale=use_grayscale,
+                **options,
+            )
         if not is_training:
             return recipe.evaluate(image, output_height, output_width, use_grayscale)
         seed = image_ops.fresh_seed() if seed is None else seed

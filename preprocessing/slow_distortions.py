@@ -17,7 +17,7 @@ _METHODS = (
     tf.compat.v1.image.ResizeMethod.BICUBIC,
     tf.compat.v1.image.ResizeMethod.AREA,
 )
-_ORDERS = (
+ORDERS = (
     ("brightness", "saturation", "hue", "contrast"),
     ("saturation", "brightness", "contrast", "hue"),
     ("contrast", "hue", "brightness", "saturation"),
@@ -62,6 +62,21 @@ def distort_color(
     Returns:
         [height, width, 3] float32, not clipped.
     """
+    branches = [
+        functools.partial(distort_in_order, order, image, brightness, saturation, seed)
+        for order in ORDERS
+    ]
+    return tf.switch_case(_draw(seed, _ORDER, 0, len(branches), tf.int32), branches)
+
+
+def distort_in_order(
+    order: tuple[str, ...],
+    image: tf.Tensor,
+    brightness: tf.Tensor,
+    saturation: tf.Tensor,
+    seed: tf.Tensor,
+) -> tf.Tensor:
+    """As `distort_color`, in one order of its four steps, or of some of them."""
     hue = _draw(seed, _HUE, -_MAX_HUE_DELTA, _MAX_HUE_DELTA)
     contrast = _draw(seed, _CONTRASTS, *_CONTRAST)
     steps = {
@@ -70,12 +85,7 @@ def distort_color(
         "hue": lambda image: tf.image.adjust_hue(image, hue),
         "contrast": lambda image: tf.image.adjust_contrast(image, contrast),
     }
-
-    def distort(order: tuple[str, ...]) -> tf.Tensor:
-        return functools.reduce(lambda image, step: steps[step](image), order, image)
-
-    branches = [functools.partial(distort, order) for order in _ORDERS]
-    return tf.switch_case(_draw(seed, _ORDER, 0, len(branches), tf.int32), branches)
+    return functools.reduce(lambda image, step: steps[step](image), order, image)
 
 
 def _draw(

@@ -23,10 +23,10 @@ from preprocessing import image_ops
 from preprocessing.photo import Photo, as_photo
 
 # R, G and B over the ImageNet training set, on [0, 255], from the authors' models.
-_MEANS = (123.68, 116.78, 103.94)
+_R_MEAN, _G_MEAN, _B_MEAN = _MEANS = (123.68, 116.78, 103.94)
 _PAPER_CROP = 224
-_MIN_SIDE = 256
-_MAX_SIDE = 512
+_RESIZE_SIDE_MIN = 256
+_RESIZE_SIDE_MAX = 512
 
 
 class Draws(NamedTuple):
@@ -134,7 +134,7 @@ def preprocess_image(
     """
     least, greatest = resize_sides(output_height, output_width)
     least = least if resize_side_min is None else resize_side_min
-    greatest = greatest if resize_side_max is None else resize_side_max
+    greatest = max(greatest, least) if resize_side_max is None else resize_side_max
     if not max(output_height, output_width) <= least <= greatest:
         raise UserError(
             f"resize_side_min={least}, resize_side_max={greatest}: a crop of"
@@ -147,6 +147,38 @@ def preprocess_image(
     return train(image, output_height, output_width, seed, use_grayscale, sides)
 
 
+def preprocess_for_train(
+    image: tf.Tensor,
+    output_height: int,
+    output_width: int,
+    resize_side_min: int | None = None,
+    resize_side_max: int | None = None,
+    use_grayscale: bool = False,
+) -> tf.Tensor:
+    """`preprocess_image` in training, by slim's name and arguments."""
+    sides = resize_side_min, resize_side_max
+    return preprocess_image(
+        image, output_height, output_width, True, *sides, use_grayscale
+    )
+
+
+def preprocess_for_eval(
+    image: tf.Tensor,
+    output_height: int,
+    output_width: int,
+    resize_side: int | None = None,
+    use_grayscale: bool = False,
+) -> tf.Tensor:
+    """`preprocess_image` in evaluation, by slim's name and arguments."""
+    return preprocess_image(
+        image,
+        output_height,
+        output_width,
+        resize_side_min=resize_side,
+        use_grayscale=use_grayscale,
+    )
+
+
 def resize_sides(output_height: int, output_width: int) -> tuple[int, int]:
     """Gives the least and the greatest shorter side, in pixels, for a crop.
 
@@ -156,8 +188,8 @@ def resize_sides(output_height: int, output_width: int) -> tuple[int, int]:
     ((256, 512), (342, 683))
     """
     crop = max(output_height, output_width)
-    growth = 1.0 if crop <= _MIN_SIDE else crop / _PAPER_CROP
-    return round(_MIN_SIDE * growth), round(_MAX_SIDE * growth)
+    growth = 1.0 if crop <= _RESIZE_SIDE_MIN else crop / _PAPER_CROP
+    return round(_RESIZE_SIDE_MIN * growth), round(_RESIZE_SIDE_MAX * growth)
 
 
 def draw(

@@ -88,6 +88,27 @@ def test_a_stock_module_gives_tf_slims_dataset(name, tmp_path):
     assert dataset_factory.datasets_map[name] is module
 
 
+@pytest.mark.parametrize(
+    "setting", ["tf.Graph().as_default()", "contextlib.nullcontext()"]
+)
+def test_a_split_is_found_while_a_graph_is_built(setting, tmp_path):
+    """With TensorFlow 1's behaviour nothing is eager by itself."""
+    write(tmp_path / "mnist_train.tfrecord", [5, 6], channels=1)
+    program = f"""
+import contextlib
+import tensorflow.compat.v1 as tf
+if not {setting.startswith("tf")}:
+    tf.disable_v2_behavior()
+from datasets import mnist
+with {setting}:
+    print(mnist.get_split("train", {str(tmp_path)!r}).num_samples)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, check=True, stdout=subprocess.PIPE
+    )
+    assert done.stdout == b"2\n"
+
+
 def test_names_come_from_labels_txt(tmp_path):
     write(tmp_path / "flowers_train_00000-of-00001.tfrecord", [1])
     assert flowers.get_split("train", str(tmp_path)).labels_to_names is None

@@ -1,0 +1,8 @@
+"""convert/export_model.py, where slim's scripts look for it, with slim's flags."""
+
+from config import app, flags
+from convert import export_flags, export_model
+
+if __name__ == "__main__":
+    flags.define(export_flags.ExportConfig)
+    app.run(export_model.main)
