@@ -1,11 +1,10 @@
 """TF-Slim on today's TensorFlow: the one place that knows tf_slim's insides.
 
-Nets say `from nets import slim` and use `slim.conv2d`, `slim.arg_scope` and so on.
-Importing it mends tf_slim itself, so that code of one's own that says `import tf_slim
-as slim`, before or after, runs too: `_MENDS` lists what is changed, and why.
-`batch_norm` and `dropout` obey a `LayerPolicy`: which batch norms are frozen, who
-watches the others, and the seed of the dropout masks. Outside a policy they are slim's
-own.
+Nets say `from nets import slim`. Importing it mends tf_slim itself, so that code of
+one's own that says `import tf_slim as slim`, before or after, runs too: `_MENDS` lists
+what is changed. `batch_norm` and `dropout` obey a `LayerPolicy`: which batch norms are
+frozen, who watches the others, and the seed of the dropout masks. Outside a policy they
+are slim's own.
 """
 
 import contextlib
@@ -254,7 +253,6 @@ def _run_in_a_graph(thread: Any) -> None:
 
 
 _MOVED = "TensorFlow moved them; records, metrics and train operations need them"
-# All that importing this module changes outside of it.
 _MENDS = (
     _Mend(sys.modules, _legacy_layers(), "tf_keras moved them; batch norm loads them"),
     _Mend(
@@ -272,7 +270,7 @@ _MENDS = (
     _Mend(
         v1.train.LooperThread,
         {"run": _run_in_a_graph},
-        "threads of `learning.train` save and count as in a graph, and start eager",
+        "threads of `learning.train` start eager, and save graphs",
     ),
     _Mend(
         _layers,
@@ -312,9 +310,11 @@ fully_connected = tf_slim.fully_connected
 get_model_variables = tf_slim.get_model_variables
 l2_regularizer = tf_slim.l2_regularizer
 max_pool2d = tf_slim.max_pool2d
+model_variable = tf_slim.model_variable
 parallel_reader = tf_slim.parallel_reader
 separable_conv2d = tf_slim.separable_conv2d
 softmax = tf_slim.softmax
 tfexample_decoder = tf_slim.tfexample_decoder
+variable = tf_slim.variable
 variance_scaling_initializer = tf_slim.variance_scaling_initializer
 xavier_initializer = tf_slim.xavier_initializer
