@@ -110,13 +110,13 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """From a data set's name to a folder with an image of each class a split."""
+    """From a data set's name to a folder with four images of each class."""
     folder = tmp_path_factory.mktemp("data")
     generator = np.random.default_rng(0)
     for pattern, splits, shape, num_classes in FILES.values():
         for split in splits:
             with tf.io.TFRecordWriter(str(folder / pattern.format(split))) as writer:
-                for label in range(num_classes):
+                for label in [*range(num_classes)] * 4:
                     pixels = generator.integers(0, 255, shape, np.uint8)
                     example = dataset_utils.image_to_tfexample(
                         tf.io.encode_png(pixels).numpy(), b"png", *shape[:2], label
@@ -160,7 +160,7 @@ def test_a_training_from_scratch_makes_its_first_step_and_is_evaluated(
     config = line.read(*" ".join(words).split())
     given = {word.split("=")[0].lstrip("-") for word in " ".join(words).split()}
     assert evaluate.evaluate(config, given=given) == 0
-    assert "10 images" in capsys.readouterr().out
+    assert "40 images" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", FINE_TUNING)
