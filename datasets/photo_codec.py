@@ -228,4 +228,4 @@ def _plain(image: Image.Image) -> Image.Image:
 
 def _words(error: Exception) -> str:
     text = " ".join(str(error).split())
-    return text or type(error).__name__
+    return f"it cannot be decoded: {text or type(error).__name__}"

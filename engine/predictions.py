@@ -3,12 +3,15 @@
 import dataclasses
 import io
 import json
+import textwrap
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from config import tables
 from config.untrusted_text import CsvWriter, json_text
+
+_MAX_ERROR = 40  # characters in a table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,11 +70,12 @@ def likeliest(
 
 
 def as_table(predictions: Sequence[Prediction]) -> str:
-    """A line for each class, the photo named in the first."""
+    """A line for each class, the photo named in the first; an error is shortened."""
     rows = []
     for p in predictions:
         cells = [[f"{guess.probability:.4f}", guess.name] for guess in p.guesses]
-        for rank, row in enumerate(cells or [["", f"error: {p.error}"]]):
+        error = textwrap.shorten(p.error, _MAX_ERROR, placeholder=" …")
+        for rank, row in enumerate(cells or [["", f"error: {error}"]]):
             rows.append([p.photo if rank == 0 else "", *row])
     return tables.text_table(["photo", "probability", "class"], rows) + "\n"
 

@@ -257,6 +257,14 @@ def test_pillows_own_limit_is_left_as_it_was(monkeypatch):
         normalise(encode(RGB, "PNG"))
 
 
+def test_libraries_of_pillow_write_nothing(capfd):
+    sound = encode(pixels(0, 40, 40), "TIFF", compression="tiff_lzw")
+    damaged = sound[:40] + bytes(300) + sound[340:]
+    with pytest.raises(UnfitPhotoError, match="cannot be decoded: decoder error"):
+        normalise(damaged)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_text_in_a_png_does_no_harm():
     notes = PngImagePlugin.PngInfo()
     notes.add_text("comment", "x" * 100_000, zip=True)

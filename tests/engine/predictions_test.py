@@ -28,6 +28,22 @@ def test_the_likeliest_come_first_and_ties_in_order():
     assert len(everything.guesses) == 5
 
 
+BROKEN = Prediction("bad.jpg", (), f"it cannot be decoded: {'x' * 90}")
+
+
+def test_a_broken_photo_has_a_line_with_its_reason():
+    found = [FOUND[1], BROKEN, FOUND[1]]
+    lines = predictions.as_table(found).splitlines()
+    assert lines[3].split(maxsplit=1) == ["bad.jpg", "error: it cannot be decoded: …"]
+    rows = list(csv.DictReader(io.StringIO(predictions.as_csv(found))))
+    assert [row["photo"] for row in rows] == ["größe.jpg", "bad.jpg", "größe.jpg"]
+    filled = {name: cell for name, cell in rows[1].items() if cell}
+    assert filled == {"photo": "bad.jpg", "error": BROKEN.error}
+    objects = list(map(json.loads, predictions.as_json_lines(found).splitlines()))
+    assert objects[1] == {"photo": "bad.jpg", "classes": [], "error": BROKEN.error}
+    assert set(objects[0]) == {"photo", "classes"}
+
+
 def test_table_names_each_photo_once():
     lines = predictions.as_table(FOUND).splitlines()
     assert lines[0].split() == ["photo", "probability", "class"]
