@@ -101,6 +101,7 @@ def _show_only_printable_text() -> None:
         encoding=sys.stdout.encoding,
         errors="backslashreplace",
         line_buffering=sys.stdout.isatty(),
+        write_through=getattr(sys.stdout, "write_through", False),  # python -u
     )
     logging.get_absl_handler().setFormatter(_PrintableLines())
 

@@ -9,15 +9,21 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from scipy import sparse
 
+_MAX_CELLS = 1000  # a side: more would not be told apart
 _MAX_COUNTED = 30  # classes up to which a cell has room for its count
 _MAX_NAME = 24  # characters
 _POINTS_PER_INCH = 72
 _DOTS_PER_INCH = 100
 
 
-def draw(matrix: np.ndarray, class_names: Sequence[str], title: str) -> bytes:
+def draw(
+    matrix: np.ndarray | sparse.csr_array, class_names: Sequence[str], title: str
+) -> bytes:
     """Draws a confusion matrix, each row coloured by its shares.
+
+    Above 1000 classes a cell is of several neighbours, and the picture says so.
 
     Args:
       matrix: `[classes, classes]` int, images by true class (row) and predicted class.
@@ -27,6 +33,11 @@ def draw(matrix: np.ndarray, class_names: Sequence[str], title: str) -> bytes:
     Returns:
       A PNG, at most 2400 pixels a side.
     """
+    of_a_cell = -(-len(class_names) // _MAX_CELLS)
+    matrix = _binned(matrix, of_a_cell)
+    class_names = class_names[::of_a_cell]
+    if of_a_cell > 1:
+        title += f"\neach row and column is of {of_a_cell} classes, the first is named"
     num_classes = len(class_names)
     side_inches = min(max(5.0, 0.45 * num_classes), 20.0)
     figure = Figure((side_inches + 3, side_inches + 3), layout="constrained")
@@ -37,10 +48,12 @@ def draw(matrix: np.ndarray, class_names: Sequence[str], title: str) -> bytes:
         shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="none"
     )
     figure.colorbar(image, ax=axes, shrink=0.6, label="share of the true class")
-    axes.set_title(_printable(title, 80), parse_math=False)
+    lines = [_printable(line, 80) for line in title.split("\n")]
+    axes.set_title("\n".join(lines), parse_math=False)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    _name_ticks(axes, class_names, side_inches * _POINTS_PER_INCH / num_classes)
+    cell_points = side_inches * _POINTS_PER_INCH / num_classes
+    _name_ticks(axes, class_names, cell_points, of_a_cell)
     if num_classes <= _MAX_COUNTED:
         _write_counts(axes, matrix, shares)
     buffer = io.BytesIO()
@@ -51,11 +64,23 @@ def draw(matrix: np.ndarray, class_names: Sequence[str], title: str) -> bytes:
     return buffer.getvalue()
 
 
-def _name_ticks(axes: Axes, class_names: Sequence[str], cell_points: float) -> None:
+def _binned(matrix: np.ndarray | sparse.csr_array, of_a_cell: int) -> np.ndarray:
+    """The matrix with so many neighbouring classes taken together, dense."""
+    cells = sparse.coo_array(matrix)
+    side = -(-cells.shape[0] // of_a_cell)
+    places = cells.row // of_a_cell, cells.col // of_a_cell
+    return sparse.coo_array((cells.data, places), shape=(side, side)).toarray()
+
+
+def _name_ticks(
+    axes: Axes, class_names: Sequence[str], cell_points: float, of_a_cell: int
+) -> None:
     """Names every class, or as many, evenly spaced, as the cells leave room for."""
     font_points = min(max(0.7 * cell_points, 6.0), 10.0)
     places = range(0, len(class_names), math.ceil(font_points / cell_points))
-    labels = [f"{_printable(class_names[i], _MAX_NAME)} · {i}" for i in places]
+    labels = [
+        f"{_printable(class_names[i], _MAX_NAME)} · {i * of_a_cell}" for i in places
+    ]
     axes.set_xticks(places, labels, fontsize=font_points, rotation=90, parse_math=False)
     axes.set_yticks(places, labels, fontsize=font_points, parse_math=False)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from scipy import sparse
 from sklearn import metrics
 
 from checkpoints import shared_folder
@@ -35,7 +36,7 @@ class Scores:
 
     Attributes:
       matrix: `[classes, classes]` int64, images by true class (row) and predicted
-        class (column).
+        class (column); sparse, since of thousands of classes most are never confused.
       precision: `[classes]` float64, share of the images predicted so that are so.
       recall: `[classes]` float64, share of the images that are so predicted so.
       f1: `[classes]` float64, harmonic mean of the two.
@@ -44,7 +45,7 @@ class Scores:
       weighted: the same, weighted by the images of each class.
     """
 
-    matrix: np.ndarray
+    matrix: sparse.csr_array
     precision: np.ndarray
     recall: np.ndarray
     f1: np.ndarray
@@ -54,8 +55,15 @@ class Scores:
     @property
     def most_confused_with(self) -> list[int | None]:
         """What the images of each class are most often taken for; None if for none."""
-        wrong = self.matrix * (1 - np.eye(len(self.matrix), dtype=np.int64))
-        return [int(row.argmax()) if row.any() else None for row in wrong]
+        counted = self.matrix.tocoo()
+        wrong = counted.row != counted.col
+        rows, columns, counts = counted.row, counted.col, counted.data
+        found: list[int | None] = [None] * self.matrix.shape[0]
+        # The last that is written stays: the largest count, of equals the first class.
+        for i in np.lexsort((-columns, counts)):
+            if wrong[i]:
+                found[rows[i]] = int(columns[i])
+        return found
 
 
 def score(results: Results, num_classes: int) -> Scores:
@@ -74,7 +82,10 @@ def score(results: Results, num_classes: int) -> Scores:
         return dict(zip(names, map(float, values[:3]), strict=True))
 
     return Scores(
-        matrix=metrics.confusion_matrix(*pair, labels=classes),
+        matrix=sparse.csr_array(
+            (np.ones(len(results.labels), np.int64), pair),
+            shape=(num_classes, num_classes),
+        ),
         precision=precision,
         recall=recall,
         f1=f1,

@@ -4,6 +4,7 @@ import warnings
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import sparse
 
 from engine import confusion_figure
 
@@ -56,3 +57,21 @@ def test_any_name_can_be_drawn():
         warnings.simplefilter("error")
         png = confusion_figure.draw(np.eye(6, dtype=int), names, "$_^")
     assert _pixels(png).shape[1] < 2400
+
+
+def test_neighbours_share_a_cell_above_a_thousand_classes():
+    """2500 classes, three to a cell: what a cell is of counts together."""
+    few = np.zeros((834, 834), int)
+    few[0, 0], few[0, 1], few[833, 5] = 4, 2, 7
+    rows, columns = [0, 2, 1, 2499], [1, 0, 4, 17]
+    many = sparse.csr_array(([3, 1, 2, 7], (rows, columns)), shape=(2500, 2500))
+    np.testing.assert_array_equal(confusion_figure._binned(many, 3), few)
+    height, width, _ = _pixels(confusion_figure.draw(many, _names(2500), "title")).shape
+    assert max(height, width) < 2500
+
+
+def test_a_matrix_may_be_sparse_or_not():
+    matrix = np.eye(4, dtype=int)
+    assert confusion_figure.draw(matrix, _names(4), "") == confusion_figure.draw(
+        sparse.csr_array(matrix), _names(4), ""
+    )

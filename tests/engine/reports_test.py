@@ -65,7 +65,7 @@ def _rows(path) -> list[dict[str, str]]:
 
 def test_scores_of_each_class(results):
     scores = reports.score(results, 4)
-    assert scores.matrix.tolist() == [
+    assert scores.matrix.toarray().tolist() == [
         [2, 1, 0, 0],
         [0, 1, 1, 0],
         [0, 0, 1, 0],
