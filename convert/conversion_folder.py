@@ -6,25 +6,29 @@ from absl import logging
 
 from checkpoints import model_record, slim_format
 from checkpoints.model_record import ModelRecord
+from convert import weight_classes
 from errors import UserError
 from nets.network import Network
 
-# ImageNet's numbers of classes, and the labels' offset: slim counts its labels from a
-# background class, 0, which other frameworks' nets do not have.
-_IMAGENET_OFFSETS = {1001: 0, 1000: 1}
 
-
-def record_of(net: Network, preprocessing: str) -> ModelRecord:
-    """What the weights are for; by the number of classes, whether for ImageNet's."""
+def record_of(
+    net: Network,
+    preprocessing: str,
+    dataset_name: str | None,
+    class_names: tuple[str, ...] | None,
+) -> ModelRecord:
+    """What the weights are for."""
+    is_imagenet = dataset_name == weight_classes.IMAGENET
+    offsets = weight_classes.IMAGENET_OFFSETS if is_imagenet else {}
     return ModelRecord(
         model_name=net.model_name,
         image_size=net.image_size,
         use_grayscale=net.input_shape[2] == 1,
         preprocessing_name=preprocessing,
-        labels_offset=_IMAGENET_OFFSETS.get(net.num_classes, 0),
-        dataset_name="imagenet" if net.num_classes in _IMAGENET_OFFSETS else None,
+        labels_offset=offsets.get(net.num_classes, 0),
+        dataset_name=dataset_name,
         num_classes=net.num_classes,
-        class_names=None,
+        class_names=class_names,
     )
 
 

@@ -10,7 +10,9 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from convert import inspect_checkpoint, net_fit, weight_conversion
+from config.untrusted_text import printable
+from convert import frozen_graph_check, inspect_checkpoint, net_fit, weight_conversion
+from convert.frozen_graph_check import node_name
 from convert.weight_layers import Layer
 from errors import UserError
 from nets import nets_factory
@@ -32,6 +34,12 @@ _VARIABLES = frozenset(
 )
 _READS = ("/read", "/ReadVariableOp")  # Identity ops that hand a variable's value on.
 _ADDITIONS = ("BiasAdd", "Add", "AddV2")
+# About what the net's preprocessing makes, or that of VGG; it is outside the graph.
+_INPUTS: Mapping[bool, Callable[[np.ndarray], np.ndarray]] = {
+    False: lambda photographs: photographs / np.float32(127.5) - 1,
+    True: lambda photographs: photographs - np.float32(127.5),
+}
+_MAX_SIDE = 2048  # of images, in pixels
 
 
 def read(graph_file: str) -> tf.compat.v1.GraphDef:
@@ -76,8 +84,18 @@ def frozen_variables(graph: tf.compat.v1.GraphDef) -> dict[str, np.ndarray]:
         *_, last = _identities(nodes, name)
         constant = nodes.get(last)
         if variable and constant is not None and constant.op == "Const":
-            variables[variable] = tf.make_ndarray(constant.attr["value"].tensor)
+            variables[variable] = _values(constant)
     return variables
+
+
+def _values(constant: tf.compat.v1.NodeDef) -> np.ndarray:
+    try:
+        return tf.make_ndarray(constant.attr["value"].tensor)
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"the graph's constant {printable(constant.name)} cannot be read: it is"
+            " damaged"
+        ) from error
 
 
 def source(
@@ -93,9 +111,11 @@ def source(
       The source.
 
     Raises:
-      UserError: it holds no constant with the name of a slim variable, its variables
-        are not those of the net, or it does not begin with a square of pixels.
+      UserError: it does more than compute a net, holds no constant with the name of a
+        slim variable, its variables are not those of the net, or it does not begin
+        with a square of pixels.
     """
+    frozen_graph_check.check(graph)
     variables = frozen_variables(graph)
     if not variables:
         raise UserError(
@@ -105,10 +125,11 @@ def source(
     fit = _fit({name: v.shape for name, v in variables.items()}, model_name)
     output = _output(graph, fit)
     images, side, channels = _images(graph, output)
-    run = _function(graph, images, output)
+    size = side or nets_factory.get_entry(fit.model_name).image_size
+    run = _function(graph, images, output, (size, size, channels))
+    inputs = _INPUTS[nets_factory.get_entry(fit.model_name).preprocessing == "vgg"]
     num_outputs = fit.num_classes
     if num_outputs is None:
-        size = side or nets_factory.get_entry(fit.model_name).image_size
         num_outputs = run(np.zeros((1, size, size, channels), np.float32)).shape[1]
     return weight_conversion.Source(
         description="the frozen graph",
@@ -118,7 +139,8 @@ def source(
         num_outputs=num_outputs,
         channels=channels,
         image_size=side,
-        run=run,
+        run=lambda photographs: run(inputs(photographs)),
+        inputs=inputs,
     )
 
 
@@ -146,7 +168,7 @@ def _output(graph: tf.compat.v1.GraphDef, fit: net_fit.Fit) -> str:
     """The node with the logits, or without a classifier the one that no other reads."""
     nodes = {node.name: node for node in graph.node}
     if fit.num_classes is None:
-        read = {_node_name(name) for node in graph.node for name in node.input}
+        read = {node_name(name) for node in graph.node for name in node.input}
         found = [name for name in nodes if name not in read]
     else:
         head = nets_factory.get_entry(fit.model_name).head_scopes[0]
@@ -154,9 +176,10 @@ def _output(graph: tf.compat.v1.GraphDef, fit: net_fit.Fit) -> str:
             node.name
             for node in graph.node
             if node.op in _ADDITIONS
+            and len(node.input) > 1
             and any(
                 (_variable_name(name) or "").startswith(head)
-                for name in _identities(nodes, _node_name(node.input[1]))
+                for name in _identities(nodes, node_name(node.input[1]))
             )
         ]
     if len(found) != 1:
@@ -172,14 +195,19 @@ def _images(graph: tf.compat.v1.GraphDef, output: str) -> tuple[str, int | None,
     nodes = {node.name: node for node in graph.node}
     needed, unread = {output}, [output]
     while unread:
-        names = set(map(_node_name, nodes[unread.pop()].input))
+        names = set(map(node_name, nodes[unread.pop()].input))
         inputs = (names & nodes.keys()) - needed
         needed |= inputs
         unread += inputs
     found = [nodes[n] for n in sorted(needed) if nodes[n].op.startswith("Placeholder")]
     if len(found) == 1 and found[0].attr["dtype"].type == tf.float32.as_datatype_enum:
         shape = tf.TensorShape(found[0].attr["shape"].shape)
-        if shape.rank == 4 and shape[1] == shape[2]:
+        if (
+            shape.rank == 4
+            and shape[1] == shape[2]
+            and (shape[1] or 0) <= _MAX_SIDE
+            and shape[3] in (None, 1, 3)
+        ):
             return found[0].name, shape[1], shape[3] or 3
     raise UserError(
         "the graph must take its images from one placeholder, [batch, side, side,"
@@ -189,22 +217,34 @@ def _images(graph: tf.compat.v1.GraphDef, output: str) -> tuple[str, int | None,
 
 
 def _function(
-    graph: tf.compat.v1.GraphDef, images: str, output: str
+    graph: tf.compat.v1.GraphDef, images: str, output: str, shape: tuple[int, ...]
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """What the graph computes, `[n, outputs]`; a map is averaged."""
+    """What the graph computes of images of a shape, `[n, outputs]`; a map is averaged.
+
+    Images are taken one by one: some graphs were frozen for a single one.
+    """
+    part = frozen_graph_check.part_behind(graph, output)
+    (node,) = (node for node in part.node if node.name == images)
+    node.attr["shape"].shape.CopyFrom(tf.TensorShape((1, *shape)).as_proto())
     try:
         imported = tf.compat.v1.wrap_function(
-            lambda: tf.import_graph_def(graph, name=""), []
+            lambda: tf.import_graph_def(part, name=""), []
         )
-    except (ValueError, tf.errors.OpError) as error:
-        reason = str(error).partition("\n")[0]
+        tensors = [
+            imported.graph.get_tensor_by_name(f"{n}:0") for n in (images, output)
+        ]
+        function = imported.prune(*tensors)
+    except (ValueError, KeyError, TypeError, tf.errors.OpError) as error:
+        reason = printable(str(error).partition("\n")[0])
         raise UserError(f"the graph cannot be run: {reason}") from error
-    tensors = [imported.graph.get_tensor_by_name(f"{n}:0") for n in (images, output)]
-    function = imported.prune(*tensors)
+    frozen_graph_check.check_sizes(imported.graph)
 
     def run(values: np.ndarray) -> np.ndarray:
-        # One by one: some graphs were frozen for a single image.
-        outputs = [function(tf.constant(image[np.newaxis])).numpy() for image in values]
+        try:
+            outputs = [function(tf.constant(image[None])).numpy() for image in values]
+        except tf.errors.OpError as error:
+            reason = printable(str(error).partition("\n")[0])
+            raise UserError(f"the graph cannot be run: {reason}") from error
         stacked = np.concatenate(outputs)
         return stacked.mean((1, 2)) if stacked.ndim == 4 else stacked
 
@@ -231,13 +271,9 @@ def _layers(
 def _identities(nodes: Nodes, name: str) -> Iterator[str]:
     """The name, and those that it is a copy of."""
     yield name
-    while name in nodes and nodes[name].op == "Identity":
-        name = _node_name(nodes[name].input[0])
+    while name in nodes and nodes[name].op == "Identity" and nodes[name].input:
+        name = node_name(nodes[name].input[0])
         yield name
-
-
-def _node_name(tensor_name: str) -> str:
-    return tensor_name.partition(":")[0].removeprefix("^")
 
 
 def _variable_name(node_name: str) -> str | None:

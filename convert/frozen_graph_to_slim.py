@@ -13,7 +13,7 @@ from absl import flags
 
 import convert.quiet_tensorflow  # noqa: F401  (before others load it)
 from config import app
-from convert import frozen_graph, weight_conversion
+from convert import frozen_graph, weight_classes, weight_conversion
 
 FLAGS = flags.FLAGS
 
@@ -22,7 +22,7 @@ def main() -> None:
     """Converts the graph that the flags name."""
     graph = frozen_graph.read(FLAGS.graph_file)
     source = frozen_graph.source(graph, FLAGS.model_name)
-    weight_conversion.convert(source, FLAGS.checkpoint_path)
+    weight_conversion.convert(source, FLAGS.checkpoint_path, FLAGS.class_names)
 
 
 def _define_flags() -> None:
@@ -41,6 +41,7 @@ def _define_flags() -> None:
         "The net that was frozen, as the training script calls it. Unset: the one that "
         "the graph's variables fit.",
     )
+    weight_classes.define_flag()
     flags.mark_flags_as_required(["graph_file", "checkpoint_path"])
 
 

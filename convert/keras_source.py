@@ -1,21 +1,25 @@
 """A Keras model as a source of weights: its layers, and what it computes."""
 
-import dataclasses
-import importlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from convert import weight_conversion
+from convert import (
+    keras_files,
+    keras_inputs,
+    keras_outputs,
+    net_fit,
+    weight_conversion,
+)
 from convert.keras_applications import APPLICATIONS, Application
 from convert.keras_names import CLASSIFIER
 from convert.weight_layers import BatchNorm, Layer
 from errors import UserError, nearest
+from nets import nets_factory
 
-_MODEL_FILES = (".keras", ".h5", ".hdf5")
 _CONVOLUTIONAL_CLASSIFIERS = ("conv_preds", "logits")
 _HIDDEN_DENSE = ("fc1", "fc2")
 _POOLS = (
@@ -26,7 +30,9 @@ _POOLS = (
 _MAX_NAMED = 4  # names in one message
 
 
-def load(model: str, weights_file: str | None = None) -> keras.Model:
+def load(
+    model: str, weights_file: str | None = None
+) -> tuple[keras.Model, str | None, bool]:
     """A Keras model from a file, or by its name in keras.applications.
 
     Args:
@@ -34,16 +40,20 @@ def load(model: str, weights_file: str | None = None) -> keras.Model:
       weights_file: the weights of a model given by name; None takes those that Keras
         offers for download.
 
+    Returns:
+      The model, the loss that it was trained with or None, and whether its weights are
+      those that Keras offers.
+
     Raises:
       UserError: there is no such file or name, or it cannot be read or downloaded.
     """
-    if model.endswith(_MODEL_FILES):
+    if model.endswith(keras_files.MODEL_FILES):
         if weights_file:
             raise UserError(
                 f"--weights_file goes with a name as --keras_model; {model} is a file"
                 " and has weights of its own"
             )
-        return _load_file(model)
+        return *keras_files.load(model), False
     if model not in APPLICATIONS:
         raise UserError(
             f"--keras_model={model}: no such net{nearest(model, APPLICATIONS)}; give a"
@@ -52,7 +62,7 @@ def load(model: str, weights_file: str | None = None) -> keras.Model:
     application = APPLICATIONS[model]
     build = getattr(keras.applications, application.function)
     try:
-        return build(
+        built = build(
             weights=weights_file or "imagenet",
             classifier_activation=None,
             **application.options,
@@ -60,76 +70,155 @@ def load(model: str, weights_file: str | None = None) -> keras.Model:
     except Exception as error:  # urllib, h5py and Keras raise what they like.
         origin = weights_file or "the weights that Keras offers for download"
         raise UserError(
-            f"--keras_model={model}: cannot take {origin}: {_first_line(error)}; give"
-            " a file with them as --weights_file"
+            f"--keras_model={model}: cannot take {origin}:"
+            f" {keras_files.first_line(error)}; give a file with them as --weights_file"
         ) from error
+    return built, None, weights_file is None
 
 
 def source(
-    model: keras.Model, *, channel_order: str | None = None
+    model: keras.Model,
+    *,
+    channel_order: str | None = None,
+    input_range: str | None = None,
+    loss: str | None = None,
+    is_published: bool = False,
 ) -> weight_conversion.Source:
     """The model as a source of weights for the slim net of its topology.
 
     Args:
       model: a net of keras.applications, as it is, with another classifier, without
         one, or inside another model. Its softmax, if any, is switched off.
-      channel_order: "rgb" or "bgr": the order it was trained with; None is that of
+      channel_order: "rgb" or "bgr": the order it was fed; None is that of
         `preprocess_input` of its net.
+      input_range: one of `keras_inputs.RANGES`, what it was fed; None is pixels from 0
+        to 255 where it rescales them, and else what `preprocess_input` makes.
+      loss: that it was trained with, if known, as `keras_files.load` gives it.
+      is_published: whether its weights are those that Keras offers.
 
     Returns:
       The source.
 
     Raises:
-      UserError: the model is of no known net.
+      UserError: the model is of no known net, takes photographs in a way that slim's
+        net cannot, or is no classifier.
     """
+    _check_ends(model)
     every_layer = list(_flat(model))
     application = _recognise(every_layer)
-    layers = {layer.name: layer for layer in every_layer if layer.weights}
+    layers = {
+        layer.name: layer
+        for layer in every_layer
+        if layer.weights and not isinstance(layer, keras.layers.Normalization)
+    }
     classifier = _classifier(layers)
     if application.zero_padded_pools:
         model = with_slims_pools(model, application.zero_padded_pools)
-    plain = _with_plain_output(model, classifier is not None)
-    is_bgr = channel_order == "bgr" if channel_order else application.is_bgr
-    rescaling = [la for la in every_layer if isinstance(la, keras.layers.Rescaling)]
-
-    def run(images: np.ndarray) -> np.ndarray:
-        for layer in rescaling:  # slim's nets take what it makes.
-            images = (images - layer.offset) / layer.scale
-        return plain(images[..., ::-1] if is_bgr else images).numpy()
+        every_layer = list(_flat(model))
+        layers = {la.name: la for la in every_layer if la.name in layers}
+    scopes = list(net_fit.net_shapes(application.model_name, 2))
+    matched = application.match(weight_conversion.scopes_of(scopes), list(layers))
+    first = next(iter(matched.values())).convolution
+    if first not in layers:
+        raise UserError(
+            f"the Keras model has no layer {first}, the first convolution of"
+            f" {application.model_name}"
+        )
+    inputs = keras_inputs.inputs_of(
+        model,
+        every_layer,
+        layers[first],
+        application,
+        channel_order=channel_order,
+        input_range=input_range,
+        is_published=is_published,
+    )
+    is_binary = False
+    if classifier:
+        size = inputs.image_size or model_size(application)
+        blank = np.zeros((1, size, size, model.input_shape[3]), np.float32)
+        last = layers[classifier]
+        is_binary = keras_outputs.is_binary(model, last, inputs.fed(blank), loss)
+    run = _run_of(model, layers.get(classifier or ""), inputs, is_binary=is_binary)
 
     def layers_at(scopes: Sequence[str]) -> Mapping[str, Layer]:
         found = _matched(application, scopes, layers, classifier)
-        if is_bgr:
-            found[scopes[0]] = _with_channels_reversed(found[scopes[0]])
+        found[scopes[0]] = inputs.folded(found[scopes[0]])
+        if is_binary:
+            names = application.match(scopes, list(layers))
+            for scope in found:
+                if names[scope].convolution == CLASSIFIER:
+                    found[scope] = keras_outputs.two_logits(found[scope])
         return found
 
-    shape = model.input_shape
+    num_outputs = model.output_shape[-1]
+    if classifier:
+        num_outputs = 2 if is_binary else int(layers[classifier].kernel.shape[-1])
     return weight_conversion.Source(
         description=f"Keras' {application.function} ({model.name})",
         model_name=application.model_name,
         epsilon=application.epsilon,
         layers_at=layers_at,
         has_classifier=classifier is not None,
-        num_outputs=plain.output_shape[-1],
-        channels=shape[3],
-        image_size=shape[1],
+        num_outputs=num_outputs,
+        channels=model.input_shape[3],
+        image_size=inputs.image_size,
         run=run,
+        inputs=inputs.inputs,
+        preprocessing=inputs.preprocessing,
+        is_published=is_published,
         caveat=_POOLS if application.zero_padded_pools else "",
     )
 
 
-def _load_file(path: str) -> keras.Model:
-    # A layer that Keras has for this net alone, and does not find when it loads it.
-    module = importlib.import_module(keras.applications.InceptionResNetV2.__module__)
-    known = {"CustomScaleLayer": module.CustomScaleLayer}
-    try:
-        return keras.models.load_model(path, custom_objects=known, compile=False)
-    except Exception as error:  # zipfile, h5py and Keras raise what they like.
+def model_size(application: Application) -> int:
+    """Side of the images that the net of an application takes, in pixels."""
+    return nets_factory.get_entry(application.model_name).image_size
+
+
+def _check_ends(model: keras.Model) -> None:
+    """Refuses models with several inputs or outputs, or none of a photograph's form."""
+    for ends, what in ((model.inputs, "inputs"), (model.outputs, "outputs")):
+        if len(ends or ()) != 1:
+            raise UserError(
+                f"the Keras model has {len(ends or ())} {what}, and slim's nets have"
+                " one: save the model with the one that counts"
+            )
+    if len(model.inputs[0].shape) != 4:
         raise UserError(
-            f"--keras_model: {path} cannot be read as a Keras model:"
-            f" {_first_line(error)}; a file with weights only goes into --weights_file,"
-            " with the net's name as --keras_model"
-        ) from error
+            f"the Keras model takes arrays of the shape {tuple(model.inputs[0].shape)},"
+            " and slim's nets photographs, [batch, height, width, channels]"
+        )
+
+
+def _run_of(
+    model: keras.Model,
+    classifier: Any,
+    inputs: keras_inputs.Inputs,
+    *,
+    is_binary: bool,
+) -> Callable[[np.ndarray], np.ndarray]:
+    """From photographs to logits or, averaged over the map, features."""
+
+    def run(photographs: np.ndarray) -> np.ndarray:
+        if classifier is None:
+            features = np.array(model(inputs.fed(photographs), training=False))
+            return features.mean((1, 2)) if features.ndim == 4 else features
+        logits = []
+
+        def plain(x: Any) -> Any:
+            activation, classifier.activation = classifier.activation, None
+            try:
+                logits.append(np.array(type(classifier).call(classifier, x)))
+            finally:
+                classifier.activation = activation
+            return keras.ops.convert_to_tensor(logits[0])
+
+        keras_inputs.watched(model, classifier, inputs.fed(photographs), plain)
+        z = logits[0].reshape(len(photographs), -1)
+        return np.concatenate([np.zeros_like(z), z], axis=1) if is_binary else z
+
+    return run
 
 
 def _flat(model: keras.Model) -> Iterator[Any]:
@@ -169,21 +258,6 @@ def _classifier(layers: Mapping[str, Any]) -> str | None:
             " have one; save the model without them and convert that"
         )
     return found[0] if found else None
-
-
-def _with_plain_output(model: keras.Model, has_classifier: bool) -> keras.Model:
-    """The model up to its logits, or up to its features, averaged over the map."""
-    if has_classifier:
-        last = model
-        while isinstance(last, keras.Model):
-            last = last.outputs[0]._keras_history.operation
-        if hasattr(last, "activation"):
-            last.activation = keras.activations.linear
-        return model
-    if len(model.output_shape) == 2:
-        return model
-    pooled = keras.layers.GlobalAveragePooling2D()(model.outputs[0])
-    return keras.Model(model.inputs[0], pooled)
 
 
 def with_slims_pools(model: keras.Model, pattern: str) -> keras.Model:
@@ -259,15 +333,5 @@ def _layer(convolution: Any, batch_norm: Any) -> Layer:
     return Layer(kernels, bias, norm)
 
 
-def _with_channels_reversed(layer: Layer) -> Layer:
-    kernels = {"weights": layer.kernels["weights"][:, :, ::-1]}
-    return dataclasses.replace(layer, kernels=kernels)
-
-
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_MAX_NAMED]) + (", …" if len(names) > _MAX_NAMED else "")
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

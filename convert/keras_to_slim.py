@@ -15,7 +15,7 @@ from absl import flags
 
 import convert.quiet_tensorflow  # noqa: F401  (before others load it)
 from config import app
-from convert import keras_source, weight_conversion
+from convert import keras_inputs, keras_source, weight_classes, weight_conversion
 from convert.keras_applications import APPLICATIONS
 
 FLAGS = flags.FLAGS
@@ -23,9 +23,15 @@ FLAGS = flags.FLAGS
 
 def main() -> None:
     """Converts the model that the flags name."""
-    model = keras_source.load(FLAGS.keras_model, FLAGS.weights_file)
-    source = keras_source.source(model, channel_order=FLAGS.channel_order)
-    weight_conversion.convert(source, FLAGS.checkpoint_path)
+    model, loss, is_published = keras_source.load(FLAGS.keras_model, FLAGS.weights_file)
+    source = keras_source.source(
+        model,
+        channel_order=FLAGS.channel_order,
+        input_range=FLAGS.input_range,
+        loss=loss,
+        is_published=is_published,
+    )
+    weight_conversion.convert(source, FLAGS.checkpoint_path, FLAGS.class_names)
 
 
 def _define_flags() -> None:
@@ -49,12 +55,21 @@ def _define_flags() -> None:
         "any case. Unset: that of Keras' preprocess_input for the net: bgr for vgg and "
         "resnet v1, rgb for all others.",
     )
+    flags.DEFINE_enum(
+        "input_range",
+        None,
+        list(keras_inputs.RANGES),
+        "What the model was fed: pixels of this range, or those that Keras' "
+        "preprocess_input makes for the net. Unset: pixels from 0 to 255 where the "
+        "model rescales them itself, and else preprocess_input's.",
+    )
     flags.DEFINE_string(
         "checkpoint_path",
         None,
         "Where to write the checkpoint: a prefix such as folder/model.ckpt, to which "
         "TensorFlow's endings .index and .data-00000-of-00001 are added.",
     )
+    weight_classes.define_flag()
     flags.mark_flags_as_required(["keras_model", "checkpoint_path"])
 
 

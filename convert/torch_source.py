@@ -1,6 +1,9 @@
 """A state dictionary of PyTorch as a source of weights."""
 
 import dataclasses
+import hashlib
+import os
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -22,6 +25,9 @@ from convert.weight_layers import BatchNorm, Layer
 from errors import UserError
 from nets import nets_factory
 
+_PUBLISHED = re.compile(
+    r"(?:resnet|vgg|googlenet|inception_v3_google|mobilenet_v)\w*-([0-9a-f]{8})\.pth"
+)
 _MAX_NAMED = 4  # names in one message
 _MAP_SIZE = 7  # side of the map that torchvision's VGGs flatten
 _FLATTENING = "/fc6"  # scope of the VGGs' first dense layer
@@ -67,6 +73,52 @@ def recognise(state: State, model_name: str | None = None) -> Architecture:
     )
 
 
+def without_prefix(state: State) -> State:
+    """The state dictionary of the net that is a module of another.
+
+    Lightning and wrappers of one's own put the net's place before each name, as in
+    `model.conv1.weight`. Small tensors beside the net, weights of a loss or counts of
+    metrics, are left out, which is said.
+
+    Raises:
+      UserError: several modules are nets, or weights beside the net have no place.
+    """
+    prefixes = {
+        name.removesuffix(f"{architecture.markers[0]}.weight")
+        for architecture in ARCHITECTURES
+        for name in state
+        if name.endswith(f".{architecture.markers[0]}.weight")
+        or name == f"{architecture.markers[0]}.weight"
+    }
+    found = sorted(
+        prefix
+        for prefix in prefixes
+        if any(
+            all(f"{prefix}{marker}.weight" in state for marker in a.markers)
+            for a in ARCHITECTURES
+        )
+    )
+    if len(found) > 1:
+        raise UserError(
+            f"the state dictionary holds several nets, {_some(found)}: save one of"
+            " them alone"
+        )
+    if not found or not found[0]:
+        return state
+    (prefix,) = found
+    kept = {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}
+    beside = [name for name in state if not name.startswith(prefix)]
+    if heavy := [n for n in beside if state[n].ndim > 1 and state[n].dtype.kind == "f"]:
+        raise UserError(
+            f"the net is {prefix.rstrip('.')}, and there are weights beside it,"
+            f" {_some(heavy)}, that {len(kept)} parameters of the net do not name: save"
+            " the net with its classifier as one module"
+        )
+    also = f", and leaves out {_some(beside)}" if beside else ""
+    logging.info("Takes the module %s%s.", prefix.rstrip("."), also)
+    return kept
+
+
 def source(
     state: State,
     architecture: Architecture,
@@ -74,6 +126,7 @@ def source(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     preprocessing: str | None = None,
+    is_published: bool = False,
 ) -> weight_conversion.Source:
     """The state dictionary as a source of weights for slim's net.
 
@@ -89,6 +142,7 @@ def source(
       std: their standard deviation; None is the net's usual.
       preprocessing: the recipe of this package that the result takes pixels from, a key
         of `NORMALISATIONS`; None is the usual one of slim's net.
+      is_published: whether the library offers the weights, trained on ImageNet.
 
     Returns:
       The source.
@@ -102,8 +156,11 @@ def source(
     offset = (our_mean - np.array(mean)) / std
     layers = Layers(state, architecture.epsilon)
 
-    def run(images: np.ndarray) -> np.ndarray:
-        images = (images * scale + offset).astype(np.float32)
+    def inputs(photographs: np.ndarray) -> np.ndarray:
+        return (photographs / 255 - our_mean) / our_std
+
+    def run(photographs: np.ndarray) -> np.ndarray:
+        images = ((photographs / 255 - mean) / std).astype(np.float32)
         return architecture.forward(layers, tf.constant(images)).numpy()
 
     def layers_at(scopes: Sequence[str]) -> Mapping[str, Layer]:
@@ -123,9 +180,23 @@ def source(
         channels=3,
         image_size=None,
         run=run,
+        inputs=inputs,
         preprocessing=preprocessing,
+        is_published=is_published,
         caveat=architecture.caveat,
     )
+
+
+def is_published(path: str) -> bool:
+    """Whether a file has the name under which torchvision offers what it holds.
+
+    Such a name ends in the beginning of the content's SHA-256.
+    """
+    match = _PUBLISHED.fullmatch(os.path.basename(path))
+    if match is None:
+        return False
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest().startswith(match[1])
 
 
 def _without(state: State, beginnings: tuple[str, ...]) -> State:

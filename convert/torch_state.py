@@ -1,125 +1,168 @@
-"""State dictionaries of PyTorch as arrays: `.safetensors` alone, `.pth` with PyTorch.
+"""State dictionaries of PyTorch as arrays, without PyTorch.
 
-A safetensors file is eight bytes with the length of a JSON header, little-endian, the
-header (name -> dtype, shape, place), and the values:
-https://huggingface.co/docs/safetensors/index#format.
+Training scripts save more than one: beside the weights their moving average, and the
+optimizer's state. Which is taken is said.
 """
 
-import json
-import math
-import pickle
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from absl import logging
 
+from config.untrusted_text import printable
+from convert import torch_pickle, torch_safetensors
+from convert.torch_pickle import Tensor
 from errors import UserError
 
 State = Mapping[str, np.ndarray]
 
-_TORCH_FILES = (".pth", ".pt", ".bin", ".tar")
-_WRAPPERS = ("state_dict", "model")  # where training scripts put the dictionary
-_PARALLEL = "module."  # what torch.nn.DataParallel puts before every name
-_DTYPES: dict[str, np.dtype[Any]] = {
-    "F64": np.dtype("<f8"),
-    "F32": np.dtype("<f4"),
-    "F16": np.dtype("<f2"),
-    "BF16": np.dtype("<u2"),  # the upper half of a float32
-    "I64": np.dtype("<i8"),
-    "I32": np.dtype("<i4"),
-}
+_TORCH_FILES = (".pth", ".pt", ".bin", ".tar", ".ckpt")
+_PARALLEL = "module."  # what DistributedDataParallel puts before every name
+_COMPILED = "_orig_mod."  # what torch.compile puts into every name
+_COUNT_OF_AVERAGES = "n_averaged"  # of torch.optim.swa_utils.AveragedModel
+_MAX_DEPTH = 3  # dictionaries inside dictionaries
 
 
-def read(path: str) -> dict[str, np.ndarray]:
+def read(path: str, key: str | None = None) -> dict[str, np.ndarray]:
     """The tensors of a state dictionary.
 
     Args:
-      path: a `.safetensors` file, or a `.pth` or `.pt` file, which PyTorch reads, with
-        weights alone: no code in it is run.
+      path: a `.safetensors` file, or one of torch.save; no code in it is run.
+      key: which dictionary of the file, as in "state_dict_ema"; None takes the only
+        one, or the only one that is no moving average.
 
     Returns:
-      Array by name, floats as float32.
+      Array by name, floats as float32, without the prefixes of DataParallel and
+      torch.compile.
 
     Raises:
-      UserError: the file is missing, of another kind or damaged, or PyTorch is needed
-        and not installed.
+      UserError: the file is missing, of another kind, damaged or hostile, holds no
+        state dictionary or several, or none of this key.
     """
     if path.endswith(".safetensors"):
-        tensors = _read_safetensors(path)
+        if key:
+            raise UserError(
+                f"--state_dict_key={key}: a .safetensors file has one dictionary; leave"
+                " the flag out"
+            )
+        state = _guarded(path, lambda: _read_safetensors(path))
     elif path.endswith(_TORCH_FILES):
-        tensors = _read_with_torch(path)
+        state = _guarded(path, lambda: _read_torch(path, key))
     else:
         raise UserError(
             f"--state_dict={path}: give a .safetensors, .pth or .pt file, as"
             " torch.save(model.state_dict()) and the safetensors package write them"
         )
-    return {name.removeprefix(_PARALLEL): values for name, values in tensors.items()}
+    return _plainly_named(path, state)
+
+
+def _guarded(path: str, read_it: Any) -> dict[str, np.ndarray]:
+    kind = "safetensors file" if path.endswith(".safetensors") else "file of torch.save"
+    try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise UserError(f"--state_dict={path} is no file: name one")
+        result: dict[str, np.ndarray] = read_it()
+    except OSError as error:
+        raise UserError(f"--state_dict={path}: {error.strerror or error}") from error
+    except ValueError as error:
+        reason = printable(str(error))
+        raise UserError(
+            f"--state_dict={path} is damaged or no {kind} ({reason})"
+        ) from error
+    return result
 
 
 def _read_safetensors(path: str) -> dict[str, np.ndarray]:
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except OSError as error:
-        raise UserError(f"--state_dict={path}: {error.strerror}") from error
-    try:
-        return dict(_parse_safetensors(content))
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"--state_dict={path} is damaged or no safetensors file ({error})"
-        ) from error
+    with open(path, "rb") as file:
+        if not file.read(1):
+            raise ValueError("it is empty")
+    return torch_safetensors.parse(np.memmap(path, np.uint8, "r"))
 
 
-def _parse_safetensors(content: bytes) -> Iterator[tuple[str, np.ndarray]]:
-    start = 8 + int.from_bytes(content[:8], "little")
-    if not 8 < start <= len(content):
-        raise ValueError("it is too short")
-    header = json.loads(content[8:start])
-    for name, tensor in header.items():
-        if name == "__metadata__":
-            continue
-        shape, begin = tensor["shape"], start + tensor["data_offsets"][0]
-        values: np.ndarray = np.frombuffer(
-            content, _DTYPES[tensor["dtype"]], math.prod(shape), begin
-        ).reshape(shape)
-        if tensor["dtype"] == "BF16":
-            values = (values.astype(np.uint32) << 16).view(np.float32)
-        yield name, values.astype(np.float32) if values.dtype.kind == "f" else values
-
-
-def _read_with_torch(path: str) -> dict[str, np.ndarray]:
-    try:
-        import torch  # type: ignore[import-not-found,unused-ignore]
-    except ImportError as error:
-        raise UserError(
-            f"--state_dict={path}: PyTorch reads these files and is not installed: pip"
-            ' install "slim-image-classifier[torch]", or save the weights as'
-            " .safetensors"
-        ) from error
-    try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise UserError(
-            f"--state_dict={path} holds more than tensors, a whole model perhaps, and"
-            " could run any code: save model.state_dict()"
-        ) from error
-    except OSError as error:
-        raise UserError(f"--state_dict={path}: {error.strerror or error}") from error
-    except Exception as error:  # zipfile and PyTorch raise what they like.
-        reason = str(error).strip().partition("\n")[0]
-        raise UserError(
-            f"--state_dict={path} is damaged or no file of torch.save ({reason})"
-        ) from error
-    for wrapper in _WRAPPERS:
-        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
-            state = state[wrapper]
-    if not isinstance(state, dict) or not all(
-        isinstance(values, torch.Tensor) for values in state.values()
-    ):
-        raise UserError(
-            f"--state_dict={path} holds no state dictionary: save model.state_dict()"
+def _read_torch(path: str, key: str | None) -> dict[str, np.ndarray]:
+    value, arrays = torch_pickle.read(path)
+    found = dict(_dictionaries(value, ""))
+    if not found:
+        what = (
+            "a whole model" if isinstance(value, torch_pickle.Inert) else "no tensors"
         )
-    return {
-        name: (values.float() if values.is_floating_point() else values).numpy()
-        for name, values in state.items()
-    }
+        name = f" ({printable(value.kind)})" if hasattr(value, "kind") else ""
+        raise UserError(
+            f"--state_dict={path} holds {what}{name} and no state dictionary: save"
+            " model.state_dict()"
+        )
+    chosen = _chosen(path, found, key)
+    state = {n: v for n, v in found[chosen].items() if isinstance(v, Tensor)}
+    if left := [str(name) for name in found[chosen] if name not in state]:
+        logging.info("Left out what is no tensor: %s.", printable(", ".join(left[:4])))
+    return arrays(state)
+
+
+def _dictionaries(
+    value: Any, place: str, depth: int = 0
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The dictionaries of tensors in a value, by the keys that lead to them."""
+    if not isinstance(value, dict) or depth > _MAX_DEPTH:
+        return
+    if any(isinstance(k, str) and isinstance(v, Tensor) for k, v in value.items()):
+        yield place, {str(k): v for k, v in value.items()}
+    for key, inner in value.items():
+        if isinstance(key, str):
+            yield from _dictionaries(inner, f"{place}.{key}".lstrip("."), depth + 1)
+
+
+def _chosen(path: str, found: Mapping[str, Mapping[str, Any]], key: str | None) -> str:
+    """The dictionary to take; where there was a choice it is said."""
+    if key is not None:
+        if key not in found:
+            raise UserError(
+                f"--state_dict_key={key}: {path} has no such dictionary of tensors; it"
+                f" has {_listed(found)}"
+            )
+        return key
+    nets = [place for place, values in found.items() if _has_kernels(values)]
+    nets = nets or list(found)
+    plain = [place for place in nets if "ema" not in place.lower()]
+    if len(nets) > 1 and len(plain) != 1:
+        raise UserError(
+            f"--state_dict={path} holds {len(nets)} dictionaries of weights,"
+            f" {_listed(nets)}: say which as --state_dict_key"
+        )
+    chosen = plain[0] if plain else nets[0]
+    if len(nets) > 1:
+        others = [place for place in nets if place != chosen]
+        logging.warning(
+            "Takes the weights %s of %s. It has their moving average, too, often the"
+            " better ones: --state_dict_key=%s takes these.",
+            printable(chosen) or "at the top",
+            path,
+            printable(others[0]),
+        )
+    elif chosen:
+        logging.info("Takes the weights %s of %s.", printable(chosen), path)
+    return chosen
+
+
+def _has_kernels(values: Mapping[str, Any]) -> bool:
+    return any(isinstance(v, Tensor) and len(v.shape) == 4 for v in values.values())
+
+
+def _listed(places: Mapping[str, Any] | list[str]) -> str:
+    return ", ".join(printable(place) or "(the top)" for place in places)
+
+
+def _plainly_named(path: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    plain: dict[str, np.ndarray] = {}
+    for name, values in state.items():
+        if name == _COUNT_OF_AVERAGES:
+            continue
+        short = name.replace(_COMPILED, "").removeprefix(_PARALLEL)
+        if short in plain:
+            raise UserError(
+                f"--state_dict={path} has two tensors that become {printable(short)}"
+                " without the prefixes of DataParallel and torch.compile: keep one"
+            )
+        plain[short] = values
+    return plain

@@ -4,16 +4,16 @@ r"""Makes a slim checkpoint of a PyTorch state dictionary.
         --checkpoint_path=checkpoints/resnet_v1_18/model.ckpt
 
 The dictionary is that of a net of torchvision or timm, your own weights included; which
-net it is, is seen from its names. `.safetensors` files are read without PyTorch, `.pth`
-and `.pt` files with it. What PyTorch would compute is computed here in TensorFlow, and
+net it is, is seen from its names. Files of torch.save are read without PyTorch, and no
+code in them is run. What PyTorch would compute is computed here in TensorFlow, and
 compared with slim's net before anything is written.
 """
 
-from absl import flags
+from absl import flags, logging
 
 import convert.quiet_tensorflow  # noqa: F401  (before others load it)
 from config import app
-from convert import torch_source, torch_state, weight_conversion
+from convert import torch_source, torch_state, weight_classes, weight_conversion
 from convert.torch_architectures import ARCHITECTURES
 from errors import UserError
 
@@ -23,7 +23,9 @@ FLAGS = flags.FLAGS
 def main() -> None:
     """Converts the state dictionary that the flags name."""
     mean, std = _numbers("mean"), _numbers("std")
-    state = torch_state.read(FLAGS.state_dict)
+    state = torch_source.without_prefix(
+        torch_state.read(FLAGS.state_dict, FLAGS.state_dict_key)
+    )
     architecture = torch_source.recognise(state, FLAGS.model_name)
     source = torch_source.source(
         state,
@@ -31,8 +33,14 @@ def main() -> None:
         mean=mean,
         std=std,
         preprocessing=FLAGS.preprocessing_name,
+        is_published=torch_source.is_published(FLAGS.state_dict),
     )
-    weight_conversion.convert(source, FLAGS.checkpoint_path)
+    if source.has_classifier and not (FLAGS.class_names or source.is_published):
+        logging.info(
+            "The order of the classes is that of training: torchvision's ImageFolder"
+            " sorts folders as text, timm by number and in lower case."
+        )
+    weight_conversion.convert(source, FLAGS.checkpoint_path, FLAGS.class_names)
 
 
 def _numbers(flag: str) -> tuple[float, ...] | None:
@@ -54,6 +62,12 @@ def _define_flags() -> None:
         None,
         "A .safetensors, .pth or .pt file with model.state_dict() of one of: "
         + ", ".join(architecture.name for architecture in ARCHITECTURES),
+    )
+    flags.DEFINE_string(
+        "state_dict_key",
+        None,
+        "Which weights of a file with several, as in state_dict_ema or model.module."
+        " Unset: those that are no moving average.",
     )
     flags.DEFINE_string(
         "model_name",
@@ -91,6 +105,7 @@ def _define_flags() -> None:
         "Where to write the checkpoint: a prefix such as folder/model.ckpt, to which "
         "TensorFlow's endings .index and .data-00000-of-00001 are added.",
     )
+    weight_classes.define_flag()
     flags.mark_flags_as_required(["state_dict", "checkpoint_path"])
 
 

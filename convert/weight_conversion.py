@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from checkpoints import slim_format
-from convert import conversion_folder, net_fit, weight_layers
+from checkpoints import model_record, slim_format
+from convert import conversion_folder, net_fit, weight_classes, weight_layers
 from convert.weight_layers import Layer
 from errors import UserError
 from nets import nets_factory
@@ -20,8 +20,6 @@ from nets.network import Network
 
 TOLERANCE = 1e-3  # largest difference, as a part of the largest output
 _NUM_IMAGES = 2
-# What the preprocessing called vgg makes: pixels of 0 to 255 less their mean.
-_PIXEL_RANGES = {"vgg": 128.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,10 +37,12 @@ class Source:
       channels: of the images.
       image_size: side of the square images that source and net are compared on; None
         is the net's default.
-      run: from images as slim's net takes them, `[n, size, size, channels]` float32,
-        to the outputs, `[n, num_outputs]`.
+      run: from photographs, `[n, size, size, channels]` float32 in [0, 255], to the
+        outputs, `[n, num_outputs]`.
+      inputs: from the same photographs to what slim's net takes of them.
       epsilon: of the batch norms of slim's net.
-      preprocessing: that whose images `run` takes; None is the net's own.
+      preprocessing: the recipe that makes `inputs`; None is the net's own.
+      is_published: whether the weights are known to be published ones of ImageNet.
       caveat: what to know of `run`; "" for nothing.
     """
 
@@ -54,12 +54,16 @@ class Source:
     channels: int
     image_size: int | None
     run: Callable[[np.ndarray], np.ndarray]
+    inputs: Callable[[np.ndarray], np.ndarray]
     epsilon: float = 1e-3
     preprocessing: str | None = None
+    is_published: bool = False
     caveat: str = ""
 
 
-def convert(source: Source, checkpoint_path: str) -> float:
+def convert(
+    source: Source, checkpoint_path: str, class_names: str | None = None
+) -> float:
     """Writes the weights of `source` as a slim checkpoint.
 
     Beside those of a whole net goes `model.json`, so that evaluation and prediction
@@ -68,6 +72,8 @@ def convert(source: Source, checkpoint_path: str) -> float:
     Args:
       source: the trained net.
       checkpoint_path: prefix of the checkpoint, as in "folder/model.ckpt".
+      class_names: a file with them, or "imagenet"; None leaves them numbers, but for
+        published weights.
 
     Returns:
       The largest difference of the two nets' outputs, as a part of the largest output.
@@ -84,14 +90,14 @@ def convert(source: Source, checkpoint_path: str) -> float:
     )
     usual = nets_factory.get_entry(source.model_name).preprocessing
     pixels = source.preprocessing or usual
-    record = conversion_folder.record_of(net, pixels) if source.has_classifier else None
+    record = _record(source, net, pixels, class_names)
     conversion_folder.check(checkpoint_path, record)
     variables = slim_variables(source, net.variable_shapes())
     for name, values in variables.items():
         net.model_variables[name].assign(values)
     if not source.has_classifier:
         _pass_features_through(net)
-    difference = _compare(source, net, _PIXEL_RANGES.get(pixels, 1.0))
+    difference = _compare(source, net)
     slim_format.write_checkpoint(checkpoint_path, variables)
     logging.info("Wrote %d variables to %s.", len(variables), checkpoint_path)
     if source.caveat:
@@ -100,6 +106,22 @@ def convert(source: Source, checkpoint_path: str) -> float:
         logging.info("Train it with --preprocessing_name=%s.", pixels)
     conversion_folder.write_record(checkpoint_path, record)
     return difference
+
+
+def _record(
+    source: Source, net: Network, preprocessing: str, class_names: str | None
+) -> model_record.ModelRecord | None:
+    if source.has_classifier:
+        named = weight_classes.named(
+            class_names, source.num_outputs, is_published=source.is_published
+        )
+        return conversion_folder.record_of(net, preprocessing, *named)
+    if class_names:
+        raise UserError(
+            f"--class_names={class_names}: {source.description} has no classifier, and"
+            " so no classes: leave the flag out"
+        )
+    return None
 
 
 def slim_variables(
@@ -151,11 +173,13 @@ def _pass_features_through(net: Network) -> None:
                 variable.assign(tf.reshape(tf.eye(net.num_classes), variable.shape))
 
 
-def _compare(source: Source, net: Network, pixel_range: float) -> float:
-    images = np.random.default_rng(0).uniform(-1, 1, (_NUM_IMAGES, *net.input_shape))
-    images = (pixel_range * images).astype(np.float32)
+def _compare(source: Source, net: Network) -> float:
+    generator = np.random.default_rng(0)
+    shape = (_NUM_IMAGES, *net.input_shape)
+    images = generator.integers(0, 256, shape).astype(np.float32)
     run = tf.function(lambda x: net(x, is_training=False)[0], autograph=False)
-    expected, got = source.run(images), run(images).numpy()
+    expected = source.run(images)
+    got = run(source.inputs(images).astype(np.float32)).numpy()
     difference = float(np.max(np.abs(got - expected)))
     relative = difference / float(np.max(np.abs(expected)))
     what = "logits" if source.has_classifier else "features"

@@ -125,6 +125,13 @@ def _classes(
     if offset is None:
         offset = detected_offset(total, counts, trained)
     if offset is not None and total - offset == trained:
+        if not (options.dataset_name or options.dataset_dir):
+            logging.warning(
+                "Nothing beside the checkpoint names its %d classes, so they are taken"
+                " for ImageNet's: if they are others, give --dataset_name and"
+                " --dataset_dir.",
+                trained,
+            )
         return names, total, offset
     if options.dataset_name or options.dataset_dir or options.labels_offset is not None:
         raise _misfit(options, total, detected_offset(total, counts, trained), trained)

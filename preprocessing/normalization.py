@@ -1,7 +1,8 @@
 """Colours as Keras's and torchvision's nets were trained on: Keras's three modes.
 
 The numbers are those of `keras.applications`' `preprocess_input`; `imagenet`, called
-"torch" there, is torchvision's, too.
+"torch" there, is torchvision's, too. `UNIT` is what `Rescaling(1 / 255)` makes, and
+`VGG` is `CAFFE` in the order of slim's VGG recipe, red first.
 
 Gray output is what a gray image's luma becomes: means and deviations are the luma of
 the colours'.
@@ -30,6 +31,8 @@ IMAGENET = Colors(
     (0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255)
 )
 TF = Colors((127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
+UNIT = Colors((0.0, 0.0, 0.0), (255.0, 255.0, 255.0))
+VGG = Colors((123.68, 116.779, 103.939), (1.0, 1.0, 1.0))
 CAFFE = Colors((123.68, 116.779, 103.939), (1.0, 1.0, 1.0), is_bgr=True)
 
 

@@ -99,6 +99,8 @@ RECIPES: dict[str, Recipe] = {
     "keras_caffe": _keras(normalization.CAFFE),
     "keras_imagenet": _keras(normalization.IMAGENET),
     "keras_tf": _keras(normalization.TF),
+    "keras_unit": _keras(normalization.UNIT),
+    "keras_vgg": _keras(normalization.VGG),
     "lenet": _LENET,
     "mobilenet_edgetpu": _INCEPTION,
     "mobilenet_edgetpu_075": _INCEPTION,

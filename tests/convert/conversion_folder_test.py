@@ -22,7 +22,7 @@ def _net(**changes: Any) -> Any:
     return types.SimpleNamespace(**facts | changes)
 
 
-RECORD: Any = conversion_folder.record_of(_net(), "vgg")
+RECORD: Any = conversion_folder.record_of(_net(), "vgg", "imagenet", None)
 
 
 def _checkpoint(path):
@@ -39,12 +39,13 @@ def test_imagenet_without_a_background_is_recorded(tmp_path):
 
 @pytest.mark.parametrize(
     ("num_classes", "offset", "dataset_name"),
-    [(1001, 0, "imagenet"), (5, 0, None)],
+    [(1001, 0, "imagenet"), (1001, 0, None), (1000, 0, None), (5, 0, None)],
 )
-def test_the_number_of_classes_tells_imagenet(
+def test_only_of_imagenet_the_number_of_classes_tells_the_offset(
     num_classes, offset, dataset_name, tmp_path
 ):
-    record = conversion_folder.record_of(_net(num_classes=num_classes), "vgg")
+    net = _net(num_classes=num_classes)
+    record = conversion_folder.record_of(net, "vgg", dataset_name, None)
     assert (record.labels_offset, record.dataset_name) == (offset, dataset_name)
     conversion_folder.write_record(_checkpoint(tmp_path / "a.ckpt"), record)
     assert model_record.read(str(tmp_path)) == record

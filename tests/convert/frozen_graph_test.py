@@ -11,8 +11,7 @@ from checkpoints import model_record, slim_format
 from convert import frozen_graph, weight_conversion
 from convert.weight_layers import Layer
 from errors import UserError
-from nets import nets_factory
-from tests.nets import recipe
+from tests.convert import frozen_graphs
 
 v1 = tf.compat.v1
 EXACT = 1e-5
@@ -70,23 +69,9 @@ def test_other_constants_stay_out():
     assert frozen_graph.frozen_variables(graph) == {}
 
 
-def _freeze(net, side, num_classes, output):
-    """A frozen graph for one image, with the recipe's weights; and these."""
-    with tf.Graph().as_default() as graph, v1.Session() as session:
-        images = v1.placeholder(tf.float32, (1, side, side, 3), "input")
-        nets_factory.get_network_fn(net, num_classes, 1.0)(images)
-        values = {}
-        for variable in v1.global_variables():
-            name = variable.op.name
-            values[name] = recipe.weights(name, tuple(variable.shape))
-            variable.load(values[name], session)
-        constant = v1.graph_util.convert_variables_to_constants
-        return constant(session, graph.as_graph_def(), [output]), values
-
-
 @pytest.fixture(scope="module")
 def lenet():
-    return _freeze("lenet", 28, 5, "Predictions/Reshape_1")
+    return frozen_graphs.lenet()
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +100,9 @@ def test_the_net_is_found_and_computes_the_same(lenet, source, tmp_path):
 
 def test_batch_norms_come_with_their_layers(tmp_path):
     net = "mobilenet_v1_025"
-    graph, values = _freeze(net, 32, 5, "MobilenetV1/Predictions/Reshape_1")
+    graph, values = frozen_graphs.freeze(
+        net, 32, 5, "MobilenetV1/Predictions/Reshape_1"
+    )
     record = _convert_and_check(frozen_graph.source(graph, net), values, tmp_path)
     assert (record.model_name, record.image_size) == (net, 32)
 
@@ -137,7 +124,7 @@ def test_one_weight_that_is_off_is_noticed_and_nothing_written(source, tmp_path)
 
 
 def test_a_graph_without_the_classifier_gives_the_body(tmp_path):
-    graph, _ = _freeze("lenet", 28, None, "LeNet/fc3/Relu")
+    graph, _ = frozen_graphs.freeze("lenet", 28, None, "LeNet/fc3/Relu")
     source = frozen_graph.source(graph)
     assert (source.has_classifier, source.num_outputs) == (False, 1024)
     prefix = str(tmp_path / "model.ckpt")

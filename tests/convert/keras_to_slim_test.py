@@ -145,7 +145,7 @@ def test_a_file_with_a_classifier_of_its_own(ending, tmp_path):
     scores = keras.layers.Dense(3, activation="softmax", name="mine")(pooled)
     path = str(tmp_path / f"model{ending}")
     keras_models.randomize(keras.Model(base.input, scores)).save(path)
-    difference, checkpoint = _convert(keras_source.load(path), tmp_path)
+    difference, checkpoint = _convert(keras_source.load(path)[0], tmp_path)
     assert difference < EXACT
     assert checkpoint.shapes["MobilenetV1/Logits/Conv2d_1c_1x1/weights"][3] == 3
 
@@ -157,7 +157,7 @@ def test_a_file_with_the_layer_of_one_net_is_read(ending, tmp_path):
     model = keras.Model(inputs, module.CustomScaleLayer(0.17)(inputs))
     path = str(tmp_path / f"model{ending}")
     model.save(path)
-    loaded = keras_source.load(path)
+    loaded, _, _ = keras_source.load(path)
     assert loaded.layers[-1].scale == 0.17
 
 
@@ -165,7 +165,8 @@ def test_weights_of_a_named_net_come_from_a_file(tmp_path):
     model = _application(SMALL, 224, classes=1000)
     path = str(tmp_path / "mine.weights.h5")
     model.save_weights(path)
-    loaded = keras_source.load(SMALL, path)
+    loaded, _, is_published = keras_source.load(SMALL, path)
+    assert not is_published
     np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
 
 

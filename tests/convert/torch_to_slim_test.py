@@ -195,7 +195,7 @@ def test_an_inception_v3_of_pytorchs_own_keeps_its_pools():
     images = torch_recipe.images(golden["image_size"])
     largest = np.abs(golden["logits"]).max()
     np.testing.assert_allclose(
-        source.run(images), golden["logits"], rtol=0, atol=EXACT * largest
+        source.run(127.5 * (images + 1)), golden["logits"], rtol=0, atol=EXACT * largest
     )
     names = [name for name, *_ in nets_golden_test.read_rows(source.model_name)]
     scopes = weight_conversion.scopes_of(names)
@@ -240,3 +240,19 @@ def test_heads_that_only_training_uses_are_left_out(caplog):
     names = [name for name, *_ in nets_golden_test.read_rows(source.model_name)]
     scopes = weight_conversion.scopes_of(names)
     assert set(source.layers_at(scopes)) == set(scopes)
+
+
+def test_a_net_inside_another_module_is_found(caplog):
+    caplog.set_level("INFO")
+    small = _small_state()
+    state = {f"model.{name}": values for name, values in small.items()}
+    loss = {"criterion.weight": np.ones(3, np.float32)}
+    assert set(torch_source.without_prefix(state | loss)) == set(small)
+    assert "Takes the module model, and leaves out criterion.weight" in caplog.text
+    assert torch_source.without_prefix(small) is small
+    head = {"head.weight": np.ones((3, 2), np.float32)}
+    with pytest.raises(UserError, match=r"weights beside it, head\.weight"):
+        torch_source.without_prefix(state | head)
+    twice = state | {f"ema.{name}": values for name, values in small.items()}
+    with pytest.raises(UserError, match=r"several nets, ema\., model\.:"):
+        torch_source.without_prefix(twice)

@@ -52,9 +52,13 @@ def test_every_net_of_slims_has_its_classes_in_one_place():
     ("num_classes", "offset", "first"), [(1000, 1, "tench"), (1001, 0, "background")]
 )
 def test_imagenets_classes_are_told_by_their_number(
-    tmp_path, num_classes, offset, first
+    tmp_path, num_classes, offset, first, caplog
 ):
     record = _describe(_checkpoint(tmp_path, num_classes))
+    assert f"names its {num_classes} classes, so they are taken for Im" in caplog.text
+    caplog.clear()
+    _describe(_checkpoint(tmp_path, num_classes), dataset_name="imagenet")
+    assert not caplog.text
     assert (record.num_classes, record.labels_offset) == (num_classes, offset)
     assert record.class_names is not None
     assert record.class_names[0].startswith(first)

@@ -24,6 +24,8 @@ _BEYOND_SLIM = {
     "keras_caffe",
     "keras_imagenet",
     "keras_tf",
+    "keras_unit",
+    "keras_vgg",
     "resnet_v1_18",
     "resnet_v1_34",
     "torchvision",

@@ -1,0 +1,107 @@
+"""Keras models in files: what is in them is seen before Keras makes it."""
+
+import importlib
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import h5py  # type: ignore[import-untyped]
+import keras
+
+from errors import UserError
+
+MODEL_FILES = (".keras", ".h5", ".hdf5")
+# Layers that hold code, or name files with code or graphs in them.
+_RUNS_CODE = frozenset(
+    ["Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"]
+)
+
+
+def load(path: str) -> tuple[keras.Model, str | None]:
+    """A model from a file, and the loss that it was trained with, if it says so.
+
+    Raises:
+      UserError: the file cannot be read, or holds code.
+    """
+    try:
+        config = _config(path)
+    except Exception as error:  # zipfile, h5py and JSON raise what they like.
+        raise _unreadable(path, error) from error
+    for layer in _dictionaries(config):
+        if layer.get("class_name") in _RUNS_CODE:
+            inner = layer.get("config")
+            name = inner.get("name") if isinstance(inner, dict) else None
+            raise UserError(
+                f"--keras_model: {path} has the layer {name or '?'} of the class"
+                f" {layer['class_name']}, which could run any code; it was not loaded:"
+                " save the model without it"
+            )
+    # A layer that Keras has for one net alone, and does not find when it loads it.
+    module = importlib.import_module(keras.applications.InceptionResNetV2.__module__)
+    known = {"CustomScaleLayer": module.CustomScaleLayer}
+    try:
+        model = keras.models.load_model(
+            path, custom_objects=known, compile=False, safe_mode=True
+        )
+    except Exception as error:  # zipfile, h5py and Keras raise what they like.
+        raise _unreadable(path, error) from error
+    return model, _loss(config)
+
+
+def _config(path: str) -> dict[str, Any]:
+    """The model's configuration and how it was compiled, as the file has them."""
+    if path.endswith(".keras"):
+        if os.path.isdir(path):
+            raise IsADirectoryError(f"{path} is a folder")
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+    else:
+        with h5py.File(path, "r") as file:
+            config = {
+                "model": json.loads(file.attrs["model_config"]),
+                "compile_config": json.loads(file.attrs.get("training_config", "null")),
+            }
+    if not isinstance(config, dict):
+        raise TypeError("its configuration is no JSON object")
+    return config
+
+
+def _dictionaries(value: Any) -> Iterator[dict[str, Any]]:
+    unread = [value]
+    while unread:
+        item = unread.pop()
+        if isinstance(item, dict):
+            yield item
+            unread += item.values()
+        elif isinstance(item, list):
+            unread += item
+
+
+def _loss(config: dict[str, Any]) -> str | None:
+    loss = (config.get("compile_config") or {}).get("loss")
+    if isinstance(loss, dict):
+        loss = loss.get("class_name")
+        loss = loss if isinstance(loss, str) else None
+    return loss.replace("_", "").lower() if isinstance(loss, str) else None
+
+
+def _unreadable(path: str, error: BaseException) -> UserError:
+    reason = first_line(error)
+    if "Unknown layer" in reason:
+        return UserError(
+            f"--keras_model: {path} cannot be read as a Keras model: {reason}; .h5"
+            " files keep neither operations, such as preprocess_input makes, nor layers"
+            " of your own: save the model as .keras, or from the net on"
+        )
+    return UserError(
+        f"--keras_model: {path} cannot be read as a Keras model: {reason}; a file with"
+        " weights only goes into --weights_file, with the net's name as --keras_model"
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
