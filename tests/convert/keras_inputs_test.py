@@ -62,7 +62,8 @@ def test_the_checkpoint_and_its_recipe_give_kerass_answer(
 ):
     model = _model(front, shape=shape)
     photo = np.random.default_rng(3).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-    expected = np.array(model(photo[np.newaxis].astype(np.float32)))
+    images = photo[np.newaxis].astype(np.float32)
+    expected = np.array(model(images, training=False))
     prefix = str(tmp_path / "model.ckpt")
     assert weight_conversion.convert(keras_source.source(model), prefix) < 1e-5
     record = model_record.read(str(tmp_path))
