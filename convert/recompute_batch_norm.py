@@ -20,7 +20,7 @@ import tensorflow as tf
 from absl import logging
 
 import convert.quiet_tensorflow  # noqa: F401  (before others load it)
-from checkpoints import plan, restore, scopes, slim_format
+from checkpoints import plan, restore, run_record, scopes, slim_format
 from checkpoints.model_record import ModelRecord
 from checkpoints.restore import RUNNING_AVERAGE
 from checkpoints.retention import CheckpointFolder
@@ -69,7 +69,8 @@ class RecomputeOptions(Options):
     trainable_scopes: str | None = option(
         None,
         "The --trainable_scopes of training, whose batch norms are recomputed; `.*` for"
-        " all. By default those that the optimizer's slots in the checkpoint tell of.",
+        " all. By default what run.json beside the checkpoint says, or else those of"
+        " which the checkpoint holds optimizer slots.",
     )
     seed: int = option(0, "Seed of order and augmentation, as in training.", minimum=0)
 
@@ -164,7 +165,13 @@ def _trained_batch_norms(
       UserError: there are none, or it cannot be known.
     """
     names = [n for n in network.model_variables if n in checkpoint.shapes]
-    trained: Sequence[str]
+    batch_norms = plan.batch_norm_scopes(names)
+    run = run_record.read(os.path.dirname(checkpoint.path) or ".")
+    if trainable_scopes is None and run:
+        if not run.flags.get("freeze_batch_norm", True):
+            return batch_norms
+        trainable_scopes = run.flags.get("trainable_scopes") or ".*"
+    trained: Sequence[str] = _with_slots(names, checkpoint)
     if trainable_scopes:
         trained = scopes.select(
             scopes.parse_scopes(trainable_scopes, flag="trainable_scopes"),
@@ -172,26 +179,25 @@ def _trained_batch_norms(
             flag="trainable_scopes",
             head_scopes=nets_factory.get_entry(network.model_name).head_scopes,
         )
-    else:
-        slots = {slot for of_one in SLOT_SUFFIXES.values() for slot in of_one.values()}
-        trained = [
-            n
-            for n in names
-            if any(f"{n}/{slot}" in checkpoint.shapes for slot in slots)
-        ]
     if not trained:
         raise UserError(
             f"{checkpoint.path} holds no optimizer slots that tell which batch norms"
             " were trained: give the --trainable_scopes of training, or .* for all"
         )
     frozen = set(plan.frozen_batch_norms(names, set(trained)))
-    found = [s for s in plan.batch_norm_scopes(names) if s not in frozen]
+    found = [scope for scope in batch_norms if scope not in frozen]
     if not found:
         raise UserError(
             "no batch norm was trained, so their statistics are those of the net that"
             " training began with: nothing to recompute"
         )
     return found
+
+
+def _with_slots(names: Sequence[str], checkpoint: Checkpoint) -> list[str]:
+    """Variables of which the checkpoint holds an optimizer's slot."""
+    slots = {slot for of_one in SLOT_SUFFIXES.values() for slot in of_one.values()}
+    return [n for n in names if any(f"{n}/{s}" in checkpoint.shapes for s in slots)]
 
 
 def _statistics(

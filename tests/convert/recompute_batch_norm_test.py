@@ -137,15 +137,39 @@ def test_batch_norms_that_were_frozen_keep_their_statistics(train, recompute, tm
     assert changed == {f"{scope}/moving_mean", f"{scope}/moving_variance"}
 
 
+def running_averages(folder):
+    return [
+        n for n in small_runs.read_all(folder, STEPS) if n.endswith("RunningAverage")
+    ]
+
+
 def test_a_checkpoint_that_does_not_tell_what_was_trained_is_asked_about(
     train, recompute, tmp_path
 ):
     run = train(optimizer="sgd", recompute_batch_norm="false")
+    recompute(run)  # run.json tells
+    assert len(running_averages(run / "recomputed")) == 4
+    (run / "run.json").unlink()
     with pytest.raises(UserError, match=r"no optimizer slots .* \.\* for all"):
         recompute(run, output_dir=str(tmp_path / "out"))
     recompute(run, output_dir=str(tmp_path / "out"), trainable_scopes=".*")
-    running = [n for n in small_runs.read_all(tmp_path / "out", STEPS) if "Run" in n]
-    assert len(running) == 4
+    assert len(running_averages(tmp_path / "out")) == 4
+
+
+def test_without_a_record_of_the_run_its_slots_tell_what_was_trained(
+    train, recompute, tmp_path
+):
+    run = train(trainable_scopes="Tiny/Conv2d_1,head", recompute_batch_norm="false")
+    (run / "run.json").unlink()
+    recompute(run, output_dir=str(tmp_path / "out"))
+    scopes = {n.partition("/moving")[0] for n in running_averages(tmp_path / "out")}
+    assert scopes == {"Tiny/Conv2d_1/BatchNorm"}
+
+
+def test_batch_norms_that_slims_way_left_to_drift_are_recomputed(train, recompute):
+    run = train(trainable_scopes="head", freeze_batch_norm=False)
+    recompute(run)
+    assert len(running_averages(run / "recomputed")) == 4
 
 
 def test_a_run_without_trained_batch_norms_has_nothing_to_recompute(
