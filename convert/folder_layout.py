@@ -157,11 +157,12 @@ class _Reader:
         if not flat:
             return
         whole = [name for name in root.used if name not in flat]
-        rest = (
-            f"to leave them out, give --image_dir={os.path.join(self._where, whole[0])}"
-            if whole
-            else "if these are classes, give --splits=none"
-        )
+        rest = "if these are classes, give --splits=none"
+        if len(whole) == 1:
+            alone = os.path.join(self._where, whole[0])
+            rest = f"to leave them out, give --image_dir={alone}"
+        elif whole:
+            rest = "to leave them out, move them elsewhere"
         raise UserError(
             f"{self._where}: {_some(flat)} hold{'' if flat[1:] else 's'} photos, but no"
             " class folders: if these are splits, sort the photos into class folders"

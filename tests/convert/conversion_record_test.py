@@ -32,11 +32,19 @@ def settings(photo_folder, tmp_path):
         ({"dataset_name": "a b"}, "give a name"),
         ({"validation_fraction": 0.6, "test_fraction": 0.4}, "must be below 1"),
         ({"validation_fraction": 1.0}, "must be below 1"),
+        ({"csv_file": "a.csv", "classes": "top"}, "--classes=top is about folders"),
+        ({"csv_file": "a.csv", "splits": "top"}, "--splits=top is about folders"),
+        ({"csv_split_column": "x"}, "--csv_split_column=x needs --csv_file"),
     ],
 )
 def test_wrong_settings_are_explained(settings, change, message):
     with pytest.raises(UserError, match=message):
         dataclasses.replace(settings, **change).check()
+
+
+def test_photos_to_test_on_need_no_training(settings):
+    names = ("cat", "dog")
+    dataclasses.replace(settings, test_fraction=1.0, class_names=names).check()
 
 
 def test_the_dataset_may_not_lie_among_the_photos(settings, photo_folder):
@@ -52,6 +60,7 @@ def test_the_dataset_may_not_lie_among_the_photos(settings, photo_folder):
     [
         ({}, Fractions(0.2, 0.0)),
         ({"test_fraction": 0.1}, Fractions(0.2, 0.1)),
+        ({"test_fraction": 0.9}, Fractions(0.0, 0.9)),
         ({"validation_fraction": 0.0}, Fractions(0.0, 0.0)),
     ],
 )

@@ -64,6 +64,10 @@ def test_plain_layouts(tmp_path, files, classes):
             "train/a/1.jpg train/b/1.jpg test/1.jpg",
             "'test' holds photos, but no class folders.*give --image_dir=.*/train",
         ),
+        (
+            "train/a/1.jpg test/a/1.jpg val/1.jpg",
+            "'val' holds photos, but no class folders.*leave them out, move them",
+        ),
         ("train/a/1.jpg b/1.jpg", "'train' with folders inside and 'b' beside it"),
         ("seg_train/a/1.jpg b/1.jpg", "'seg_train' with folders inside and 'b'"),
         ("a/1.jpg b/1.jpg test/1.jpg", "'test' with photos inside and 'a' beside it"),
