@@ -10,12 +10,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from errors import UserError
+
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
     """Holds back what is written to the process's stderr inside.
 
-    It is shown when an exception leaves the block, and dropped otherwise.
+    It is shown when an error leaves the block that says too little by itself, and
+    dropped otherwise.
     """
     sys.stderr.flush()
     stderr = os.dup(2)
@@ -23,6 +26,8 @@ def held_back() -> Iterator[None]:
         os.dup2(kept.fileno(), 2)
         try:
             yield
+        except UserError:
+            raise
         except BaseException:
             kept.seek(0)
             os.write(stderr, kept.read())

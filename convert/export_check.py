@@ -1,16 +1,16 @@
 """Exports are loaded again and compared with the checkpoint on images."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
-from convert import export_formats
+from convert import export_formats, export_photos, served_photo
 from convert.export_formats import Format, Job
-from datasets import photo_files, photo_reader
-from datasets.unfit_photos import UnfitPhotoError
+from datasets import photo_codec, photo_reader
 from engine.classifier import Classifier
 from errors import NotFiniteError, UserError
-
-_NUM_GENERATED = 8
 
 
 class CheckError(UserError):
@@ -19,40 +19,26 @@ class CheckError(UserError):
     exit_status = 1
 
 
-def find_photos(where: str, flag: str) -> list[str]:
-    """Photographs by a file, a folder with all below it, or a pattern; sorted.
+def as_predicted(photo: bytes) -> bytes:
+    """What prediction has TensorFlow decode of a photo's file.
 
     Raises:
-      UserError: there is none.
+      UnfitPhotoError: it cannot be read.
     """
-    found = photo_files.find(where).paths
-    if not found:
-        raise UserError(
-            f"--{flag}={where}: no photograph there; name a file, a folder or a pattern"
-        )
-    return found
+    return photo_reader.decodable(photo_codec.normalise(photo)).encoded
 
 
-def read_photo(path: str) -> bytes:
-    """A photograph in bytes that TensorFlow decodes, as the SavedModel does.
+def as_served(photo: bytes) -> bytes:
+    """A photo's file itself, if serving takes it, else what prediction makes of it.
 
-    Raises:
-      UserError: it cannot be read.
+    So it does of CMYK: TensorFlow and Pillow round the product of its inks differently.
     """
     try:
-        return photo_reader.read(path).encoded
-    except UnfitPhotoError as error:
-        raise UserError(f"{path}: {error}; remove it") from error
-
-
-def generated_photos() -> list[bytes]:
-    """PNG images of smooth random colours, always the same ones."""
-    photos = []
-    for seed in range(_NUM_GENERATED):
-        coarse = tf.random.stateless_uniform([4, 5, 3], (seed, 0), 0, 255)
-        fine = tf.image.resize(coarse, [96 + 16 * seed, 144], "bicubic")
-        photos.append(tf.io.encode_png(tf.saturate_cast(fine, tf.uint8)).numpy())
-    return photos
+        tf.io.decode_image(served_photo.normalise(tf.constant(photo)))
+    except tf.errors.InvalidArgumentError:
+        return as_predicted(photo)
+    is_cmyk = tf.io.is_jpeg(photo) and tf.image.extract_jpeg_shape(photo)[2] == 4
+    return as_predicted(photo) if is_cmyk else photo
 
 
 class Check:
@@ -68,7 +54,7 @@ class Check:
 
         Args:
           classifier: the checkpoint's.
-          photos: their bytes, which TensorFlow must decode.
+          photos: the bytes of their files.
           max_difference: of a probability, that is allowed of formats that do not
             round.
 
@@ -78,7 +64,7 @@ class Check:
         self._classifier = classifier
         self._max_difference = max_difference
         self._photos = photos
-        self._pixels = [classifier.decode(tf.constant(photo)) for photo in photos]
+        self._pixels = [self._decode(photo) for photo in photos]
         self._images = np.stack([classifier.preprocess(p) for p in self._pixels])
         self._expected = classifier.probabilities(tf.constant(self._images)).numpy()
         if not np.isfinite(self._expected).all():
@@ -86,6 +72,9 @@ class Check:
                 "the net's outputs are not finite, so the checkpoint's weights are"
                 " spoilt; export an earlier one"
             )
+
+    def _decode(self, photo: bytes) -> tf.Tensor:
+        return self._classifier.decode(tf.constant(as_predicted(photo)))
 
     def compare(self, kind: Format, path: str) -> str:
         """Loads an export and compares its probabilities.
@@ -100,8 +89,11 @@ class Check:
         Raises:
           CheckError: it is not the checkpoint.
         """
+        forms = ""
         if kind.run is None:
-            answers = self._saved_model_answers(path)
+            signatures = tf.saved_model.load(path).signatures
+            answers = self._saved_model_answers(signatures)
+            forms = self._check_forms(kind, signatures["serving_default"])
         else:
             answers = [kind.run(path, self._images)]
         worst = np.max([self._difference(answer) for answer in answers])  # NaN wins
@@ -110,7 +102,7 @@ class Check:
         same = np.mean(answers[0].argmax(-1) == self._expected.argmax(-1))
         found = (
             f"largest difference of a probability {worst:.2g}, same first class for"
-            f" {same:.1%} of {len(self._photos)} images"
+            f" {same:.1%} of {len(self._photos)} images{forms}"
         )
         if kind.has_float16_weights:
             rounding = self._check_rounding(kind, answers[0], f"{path}.twin")
@@ -150,9 +142,9 @@ class Check:
             return float("nan")
         return float(np.max(np.abs(answer - self._expected)))
 
-    def _saved_model_answers(self, path: str) -> list[np.ndarray]:
-        signatures = tf.saved_model.load(path).signatures
-        encoded = signatures["serving_default"](image_bytes=tf.constant(self._photos))
+    def _saved_model_answers(self, signatures: Mapping[str, Any]) -> list[np.ndarray]:
+        files = [as_served(photo) for photo in self._photos]
+        encoded = signatures["serving_default"](image_bytes=tf.constant(files))
         pixels = [
             signatures["pixels"](pixels=tf.cast(one[tf.newaxis], tf.float32))
             for one in self._pixels
@@ -161,3 +153,22 @@ class Check:
             encoded["probabilities"].numpy(),
             np.concatenate([answer["probabilities"] for answer in pixels]),
         ]
+
+    def _check_forms(self, kind: Format, serve: Callable[..., Any]) -> str:
+        """Serves files as people send them, turned by EXIF or transparent for instance.
+
+        Returns:
+          What was found, for people.
+        """
+        files = export_photos.in_every_form([one.numpy() for one in self._pixels])
+        images = [self._classifier.preprocess(self._decode(f)) for f in files.values()]
+        expected = self._classifier.probabilities(tf.stack(images)).numpy()
+        served = serve(image_bytes=tf.constant(list(files.values())))["probabilities"]
+        differences = np.max(np.abs(served.numpy() - expected), axis=-1)
+        for name, difference in zip(files, differences, strict=True):
+            what = f"{kind.file}, given {name}, differs from prediction"
+            self._require(difference, self._max_difference, what)
+        return (
+            f"; {np.max(differences):.2g} from prediction on files of {len(files)}"
+            " forms (turned by EXIF, transparent, CMYK, …)"
+        )

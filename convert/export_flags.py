@@ -4,7 +4,7 @@ import dataclasses
 
 from config.config import NetOptions, Options, option, split_list
 from convert import export_formats
-from convert.export_formats import FORMATS
+from convert.export_formats import FORMATS, INT8_IO
 from errors import UserError, nearest
 
 MAX_SAMPLES = 200  # images that calibrate int8
@@ -40,6 +40,12 @@ class ExportOptions(Options):
         None,
         f"Folder of photographs that calibrate int8; {MAX_SAMPLES} are taken. By"
         " default those of --dataset_dir do.",
+    )
+    tflite_int8_io: str = option(
+        "int8",
+        "Type of the images and probabilities of tflite_int8; uint8 and int8 are"
+        " numbers that the file's scale and zero point turn into values (slim: none).",
+        choices=INT8_IO,
     )
     moving_average_decay: float | None = option(
         None, "Any value but 0 exports the moving averages of the variables."

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import importlib.util
+import warnings
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -10,11 +11,11 @@ import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
-from convert import export_graph
+from convert import export_graph, export_saved_model
 from engine.classifier import Classifier
 from errors import UserError
 
-TOP_K = 5
+INT8_IO = ("int8", "uint8", "float32")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,11 +27,13 @@ class Job:
       batch_size: images at once of the graphs; None leaves it open, and is 1 in TFLite.
       samples: preprocessed images, [size, size, channels] each, by which int8 is
         calibrated.
+      int8_io: type of the images and probabilities of the int8 model, of `INT8_IO`.
     """
 
     classifier: Classifier
     batch_size: int | None = None
     samples: Callable[[], Iterable[np.ndarray]] = tuple
+    int8_io: str = "int8"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Format:
       write: writes it to a path.
       run: (path, preprocessed images [batch, size, size, channels]) → probabilities;
         None for the one that takes photographs.
+      takes: what it takes, for people: of the path.
       limit: how far a probability may be from the checkpoint's in a format that rounds;
         None where only `--max_difference` allows any.
       has_float16_weights: whether it must be the float32 TFLite model, its weights
@@ -51,51 +55,14 @@ class Format:
     file: str
     write: Callable[[Job, str], None]
     run: Callable[[str, np.ndarray], np.ndarray] | None
+    takes: Callable[[str], str]
     limit: float | None = None
     has_float16_weights: bool = False
 
 
 def write_saved_model(job: Job, path: str) -> None:
-    """Writes a SavedModel that takes photographs, preprocessing and labels inside."""
-    classifier = job.classifier
-    names = [n.encode("utf-8", "surrogateescape") for n in classifier.labels]
-    size, channels = classifier.record.image_size, classifier.network.input_shape[-1]
-    image = tf.TensorSpec((size, size, channels), tf.float32)
-
-    def classify(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        probabilities = classifier.probabilities(images)
-        top = tf.math.top_k(probabilities, min(TOP_K, len(names)))
-        return {
-            "probabilities": probabilities,
-            "top_probabilities": top.values,
-            "top_indices": top.indices,
-            "top_labels": tf.gather(tf.constant(names), top.indices),
-        }
-
-    def encoded(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        def prepare(one: tf.Tensor) -> tf.Tensor:
-            return classifier.preprocess(classifier.decode(one))
-
-        return classify(tf.map_fn(prepare, image_bytes, fn_output_signature=image))
-
-    def from_pixels(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        rounded = tf.saturate_cast(tf.round(pixels), tf.uint8)
-        prepare = classifier.preprocess
-        return classify(tf.map_fn(prepare, rounded, fn_output_signature=image))
-
-    shape = (None, None, None, classifier.image_channels)
-    signatures = {
-        "serving_default": tf.function(encoded).get_concrete_function(
-            tf.TensorSpec([None], tf.string, "image_bytes")
-        ),
-        "pixels": tf.function(from_pixels).get_concrete_function(
-            tf.TensorSpec(shape, tf.float32, "pixels")
-        ),
-    }
-    module = tf.Module()
-    # All that inference reads: the auxiliary heads stay out.
-    module.weights = [v for f in signatures.values() for v in f.variables]
-    tf.saved_model.save(module, path, signatures=signatures)
+    """Writes a SavedModel that takes photographs."""
+    export_saved_model.write(job.classifier, path)
 
 
 def _write_bytes(path: str, content: bytes) -> None:
@@ -142,9 +109,10 @@ def round_to_float16(path: str) -> None:
 
 
 def write_tflite_int8(job: Job, path: str) -> None:
-    """Writes a TFLite model of int8 alone, inputs and outputs too, a quarter the size.
+    """Writes a TFLite model of int8 inside, a quarter the size.
 
-    Ranges of the values come from `job.samples`.
+    Ranges of the values come from `job.samples`; images and probabilities are of the
+    type `job.int8_io`.
     """
     num_images = job.batch_size or 1
 
@@ -156,14 +124,14 @@ def write_tflite_int8(job: Job, path: str) -> None:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = samples
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
+    io_type = tf.as_dtype(job.int8_io)
+    converter.inference_input_type = converter.inference_output_type = io_type
     _write_bytes(path, converter.convert())
 
 
 def run_tflite(path: str, images: np.ndarray) -> np.ndarray:
     """Probabilities of a TFLite model, one batch of its size after the other."""
-    interpreter = tf.lite.Interpreter(path)
-    interpreter.allocate_tensors()
+    interpreter = _interpreter(path)
     (source,), (target,) = (
         interpreter.get_input_details(),
         interpreter.get_output_details(),
@@ -176,15 +144,36 @@ def run_tflite(path: str, images: np.ndarray) -> np.ndarray:
     return np.concatenate(results)[: len(images)]
 
 
+def _interpreter(path: str) -> tf.lite.Interpreter:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a newer package
+        interpreter = tf.lite.Interpreter(path)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def tflite_takes(path: str) -> str:
+    """What a TFLite model's images are, for people."""
+    (source,) = _interpreter(path).get_input_details()
+    name = np.dtype(source["dtype"]).name
+    takes = f"preprocessed images {source['shape'].tolist()} as {name}"
+    if source["dtype"] == np.float32:
+        return takes
+    scale, zero = source["quantization"]
+    return f"{takes}: a preprocessed value is {scale:.6g} × (number − {zero})"
+
+
 def _quantized(values: np.ndarray, details: dict) -> np.ndarray:
-    if details["dtype"] != np.int8:
+    if details["dtype"] == np.float32:
         return values
     scale, zero = details["quantization"]
-    return np.clip(np.round(values / scale + zero), -128, 127).astype(np.int8)
+    limits = np.iinfo(details["dtype"])
+    levels = np.clip(np.round(values / scale + zero), limits.min, limits.max)
+    return levels.astype(details["dtype"])
 
 
 def _real(values: np.ndarray, details: dict) -> np.ndarray:
-    if details["dtype"] != np.int8:
+    if details["dtype"] == np.float32:
         return values
     scale, zero = details["quantization"]
     return (values.astype(np.float32) - zero) * scale
@@ -254,15 +243,28 @@ def run_onnx(path: str, images: np.ndarray) -> np.ndarray:
     return np.concatenate(results)[: len(images)]
 
 
+def _images_taken(_: str) -> str:
+    return (
+        "preprocessed float32 images: decode photographs, turn them upright as EXIF"
+        " says and preprocess them before"
+    )
+
+
 FORMATS = {
-    "saved_model": Format("saved_model", write_saved_model, None),
-    "tflite": Format("model.tflite", write_tflite, run_tflite),
+    "saved_model": Format(
+        "saved_model", write_saved_model, None, lambda _: export_saved_model.TAKES
+    ),
+    "tflite": Format("model.tflite", write_tflite, run_tflite, tflite_takes),
     "tflite_float16": Format(
-        *("model_float16.tflite", write_tflite_float16, run_tflite),
+        *("model_float16.tflite", write_tflite_float16, run_tflite, tflite_takes),
         limit=0.05,
         has_float16_weights=True,
     ),
-    "tflite_int8": Format("model_int8.tflite", write_tflite_int8, run_tflite, 1.0),
-    "onnx": Format("model.onnx", write_onnx, run_onnx),
-    "frozen_graph": Format("frozen_graph.pb", write_frozen_graph, run_frozen_graph),
+    "tflite_int8": Format(
+        *("model_int8.tflite", write_tflite_int8, run_tflite, tflite_takes), limit=1.0
+    ),
+    "onnx": Format("model.onnx", write_onnx, run_onnx, _images_taken),
+    "frozen_graph": Format(
+        "frozen_graph.pb", write_frozen_graph, run_frozen_graph, _images_taken
+    ),
 }

@@ -11,27 +11,31 @@ loaded again and compared with the checkpoint on images before it gets its name.
 
 import contextlib
 import os
-import shutil
 import tempfile
+import textwrap
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import tensorflow as tf
 from absl import logging
 from google.protobuf import text_format
 
-from config import app, flags
+import convert.quiet_tensorflow  # noqa: F401  (before others load it)
+from config import app, flags, native_log
 from config.progress import progress
-from convert import export_check, export_flags, export_graph
+from convert import export_flags, export_graph, export_photos
 from convert.export_check import Check
 from convert.export_flags import ExportConfig, ExportOptions
 from convert.export_formats import FORMATS, Job
+from convert.quiet_tensorflow import tf
 from datasets import files, input_pipeline, labels
 from engine import checkpoint_record
 from engine import classifier as classifiers
 from engine.classifier import Classifier
 from errors import UserError
 from nets.network import Network
+
+_FULL_DISK = ("No space left on device", "File too large", "quota exceeded")
+_COPIES = 3  # of the weights on the way: TensorFlow's, the converter's, the result
 
 
 def export(
@@ -64,8 +68,10 @@ def export(
         ):
             kind = FORMATS[name]
             path = os.path.join(aside, kind.file)
-            kind.write(job, path)
-            found = check.compare(kind, path)
+            with native_log.held_back(), _full_disk_explained(job, output_dir):
+                kind.write(job, path)
+                found = check.compare(kind, path)
+                found += f"\n{_wrapped(f'takes {kind.takes(path)}')}"
             target = os.path.join(output_dir, kind.file)
             os.rename(path, target)
             if job.classifier.record.class_names:
@@ -73,21 +79,52 @@ def export(
             yield target, found
 
 
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 80, initial_indent="  ", subsequent_indent="  ")
+
+
 @contextlib.contextmanager
 def _workshop(output_dir: str) -> Iterator[str]:
     """A hidden folder inside `output_dir`, gone afterwards; so is the latter if empty.
+
+    Converters, too, put there what they write on the way.
 
     Raises:
       UserError: a name on the way to it is a file's.
     """
     os.makedirs(output_dir, exist_ok=True)
-    aside = tempfile.mkdtemp(prefix=".export.tmp-", dir=output_dir)
+    usual = tempfile.tempdir
     try:
-        yield aside
+        with files.scratch_directory(output_dir, "export") as aside:
+            tempfile.tempdir = os.path.join(aside, "converting")
+            os.mkdir(tempfile.tempdir)
+            yield aside
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        tempfile.tempdir = usual
         with contextlib.suppress(OSError):
             os.rmdir(output_dir)
+
+
+@contextlib.contextmanager
+def _full_disk_explained(job: Job, output_dir: str) -> Iterator[None]:
+    """Makes one line of what Python or TensorFlow say of a full disk.
+
+    Raises:
+      UserError: it is full, or the quota or the largest size of a file is reached.
+    """
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        reason = next((r for r in _FULL_DISK if r in str(error)), None)
+        if reason is None:
+            raise
+        weights = job.classifier.network.model_variables.values()
+        num_bytes = sum(v.shape.num_elements() * v.dtype.size for v in weights)
+        need = -(-num_bytes * _COPIES // 1_000_000)
+        raise UserError(
+            f"{output_dir}: {reason}; an export of this net needs about {need} MB"
+            " there: make room, or choose another --output_dir"
+        ) from error
 
 
 def write_inference_graph(
@@ -115,16 +152,18 @@ def write_inference_graph(
     return predictions
 
 
-def _samples(classifier: Classifier, config: ExportConfig) -> Iterator[np.ndarray]:
-    """Preprocessed images of the folder or data set that calibrates int8."""
+def _samples(classifier: Classifier, config: ExportConfig) -> list[np.ndarray]:
+    """Preprocessed images of the folder or data set that calibrates int8.
+
+    Raises:
+      UserError: there are none that can be read.
+    """
     where = config.export.representative_dir
     if where:
-        paths = export_check.find_photos(where, "representative_dir")
-        # From everywhere in the folder, which may be sorted by class.
-        for path in paths[:: -(-len(paths) // export_flags.MAX_SAMPLES)]:
-            pixels = classifier.decode(tf.constant(export_check.read_photo(path)))
-            yield classifier.preprocess(pixels).numpy()
-        return
+        return [
+            classifier.preprocess(classifier.decode(tf.constant(encoded))).numpy()
+            for encoded in _representative(where)
+        ]
     record = classifier.record
     dataset = checkpoint_record.any_split(config.net, record.dataset_name)
     batches = input_pipeline.eval_batches(
@@ -133,15 +172,30 @@ def _samples(classifier: Classifier, config: ExportConfig) -> Iterator[np.ndarra
         batch_size=1,
         labels_offset=record.labels_offset,
     )
-    for batch in batches.take(export_flags.MAX_SAMPLES):
-        yield batch["image"][0].numpy()
+    return [
+        batch["image"][0].numpy() for batch in batches.take(export_flags.MAX_SAMPLES)
+    ]
+
+
+def _representative(where: str) -> Iterator[bytes]:
+    flag = "representative_dir"
+    paths = export_photos.find(where, flag)
+    # From everywhere in the folder, which may be sorted by class.
+    some = paths[:: -(-len(paths) // export_flags.MAX_SAMPLES)]
+    photos = export_photos.readable(some, flag)
+    read = progress(photos, total=len(some), desc="reading", unit="photo")
+    return (encoded for _, encoded in read)
 
 
 def _check(classifier: Classifier, options: ExportOptions) -> Check:
-    photos = export_check.generated_photos()
+    photos = export_photos.generated()
     if options.check_images:
-        names = export_check.find_photos(options.check_images, "check_images")
-        photos = [export_check.read_photo(name) for name in names]
+        flag = "check_images"
+        paths = export_photos.find(options.check_images, flag)
+        photos = []
+        for path, _ in export_photos.readable(paths, flag):
+            with open(path, "rb") as file:  # as it is, and so as it will be served
+                photos.append(file.read())
     return Check(classifier, photos, options.max_difference)
 
 
@@ -164,20 +218,26 @@ def main() -> None:
             batch_size=export_options.batch_size,
             as_text=graph.write_text_graphdef,
         )
-        logging.info("%s: predictions are %s", graph.output_file, predictions)
+        logging.info(
+            "%s: predictions are %s; it takes preprocessed float32 images at the"
+            " node %s",
+            *(graph.output_file, predictions, export_graph.INPUT),
+        )
     if export_options.output_dir:
         _export_all(classifier, config, export_options.output_dir)
 
 
 def _export_all(classifier: Classifier, config: ExportConfig, output_dir: str) -> None:
+    check = _check(classifier, config.export)
+    # Before any conversion, which takes long: they may not be readable.
+    needs_samples = "tflite_int8" in config.formats
+    samples = _samples(classifier, config) if needs_samples else []
     job = Job(
         classifier,
         config.export.batch_size,
-        lambda: progress(
-            _samples(classifier, config), total=None, desc="calibrating", unit="image"
-        ),
+        lambda: samples,
+        config.export.tflite_int8_io,
     )
-    check = _check(classifier, config.export)
     for path, found in export(job, config.formats, output_dir, check):
         print(f"{path}: {found}", flush=True)
 

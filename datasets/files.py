@@ -1,8 +1,12 @@
 """Files that appear whole or not at all."""
 
 import contextlib
+import fcntl
+import glob
 import hashlib
 import os
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
@@ -36,10 +40,12 @@ def atomic_write(path: str, mode: str = "wb") -> Iterator[IO[Any]]:
       The open file.
     """
     directory, name = os.path.split(path)
+    remove_leftovers(directory, name)
     aside = os.path.join(directory, f".{name}.tmp-{os.getpid()}")
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
     try:
         with open(aside, mode, opener=_open_new, **text) as file:  # type: ignore[call-overload]
+            lock(file.fileno())
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -56,6 +62,54 @@ def _open_new(path: str, flags: int) -> int:
     with contextlib.suppress(FileNotFoundError):
         os.remove(path)
     return os.open(path, flags | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+
+
+@contextlib.contextmanager
+def scratch_directory(parent: str, name: str) -> Iterator[str]:
+    """A hidden directory `.NAME.tmp-…`, gone when the block ends.
+
+    Args:
+      parent: a directory that is there.
+      name: what those of killed runs are known by; they are removed first.
+
+    Yields:
+      Its path.
+    """
+    remove_leftovers(parent, name)
+    directory = tempfile.mkdtemp(prefix=f".{name}.tmp-", dir=parent)
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        lock(descriptor)
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+        os.close(descriptor)
+
+
+def remove_leftovers(directory: str, name: str) -> None:
+    """Removes `.NAME.tmp-…`, files and directories, of runs that are no more.
+
+    Who writes one holds a lock on it, which ends with the process.
+    """
+    pattern = os.path.join(glob.escape(directory), f".{glob.escape(name)}.tmp-*")
+    for path in glob.glob(pattern):
+        # Never another program's: neither links nor what cannot be opened.
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                if lock(descriptor):
+                    shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+            finally:
+                os.close(descriptor)
+
+
+def lock(descriptor: int) -> bool:
+    """Whether a file or directory could be locked, until it is closed."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # another's, or on a file system without locks
+        return False
+    return True
 
 
 def publish(staging_dir: str, target_dir: str, *, last: str) -> None:

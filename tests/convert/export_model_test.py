@@ -20,10 +20,10 @@ from checkpoints.model_record import ModelRecord
 from checkpoints.slim_format import Checkpoint
 from config.config import NetOptions
 from convert import (
-    export_check,
     export_formats,
     export_graph,
     export_model,
+    export_photos,
     frozen_graph,
 )
 from convert.export_check import Check, CheckError
@@ -84,7 +84,7 @@ def classifier(checkpoint):
 
 @pytest.fixture(scope="module")
 def check(classifier):
-    encoded = export_check.generated_photos()
+    encoded = export_photos.generated()
     return Check(classifier, encoded)
 
 
@@ -188,24 +188,44 @@ def test_frozen_graph_holds_the_checkpoint(exported, checkpoint):
         np.testing.assert_array_equal(value, saved.read(name))
 
 
-def test_int8_is_of_int8_alone_and_near(classifier, check, tmp_path):
-    path = str(tmp_path / "int8.tflite")
-    encoded = export_check.generated_photos()
-    samples = [
+@pytest.fixture(scope="module")
+def samples(classifier):
+    """Preprocessed images."""
+    return [
         classifier.preprocess(classifier.decode(tf.constant(photo))).numpy()
-        for photo in encoded
+        for photo in export_photos.generated()
     ]
-    export_formats.write_tflite_int8(Job(classifier, 3, lambda: samples), path)
+
+
+@pytest.mark.parametrize("io_type", export_formats.INT8_IO)
+def test_int8_is_near_and_takes_the_type_asked_for(
+    io_type, classifier, check, samples, tmp_path
+):
+    path = str(tmp_path / "int8.tflite")
+    export_formats.write_tflite_int8(Job(classifier, 3, lambda: samples, io_type), path)
     interpreter = tf.lite.Interpreter(path)
-    (source,) = interpreter.get_input_details()
-    assert source["dtype"] == np.int8
+    (source,), (target,) = (
+        interpreter.get_input_details(),
+        interpreter.get_output_details(),
+    )
+    assert source["dtype"] == target["dtype"] == np.dtype(io_type)
     assert tuple(source["shape"]) == (3, SIZE, SIZE, 3)
+    inner = {t["dtype"] for t in interpreter.get_tensor_details() if t["name"]}
+    assert np.int8 in inner
     expected = classifier.probabilities(tf.constant(np.stack(samples))).numpy()
     # Eight images in batches of three: the last one is filled up.
     got = export_formats.run_tflite(path, np.stack(samples))
     assert got.shape == expected.shape
     assert 0 < np.max(np.abs(got - expected)) < 0.1
     assert "largest difference" in check.compare(FORMATS["tflite_int8"], path)
+    takes = FORMATS["tflite_int8"].takes(path)
+    assert f"[3, {SIZE}, {SIZE}, 3] as {io_type}" in takes
+    if io_type == "uint8":  # images in [-1, 1]: what it takes is nearly raw pixels
+        scale, zero = map(
+            float, re.findall(r"value is (\S+) × \(number − (\d+)\)", takes)[0]
+        )
+        assert scale == pytest.approx(1 / 127.5, rel=0.1)
+        assert zero == pytest.approx(127.5, abs=10)
 
 
 def test_float16_is_the_checkpoint_with_rounded_weights(
@@ -253,7 +273,7 @@ def test_a_wrong_export_is_removed(classifier, check, tmp_path, monkeypatch):
     def write(job: Job, path: str) -> None:
         Path(path).write_text("export")
 
-    monkeypatch.setitem(FORMATS, "tflite", Format("model.tflite", write, run))
+    monkeypatch.setitem(FORMATS, "tflite", Format("model.tflite", write, run, str))
     folder = tmp_path / "out"
     with pytest.raises(CheckError, match=r"differs from the checkpoint by 0\.0002"):
         list(export_model.export(Job(classifier), ["tflite"], str(folder), check))
@@ -267,7 +287,9 @@ def test_answers_of_no_number_or_another_shape_fail(check, answer):
 
     for limit in (None, 1.0):
         with pytest.raises(CheckError):
-            check.compare(Format("x", export_formats.write_tflite, run, limit), "x")
+            check.compare(
+                Format("x", export_formats.write_tflite, run, str, limit), "x"
+            )
 
 
 def test_an_export_is_never_written_over(exported, classifier, check):
@@ -336,12 +358,19 @@ def test_wrong_flags_get_one_line(tmp_path):
     assert "Traceback" not in process.stderr
 
 
-def test_photographs_are_found_and_damaged_ones_named(tmp_path):
+def test_photographs_are_found_and_damaged_ones_reported_and_skipped(tmp_path, caplog):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "b.JPG").write_bytes(b"no image")
     (tmp_path / "notes.txt").write_text("no photo")
-    (found,) = export_check.find_photos(str(tmp_path), "check_images")
-    with pytest.raises(UserError, match=r"b\.JPG: no JPEG"):
-        export_check.read_photo(found)
+    found = export_photos.find(str(tmp_path), "check_images")
+    with pytest.raises(UserError, match=r"none of 1 photographs.*b\.JPG: no JPEG"):
+        list(export_photos.readable(found, "check_images"))
+    (tmp_path / "a.png").write_bytes(photos.encode(photos.pixels(1), "PNG"))
+    found = export_photos.find(str(tmp_path), "check_images")
+    caplog.clear()
+    ((path, _),) = export_photos.readable(found, "check_images")
+    assert path == str(tmp_path / "a.png")
+    (line,) = caplog.messages
+    assert re.search(r"--check_images: .*b\.JPG: no JPEG.*; it is skipped", line)
     with pytest.raises(UserError, match=r"--check_images=.*no photograph"):
-        export_check.find_photos(str(tmp_path / "none*"), "check_images")
+        export_photos.find(str(tmp_path / "none*"), "check_images")
