@@ -93,10 +93,17 @@ def shard_names(pattern: str, num_shards: int, num_examples: int) -> tuple[str, 
 
 @dataclasses.dataclass(frozen=True)
 class Remote:
-    """A file to download: where it is, and the SHA-256 of its content."""
+    """A file to download.
+
+    Attributes:
+      url: where it is.
+      sha256: of its content.
+      max_bytes: more than it has.
+    """
 
     url: str
     sha256: str
+    max_bytes: int = fetching.MAX_BYTES
 
 
 def fetch(remote: Remote, data_dir: str) -> str:
@@ -110,10 +117,10 @@ def fetch(remote: Remote, data_dir: str) -> str:
         to do by hand.
     """
     path = os.path.join(data_dir, os.path.basename(remote.url))
-    if not os.path.exists(path):
+    if not os.path.lexists(path):
         os.makedirs(data_dir, exist_ok=True)
         try:
-            fetching.download(remote.url, path)
+            fetching.download(remote.url, path, remote.max_bytes)
         except fetching.UnreachableError as error:
             raise UserError(
                 f"{error}: get {os.path.basename(path)} by other means, put it into"

@@ -9,8 +9,9 @@ checks that the variables are those of the net and prints the path to give as
 another: of a dead one it is said which conversion brings in the same architecture.
 """
 
+import contextlib
 import os
-import tempfile
+from collections.abc import Iterator
 
 from absl import flags, logging
 
@@ -73,16 +74,27 @@ def download(archive: Archive, model_name: str, folder: str) -> str:
         parent = os.path.dirname(folder) or "."
         os.makedirs(parent, exist_ok=True)
         file = os.path.join(parent, os.path.basename(archive.url))
-        try:
-            fetching.download(archive.url, file)
-        except fetching.UnreachableError as error:
-            raise UserError(f"{error}; {_instead(archive)}") from error
-        try:
+        with _on_disk(archive, file):
             _check_digest(file, archive)
             _unpack(file, model_name, folder)
-        finally:
-            os.remove(file)  # Unpacked, or of no use.
     return _checkpoint_in(folder)
+
+
+@contextlib.contextmanager
+def _on_disk(archive: Archive, file: str) -> Iterator[None]:
+    """Sees to the archive's file: what was there stays, what is downloaded goes."""
+    if os.path.lexists(file):
+        logging.info("%s is there, and is not downloaded.", file)
+        yield
+        return
+    try:
+        fetching.download(archive.url, file)
+    except fetching.UnreachableError as error:
+        raise UserError(f"{error}; {_instead(archive)}") from error
+    try:
+        yield
+    finally:
+        os.remove(file)  # Unpacked, or of no use.
 
 
 def _instead(archive: Archive) -> str:
@@ -97,21 +109,26 @@ def _instead(archive: Archive) -> str:
 def _check_digest(file: str, archive: Archive) -> None:
     digest = files.sha256(file)
     if archive.sha256 is None:
-        logging.info("%s has sha256 %s (none is known to compare).", file, digest)
+        logging.info(
+            "%s: no published SHA-256 of it is known (this one is %s); it is checked by"
+            " its %d bytes, all that the server has, and by its variables.",
+            *(file, digest, os.path.getsize(file)),
+        )
     elif digest != archive.sha256:
         raise UserError(
-            f"{archive.url} has sha256 {digest} and should have {archive.sha256}: it is"
-            " not what was published; nothing was unpacked"
+            f"{file} has sha256 {digest}, and that of {archive.url} was"
+            f" {archive.sha256}: it is not what was published; nothing was unpacked"
         )
 
 
 def _unpack(file: str, model_name: str, folder: str) -> None:
     """Makes `folder`, once its checkpoint is known to fit the net."""
-    with tempfile.TemporaryDirectory(dir=os.path.dirname(folder) or ".") as scratch:
+    parent, name = os.path.split(folder)
+    with files.scratch_directory(parent or ".", name) as scratch:
         staging = os.path.join(scratch, "unpacked")
         os.mkdir(staging)
         fetching.unpack(file, staging)
-        checkpoint = slim_format.Checkpoint(_checkpoint_in(staging))
+        checkpoint = slim_format.Checkpoint(_checkpoint_in(staging, file))
         shapes = inspect_checkpoint.sort_names(checkpoint.shapes).variables
         fit = net_fit.compare(shapes, model_name)
         logging.info("%s", inspect_checkpoint.describe_fits([fit]))
@@ -123,15 +140,22 @@ def _unpack(file: str, model_name: str, folder: str) -> None:
         os.rename(staging, folder)
 
 
-def _checkpoint_in(folder: str) -> str:
-    """The one checkpoint at or below a folder; the published ones differ in depth."""
+def _checkpoint_in(folder: str, archive: str = "") -> str:
+    """The one checkpoint at or below a folder; the published ones differ in depth.
+
+    Args:
+      folder: where it is.
+      archive: what the folder was unpacked from, if just now.
+    """
     found = [
         os.path.join(directory, name)
         for directory, _, _ in os.walk(folder)
         for name in slim_format.checkpoints_in(directory)
     ]
     if not found:
-        raise UserError(f"{folder} holds no checkpoint; remove it and run this again")
+        raise UserError(
+            f"{archive or folder} holds no checkpoint; remove it and run this again"
+        )
     return sorted(found)[0]
 
 

@@ -7,8 +7,9 @@ validation, one central crop. No digests were ever published with the archives, 
 
 import dataclasses
 
-_MODELS = "http://download.tensorflow.org/models"
 _STORAGE = "https://storage.googleapis.com"
+# slim's addresses http://download.tensorflow.org/… name the same files.
+_MODELS = f"{_STORAGE}/download.tensorflow.org/models"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +59,7 @@ def _of_2016(
 
 
 def _nasnet(file: str, top_1: float, top_5: float, replacement: str = "") -> Archive:
-    url = f"{_STORAGE}/download.tensorflow.org/models/{file}.tar.gz"
+    url = f"{_MODELS}/{file}.tar.gz"
     return Archive(url, top_1, top_5, replacement, _AVERAGED)
 
 

@@ -16,7 +16,7 @@ from convert import splits
 from convert.collection import Collection, Example, Remote, Split, fetch, shard_names
 
 _FLOWERS = Remote(
-    "http://download.tensorflow.org/example_images/flower_photos.tgz",
+    "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
     "4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
 )
 _FLOWERS_VALIDATION = 350 / 3670  # slim keeps 350 of them

@@ -1,12 +1,15 @@
 """Published archives: resumed, verified, unpacked into their folder alone."""
 
 import dataclasses
+import gzip
 import hashlib
 import http.server
 import io
 import os
 import tarfile
 import threading
+import urllib.request
+from http.client import HTTPMessage
 
 import numpy as np
 import pytest
@@ -29,6 +32,8 @@ class Served:
     files: dict = dataclasses.field(default_factory=dict)
     breaks_after: list = dataclasses.field(default_factory=list)
     ignores_range: bool = False
+    headers: dict = dataclasses.field(default_factory=dict)
+    status: int | None = None
     asked: list = dataclasses.field(default_factory=list)
 
 
@@ -47,8 +52,14 @@ def _handler(served):
             if start >= len(content):
                 self.send_error(416)
                 return
-            self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(len(content) - start))
+            last = len(content) - 1
+            headers = {"Content-Length": str(len(content) - start)}
+            if start:
+                headers["Content-Range"] = f"bytes {start}-{last}/{last + 1}"
+            self.send_response(served.status or (206 if start else 200))
+            for name, value in (headers | served.headers).items():
+                if value is not None:
+                    self.send_header(name, value)
             self.end_headers()
             until = served.breaks_after.pop(0) if served.breaks_after else None
             self.wfile.write(content[start:until])
@@ -129,6 +140,88 @@ def test_a_connection_that_breaks_for_ever_ends_in_one_line(served, tmp_path):
     assert (tmp_path / "a.tgz.part").read_bytes() == CONTENT[:50]
 
 
+def _refused(served, tmp_path, match, error=UserError, **options):
+    """What does not end well leaves no file."""
+    served.files["/a.tgz"] = CONTENT
+    with pytest.raises(error, match=match) as raised:
+        fetching.download(f"{served.url}/a.tgz", str(tmp_path / "a.tgz"), **options)
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "a.tgz").exists()
+
+
+@pytest.mark.parametrize("length", ["-1", "many", "1e9", "9" * 30, ""])
+def test_a_length_that_makes_no_sense_is_one_line(length, served, tmp_path):
+    served.headers = {"Content-Length": length}
+    _refused(served, tmp_path, "with Content-Length", fetching.UnreachableError)
+
+
+def test_more_than_the_file_can_have_is_refused(served, tmp_path):
+    served.headers = {"Content-Length": str(10**15)}
+    _refused(served, tmp_path, r"is larger than 2 GB")
+    assert os.listdir(tmp_path) == []
+    served.headers = {"Content-Length": None}  # until the connection ends
+    _refused(served, tmp_path, r"is larger than 5e-06 GB", max_bytes=5000)
+    assert not os.listdir(tmp_path) or (tmp_path / "a.tgz.part").stat().st_size <= 5000
+
+
+def test_without_a_length_all_that_comes_is_taken(served, tmp_path):
+    served.files["/a.tgz"] = CONTENT
+    served.headers = {"Content-Length": None}
+    fetching.download(f"{served.url}/a.tgz", str(tmp_path / "a.tgz"))
+    assert (tmp_path / "a.tgz").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    "answer", ["bytes 1-10239/10240", "bytes 5000-6000/10240", "bytes 5000-10239/10241"]
+)
+def test_another_part_than_asked_for_is_not_joined(answer, served, tmp_path):
+    served.files["/a.tgz"] = CONTENT
+    (tmp_path / "a.tgz.part").write_bytes(b"x" * 5000)
+    served.headers = {"Content-Range": answer}
+    fetching.download(f"{served.url}/a.tgz", str(tmp_path / "a.tgz"))
+    assert (tmp_path / "a.tgz").read_bytes() == CONTENT  # from the start
+
+
+@pytest.mark.parametrize("answer", [None, "bytes */*", "5000-10239/10240"])
+def test_a_part_without_its_place_is_one_line(answer, served, tmp_path):
+    (tmp_path / "a.tgz.part").write_bytes(CONTENT[:5000])
+    served.headers = {"Content-Range": answer}
+    _refused(served, tmp_path, "with Content-Range", fetching.UnreachableError)
+
+
+@pytest.mark.parametrize("name", ["a.tgz", "a.tgz.part"])
+def test_links_are_neither_followed_nor_replaced(name, served, tmp_path):
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    (tmp_path / name).symlink_to(mine)
+    served.files["/a.tgz"] = CONTENT
+    with pytest.raises(UserError, match=rf"{name} is in the way"):
+        fetching.download(f"{served.url}/a.tgz", str(tmp_path / "a.tgz"))
+    assert mine.read_text() == "mine"
+    assert (tmp_path / name).is_symlink()
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/a"])
+def test_no_server_sends_us_out_of_the_web(target, served, tmp_path):
+    served.status, served.headers = 302, {"Location": target}
+    # The library itself refuses what it does not know.
+    _refused(served, tmp_path, r"not safe|not allowed", fetching.UnreachableError)
+
+
+def test_no_server_sends_us_out_of_https():
+    request = urllib.request.Request("https://here/a")
+    redirect = fetching._SafeRedirects().redirect_request
+    with pytest.raises(fetching.UnreachableError, match="not safe"):
+        redirect(request, io.BytesIO(), 302, "", HTTPMessage(), "http://here/a")
+    assert redirect(request, io.BytesIO(), 302, "", HTTPMessage(), "https://there/a")
+
+
+def test_other_addresses_than_of_the_web_are_refused(tmp_path):
+    (tmp_path / "here").write_text("mine")
+    with pytest.raises(fetching.UnreachableError, match="no address of http"):
+        fetching.download(f"file://{tmp_path / 'here'}", str(tmp_path / "a"))
+
+
 def _tar(path, *members):
     with tarfile.open(path, "w:gz") as archive:
         for member, content in members:
@@ -171,6 +264,33 @@ def test_members_that_reach_outside_are_refused(member, reason, tmp_path):
         fetching.unpack(archive, str(out))
     assert sorted(os.listdir(tmp_path)) == ["a.tgz", "out"]
     assert os.listdir(out) == []
+
+
+def test_bombs_are_refused_before_they_fill_the_disk(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    zeros = _tar(tmp_path / "a.tgz", (_member("zeros"), bytes(1 << 20)))
+    with pytest.raises(UserError, match=r"more than 1,000,000 bytes"):
+        fetching.unpack(zeros, str(out), max_bytes=1_000_000)
+    # A header that names a size, without the content; before a name, or a file.
+    for kind in (tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.REGTYPE):
+        member = _member("huge", kind)
+        member.size = 1 << 36
+        (tmp_path / "h.tgz").write_bytes(gzip.compress(member.tobuf() + bytes(9999)))
+        with pytest.raises(UserError, match=r"more than .* bytes|damaged"):
+            fetching.unpack(str(tmp_path / "h.tgz"), str(out))
+    many = [(_member(f"{number}"), b"") for number in range(12)]
+    archive = _tar(tmp_path / "m.tgz", *many)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fetching, "_MAX_MEMBERS", 10)
+        with pytest.raises(UserError, match=r"more than 10 members"):
+            fetching.unpack(archive, str(out))
+
+
+def test_sparse_members_are_refused(tmp_path):
+    archive = _tar(tmp_path / "a.tgz", (_member("s", tarfile.GNUTYPE_SPARSE), b""))
+    with pytest.raises(UserError, match=r"no plain file|damaged"):
+        fetching.unpack(archive, str(tmp_path))
 
 
 @pytest.mark.parametrize("cut", [0, 40, -200])
@@ -222,6 +342,40 @@ def test_what_is_not_the_checkpoint_leaves_nothing(
     assert os.listdir(tmp_path / "checkpoints") == []
 
 
+def test_a_file_that_was_there_is_used_and_stays(served, tgz, tmp_path, caplog):
+    archive = Archive(f"{served.url}/net.tgz", 50.0)
+    mine = tmp_path / "checkpoints" / "net.tgz"
+    mine.parent.mkdir()
+    mine.write_bytes(tgz)
+    caplog.set_level("INFO")
+    assert _download(archive, tmp_path).endswith("net.ckpt")
+    assert mine.read_bytes() == tgz
+    assert served.asked == []
+    (line,) = [m for m in caplog.messages if "SHA-256" in m]
+    assert f"its {len(tgz)} bytes" in line
+
+
+@pytest.mark.parametrize("digest", ["0" * 64, None])
+def test_another_file_of_that_name_is_refused_and_stays(digest, served, tmp_path):
+    archive = Archive(f"{served.url}/net.tgz", 50.0, sha256=digest)
+    mine = tmp_path / "checkpoints" / "net.tgz"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    with pytest.raises(UserError, match=r"checkpoints/net\.tgz"):
+        _download(archive, tmp_path)
+    assert mine.read_text() == "mine"
+    assert os.listdir(mine.parent) == ["net.tgz"]
+
+
+def test_what_a_killed_run_left_goes(served, tgz, tmp_path):
+    served.files["/net.tgz"] = tgz
+    left = tmp_path / "checkpoints" / f".{NET}.tmp-left"
+    left.mkdir(parents=True)
+    (left / "half").write_text("half")
+    _download(Archive(f"{served.url}/net.tgz", 50.0), tmp_path)
+    assert os.listdir(tmp_path / "checkpoints") == [NET]
+
+
 @pytest.mark.parametrize(
     ("replacement", "message"),
     [
@@ -264,7 +418,7 @@ def test_every_archive_is_listed_and_of_a_net_of_the_factory():
         assert name in nets_factory.NETWORKS
         assert name in text
         for archive in sizes.values():
-            assert archive.url.startswith("http")
+            assert archive.url.startswith("https://")
             assert 40 < archive.top_1 < (archive.top_5 or 100)
 
 
