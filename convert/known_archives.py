@@ -1,8 +1,8 @@
 """The checkpoints that slim published, and where the same weights come from today.
 
 URLs and accuracies are those of slim's README and its MobileNet pages: ImageNet
-validation, one central crop. No digests were ever published with the archives, so
-`sha256` holds only what somebody has checked.
+validation, one central crop. No digests were ever published with the archives: those
+here are what other projects that fetch the same files have pinned.
 """
 
 import dataclasses
@@ -10,6 +10,62 @@ import dataclasses
 _STORAGE = "https://storage.googleapis.com"
 # slim's addresses http://download.tensorflow.org/… name the same files.
 _MODELS = f"{_STORAGE}/download.tensorflow.org/models"
+_SHA256 = {
+    "vgg_16_2016_08_28.tar.gz": (
+        "de44460bf79d3da5d843946bbee82a9a872a8bf020787922914aa9a4b125126e"
+    ),
+    "vgg_19_2016_08_28.tar.gz": (
+        "9071fd96f91e261c62378cd073897cf038a278a1fbd6c763a8f9eecf311a3cf8"
+    ),
+    "inception_v1_2016_08_28.tar.gz": (
+        "7a620c430fcaba8f8f716241f5148c4c47c035cce4e49ef02cfbe6cd1adf96a6"
+    ),
+    "inception_v2_2016_08_28.tar.gz": (
+        "3b9d269984402003d8330affc4e1463c0b4cfd536339ad12446a48d72477480a"
+    ),
+    "inception_v3_2016_08_28.tar.gz": (
+        "9430692d3002277fa1e1a94fb82331fe5da68b9afd725c2679c21a0319933228"
+    ),
+    "inception_v4_2016_09_09.tar.gz": (
+        "272a2b24f68b2e51f3081479df075dd62b019ccda630e998fb7f6cf314c0f304"
+    ),
+    "inception_resnet_v2_2016_08_30.tar.gz": (
+        "3471bf35c5322271081346a0bdfae0aee706561b8243ec3ba2249aea2dcb8506"
+    ),
+    "resnet_v1_50_2016_08_28.tar.gz": (
+        "91a0dc25289e7ef648df304b15f06c43ce6f4446d08eb0168479dd2295101c73"
+    ),
+    "resnet_v1_101_2016_08_28.tar.gz": (
+        "5d813fcf5e56e7c9c2483d73b46644394cdbb31f9f4bf7140fb2809f7aa11a19"
+    ),
+    "resnet_v1_152_2016_08_28.tar.gz": (
+        "c89b549ada486d9c0db6d90e874a1a652d899f9b541ae9c430fee8251572181d"
+    ),
+    "resnet_v2_50_2017_04_14.tar.gz": (
+        "2c5c3a852526d0d6e8a35829d4e50533468baaed834a0046ba430e80982ed57c"
+    ),
+    "resnet_v2_101_2017_04_14.tar.gz": (
+        "b324d02f28839d11f382785bdf4444ec3bdccb28e1b691a4f45b8f04370e4191"
+    ),
+    "resnet_v2_152_2017_04_14.tar.gz": (
+        "c3ec824f19b4919fc7d069dc3a2a9d0f045f35e843c563c4eeeefbedf4852867"
+    ),
+    "mobilenet_v2_1.4_224.tgz": (
+        "a20d0c8d698502dc6a620528871c97a588885df7737556243a3412b39fce85e0"
+    ),
+    "nasnet-a_mobile_04_10_2017.tar.gz": (
+        "aafa7066c238f02776da34b12fd6560e8d6784f73687ec5519d863a531335f38"
+    ),
+    "nasnet-a_large_04_10_2017.tar.gz": (
+        "385a9aa44f1554e1e6cedf19b4e1bfe9b14b704b32acbf8f9f4f8327d72ad3fb"
+    ),
+    "pnasnet-5_mobile_2017_12_13.tar.gz": (
+        "06ce8bf80d7711e820d6d1266c5b23c4820c8cabf827c65b1cfed2e4b16b5b93"
+    ),
+    "pnasnet-5_large_2017_12_13.tar.gz": (
+        "ce5fa64421d5285ae0a434b51d9ab142c88b3d7e542558e6c91bd4f6533d17e3"
+    ),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +111,14 @@ def _of_2016(
     replacement: str = "",
     flags: str = "",
 ) -> Archive:
-    return Archive(f"{_MODELS}/{file}.tar.gz", top_1, top_5, replacement, flags)
+    url = f"{_MODELS}/{file}.tar.gz"
+    return Archive(url, top_1, top_5, replacement, flags, _SHA256[f"{file}.tar.gz"])
 
 
 def _nasnet(file: str, top_1: float, top_5: float, replacement: str = "") -> Archive:
     url = f"{_MODELS}/{file}.tar.gz"
-    return Archive(url, top_1, top_5, replacement, _AVERAGED)
+    digest = _SHA256[f"{file}.tar.gz"]
+    return Archive(url, top_1, top_5, replacement, _AVERAGED, digest)
 
 
 def _mobilenet_v1(width: str, keras_name: str, *top_1: float) -> dict[int, Archive]:
@@ -84,6 +142,7 @@ def _mobilenet_v2(width: str, keras_name: str, *top_1: float) -> dict[int, Archi
             None,
             _keras(keras_name),
             _AVERAGED,
+            _SHA256.get(f"mobilenet_v2_{width}_{size}.tgz"),
         )
         for size, accuracy in zip((224, 192, 160, 128, 96), top_1, strict=False)
     }

@@ -422,6 +422,14 @@ def test_every_archive_is_listed_and_of_a_net_of_the_factory():
             assert 40 < archive.top_1 < (archive.top_5 or 100)
 
 
+def test_every_digest_is_of_an_archive():
+    archives = [a for sizes in known_archives.ARCHIVES.values() for a in sizes.values()]
+    known = {a.url.rpartition("/")[2]: a.sha256 for a in archives if a.sha256}
+    assert known == known_archives._SHA256
+    assert all(len(bytes.fromhex(digest)) == 32 for digest in known.values())
+    assert len(set(known.values())) == len(known)
+
+
 def test_every_replacement_is_a_conversion_that_exists():
     keras = "keras_to_slim --keras_model="
     for sizes in known_archives.ARCHIVES.values():

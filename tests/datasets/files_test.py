@@ -84,3 +84,33 @@ def test_atomic_write_follows_no_link_that_another_put_in_its_way(tmp_path, link
     assert precious.read_text() == "years of work"
     assert (tmp_path / "new.txt").read_text() == "new"
     assert not (tmp_path / "new.txt").is_symlink()
+
+
+def test_what_killed_runs_left_goes_and_what_others_write_stays(tmp_path):
+    (tmp_path / ".a.txt.tmp-1").write_text("left")
+    (tmp_path / ".b.txt.tmp-1").write_text("another file's")
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    (tmp_path / ".a.txt.tmp-link").symlink_to(mine)
+    (tmp_path / ".a.txt.tmp-folder").mkdir()
+    with files.atomic_write(str(tmp_path / "a.txt"), "w") as outer:
+        outer.write("outer")
+        # Of a run that lives, as a lock on it shows.
+        files.remove_leftovers(str(tmp_path), "a.txt")
+        assert (tmp_path / f".a.txt.tmp-{os.getpid()}").exists()
+    assert sorted(os.listdir(tmp_path)) == [
+        *(".a.txt.tmp-link", ".b.txt.tmp-1", "a.txt", "mine")
+    ]
+    assert mine.read_text() == "mine"
+
+
+def test_a_scratch_directory_goes_and_takes_those_of_killed_runs_along(tmp_path):
+    left = tmp_path / ".export.tmp-1" / "inside"
+    left.mkdir(parents=True)
+    with files.scratch_directory(str(tmp_path), "export") as mine:
+        assert os.listdir(tmp_path) == [os.path.basename(mine)]
+        with files.scratch_directory(str(tmp_path), "export") as other:
+            assert os.path.isdir(mine)
+            assert other != mine
+        assert os.path.isdir(mine)
+    assert os.listdir(tmp_path) == []
