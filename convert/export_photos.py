@@ -85,14 +85,23 @@ def in_every_form(images: Sequence[np.ndarray]) -> dict[str, bytes]:
     for number, (name, image_format, mode, options) in enumerate(_forms()):
         pixels = images[number % len(images)]
         photo = Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
-        if mode in ("LA", "RGBA"):
-            # Where it is transparent, what is hidden differs from what is seen.
-            photo = photo.convert(mode)
-            photo.putalpha(photo.convert("L").point(lambda v: _WHITE_LEVEL - v))
+        photo = _in_mode(photo, mode)
         buffer = io.BytesIO()
-        photo.convert(mode).save(buffer, image_format, **options)
+        photo.save(buffer, image_format, **options)
         files[name] = buffer.getvalue()
     return files
+
+
+def _in_mode(photo: Image.Image, mode: str) -> Image.Image:
+    if mode == "I;16":
+        grey = np.asarray(photo.convert("L")).astype(np.uint16) * 257
+        grey[0, 0] = 65535  # else a dark photo may be one of 12 bits
+        return Image.fromarray(grey)
+    converted = photo.convert(mode)
+    if mode in ("LA", "RGBA"):
+        # Where it is transparent, what is hidden differs from what is seen.
+        converted.putalpha(photo.convert("L").point(lambda v: _WHITE_LEVEL - v))
+    return converted
 
 
 def _forms() -> Iterator[tuple[str, str, str, dict]]:

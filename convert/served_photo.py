@@ -21,6 +21,7 @@ _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _SPEAKING = r"Exif\x00\x00|tiff:Orientation"
 _BARE_MARKERS = [0x01, *range(0xD0, 0xD9)]  # without a length
 _MAX_SEGMENTS = 4096
+_SURELY_16_BITS = 1 << 14  # smaller values may be those of a camera's 14, 12 or 10
 
 
 def normalise(encoded: tf.Tensor) -> tf.Tensor:
@@ -150,19 +151,39 @@ def _png(encoded: tf.Tensor) -> tf.Tensor:
     def encoded_anew() -> tf.Tensor:
         pixels = tf.cond(
             is_transparent,
-            lambda: on_white(tf.io.decode_png(encoded, channels=4)),
-            lambda: tf.io.decode_png(encoded, channels=3),
+            lambda: on_white(_eight_bits(encoded, channels=4)),
+            lambda: _eight_bits(encoded, channels=3),
         )
         return tf.io.encode_png(turned_upright(pixels, orientation), compression=1)
 
     return tf.cond(is_plain & (orientation == UPRIGHT), lambda: encoded, encoded_anew)
 
 
+def _eight_bits(encoded: tf.Tensor, channels: int) -> tf.Tensor:
+    """The pixels of a PNG, [height, width, channels] uint8."""
+
+    def reduced() -> tf.Tensor:
+        deep = tf.cast(tf.io.decode_png(encoded, channels, tf.uint16), tf.int32)
+        largest = tf.reduce_max(deep[..., :3])
+        known = tf.debugging.Assert(
+            largest >= _SURELY_16_BITS,
+            [
+                "a PNG of 16 bits that is almost black, if its values are of so many:"
+                " save it with 8. The largest value is:",
+                largest,
+            ],
+        )
+        with tf.control_dependencies([known]):
+            return tf.cast(deep // 256, tf.uint8)
+
+    is_deep = GraphBytes(encoded).number(24, 1) == 16
+    return tf.cond(is_deep, reduced, lambda: tf.io.decode_png(encoded, channels))
+
+
 def _png_kind(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Of a PNG, whether it is transparent and whether it is 8 bits grey or RGB alone.
 
-    A transparent colour of 16 bits is none, and one of 2 or 4 bits only if it is 0, as
-    Pillow has it.
+    A grey of 2 or 4 bits is transparent only if it is 0, as Pillow has it.
     """
     depth, colour = tf.unstack(GraphBytes(encoded).numbers(24, 2))
     # The chunk that makes colours transparent stands before the pixels.
@@ -171,7 +192,7 @@ def _png_kind(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     is_first = tf.equal(value, b"\0\0")
     has_value = tf.strings.length(value) == 2
     is_small = (colour == 0) & tf.reduce_any(depth == [2, 4])
-    by_colour = has_value & (depth < 16) & (is_first | ~is_small)
+    by_colour = has_value & (is_first | ~is_small)
     has_alpha = tf.reduce_any(colour == [4, 6])
     is_plain = (depth == 8) & tf.reduce_any(colour == [0, 2]) & ~has_value
     return by_colour | has_alpha, is_plain

@@ -25,8 +25,9 @@ from convert import (
     export_model,
     export_photos,
     frozen_graph,
+    served_photo,
 )
-from convert.export_check import Check, CheckError
+from convert.export_check import Check, CheckError, as_predicted
 from convert.export_formats import FORMATS, Format, Job
 from engine import classifier as classifiers
 from errors import UserError
@@ -363,7 +364,7 @@ def test_photographs_are_found_and_damaged_ones_reported_and_skipped(tmp_path, c
     (tmp_path / "sub" / "b.JPG").write_bytes(b"no image")
     (tmp_path / "notes.txt").write_text("no photo")
     found = export_photos.find(str(tmp_path), "check_images")
-    with pytest.raises(UserError, match=r"none of 1 photographs.*b\.JPG: no JPEG"):
+    with pytest.raises(UserError, match=r"none of 1 photographs.*b\.JPG: "):
         list(export_photos.readable(found, "check_images"))
     (tmp_path / "a.png").write_bytes(photos.encode(photos.pixels(1), "PNG"))
     found = export_photos.find(str(tmp_path), "check_images")
@@ -371,6 +372,65 @@ def test_photographs_are_found_and_damaged_ones_reported_and_skipped(tmp_path, c
     ((path, _),) = export_photos.readable(found, "check_images")
     assert path == str(tmp_path / "a.png")
     (line,) = caplog.messages
-    assert re.search(r"--check_images: .*b\.JPG: no JPEG.*; it is skipped", line)
+    assert re.search(r"--check_images: .*b\.JPG: .*; it is skipped", line)
     with pytest.raises(UserError, match=r"--check_images=.*no photograph"):
         export_photos.find(str(tmp_path / "none*"), "check_images")
+
+
+@pytest.mark.parametrize("fault", ["orientation", "transparency"])
+def test_the_check_sees_photos_that_serving_reads_otherwise(
+    fault, classifier, check, tmp_path, monkeypatch
+):
+    if fault == "orientation":
+        monkeypatch.setattr(served_photo, "turned_upright", lambda pixels, _: pixels)
+    else:
+        monkeypatch.setattr(served_photo, "on_white", lambda pixels: pixels[..., :3])
+    named = {"orientation": "EXIF orientation 2", "transparency": "transparent PNG"}
+    folder = tmp_path / "out"
+    with pytest.raises(CheckError, match=rf"{named[fault]}, differs from prediction"):
+        list(export_model.export(Job(classifier), ["saved_model"], str(folder), check))
+    assert not folder.exists()
+
+
+def test_what_is_served_of_a_batch_is_what_is_predicted_of_each_photo(
+    exported, classifier
+):
+    files = export_photos.in_every_form([photos.pixels(7, 40, 50)])
+    signatures = tf.saved_model.load(str(exported[0] / "saved_model")).signatures
+    answer = signatures["serving_default"](
+        image_bytes=tf.constant(list(files.values()))
+    )
+    images = [
+        classifier.preprocess(classifier.decode(tf.constant(as_predicted(file))))
+        for file in files.values()
+    ]
+    expected = classifier.probabilities(tf.stack(images)).numpy()
+    np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-5)
+    webp = photos.encode(photos.pixels(7), "WEBP")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="takes JPEG, PNG, GIF"):
+        signatures["serving_default"](image_bytes=tf.constant([webp]))
+
+
+def test_a_run_with_a_broken_photo_and_what_a_killed_one_left(checkpoint, tmp_path):
+    folder = photos.make_folder(tmp_path / "photos", ["cat"]) / "cat"
+    (folder / "1.png").write_bytes(b"broken")
+    left = tmp_path / "out" / ".export.tmp-killed"
+    left.mkdir(parents=True)
+    (left / "half").write_text("half")
+    process = _run(
+        *(f"--checkpoint_path={checkpoint}", f"--output_dir={tmp_path / 'out'}"),
+        *("--formats=saved_model,tflite_int8", "--tflite_int8_io=uint8"),
+        *(f"--representative_dir={folder}", f"--check_images={folder}"),
+    )
+    assert process.returncode == 0, process.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        *("labels.txt", "model_int8.tflite", "saved_model")
+    ]
+    skipped = [s for s in process.stderr.splitlines() if "1.png: " in s]
+    assert len(skipped) == 2
+    # TensorFlow says nothing.
+    others = [s for s in process.stderr.splitlines() if s not in skipped]
+    assert all(re.match(r"I.*progress\.py", line) for line in others), process.stderr
+    assert "takes photographs, by serving_default: JPEG, PNG" in process.stdout
+    assert f"[1, {SIZE}, {SIZE}, 3] as uint8" in process.stdout
+    assert max(map(len, process.stdout.split("\n  ")[-1].splitlines())) <= 80

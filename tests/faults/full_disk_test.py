@@ -7,12 +7,18 @@ any file, which needs no permission.
 import contextlib
 import os
 import pathlib
+import re
 import resource
 import subprocess
 import sys
 
 import pytest
 
+from config.config import NetOptions
+from convert import export_model, export_photos
+from convert.export_check import Check
+from convert.export_formats import Job
+from engine import classifier as classifiers
 from errors import UserError
 from tests.convert.photos import make_folder
 from tests.engine import small_runs
@@ -145,6 +151,25 @@ def test_the_feature_cache(disk, images_dir, tmp_path):
         train(run_dir, images_dir, 2, **flags)
     assert "use another --feature_cache_dir" in str(raised.value)
     assert train(run_dir, images_dir, 2, **flags) == 0
+
+
+def test_an_export(disk, images_dir, tmp_path):
+    run_dir = tmp_path / "run"
+    train(run_dir, images_dir, 2)
+    classifier = classifiers.load(str(run_dir), NetOptions(), use_moving_average=False)
+    check = Check(classifier, export_photos.generated()[:1])
+    out = disk.folder / "out"
+
+    def export():
+        formats = ["saved_model", "tflite", "frozen_graph"]
+        return list(export_model.export(Job(classifier), formats, str(out), check))
+
+    with disk.full(1024), pytest.raises(UserError, match=FULL) as raised:
+        export()
+    assert re.search(r"/out: .* needs about \d+ MB there", str(raised.value))
+    assert "\n" not in str(raised.value)
+    assert not out.exists()
+    assert len(export()) == 3
 
 
 def test_a_conversion(disk, tmp_path):
