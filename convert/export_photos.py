@@ -9,7 +9,7 @@ from absl import logging
 from PIL import Image
 
 from datasets import photo_files, photo_reader
-from datasets.photo_codec import UnfitPhotoError
+from datasets.unfit_photos import UnfitPhotoError
 from errors import UserError
 
 _NUM_GENERATED = 8
@@ -23,7 +23,7 @@ def find(where: str, flag: str) -> list[str]:
     Raises:
       UserError: there is none.
     """
-    found = photo_files.find(where)
+    found = photo_files.find(where).paths
     if not found:
         raise UserError(
             f"--{flag}={where}: no photograph there; name a file, a folder or a pattern"
