@@ -362,7 +362,6 @@ def test_wrong_flags_get_one_line(tmp_path):
 def test_photographs_are_found_and_damaged_ones_reported_and_skipped(tmp_path, caplog):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "b.JPG").write_bytes(b"no image")
-    (tmp_path / "notes.txt").write_text("no photo")
     found = export_photos.find(str(tmp_path), "check_images")
     with pytest.raises(UserError, match=r"none of 1 photographs.*b\.JPG: "):
         list(export_photos.readable(found, "check_images"))
