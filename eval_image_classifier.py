@@ -5,6 +5,8 @@ python eval_image_classifier.py --dataset_name=photos --dataset_dir=/data/photos
     --checkpoint_path=/tmp/run --eval_dir=/tmp/run/eval
 """
 
+import script_start  # noqa: F401  (before all that takes time)
+
 from config import app, config, flags
 from engine import evaluate
 

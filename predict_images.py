@@ -6,6 +6,8 @@ python predict_images.py --checkpoint_path=/tmp/run photo.jpg folder 'trip/*.png
 --model_name says it.
 """
 
+import script_start  # noqa: F401  (before all that takes time)
+
 import signal
 import sys
 

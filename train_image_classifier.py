@@ -5,6 +5,8 @@ python train_image_classifier.py --dataset_name=photos --dataset_dir=/data/photo
     --checkpoint_exclude_scopes=head --trainable_scopes=head --train_dir=/tmp/run
 """
 
+import script_start  # noqa: F401  (before all that takes time)
+
 from config import app, config, flags
 from engine import train_loop
 

@@ -1,5 +1,6 @@
 """Which checkpoints a folder keeps, and which one a run goes on from."""
 
+import contextlib
 import glob
 import os
 import re
@@ -135,7 +136,13 @@ class CheckpointFolder:
         if own:
             # Named before it is there: a run killed in between knows it for its own.
             slim_format.write_state(self.path, [*own, name], newest=own[-1])
-        slim_format.write_checkpoint(prefix, tensors)
+        try:
+            slim_format.write_checkpoint(prefix, tensors)
+        except UserError:
+            if own:
+                with contextlib.suppress(OSError):  # the disk may be full for this, too
+                    slim_format.write_state(self.path, own)
+            raise
         own.append(name)
         slim_format.write_state(self.path, own[-self._keep :])
         for old in own[: -self._keep]:

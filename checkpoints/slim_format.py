@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from checkpoints import other_formats
+from checkpoints import failed_write, other_formats
 from datasets.files import atomic_write
 from errors import UserError
 
@@ -256,7 +256,8 @@ def write_checkpoint(prefix: str, tensors: Mapping[str, np.ndarray]) -> None:
                 _sync(temporary + suffix)
                 os.replace(temporary + suffix, prefix + suffix)
     except (tf.errors.OpError, OSError) as error:
-        raise UserError(f"{prefix} cannot be written: {_first_line(error)}") from error
+        num_bytes = sum(value.nbytes for value in tensors.values())
+        raise UserError(failed_write.explain(prefix, num_bytes, error)) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 

@@ -48,6 +48,8 @@ def run(main: Callable[..., int | None], positional: str | None = None) -> None:
             # Python's last collection would take a graph to pieces for two seconds.
             gc.freeze()
 
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.unraisablehook = _insist
     _show_only_printable_text()
     absl_app.run(start, flags_parser=parse)

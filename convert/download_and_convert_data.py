@@ -11,6 +11,8 @@ The files have slim's names, the dataset appears whole or not at all, and traini
 it under the same --dataset_name (without "tfds:").
 """
 
+import script_start  # noqa: F401  (before all that takes time)
+
 import functools
 import os
 import signal

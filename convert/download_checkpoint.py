@@ -9,6 +9,8 @@ checks that the variables are those of the net and prints the path to give as
 another: of a dead one it is said which conversion brings in the same architecture.
 """
 
+import script_start  # noqa: F401  (before all that takes time)
+
 import contextlib
 import os
 from collections.abc import Iterator

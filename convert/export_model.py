@@ -9,6 +9,8 @@ loaded again and compared with the checkpoint on images before it gets its name.
 --output_file it writes slim's inference graph: a GraphDef without weights.
 """
 
+import script_start  # noqa: F401  (before all that takes time)
+
 import contextlib
 import os
 import tempfile

@@ -9,6 +9,8 @@ and result are run on the same images before anything is written. `--checkpoint_
 the training script takes the result.
 """
 
+import script_start  # noqa: F401  (before all that takes time)
+
 from absl import flags
 
 import convert.quiet_tensorflow  # noqa: F401  (before others load it)

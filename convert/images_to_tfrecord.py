@@ -15,6 +15,8 @@ To evaluate a run on other photos, of some of its classes:
         --dataset_name=more --classes_of=runs/stamps --test_fraction=1
 """
 
+import script_start  # noqa: F401  (before all that takes time)
+
 import os
 import signal
 import sys

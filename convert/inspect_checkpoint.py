@@ -8,6 +8,8 @@ r"""Says what a checkpoint holds, which net it fits, and how it differs from ano
 the checkpoint's files, or a single file in the format of 2016.
 """
 
+import script_start  # noqa: F401  (before all that takes time)
+
 import collections
 import dataclasses
 import math

@@ -8,6 +8,8 @@ that are there more than once. With --output_dir it also draws a sheet of images
 each class, and the first augmented batches as training gets them from the same flags.
 """
 
+import script_start  # noqa: F401  (before all that takes time)
+
 import dataclasses
 import os
 import re

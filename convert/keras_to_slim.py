@@ -11,6 +11,8 @@ from its layers. Source and result are run on the same images before anything is
 written.
 """
 
+import script_start  # noqa: F401  (before all that takes time)
+
 from absl import flags
 
 import convert.quiet_tensorflow  # noqa: F401  (before others load it)

@@ -9,6 +9,8 @@ written, with all that the checkpoint holds, `model.json` and labels.txt; a run 
 from a copy of it as from the checkpoint.
 """
 
+import script_start  # noqa: F401  (before all that takes time)
+
 import contextlib
 import dataclasses
 import os

@@ -9,6 +9,8 @@ code in them is run. What PyTorch would compute is computed here in TensorFlow, 
 compared with slim's net before anything is written.
 """
 
+import script_start  # noqa: F401  (before all that takes time)
+
 from absl import flags, logging
 
 import convert.quiet_tensorflow  # noqa: F401  (before others load it)

@@ -107,6 +107,8 @@ def test_a_checkpoint(disk, images_dir, monkeypatch):
         train(run_dir, images_dir, 4)
     assert "\n" not in str(raised.value)
     assert str(run_dir) in str(raised.value)
+    assert "MB are free. Make room there" in str(raised.value)
+    assert "SaveV2" not in str(raised.value)
     after = contents(run_dir)
     for path, content in before.items():
         if path.name.startswith(("model.ckpt", "checkpoint")):

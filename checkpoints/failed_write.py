@@ -1,0 +1,27 @@
+"""What to say of a checkpoint that could not be written."""
+
+import errno
+import os
+import shutil
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def explain(prefix: str, num_bytes: int, error: Exception) -> str:
+    """A message in one line; of a full disk with what is needed and what to do.
+
+    Args:
+      prefix: of the checkpoint.
+      num_bytes: of its values.
+      error: the system's or TensorFlow's.
+    """
+    text = str(error).strip() or repr(error)
+    reason = next((r for r in map(os.strerror, _FULL) if r in text), None)
+    if reason is None:
+        return f"{prefix} cannot be written: {text.splitlines()[0]}"
+    free = shutil.disk_usage(os.path.dirname(prefix) or ".").free
+    return (
+        f"{prefix} cannot be written: {reason}; it needs {num_bytes / 1e6:.1f} MB, and"
+        f" {free / 1e6:.1f} MB are free. Make room there and give the same command"
+        " again, which goes on from the checkpoint before"
+    )

@@ -1,0 +1,34 @@
+"""Imported first by every script: its own modules come first, and Ctrl-C is heeded.
+
+TensorFlow takes seconds to load. Until `config.app.run` takes over, Ctrl-C ends the
+script with a word in place of a traceback: nothing has been started by then that would
+have to be left in order.
+"""
+
+import os
+import signal
+import sys
+from types import FrameType
+
+_ROOT = os.path.dirname(os.path.abspath(__file__))
+_EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+
+
+def _end(signal_number: int, frame: FrameType | None) -> None:
+    del signal_number, frame
+    os.write(2, b"interrupted\n")
+    os._exit(_EXIT_INTERRUPTED)
+
+
+def _is_script() -> bool:
+    """Whether the process was started as one of this project's scripts."""
+    main = getattr(sys.modules["__main__"], "__file__", None)
+    folder = os.path.dirname(os.path.abspath(main or ""))
+    return main is not None and folder in (_ROOT, os.path.join(_ROOT, "convert"))
+
+
+if _is_script():
+    # With `python -m` a folder or file called `config` beside the user would win.
+    sys.path.insert(0, _ROOT)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end)
