@@ -1,5 +1,7 @@
 """convert/download_and_convert_data.py, where slim's scripts look for it."""
 
+import script_start  # noqa: F401  (before all that takes time)
+
 from config import app
 from convert import download_and_convert_data
 

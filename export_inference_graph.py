@@ -1,5 +1,7 @@
 """convert/export_model.py, where slim's scripts look for it, with slim's flags."""
 
+import script_start  # noqa: F401  (before all that takes time)
+
 from config import app, flags
 from convert import export_flags, export_model
 
