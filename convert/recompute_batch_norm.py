@@ -14,15 +14,14 @@ import script_start  # noqa: F401  (before all that takes time)
 import contextlib
 import dataclasses
 import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
 import convert.quiet_tensorflow  # noqa: F401  (before others load it)
-from checkpoints import plan, restore, run_record, scopes, slim_format
+from checkpoints import plan, restore, slim_format
 from checkpoints.model_record import ModelRecord
 from checkpoints.restore import RUNNING_AVERAGE
 from checkpoints.retention import CheckpointFolder
@@ -37,13 +36,17 @@ from config.config import (
 )
 from datasets import files, input_pipeline, labels
 from datasets.dataset import Dataset
-from engine import checkpoint_record, eval_weights, inputs, recomputation
+from engine import (
+    checkpoint_record,
+    eval_weights,
+    inputs,
+    recomputation,
+    trained_batch_norms,
+)
 from engine.moving_average import SUFFIX
-from engine.optimizers import SLOT_SUFFIXES
 from engine.population_statistics import moments_fn, over_batches
 from engine.train_step import step_seed
 from errors import UserError
-from nets import nets_factory
 from nets.network import Network
 
 
@@ -109,7 +112,6 @@ def recompute(config: RecomputeConfig) -> str:
     record = checkpoint_record.describe(checkpoint, config.net)
     data = _data_options(record, config.net)
     dataset = inputs.get_dataset(data, options.dataset_split_name)
-    _check_same_classes(record, dataset)
     network = Network(
         record.model_name,
         num_classes=record.num_classes,
@@ -147,17 +149,6 @@ def _data_options(record: ModelRecord, net: NetOptions) -> DataOptions:
     )
 
 
-def _check_same_classes(record: ModelRecord, dataset: Dataset) -> None:
-    """Other classes are other images, with other statistics."""
-    names = dataset.class_names and dataset.class_names[record.labels_offset :]
-    if record.class_names and names and record.class_names != tuple(names):
-        raise UserError(
-            f"{dataset.name} is not what the checkpoint was trained on: its classes are"
-            f" {', '.join(names[:3])}…, the checkpoint's"
-            f" {', '.join(record.class_names[:3])}…; give the --dataset_dir of training"
-        )
-
-
 def _trained_batch_norms(
     network: Network, checkpoint: Checkpoint, trainable_scopes: str | None
 ) -> list[str]:
@@ -166,40 +157,18 @@ def _trained_batch_norms(
     Raises:
       UserError: there are none, or it cannot be known.
     """
-    names = [n for n in network.model_variables if n in checkpoint.shapes]
-    batch_norms = plan.batch_norm_scopes(names)
-    run = run_record.read(os.path.dirname(checkpoint.path) or ".")
-    if trainable_scopes is None and run:
-        if not run.flags.get("freeze_batch_norm", True):
-            return batch_norms
-        trainable_scopes = run.flags.get("trainable_scopes") or ".*"
-    trained: Sequence[str] = _with_slots(names, checkpoint)
-    if trainable_scopes:
-        trained = scopes.select(
-            scopes.parse_scopes(trainable_scopes, flag="trainable_scopes"),
-            [n for n in names if network.model_variables[n].trainable],
-            flag="trainable_scopes",
-            head_scopes=nets_factory.get_entry(network.model_name).head_scopes,
-        )
-    if not trained:
+    found = trained_batch_norms.find(network, checkpoint, trainable_scopes)
+    if found is None:
         raise UserError(
             f"{checkpoint.path} holds no optimizer slots that tell which batch norms"
             " were trained: give the --trainable_scopes of training, or .* for all"
         )
-    frozen = set(plan.frozen_batch_norms(names, set(trained)))
-    found = [scope for scope in batch_norms if scope not in frozen]
     if not found:
         raise UserError(
             "no batch norm was trained, so their statistics are those of the net that"
             " training began with: nothing to recompute"
         )
     return found
-
-
-def _with_slots(names: Sequence[str], checkpoint: Checkpoint) -> list[str]:
-    """Variables of which the checkpoint holds an optimizer's slot."""
-    slots = {slot for of_one in SLOT_SUFFIXES.values() for slot in of_one.values()}
-    return [n for n in names if any(f"{n}/{s}" in checkpoint.shapes for s in slots)]
 
 
 def _statistics(
@@ -265,13 +234,11 @@ def _fill(
 def _whole(output_dir: str) -> Iterator[str]:
     """A folder that gets its name when all of it is there."""
     parent = os.path.dirname(os.path.abspath(output_dir))
-    aside = os.path.join(parent, f".recomputed.tmp-{os.getpid()}")
-    os.makedirs(aside)
-    try:
+    os.makedirs(parent, exist_ok=True)
+    with files.scratch_directory(parent, "recomputed") as scratch:
+        aside = os.path.join(scratch, "recomputed")
         yield aside
         os.rename(aside, output_dir)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ def _require_same_names(record: ModelRecord, options: NetOptions) -> None:
         raise UserError(
             f"--dataset_dir={options.dataset_dir} contradicts {model_record.FILE_NAME}"
             f" beside the checkpoint: {first_difference(record.class_names, names)};"
-            " leave it out, or name the data that it was trained on"
+            " name the data that it was trained on (prediction and export need none)"
         )
 
 

@@ -8,6 +8,7 @@ from absl import logging
 from checkpoints import restore, scopes
 from checkpoints.slim_format import Checkpoint
 from datasets.dataset import Dataset
+from engine import trained_batch_norms
 from engine.moving_average import SUFFIX
 from errors import UserError
 from nets import nets_factory
@@ -47,6 +48,7 @@ def load(
             checkpoint.path,
         )
     fill(network, checkpoint, dataset, use_moving_average=use_moving_average)
+    trained_batch_norms.warn_if_lagging(network, checkpoint)
     return checkpoint.global_step or 0
 
 
@@ -57,7 +59,7 @@ def fill(
     *,
     use_moving_average: bool,
 ) -> None:
-    """What `load` does, without a word on averages that are not taken."""
+    """What `load` does, without a word on averages that lag or are not taken."""
     sources = _sources(network, use_moving_average)
     _check_present(network, checkpoint, sources, use_moving_average)
     _check_shapes(network, checkpoint, sources, dataset)

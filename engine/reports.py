@@ -5,7 +5,6 @@ import dataclasses
 import io
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,7 +19,7 @@ from config import app
 from config.untrusted_text import CsvWriter
 from datasets import example_schema, pipeline_options, record_files
 from datasets.dataset import Dataset
-from datasets.files import atomic_write, publish
+from datasets.files import atomic_write, publish, scratch_directory
 from engine import confusion_figure, summaries
 from engine.evaluation import Results
 from errors import UserError
@@ -190,18 +189,17 @@ class Reporter:
 
         None of that one's files stays beside them, not even one that is not made anew.
         """
-        with _writing(self._eval_dir):
-            aside = tempfile.mkdtemp(prefix=".evaluation.tmp-", dir=self._eval_dir)
-            try:
-                yield aside
-                # Without its metrics an evaluation is not there: they go first, and
-                # come last.
-                for name in (_METRICS, PAGE):
-                    with contextlib.suppress(FileNotFoundError):
-                        os.remove(os.path.join(self._eval_dir, name))
-                publish(aside, self._eval_dir, last=_METRICS)
-            finally:
-                shutil.rmtree(aside, ignore_errors=True)
+        with (
+            _writing(self._eval_dir),
+            scratch_directory(self._eval_dir, "evaluation") as aside,
+        ):
+            yield aside
+            # Without its metrics an evaluation is not there: they go first, and come
+            # last.
+            for name in (_METRICS, PAGE):
+                with contextlib.suppress(FileNotFoundError):
+                    os.remove(os.path.join(self._eval_dir, name))
+            publish(aside, self._eval_dir, last=_METRICS)
 
     def _page(
         self, results: Results, scores: Scores, summary: dict, picture: bytes

@@ -122,7 +122,7 @@ def test_other_classes_are_other_data(lagging, recompute, tmp_path):
     coloured_images.write_split(
         tmp_path, "train", [0, 1, 2, 0], [0, 1, 2, 0], class_names=names
     )
-    with pytest.raises(UserError, match="its classes are cat, dog, owl"):
+    with pytest.raises(UserError, match="class 0 is 'red' there and 'cat' here"):
         recompute(lagging, tmp_path, output_dir=str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 

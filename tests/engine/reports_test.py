@@ -48,7 +48,10 @@ def written(tmp_path_factory, results):
         model_name="inception_v3",
         labels_offset=0,
     )
+    left = tmp_path / "new" / "eval" / ".evaluation.tmp-left"
     for step in (3, 5):
+        left.mkdir()  # as by SIGKILL
+        (left / "metrics.json").write_text("{}")
         reporter.write(
             results,
             checkpoint_path=f"/run/model.ckpt-{step}",
@@ -61,6 +64,10 @@ def written(tmp_path_factory, results):
 def _rows(path) -> list[dict[str, str]]:
     with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_what_a_killed_evaluation_left_is_removed(written):
+    assert not list(written.glob(".*"))
 
 
 def test_scores_of_each_class(results):
