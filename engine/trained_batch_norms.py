@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Sequence
 
 from absl import logging
 
@@ -53,7 +54,7 @@ def find(
         if not run.flags.get("freeze_batch_norm", True):
             return batch_norms
         trainable_scopes = run.flags.get("trainable_scopes") or ".*"
-    trained = _with_slots(names, checkpoint)
+    trained: Sequence[str] = _with_slots(names, checkpoint)
     if trainable_scopes:
         trained = scopes.select(
             scopes.parse_scopes(trainable_scopes, flag="trainable_scopes"),
