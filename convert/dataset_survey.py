@@ -13,9 +13,8 @@ from PIL import Image
 
 from config.progress import progress
 from convert.quiet_tensorflow import tf
-from datasets import example_schema, photo_size, pipeline_options, record_faults
+from datasets import example_schema, photo_codec, pipeline_options, record_faults
 from datasets.dataset import Dataset
-from datasets.photo_codec import MAX_PIXELS
 from errors import UserError
 
 SAMPLE_SIDE = 128  # pixels
@@ -99,8 +98,10 @@ class Survey:
 
     def _look(self, record: Record, features: Any, dataset: Dataset) -> None:
         image = _open(features, dataset)
-        if image.width * image.height > MAX_PIXELS:
-            raise UserError(f"{image.width} × {image.height}; {photo_size.TOO_LARGE}")
+        is_jpeg = photo_codec.is_jpeg(image)
+        if image.width * image.height > photo_codec.max_pixels(is_jpeg=is_jpeg):
+            limit = photo_codec.explain_limit(is_jpeg=is_jpeg)
+            raise UserError(f"{image.width} × {image.height} pixels, {limit}")
         self.sizes[record.split].append(image.size)
         self.formats[record.split][image.format or "raw"] += 1
         encoded = features[example_schema.ENCODED].bytes_list.value[0]
@@ -146,7 +147,8 @@ def _open(features: Any, dataset: Dataset) -> Image.Image:
     formats = features[example_schema.FORMAT].bytes_list.value
     image_format = formats[0].decode() if formats else dataset.format_default
     if image_format not in ("raw", "RAW"):
-        return Image.open(io.BytesIO(encoded), formats=_FORMATS)
+        with photo_codec.pillows_limit_lifted():
+            return Image.open(io.BytesIO(encoded), formats=_FORMATS)
     size = tuple(
         sum(features[key].int64_list.value)
         for key in (example_schema.WIDTH, example_schema.HEIGHT)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from datasets import example_schema
+from datasets import example_schema, photo_codec
 
 # JPEG can be decoded at these fractions of its size, skipping most of the work.
 _RATIOS = (1, 2, 4, 8)
@@ -29,10 +29,7 @@ class EncodedPhoto:
         """
         self._encoded = features[example_schema.ENCODED]
         self._num_channels = num_channels
-        self._is_jpeg = tf.logical_and(
-            tf.io.is_jpeg(self._encoded),
-            tf.logical_not(example_schema.is_raw(features)),
-        )
+        self._is_jpeg = example_schema.is_jpeg(features)
         self._decoded = tf.cond(
             self._is_jpeg,
             lambda: tf.zeros([0, 0, num_channels], tf.uint8),
@@ -51,7 +48,9 @@ class EncodedPhoto:
         """Height and width by the header; decoding asks for them first."""
         size = tf.image.extract_jpeg_shape(self._encoded)[:2]
         pixels = tf.reduce_prod(tf.cast(size, tf.int64))
-        with tf.control_dependencies([example_schema.require_few_pixels(pixels)]):
+        limit = photo_codec.max_pixels(is_jpeg=True)
+        check = example_schema.require_few_pixels(pixels, limit)
+        with tf.control_dependencies([check]):
             return tf.identity(size)
 
     def pixels(self, least_size: Sequence[int | tf.Tensor] | None = None) -> tf.Tensor:

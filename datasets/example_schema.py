@@ -3,8 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from datasets import photo_size
-from datasets.photo_codec import MAX_PIXELS
+from datasets import photo_codec, photo_size
 
 ENCODED = "image/encoded"
 FORMAT = "image/format"
@@ -137,8 +136,9 @@ def count_pixels(
     def of_jpeg() -> tf.Tensor:
         return tf.reduce_prod(tf.image.extract_jpeg_shape(encoded, tf.int64)[:2])
 
-    is_jpeg = tf.logical_and(tf.io.is_jpeg(encoded), ~is_raw(features))
-    return of_no_jpeg() if known_no_jpeg else tf.cond(is_jpeg, of_jpeg, of_no_jpeg)
+    if known_no_jpeg:
+        return of_no_jpeg()
+    return tf.cond(is_jpeg(features), of_jpeg, of_no_jpeg)
 
 
 def _has_png_header(encoded: tf.Tensor) -> tf.Tensor:
@@ -166,18 +166,23 @@ def check_size(
       known_no_jpeg: leaves out what is done for JPEG.
 
     Raises:
-      tf.errors.InvalidArgumentError: it has more than `MAX_PIXELS` (when the graph
-        runs).
+      tf.errors.InvalidArgumentError: it has more than `photo_codec.max_pixels` (when
+        the graph runs).
     """
     pixels = count_pixels(features, known_no_jpeg=known_no_jpeg)
-    with tf.control_dependencies([require_few_pixels(pixels)]):
+    limit = photo_codec.max_pixels(is_jpeg=False)
+    if not known_no_jpeg:
+        of_jpeg = photo_codec.max_pixels(is_jpeg=True)
+        limit = tf.where(is_jpeg(features), of_jpeg, limit)
+    with tf.control_dependencies([require_few_pixels(pixels, limit)]):
         return features | {ENCODED: tf.identity(features[ENCODED])}
 
 
-def require_few_pixels(pixels: tf.Tensor) -> tf.Operation:
-    """What fails where an image has more than `MAX_PIXELS`."""
-    message = f"an image is too large, {photo_size.TOO_LARGE}:"
-    return tf.raw_ops.Assert(condition=pixels <= MAX_PIXELS, data=[message, pixels])
+def require_few_pixels(pixels: tf.Tensor, limit: int | tf.Tensor) -> tf.Operation:
+    """What fails where an image has more pixels than the limit."""
+    limit = tf.cast(limit, tf.int64)
+    data = ["an image is too large, its pixels and the limit:", pixels, limit]
+    return tf.raw_ops.Assert(condition=pixels <= limit, data=data)
 
 
 def decode_image(features: dict[str, tf.Tensor], num_channels: int) -> tf.Tensor:
@@ -205,6 +210,11 @@ def decode_image(features: dict[str, tf.Tensor], num_channels: int) -> tf.Tensor
 def is_raw(features: dict[str, tf.Tensor]) -> tf.Tensor:
     """Whether a parsed record says that its bytes are the pixels, a scalar bool."""
     return tf.reduce_any(tf.equal(features[FORMAT], ["raw", "RAW"]))
+
+
+def is_jpeg(features: dict[str, tf.Tensor]) -> tf.Tensor:
+    """Whether a parsed record's bytes are to be decoded as JPEG, a scalar bool."""
+    return tf.logical_and(tf.io.is_jpeg(features[ENCODED]), ~is_raw(features))
 
 
 def _decode_raw(features: dict[str, tf.Tensor], num_channels: int) -> tf.Tensor:

@@ -13,6 +13,7 @@ import functools
 import io
 import struct
 import warnings
+from collections.abc import Iterator
 
 from PIL import Image, ImageOps
 
@@ -23,8 +24,10 @@ from datasets.unfit_photos import TooLargePhotoError, UnfitPhotoError
 # Pillow knows more formats, some of which run other programs. Its JPEG reader opens
 # MPO, a JPEG with further pictures behind the first, as well.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
-# 12000 × 9000 from a telephone is 108 million; decoded, this is 384 MB.
+# 12000 × 9000 from a telephone is 108 million: a JPEG, of which training and evaluation
+# decode what they need. All else is decoded whole, as 8 bits and then as float32.
 MAX_PIXELS = 128_000_000
+MAX_PIXELS_DECODED_WHOLE = 64_000_000
 _ORIENTATION = 0x0112
 # Baseline, extended and progressive with Huffman codes.
 _JPEG_FRAMES = (0xC0, 0xC1, 0xC2)
@@ -81,12 +84,12 @@ def normalise(
             if shrinks:
                 # A JPEG can be decoded at 1/2, 1/4 or 1/8; twice the size suffices.
                 image.draft(image.mode, (2 * max_side, 2 * max_side))
-            elif may_stay and _is_jpeg(image) and _stays(image, data):
+            elif may_stay and is_jpeg(image) and _stays(image, data):
                 # At 1/8 of the size every code is read, too, in half the time.
                 image.draft(image.mode, (1, 1))
             image.load()
             if may_stay and _stays(image, data):
-                return Photo(data, "jpg" if _is_jpeg(image) else "png", height, width)
+                return Photo(data, "jpg" if is_jpeg(image) else "png", height, width)
             is_lossless = _is_lossless(image, data)
             return _encode(image, is_lossless, max_side if shrinks else 0)
         except UnfitPhotoError:
@@ -99,22 +102,41 @@ def _open(data: bytes) -> Image.Image:
     file_heads.check(data[: file_heads.NUM_BYTES])
     if data[:2] in (b"II", b"MM") and camera_raw.is_raw(data):
         raise UnfitPhotoError(file_heads.RAW)
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # ours is below
     try:
-        image = Image.open(io.BytesIO(data), formats=_formats())
+        with pillows_limit_lifted():
+            image = Image.open(io.BytesIO(data), formats=_formats())
     except Image.UnidentifiedImageError as error:
         raise UnfitPhotoError(
             "damaged, or of a kind that Pillow cannot read"
         ) from error
     except Exception as error:  # as above
         raise UnfitPhotoError(_words(error)) from error
+    if image.width * image.height > max_pixels(is_jpeg=is_jpeg(image)):
+        size = f"{image.width} × {image.height} pixels"
+        raise TooLargePhotoError(f"{size}; {explain_limit(is_jpeg=is_jpeg(image))}")
+    return image
+
+
+@contextlib.contextmanager
+def pillows_limit_lifted() -> Iterator[None]:
+    """Lets Pillow open images of any size, and tell it: the limit here is ours."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
     finally:
         Image.MAX_IMAGE_PIXELS = limit
-    if image.width * image.height > MAX_PIXELS:
-        size = f"{image.width} × {image.height} pixels"
-        limit_text = f"the limit is {MAX_PIXELS // 1_000_000} million"
-        raise TooLargePhotoError(f"{size}; {limit_text}")
-    return image
+
+
+def max_pixels(*, is_jpeg: bool) -> int:
+    """The most pixels that a photo may have."""
+    return MAX_PIXELS if is_jpeg else MAX_PIXELS_DECODED_WHOLE
+
+
+def explain_limit(*, is_jpeg: bool) -> str:
+    """The same in words."""
+    scope = "for JPEG" if is_jpeg else "for all formats but JPEG"
+    limit = max_pixels(is_jpeg=is_jpeg) // 1_000_000
+    return f"the limit {scope} is {limit} million pixels"
 
 
 def _formats() -> tuple[str, ...]:
@@ -135,7 +157,8 @@ def _silence_libtiff() -> None:
         library.TIFFSetWarningHandler(None)
 
 
-def _is_jpeg(image: Image.Image) -> bool:
+def is_jpeg(image: Image.Image) -> bool:
+    """Whether an image was opened from a JPEG file."""
     return image.format in ("JPEG", "MPO")
 
 
@@ -157,7 +180,7 @@ def _is_plain(image: Image.Image, data: bytes) -> bool:
     """Whether TensorFlow decodes the bytes to the pixels that Pillow shows."""
     if image.mode not in ("L", "RGB"):
         return False
-    if _is_jpeg(image):
+    if is_jpeg(image):
         return _jpeg_frame(data) in _JPEG_FRAMES
     if image.format != "PNG":
         return False
@@ -212,7 +235,7 @@ def _is_lossless(image: Image.Image, data: bytes) -> bool:
         return b"VP8L" in data  # a chance hit merely stores a larger file
     if image.format == "TIFF":
         return image.info.get("compression") not in ("jpeg", "tiff_jpeg", "webp")
-    return not _is_jpeg(image)
+    return not is_jpeg(image)
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -5,9 +5,6 @@ A few kilobytes can stand for gigapixels: what is decoded is asked for its size 
 
 import struct
 
-from datasets.photo_codec import MAX_PIXELS
-
-TOO_LARGE = f"the limit is {MAX_PIXELS // 1_000_000} million pixels"
 _MOST = (1 << 63) - 1  # a PNG may claim more, and int64 hold no more
 _WEBP_HEADER_BYTES = 30
 _GIF_EXTENSION, _GIF_IMAGE = 0x21, 0x2C

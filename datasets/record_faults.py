@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 
-from datasets import example_schema, photo_size, pipeline_options, record_frames
+from datasets import example_schema, photo_codec, pipeline_options, record_frames
 from datasets.dataset import Dataset
-from datasets.photo_codec import MAX_PIXELS
 from errors import UserError
 
 # What reading raises. TensorFlow quotes a record that it cannot parse in its message,
@@ -177,11 +176,12 @@ def explain_record(
             tf.constant(serialized), format_default=dataset.format_default
         )
         pixels = int(example_schema.count_pixels(parsed))
-        if pixels > MAX_PIXELS:
+        is_jpeg = bool(example_schema.is_jpeg(parsed))
+        if pixels > photo_codec.max_pixels(is_jpeg=is_jpeg):
+            limit = photo_codec.explain_limit(is_jpeg=is_jpeg)
             return (
-                f"its image{photo} has {pixels:,} pixels, {photo_size.TOO_LARGE}: write"
-                " the record anew with a smaller one, or leave it out with"
-                " --max_bad_records"
+                f"its image{photo} has {pixels:,} pixels, {limit}: write the record"
+                " anew with a smaller one, or leave it out with --max_bad_records"
             )
         example_schema.decode_image(parsed, dataset.num_channels)
     except UnicodeDecodeError:  # see READ_ERRORS

@@ -250,11 +250,20 @@ def test_unfit_photos_are_explained(data, kind, reason):
 
 def test_pillows_own_limit_is_left_as_it_was(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 7)
-    assert normalise(encode(RGB, "PNG")).width == 5  # ours is MAX_PIXELS
+    assert normalise(encode(RGB, "PNG")).width == 5  # ours is larger
     assert Image.MAX_IMAGE_PIXELS == 7
+
+
+def test_a_jpeg_may_have_twice_the_pixels(monkeypatch):
+    monkeypatch.setattr(photo_codec, "MAX_PIXELS", 30)
+    monkeypatch.setattr(photo_codec, "MAX_PIXELS_DECODED_WHOLE", 29)
+    assert normalise(encode(RGB, "JPEG")).width == 5
+    for name in ("PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF"):
+        with pytest.raises(TooLargePhotoError, match=r"5 × 6 .* all formats but JPEG"):
+            normalise(encode(RGB, name))
     monkeypatch.setattr(photo_codec, "MAX_PIXELS", 29)
-    with pytest.raises(UnfitPhotoError, match="5 × 6 pixels"):
-        normalise(encode(RGB, "PNG"))
+    with pytest.raises(TooLargePhotoError, match="5 × 6 pixels; the limit for JPEG"):
+        normalise(encode(RGB, "JPEG"))
 
 
 def test_libraries_of_pillow_write_nothing(capfd):
