@@ -19,26 +19,30 @@ class CheckError(UserError):
     exit_status = 1
 
 
-def as_predicted(photo: bytes) -> bytes:
+def as_predicted(photo: bytes, bits: int | None = None) -> bytes:
     """What prediction has TensorFlow decode of a photo's file.
+
+    Args:
+      photo: the file.
+      bits: see `deep_photo.reduce`.
 
     Raises:
       UnfitPhotoError: it cannot be read.
     """
-    return photo_reader.decodable(photo_codec.normalise(photo)).encoded
+    return photo_reader.decodable(photo_codec.normalise(photo, bits=bits)).encoded
 
 
-def as_served(photo: bytes) -> bytes:
+def as_served(photo: bytes, bits: int | None) -> bytes:
     """A photo's file itself, if serving takes it, else what prediction makes of it.
 
     So it does of CMYK: TensorFlow and Pillow round the product of its inks differently.
     """
     try:
-        tf.io.decode_image(served_photo.normalise(tf.constant(photo)))
+        tf.io.decode_image(served_photo.normalise(tf.constant(photo), bits))
     except tf.errors.InvalidArgumentError:
-        return as_predicted(photo)
+        return as_predicted(photo, bits)
     is_cmyk = tf.io.is_jpeg(photo) and tf.image.extract_jpeg_shape(photo)[2] == 4
-    return as_predicted(photo) if is_cmyk else photo
+    return as_predicted(photo, bits) if is_cmyk else photo
 
 
 class Check:
@@ -62,6 +66,7 @@ class Check:
           NotFiniteError: the net's outputs are not.
         """
         self._classifier = classifier
+        self._bits = classifier.record.bits
         self._max_difference = max_difference
         self._photos = photos
         self._pixels = [self._decode(photo) for photo in photos]
@@ -74,7 +79,7 @@ class Check:
             )
 
     def _decode(self, photo: bytes) -> tf.Tensor:
-        return self._classifier.decode(tf.constant(as_predicted(photo)))
+        return self._classifier.decode(tf.constant(as_predicted(photo, self._bits)))
 
     def compare(self, kind: Format, path: str) -> str:
         """Loads an export and compares its probabilities.
@@ -143,7 +148,7 @@ class Check:
         return float(np.max(np.abs(answer - self._expected)))
 
     def _saved_model_answers(self, signatures: Mapping[str, Any]) -> list[np.ndarray]:
-        files = [as_served(photo) for photo in self._photos]
+        files = [as_served(photo, self._bits) for photo in self._photos]
         encoded = signatures["serving_default"](image_bytes=tf.constant(files))
         pixels = [
             signatures["pixels"](pixels=tf.cast(one[tf.newaxis], tf.float32))
@@ -160,7 +165,8 @@ class Check:
         Returns:
           What was found, for people.
         """
-        files = export_photos.in_every_form([one.numpy() for one in self._pixels])
+        images = [one.numpy() for one in self._pixels]
+        files = export_photos.in_every_form(images, self._bits)
         images = [self._classifier.preprocess(self._decode(f)) for f in files.values()]
         expected = self._classifier.probabilities(tf.stack(images)).numpy()
         served = serve(image_bytes=tf.constant(list(files.values())))["probabilities"]

@@ -164,7 +164,7 @@ def _samples(classifier: Classifier, config: ExportConfig) -> list[np.ndarray]:
     if where:
         return [
             classifier.preprocess(classifier.decode(tf.constant(encoded))).numpy()
-            for encoded in _representative(where)
+            for encoded in _representative(where, classifier.record.bits)
         ]
     record = classifier.record
     dataset = checkpoint_record.any_split(config.net, record.dataset_name)
@@ -179,12 +179,12 @@ def _samples(classifier: Classifier, config: ExportConfig) -> list[np.ndarray]:
     ]
 
 
-def _representative(where: str) -> Iterator[bytes]:
+def _representative(where: str, bits: int | None) -> Iterator[bytes]:
     flag = "representative_dir"
     paths = export_photos.find(where, flag)
     # From everywhere in the folder, which may be sorted by class.
     some = paths[:: -(-len(paths) // export_flags.MAX_SAMPLES)]
-    photos = export_photos.readable(some, flag)
+    photos = export_photos.readable(some, flag, bits)
     read = progress(photos, total=len(some), desc="reading", unit="photo")
     return (encoded for _, encoded in read)
 
@@ -195,7 +195,8 @@ def _check(classifier: Classifier, options: ExportOptions) -> Check:
         flag = "check_images"
         paths = export_photos.find(options.check_images, flag)
         photos = []
-        for path, _ in export_photos.readable(paths, flag):
+        bits = classifier.record.bits
+        for path, _ in export_photos.readable(paths, flag, bits):
             with open(path, "rb") as file:  # as it is, and so as it will be served
                 photos.append(file.read())
     return Check(classifier, photos, options.max_difference)

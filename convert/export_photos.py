@@ -8,13 +8,14 @@ import tensorflow as tf
 from absl import logging
 from PIL import Image
 
-from datasets import photo_files, photo_reader
+from datasets import deep_photo, photo_files, photo_reader
 from datasets.unfit_photos import UnfitPhotoError
 from errors import UserError
 
 _NUM_GENERATED = 8
 _ORIENTATION = 0x0112
 _WHITE_LEVEL = 255
+_DEEP_GREY = "I;16"
 
 
 def find(where: str, flag: str) -> list[str]:
@@ -31,12 +32,15 @@ def find(where: str, flag: str) -> list[str]:
     return found
 
 
-def readable(paths: Sequence[str], flag: str) -> Iterator[tuple[str, bytes]]:
+def readable(
+    paths: Sequence[str], flag: str, bits: int | None
+) -> Iterator[tuple[str, bytes]]:
     """Photographs that can be read; the others are reported and skipped.
 
     Args:
       paths: their files.
       flag: what named them.
+      bits: see `deep_photo.reduce`.
 
     Yields:
       The path, and bytes that TensorFlow decodes to what prediction sees.
@@ -48,7 +52,7 @@ def readable(paths: Sequence[str], flag: str) -> Iterator[tuple[str, bytes]]:
     first = ""
     for path in paths:
         try:
-            encoded = photo_reader.read(path).encoded
+            encoded = photo_reader.read(path, bits).encoded
         except UnfitPhotoError as error:
             first = first or f"{path}: {error}"
             logging.warning("--%s: %s; it is skipped", flag, f"{path}: {error}")
@@ -72,17 +76,22 @@ def generated() -> list[bytes]:
     return photos
 
 
-def in_every_form(images: Sequence[np.ndarray]) -> dict[str, bytes]:
+def in_every_form(
+    images: Sequence[np.ndarray], bits: int | None = None
+) -> dict[str, bytes]:
     """Files as people send them, which a decoder alone reads wrongly.
 
     Args:
       images: [height, width, 1 or 3] uint8; the forms take turns with them.
+      bits: as of `served_photo.normalise`; forms that it refuses are left out.
 
     Returns:
       By what is special about it, a file's bytes.
     """
     files = {}
     for number, (name, image_format, mode, options) in enumerate(_forms()):
+        if mode == _DEEP_GREY and bits not in (None, deep_photo.FULL_BITS):
+            continue
         pixels = images[number % len(images)]
         photo = Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
         photo = _in_mode(photo, mode)
@@ -93,7 +102,7 @@ def in_every_form(images: Sequence[np.ndarray]) -> dict[str, bytes]:
 
 
 def _in_mode(photo: Image.Image, mode: str) -> Image.Image:
-    if mode == "I;16":
+    if mode == _DEEP_GREY:
         grey = np.asarray(photo.convert("L")).astype(np.uint16) * 257
         grey[0, 0] = 65535  # else a dark photo may be one of 12 bits
         return Image.fromarray(grey)
@@ -115,7 +124,7 @@ def _forms() -> Iterator[tuple[str, str, str, dict]]:
     yield "a grey transparent PNG", "PNG", "LA", {}
     yield "a PNG with a palette", "PNG", "P", {}
     yield "a transparent palette", "PNG", "P", {"transparency": bytes(range(128))}
-    yield "a PNG of 16 bits", "PNG", "I;16", {}
+    yield "a PNG of 16 bits", "PNG", _DEEP_GREY, {}
     yield "a progressive JPEG", "JPEG", "RGB", {"progressive": True}
     yield "a grey JPEG", "JPEG", "L", {}
     yield "a CMYK JPEG", "JPEG", "CMYK", {}

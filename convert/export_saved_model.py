@@ -8,8 +8,8 @@ from engine.classifier import Classifier
 TOP_K = 5
 TAKES = (
     f"photographs, by serving_default: {served_photo.FORMATS}, turned upright as their"
-    " EXIF says, on white where transparent; others (WebP, TIFF, HEIC, AVIF) are"
-    " refused. By pixels: upright pixels, 0 to 255"
+    " EXIF says, on white where transparent; others (WebP, TIFF, HEIC, AVIF) and PNGs"
+    " of 16 bits that may hold fewer are refused. By pixels: upright pixels, 0 to 255"
 )
 
 
@@ -31,7 +31,8 @@ def write(classifier: Classifier, path: str) -> None:
 
     def encoded(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         def prepare(one: tf.Tensor) -> tf.Tensor:
-            return classifier.preprocess(classifier.decode(served_photo.normalise(one)))
+            photo = served_photo.normalise(one, classifier.record.bits)
+            return classifier.preprocess(classifier.decode(photo))
 
         return classify(tf.map_fn(prepare, image_bytes, fn_output_signature=image))
 

@@ -21,14 +21,17 @@ _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _SPEAKING = r"Exif\x00\x00|tiff:Orientation"
 _BARE_MARKERS = [0x01, *range(0xD0, 0xD9)]  # without a length
 _MAX_SEGMENTS = 4096
+_BITS_OF_DEEP = 16
 _SURELY_16_BITS = 1 << 14  # smaller values may be those of a camera's 14, 12 or 10
 
 
-def normalise(encoded: tf.Tensor) -> tf.Tensor:
+def normalise(encoded: tf.Tensor, bits: int | None = None) -> tf.Tensor:
     """A photo as TensorFlow decodes it to what people see.
 
     Args:
       encoded: the file's bytes, a scalar string.
+      bits: what prediction takes 16-bit files to hold, as of `deep_photo.reduce`; where
+        it is less than 16, they are refused.
 
     Returns:
       The same bytes, or those of a JPEG or PNG: turned upright as EXIF or XMP says,
@@ -60,7 +63,7 @@ def normalise(encoded: tf.Tensor) -> tf.Tensor:
         kind,
         [
             lambda: _jpeg(encoded),
-            lambda: _png(encoded),
+            lambda: _png(encoded, bits),
             lambda: served_gif.normalise(encoded),
             lambda: served_bmp.normalise(encoded),
         ],
@@ -143,7 +146,7 @@ def _segment(content: GraphBytes, at: tf.Tensor) -> tf.Tensor:
     return tf.strings.substr(content.text, start, tf.where(at > 0, length, 0))
 
 
-def _png(encoded: tf.Tensor) -> tf.Tensor:
+def _png(encoded: tf.Tensor, bits: int | None) -> tf.Tensor:
     tiff = served_orientation.tiff_behind("eXIf", encoded)
     orientation = of_metadata(tiff, encoded)
     is_transparent, is_plain = _png_kind(encoded)
@@ -151,32 +154,35 @@ def _png(encoded: tf.Tensor) -> tf.Tensor:
     def encoded_anew() -> tf.Tensor:
         pixels = tf.cond(
             is_transparent,
-            lambda: on_white(_eight_bits(encoded, channels=4)),
-            lambda: _eight_bits(encoded, channels=3),
+            lambda: on_white(_eight_bits(encoded, 4, bits)),
+            lambda: _eight_bits(encoded, 3, bits),
         )
         return tf.io.encode_png(turned_upright(pixels, orientation), compression=1)
 
     return tf.cond(is_plain & (orientation == UPRIGHT), lambda: encoded, encoded_anew)
 
 
-def _eight_bits(encoded: tf.Tensor, channels: int) -> tf.Tensor:
+def _eight_bits(encoded: tf.Tensor, channels: int, bits: int | None) -> tf.Tensor:
     """The pixels of a PNG, [height, width, channels] uint8."""
+    fault = "that is almost black, if its values are of so many"
+    least = _SURELY_16_BITS
+    if bits and bits < _BITS_OF_DEEP:
+        fault, least = f"and this model was trained on photos of {bits}", tf.int32.max
 
     def reduced() -> tf.Tensor:
         deep = tf.cast(tf.io.decode_png(encoded, channels, tf.uint16), tf.int32)
         largest = tf.reduce_max(deep[..., :3])
         known = tf.debugging.Assert(
-            largest >= _SURELY_16_BITS,
+            largest >= least,
             [
-                "a PNG of 16 bits that is almost black, if its values are of so many:"
-                " save it with 8. The largest value is:",
+                f"a PNG of 16 bits {fault}: save it with 8. The largest value is:",
                 largest,
             ],
         )
         with tf.control_dependencies([known]):
             return tf.cast(deep // 256, tf.uint8)
 
-    is_deep = GraphBytes(encoded).number(24, 1) == 16
+    is_deep = GraphBytes(encoded).number(24, 1) == _BITS_OF_DEEP
     return tf.cond(is_deep, reduced, lambda: tf.io.decode_png(encoded, channels))
 
 

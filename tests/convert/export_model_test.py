@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from google.protobuf import text_format
+from PIL import Image
 
 from checkpoints import slim_format
 from checkpoints.model_record import ModelRecord
@@ -364,11 +365,11 @@ def test_photographs_are_found_and_damaged_ones_reported_and_skipped(tmp_path, c
     (tmp_path / "sub" / "b.JPG").write_bytes(b"no image")
     found = export_photos.find(str(tmp_path), "check_images")
     with pytest.raises(UserError, match=r"none of 1 photographs.*b\.JPG: "):
-        list(export_photos.readable(found, "check_images"))
+        list(export_photos.readable(found, "check_images", None))
     (tmp_path / "a.png").write_bytes(photos.encode(photos.pixels(1), "PNG"))
     found = export_photos.find(str(tmp_path), "check_images")
     caplog.clear()
-    ((path, _),) = export_photos.readable(found, "check_images")
+    ((path, _),) = export_photos.readable(found, "check_images", None)
     assert path == str(tmp_path / "a.png")
     (line,) = caplog.messages
     assert re.search(r"--check_images: .*b\.JPG: .*; it is skipped", line)
@@ -412,6 +413,25 @@ def test_what_is_served_of_a_batch_is_what_is_predicted_of_each_photo(
     webp = photos.encode(photos.pixels(7), "WEBP")
     with pytest.raises(tf.errors.InvalidArgumentError, match="takes JPEG, PNG, GIF"):
         signatures["serving_default"](image_bytes=tf.constant([webp]))
+
+
+def test_a_run_on_photos_of_12_bits_is_checked_on_them_and_serves_none(tmp_path):
+    values = (np.add.outer(np.arange(28), np.arange(28)) * 75).astype(np.uint16)
+    photo = str(tmp_path / "twelve.png")
+    Image.fromarray(values).save(photo)  # 0 to 4050
+    path = _write_checkpoint(tmp_path / "run", "lenet", 28)
+    classifier = classifiers.load(path, NetOptions(), use_moving_average=False)
+    classifier.record = dataclasses.replace(classifier.record, bits=12)
+    ((_, encoded),) = export_photos.readable([photo], "check_images", 12)
+    seen = classifier.decode(tf.constant(encoded)).numpy()
+    np.testing.assert_array_equal(seen[..., 0], values >> 4)
+    content = Path(photo).read_bytes()
+    check = Check(classifier, [content])
+    folder = tmp_path / "out"
+    list(export_model.export(Job(classifier), ["saved_model"], str(folder), check))
+    serve = tf.saved_model.load(str(folder / "saved_model")).signatures
+    with pytest.raises(tf.errors.InvalidArgumentError, match="trained on photos of 12"):
+        serve["serving_default"](image_bytes=tf.constant([content]))
 
 
 def test_a_run_with_a_broken_photo_and_what_a_killed_one_left(checkpoint, tmp_path):
