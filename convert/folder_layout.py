@@ -5,6 +5,7 @@ the class folders inside; or the same folders inside each class. Where there are
 nothing is guessed: the error names both, and the flag that decides.
 """
 
+import collections
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
@@ -197,6 +198,27 @@ class _Reader:
             if self._classes is None and (wrapped or split_names.has_split_word(inner)):
                 folder, path = self._lone_folder(folder, path)
             self._add_classes(folder, path, split)
+        if self._splits is None:
+            self._check_lone_classes()
+
+    def _check_lone_classes(self) -> None:
+        """Raises a UserError for a split's only class, if splits of several lack it.
+
+        Its folder is more likely around photos without classes, as in val/images.
+        """
+        names: dict[str | None, set[str]] = collections.defaultdict(set)
+        for entry in self._found:
+            names[entry.split].add(entry.class_name)
+        known = set().union(*(group for group in names.values() if len(group) > 1))
+        for entry in self._found:
+            if known and names[entry.split] == {entry.class_name} - known:
+                split, inner = os.path.split(entry.path)
+                raise UserError(
+                    f"{os.path.join(self._image_dir, split)} holds only {inner!r}, no"
+                    " class of the other splits: if it is a class, give --splits=top;"
+                    " if its photos have no classes, sort them into class folders or"
+                    f" move {os.path.basename(split)!r} elsewhere"
+                )
 
     def _add_divided_classes(self, root: Folder, where: str) -> None:
         for name, folder in root.used.items():

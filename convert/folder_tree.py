@@ -5,13 +5,15 @@ import functools
 import os
 from collections.abc import Mapping
 
-from datasets.photo_files import has_photo_suffix, is_ignored
+from datasets.photo_files import MAX_DEPTH, has_photo_suffix, is_ignored
 
 _NO_PHOTOS = frozenset(
     f".{suffix}"
     for suffix in (
         *("csv", "html", "json", "log", "md", "pdf", "rst", "rtf", "tsv", "txt"),
-        *("xls", "xlsx", "xml", "yaml", "yml"),
+        *("xls", "xlsx", "xml", "yaml", "yml", "ipynb", "py", "r", "sh", "toml"),
+        *("ckpt", "h5", "keras", "mat", "npy", "npz", "onnx", "parquet", "pb", "pkl"),
+        *("pt", "pth", "safetensors", "tfrecord", "gz", "rar", "tar", "zip"),
     )
 )
 
@@ -46,12 +48,15 @@ class Folder:
 def survey(image_dir: str) -> Folder:
     """Looks through a folder; links are followed, unless they lead back.
 
-    A folder that cannot be listed counts as one with photos: who reads those says so.
+    A folder that cannot be listed, or lies too deep, counts as one with photos: who
+    reads those says so.
     """
     return _survey(image_dir, 0, {})
 
 
 def _survey(where: str, depth: int, known: dict[tuple[int, int], Folder]) -> Folder:
+    if depth > MAX_DEPTH:
+        return Folder(True, {})
     try:
         status = os.stat(where)
         place = status.st_dev, status.st_ino

@@ -13,6 +13,9 @@ _SUFFIXES = frozenset(
     )
 )
 _SYSTEM_NAMES = frozenset(["thumbs.db", "desktop.ini", "__macosx", "@eadir"])
+# Deeper folders are some program's mistake; and a walk must come to its end.
+MAX_DEPTH = 100
+TOO_DEEP = f"more than {MAX_DEPTH} folders, one inside the other"
 _ANY_DEPTH = re.compile(r"(?:^|(?<=/))\*\*(?:/|$)")
 
 
@@ -94,11 +97,16 @@ def below(folder: str) -> Found:
       not entered.
     """
     found = Found()
-    _walk(folder, "", found, set())
+    _walk(folder, "", 0, found, set())
     return found
 
 
-def _walk(root: str, inside: str, found: Found, seen: set[tuple[int, int]]) -> None:
+def _walk(
+    root: str, inside: str, depth: int, found: Found, seen: set[tuple[int, int]]
+) -> None:
+    if depth > MAX_DEPTH:
+        found.unreadable.append((inside, TOO_DEEP))
+        return
     path = os.path.join(root, inside)
     try:
         status = os.stat(path)
@@ -114,7 +122,7 @@ def _walk(root: str, inside: str, found: Found, seen: set[tuple[int, int]]) -> N
         if is_ignored(entry):
             found.num_ignored += 1
         elif not has_photo_suffix(entry) and os.path.isdir(os.path.join(root, name)):
-            _walk(root, name, found, seen)
+            _walk(root, name, depth + 1, found, seen)
         else:
             found.paths.append(name)
 

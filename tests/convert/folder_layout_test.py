@@ -1,6 +1,9 @@
+import os
+
 import pytest
 
-from convert import folder_layout
+from convert import folder_layout, photo_sources
+from datasets import photo_files
 from errors import UserError
 
 
@@ -23,7 +26,7 @@ def read(root, files="", **flags):
             "a:test a:train",
         ),
         ("seg_train/seg_train/a/1.jpg seg_test/seg_test/a/1.jpg", "a:test a:train"),
-        ("data/train/a/1.jpg data/val/b/1.jpg", "a:train b:validation"),
+        ("data/train/a/1.jpg data/val/a/1.jpg", "a:train a:validation"),
         ("train/x/a/1.jpg test/x/a/1.jpg", "a:test a:train"),
         # A folder around all class folders.
         ("photos/cat/1.jpg photos/dog/1.jpg", "cat: dog:"),
@@ -84,6 +87,18 @@ def test_plain_layouts(tmp_path, files, classes):
         ),
         ("a/1.jpg a/b/1.jpg a/c/1.jpg d/1.jpg", "/a holds folders of photos, 'b' and"),
         ("train/a/b/1.jpg train/a/c/1.jpg test/a/1.jpg", "/train/a holds folders"),
+        # Photos without classes have a folder around them all the same.
+        (
+            "train/a/1.jpg train/b/1.jpg val/images/1.jpg",
+            "/val holds only 'images', no class of the other splits: .* --splits=top",
+        ),
+        (
+            "train/a/images/1.jpg train/b/images/1.jpg val/images/1.jpg"
+            " test/images/1.jpg",
+            "/test holds only 'images'",
+        ),
+        ("train/a/1.jpg train/b/1.jpg test/unknown/1.jpg", "only 'unknown'"),
+        ("train/all/1.jpg test/a/1.jpg test/b/1.jpg", "/train holds only 'all'"),
         (
             "a/train/1.jpg a/test/1.jpg b/1.jpg",
             "/a has 'test' and 'train', and .*/b has photos: if .*give --splits=none",
@@ -135,6 +150,30 @@ def test_inner_splits_can_be_told(tmp_path):
     files = "train/test/1.jpg train/train/1.jpg val/train/1.jpg"
     found = read(tmp_path, files, splits="inside")
     assert found == "train:test train:train val:train"
+
+
+def test_a_class_of_one_split_alone_can_be_told(tmp_path):
+    files = "train/a/1.jpg train/b/1.jpg test/c/1.jpg"
+    assert read(tmp_path, files, splits="top") == "a:train b:train c:test"
+
+
+def test_what_is_plainly_no_photo_makes_no_folder_of_photos(tmp_path):
+    files = "train/a/1.jpg val/a/1.jpg models/best.h5 notes/plot.ipynb old/a.zip"
+    assert read(tmp_path, files) == "a:train a:validation"
+
+
+def test_folders_in_folders_without_end_are_no_end_of_the_program(tmp_path):
+    place = os.getcwd()
+    try:
+        os.chdir(tmp_path)  # a path from the root would be too long
+        for name in ["cat", *["d"] * 150]:
+            os.mkdir(name)
+            os.chdir(name)
+    finally:
+        os.chdir(place)
+    assert read(tmp_path, "cat/1.jpg dog/1.jpg") == "cat: dog:"
+    rejections = photo_sources.find_in_folder(str(tmp_path)).rejections
+    assert photo_files.TOO_DEEP in [rejected.reason for rejected in rejections]
 
 
 def test_links_back_end(tmp_path):
