@@ -6,8 +6,11 @@ a CSV file say.
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from absl import logging
+
+from config.untrusted_text import printable
 from convert import folder_layout, photo_list
 from convert.rejections import Kind, Rejection
 from datasets import photo_bytes, photo_files
@@ -163,9 +166,26 @@ def find_in_csv(
     rows = photo_list.read(csv_file, split_column=split_column, divided=divided)
     if not any_label:
         photo_list.check_labels(csv_file, rows)
+    _warn_of_repeats(csv_file, rows)
     for row in rows:
         found.classes.add(row.label)
         path = photo_list.local_path(row.path, start)
         found.add(path, row.path, row.label, row.split)
     found.sources.sort(key=lambda source: (source.name, source.class_name))
     return found
+
+
+def _warn_of_repeats(csv_file: str, rows: Sequence[photo_list.Row]) -> None:
+    """Says which lines repeat an earlier one: oversampling, or a mistake."""
+    first: dict[tuple[str, str, str | None], int] = {}
+    repeats = []
+    for row in rows:
+        key = os.path.normpath(row.path), row.label, row.split
+        if first.setdefault(key, row.line) != row.line:
+            repeats.append((printable(row.path), row.line, first[key]))
+    if repeats:
+        logging.warning(
+            "%s lists photos again in %d lines, such as %s in line %d as in line %d:"
+            " each line is stored, and counts",
+            *(csv_file, len(repeats), *repeats[0]),
+        )

@@ -272,3 +272,15 @@ def test_names_that_a_csv_of_ours_marks_as_text(tmp_path):
     assert found.classes == {"@x", "'=y"}
     assert [source.name for source in found.sources] == ["-1.png", "=a.png"]
     assert all(os.path.isfile(source.path) for source in found.sources)
+
+
+def test_lines_that_repeat_others_are_said(tmp_path, caplog):
+    touch(tmp_path, "1.jpg", "2.jpg")
+    lines = "path,label,split\n1.jpg,a,train\n2.jpg,b,\n./1.jpg,a,train\n1.jpg,a,test\n"
+    found = photo_sources.find_in_csv(write_csv(tmp_path, lines), None)
+    assert len(found.sources) == 4
+    (message,) = caplog.messages
+    assert (
+        "lists photos again in 1 lines, such as ./1.jpg in line 4 as in line 2"
+        in message
+    )
