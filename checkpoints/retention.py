@@ -154,6 +154,10 @@ class CheckpointFolder:
         paths = [os.path.join(self.path, name) for name in self._there()]
         return any(map(slim_format.is_complete, paths))
 
+    def holds(self, step: int) -> bool:
+        """Whether the whole checkpoint of a step is there."""
+        return slim_format.is_complete(os.path.join(self.path, f"{PREFIX}-{step}"))
+
     def _there(self) -> list[str]:
         """Names `model.ckpt-<step>` of which a file is there, newest first."""
         if not os.path.isdir(self.path):

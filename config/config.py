@@ -400,12 +400,13 @@ class EvalOptions(Options):
     checkpoint_path: str = option(
         "/tmp/tfmodel/",
         "What to evaluate: a folder (its newest checkpoint), a checkpoint or its"
-        " prefix; V1 or V2 format.",
+        " prefix; V1 or V2 format. Of slim's default see --eval_dir.",
     )
     eval_dir: str = option(
         "/tmp/tfmodel/",
         "Folder for metrics.json, per_class.csv, predictions.csv, confusion_matrix.png"
-        " and TensorBoard events.",
+        " and TensorBoard events. slim's default, in a place that all users share, is"
+        " warned of, and refused where it is not your own.",
     )
     dataset_split_name: str = option(
         "test",

@@ -202,7 +202,8 @@ def _statistics(
         _fill(network, checkpoint, dataset, average)
         of_weights = over_batches(
             recomputation.moments_of(
-                batches.take(num_batches),
+                batches,
+                num_batches,
                 compute,
                 step_seed(options.seed, tf.constant(step, tf.int64), 0),
                 AugmentationOptions(),

@@ -41,6 +41,7 @@ def num_batches(num_examples: int, batch_size: int, num_images: int = IMAGES) ->
 
 def moments_of(
     batches: tf.data.Dataset,
+    num_batches: int,
     moments_fn: MomentsFn,
     seed: tf.Tensor,
     augmentation: AugmentationOptions,
@@ -49,15 +50,16 @@ def moments_of(
     """The moments of batches as a step sees them, mixed and with dropout.
 
     Args:
-      batches: of images or features, with a "label"; of a known number.
+      batches: of images or features, with a "label".
+      num_batches: how many of them to take.
       moments_fn: runs the net on them.
       seed: `[2]` int64, of all that is random in them.
       augmentation: how images are mixed.
       num_classes: of the labels.
     """
     steps = progress(
-        batches,
-        total=int(batches.cardinality()),
+        batches.take(num_batches),
+        total=num_batches,
         desc="recomputing batch-norm statistics",
         unit="step",
     )

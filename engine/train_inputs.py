@@ -96,7 +96,8 @@ def make_recomputation(
         # starts with an epoch, so that nothing need be skipped.
         seed = config.run.seed + step
         return recomputations.moments_of(
-            read.other_batches(seed).take(num_batches),
+            read.other_batches(seed),
+            num_batches,
             moments_fn(),
             step_seed(config.run.seed, tf.constant(step, tf.int64), 0),
             config.augmentation,

@@ -159,6 +159,13 @@ class Validation:
         self._history_path = os.path.join(self._folder.path, _HISTORY_FILE)
         step = int(state.global_step.numpy())
         self._history = read_history(train_dir, dataset, step)
+        if self._history and not self._folder.has_checkpoint():
+            logging.warning(
+                "the best checkpoint so far, of step %d, is no longer in %s: it is"
+                " chosen anew from here on",
+                *(best_of(self._history).step, self._folder.path),
+            )
+            self._history = []
 
     def is_due(self, step: int) -> bool:
         """Whether a step is one to evaluate at."""
@@ -197,10 +204,11 @@ class Validation:
         return evaluations_since_best(self._history) >= self._patience
 
     def describe_best(self) -> str:
-        """The best evaluation so far and where its checkpoint is."""
+        """The best evaluation so far and where its checkpoint is, if it still is."""
         best = best_of(self._history)
+        kept = "kept in" if self._folder.holds(best.step) else "which is no longer in"
         return (
-            f"best accuracy {best.accuracy:.4f} at step {best.step}, kept in"
+            f"best accuracy {best.accuracy:.4f} at step {best.step}, {kept}"
             f" {self._folder.path}"
         )
 

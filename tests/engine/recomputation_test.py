@@ -6,10 +6,18 @@ import os
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from config.config import DataOptions, EvalConfig, EvalOptions, ModelOptions
+from config import progress
+from config.config import (
+    AugmentationOptions,
+    DataOptions,
+    EvalConfig,
+    EvalOptions,
+    ModelOptions,
+)
 from engine import evaluate
-from engine.recomputation import num_batches
+from engine.recomputation import moments_of, num_batches
 from tests.engine import coloured_images, small_runs
 
 STATISTICS = ("moving_mean", "moving_variance")
@@ -27,6 +35,18 @@ def said(caplog):
     """A function: all that was logged, in one string."""
     caplog.set_level(logging.INFO, logger="absl")
     return lambda: "\n".join(caplog.messages)
+
+
+def test_progress_is_told_against_the_number_of_batches(monkeypatch, said):
+    monkeypatch.setattr(progress, "_SECS_BETWEEN_LINES", 0)
+    one = {"features": tf.zeros([2, 1]), "label": tf.zeros([2], tf.int32)}
+    batches = tf.data.Dataset.range(9).flat_map(  # of a number that tf.data cannot tell
+        lambda _: tf.data.Dataset.from_tensors(one)
+    )
+    seed = tf.zeros([2], tf.int64)
+    moments = moments_of(batches, 2, lambda *_: {}, seed, AugmentationOptions(), 3)
+    assert len(list(moments)) == 2
+    assert "recomputing batch-norm statistics: 2 of 2 steps" in said()
 
 
 def by_kind(saved):

@@ -243,9 +243,45 @@ def test_the_best_of_another_split_is_not_compared(
 
 def test_scores_of_an_older_release_say_no_split_and_go_on(state, tmp_path, at_once):
     path = tmp_path / "best" / "evaluations.json"
-    path.parent.mkdir()
+    run_at(make_validation(state, tmp_path, at_once, [(0.5, 1)]), state, 5)
     path.write_text('[{"step": 5, "accuracy": 0.5, "loss": 1.0}]')
-    state.set_step(5)
     validation = make_validation(state, tmp_path, at_once, [(0.4, 1)], patience=1)
     run_at(validation, state, 10)
     assert validation.should_stop
+
+
+def test_a_best_checkpoint_that_was_deleted_is_chosen_anew(
+    state, tmp_path, at_once, caplog
+):
+    run_at(make_validation(state, tmp_path, at_once, [(0.9, 1)]), state, 10)
+    for path in (tmp_path / "best").glob("model.ckpt-10.*"):
+        path.unlink()
+    resumed = make_validation(state, tmp_path, at_once, [(0.2, 1)])
+    assert "best checkpoint so far, of step 10, is no longer in" in caplog.text
+    run_at(resumed, state, 20)
+    assert small_runs.steps_saved(tmp_path / "best") == [20]
+    assert resumed.describe_best().startswith("best accuracy 0.2000 at step 20, kept")
+
+
+def test_a_best_checkpoint_that_is_gone_is_not_called_kept(state, tmp_path, at_once):
+    validation = make_validation(state, tmp_path, at_once, [(0.9, 1)])
+    run_at(validation, state, 10)
+    (tmp_path / "best" / "model.ckpt-10.index").unlink()
+    assert "which is no longer in" in validation.describe_best()
+
+
+def test_a_best_checkpoint_beyond_the_step_resumed_from_is_not_missed(
+    state, tmp_path, at_once, caplog
+):
+    """The run was killed between its best checkpoint and its own: it comes again."""
+    run_at(
+        make_validation(state, tmp_path, at_once, [(0.5, 1), (0.9, 1)]), state, 10, 20
+    )
+    state.set_step(15)
+    resumed = make_validation(state, tmp_path, at_once, [(0.9, 1)])
+    assert not caplog.text
+    run_at(resumed, state, 20)
+    assert [
+        s["step"]
+        for s in json.loads((tmp_path / "best" / "evaluations.json").read_text())
+    ] == [10, 20]
