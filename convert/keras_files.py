@@ -2,7 +2,9 @@
 
 import importlib
 import json
+import math
 import os
+import warnings
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +19,8 @@ MODEL_FILES = (".keras", ".h5", ".hdf5")
 _RUNS_CODE = frozenset(
     ["Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"]
 )
+_MAX_CONFIG_BYTES = 64 * 2**20
+_MAX_ELEMENTS = 2**28  # of what a layer makes of one photograph
 
 
 def load(path: str) -> tuple[keras.Model, str | None]:
@@ -41,13 +45,52 @@ def load(path: str) -> tuple[keras.Model, str | None]:
     # A layer that Keras has for one net alone, and does not find when it loads it.
     module = importlib.import_module(keras.applications.InceptionResNetV2.__module__)
     known = {"CustomScaleLayer": module.CustomScaleLayer}
+    options = {"custom_objects": known, "compile": False, "safe_mode": True}
     try:
-        model = keras.models.load_model(
-            path, custom_objects=known, compile=False, safe_mode=True
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # First without making the variables: so it fails where the file does not
+            # have their values, however large they claim to be.
+            with keras.StatelessScope(initialize_variables=False) as scope:
+                model = keras.models.load_model(path, **options)
+            _check_sizes(path, model)
+            unset = [w for w in model.weights if scope.get_current_value(w) is None]
+            if unset:
+                raise ValueError(f"it has no values for {unset[0].path}")
+            model = keras.models.load_model(path, **options)
+    except UserError:
+        raise
     except Exception as error:  # zipfile, h5py and Keras raise what they like.
         raise _unreadable(path, error) from error
     return model, _loss(config)
+
+
+def layers_of(model: keras.Model) -> Iterator[Any]:
+    """The layers of a model and of the models inside it."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from layers_of(layer)
+        else:
+            yield layer
+
+
+def models_in(model: keras.Model) -> list[str]:
+    """The name of a model and those of the models directly inside it."""
+    inner = [layer.name for layer in model.layers if isinstance(layer, keras.Model)]
+    return [model.name, *inner]
+
+
+def _check_sizes(path: str, model: keras.Model) -> None:
+    """Refuses a model whose layers make more of a photograph than memory holds."""
+    for layer in layers_of(model):
+        for node in layer._inbound_nodes:
+            for output in node.output_tensors:
+                if math.prod(side or 1 for side in output.shape) > _MAX_ELEMENTS:
+                    raise UserError(
+                        f"--keras_model: the layer {layer.name} of {path} makes arrays"
+                        f" of the shape {tuple(output.shape)}; it was not run: at most"
+                        f" {_MAX_ELEMENTS:,} values are taken"
+                    )
 
 
 def _config(path: str) -> dict[str, Any]:
@@ -56,6 +99,8 @@ def _config(path: str) -> dict[str, Any]:
         if os.path.isdir(path):
             raise IsADirectoryError(f"{path} is a folder")
         with zipfile.ZipFile(path) as archive:
+            if archive.getinfo("config.json").file_size > _MAX_CONFIG_BYTES:
+                raise ValueError("its config.json is too large for a model's")
             config = json.loads(archive.read("config.json"))
     else:
         with h5py.File(path, "r") as file:
@@ -88,7 +133,7 @@ def _loss(config: dict[str, Any]) -> str | None:
 
 
 def _unreadable(path: str, error: BaseException) -> UserError:
-    reason = first_line(error)
+    reason = first_line(error).partition(". Please ")[0]  # of advice for programmers
     if "Unknown layer" in reason:
         return UserError(
             f"--keras_model: {path} cannot be read as a Keras model: {reason}; .h5"
@@ -102,6 +147,8 @@ def _unreadable(path: str, error: BaseException) -> UserError:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in one line."""
-    lines = str(error).strip().splitlines()
+    """What an error says, in one line: with the next where the first leads to it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].endswith(":"):
+        lines[0] += f" {lines[1]}"
     return lines[0].rstrip(".") if lines else type(error).__name__

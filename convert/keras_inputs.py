@@ -26,6 +26,7 @@ RANGES = ("0,1", "-1,1", "0,255", "preprocess_input")
 _CAFFE_MEAN = np.array([123.68, 116.779, 103.939])
 _MAX_SHADES = 0.01  # of 255, that a recipe's zero may be off
 _MAX_PLAUSIBLE = 256  # of what a net is given; beyond, pixels were not fed as 0 to 255
+_MAX_SIDE = 2048  # of photographs, in pixels
 _EXACT = 1e-6
 _MODULE_OF_AUGMENTATION = "image_preprocessing"
 
@@ -39,8 +40,9 @@ class Inputs:
       fed: from photographs in [0, 255] to what the model is fed.
       preprocessing: the recipe of the slim net.
       inputs: from photographs in [0, 255] to what the recipe makes of them.
-      matrix: `[c, c]`, from a colour of the recipe to one of the net in Keras.
-      shift: `[c]`, what is then added.
+      matrix: `[net's channels, model's channels]`, from a colour of the recipe to one
+        of the net in Keras.
+      shift: `[net's channels]`, what is then added.
     """
 
     image_size: int | None
@@ -102,6 +104,12 @@ def inputs_of(
     )
     matrix, shift = measured(fed)
     if input_range is None and _is_reordering(matrix) and not np.any(shift):
+        if channels == 1 and application.is_bgr:
+            raise UserError(
+                "the Keras model takes grey photographs, for which preprocess_input of"
+                f" {application.function} is not made, and does not rescale them: say"
+                " what it was fed with, as in --input_range=0,1"
+            )
         fed = _feed(application, channel_order, "preprocess_input")
         matrix, shift = measured(fed)
         if not is_published:
@@ -143,6 +151,11 @@ def _size_of(model: keras.Model, in_front: Sequence[Any]) -> tuple[int | None, i
                 f" {target[0]}x{target[1]} pixels out of {height}x{width}, as no"
                 " preprocessing here does: save the model from the layer behind it"
             )
+    if max(height or 0, width or 0) > _MAX_SIDE:
+        raise UserError(
+            f"the Keras model takes photographs of {height}x{width} pixels, and at most"
+            f" {_MAX_SIDE} a side are taken"
+        )
     if height != width:
         raise UserError(
             f"the Keras model takes photographs of {height}x{width} pixels, and slim's"
@@ -257,8 +270,9 @@ def watched(
 
 
 def _is_reordering(matrix: np.ndarray) -> bool:
+    """Whether each colour that comes out is one of those that went in."""
     ones = np.isclose(matrix, 1, atol=_EXACT)
-    return bool(np.all((ones.sum(0) == 1) & np.all(ones | (np.abs(matrix) < _EXACT))))
+    return bool(np.all(ones.sum(1) == 1) & np.all(ones | (np.abs(matrix) < _EXACT)))
 
 
 def _recipe(name: str, channels: int) -> tuple[np.ndarray, np.ndarray]:
@@ -282,11 +296,13 @@ def _matched(
 ) -> Inputs:
     """The recipe whose zero is the net's, so that the borders of photographs agree."""
     found = []
+    channels = matrix.shape[1]
+    per_shade = np.maximum(np.abs(matrix).max(axis=1), np.finfo(float).tiny)
     for name in _RECIPES:
-        scale, black = _recipe(name, len(matrix))
+        scale, black = _recipe(name, channels)
         mixed = matrix @ np.linalg.inv(scale)
         rest = shift - mixed @ black
-        found.append((np.abs(np.linalg.pinv(matrix) @ rest).max(), name, mixed, rest))
+        found.append((np.max(np.abs(rest) / per_shade), name, mixed, rest))
     shades, name, mixed, rest = min(found, key=lambda one: one[0])
     zero = -np.linalg.pinv(matrix) @ shift
     if shades <= _MAX_SHADES:
@@ -300,7 +316,7 @@ def _matched(
         )
     close = np.abs(mixed - np.round(mixed)) < _EXACT
     mixed = np.where(close, np.round(mixed), mixed)
-    scale, black = _recipe(name, len(matrix))
+    scale, black = _recipe(name, channels)
     return Inputs(size, fed, name, lambda x: x @ scale.T + black, mixed, rest)
 
 

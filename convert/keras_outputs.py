@@ -59,16 +59,15 @@ def is_binary(
 
     output, _ = keras_inputs.watched(model, classifier, images, known)
     z = probe["z"]
-    made = [
-        name
-        for name in ("linear", "sigmoid", "softmax", "log_softmax")
-        if output.size == z.size
-        and np.allclose(
+    made = None
+    for name in ("linear", "sigmoid", "softmax", "log_softmax"):
+        if output.size == z.size and np.allclose(
             output.reshape(z.shape),
             getattr(keras.activations, name)(keras.ops.convert_to_tensor(z)),
             atol=1e-5,
-        )
-    ]
+        ):
+            made = name
+            break  # Keras warns of a softmax of one output, even where nobody has it.
     what = f"the Keras model's last layer, {classifier.name},"
     if not made:
         ending = getattr(classifier.activation, "__name__", "an activation")
@@ -77,7 +76,7 @@ def is_binary(
             " sigmoid, so that the model gives no class probabilities: slim's nets are"
             " classifiers"
         )
-    return _is_binary(made[0], z.shape[1], what, loss)
+    return _is_binary(made, z.shape[1], what, loss)
 
 
 def _is_binary(made: str, outputs: int, what: str, loss: str | None) -> bool:

@@ -1,7 +1,7 @@
 """A Keras model as a source of weights: its layers, and what it computes."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -104,8 +104,8 @@ def source(
         net cannot, or is no classifier.
     """
     _check_ends(model)
-    every_layer = list(_flat(model))
-    application = _recognise(every_layer)
+    every_layer = list(keras_files.layers_of(model))
+    application = _recognise(model, every_layer)
     layers = {
         layer.name: layer
         for layer in every_layer
@@ -114,7 +114,7 @@ def source(
     classifier = _classifier(layers)
     if application.zero_padded_pools:
         model = with_slims_pools(model, application.zero_padded_pools)
-        every_layer = list(_flat(model))
+        every_layer = list(keras_files.layers_of(model))
         layers = {la.name: la for la in every_layer if la.name in layers}
     scopes = list(net_fit.net_shapes(application.model_name, 2))
     matched = application.match(weight_conversion.scopes_of(scopes), list(layers))
@@ -221,16 +221,7 @@ def _run_of(
     return run
 
 
-def _flat(model: keras.Model) -> Iterator[Any]:
-    """The layers of a model and of the models inside it."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _flat(layer)
-        else:
-            yield layer
-
-
-def _recognise(layers: Sequence[Any]) -> Application:
+def _recognise(model: keras.Model, layers: Sequence[Any]) -> Application:
     names = [layer.name for layer in layers]
     first_filters = next((la.filters for la in layers if hasattr(la, "filters")), None)
     for application in APPLICATIONS.values():
@@ -239,8 +230,9 @@ def _recognise(layers: Sequence[Any]) -> Application:
         ):
             return application
     raise UserError(
-        "the Keras model is of no net that can be converted: it has the layers"
-        f" {_some(names)}; known nets are {', '.join(APPLICATIONS)}"
+        f"the Keras model, {_some(keras_files.models_in(model))}, is of no net that can"
+        f" be converted: it has the layers {_some(names)}; known nets are"
+        f" {', '.join(APPLICATIONS)}"
     )
 
 

@@ -24,7 +24,8 @@ def _model(front, units=3, activation="softmax", shape=(SIDE, SIDE, 3)):
     keras_models.randomize(base)
     images = inputs = keras.Input(shape)
     for layer in front:
-        images = layer(images)
+        is_grey = isinstance(layer, layers.Concatenate)
+        images = layer([images] * 3 if is_grey else images)
     pooled = layers.GlobalAveragePooling2D()(base(images, training=False))
     dense = layers.Dense(units, activation=activation)
     return keras.Model(inputs, dense(layers.Dropout(0.2)(pooled)))
@@ -55,13 +56,19 @@ def _source(front, **options):
             (None, None, 3),
             "keras_tf",
         ),
+        (
+            [layers.Concatenate(), layers.Rescaling(1 / 127.5, -1)],
+            (SIDE, SIDE, 1),
+            "keras_tf",
+        ),
     ],
 )
 def test_the_checkpoint_and_its_recipe_give_kerass_answer(
     front, shape, recipe, tmp_path
 ):
     model = _model(front, shape=shape)
-    photo = np.random.default_rng(3).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    size = (SIDE, SIDE, shape[2])
+    photo = np.random.default_rng(3).integers(0, 256, size, np.uint8)
     images = photo[np.newaxis].astype(np.float32)
     expected = np.array(model(images, training=False))
     prefix = str(tmp_path / "model.ckpt")
@@ -69,11 +76,15 @@ def test_the_checkpoint_and_its_recipe_give_kerass_answer(
     record = model_record.read(str(tmp_path))
     assert record is not None
     assert (record.preprocessing_name, record.image_size) == (recipe, SIDE)
-    net = Network(record.model_name, num_classes=3, image_size=SIDE)
+    net = Network(
+        record.model_name, num_classes=3, image_size=SIDE, channels=shape[2]
+    )
     checkpoint = slim_format.Checkpoint(prefix)
     for name, variable in net.model_variables.items():
         variable.assign(checkpoint.read(name))
-    prepare = preprocessing_factory.get_preprocessing(recipe, is_training=False)
+    prepare = preprocessing_factory.get_preprocessing(
+        recipe, is_training=False, use_grayscale=shape[2] == 1
+    )
     image = prepare(tf.constant(photo), SIDE, SIDE)
     got = tf.nn.softmax(net(image[tf.newaxis], is_training=False)[0])
     np.testing.assert_allclose(got, expected, atol=1e-5)
@@ -96,6 +107,12 @@ def test_the_checkpoint_and_its_recipe_give_kerass_answer(
             "keras_imagenet",
         ),
         ([keras.applications.resnet50.preprocess_input], {}, "keras_vgg"),
+        (
+            [layers.Concatenate(), layers.Rescaling(1 / 127.5, -1)],
+            {"shape": (SIDE, SIDE, 1)},
+            "keras_tf",
+        ),
+        ([layers.Concatenate()], {"shape": (SIDE, SIDE, 1)}, "keras_tf"),
     ],
 )
 def test_the_recipe_is_that_whose_zero_is_the_nets(front, options, recipe):
