@@ -76,9 +76,7 @@ def test_the_checkpoint_and_its_recipe_give_kerass_answer(
     record = model_record.read(str(tmp_path))
     assert record is not None
     assert (record.preprocessing_name, record.image_size) == (recipe, SIDE)
-    net = Network(
-        record.model_name, num_classes=3, image_size=SIDE, channels=shape[2]
-    )
+    net = Network(record.model_name, num_classes=3, image_size=SIDE, channels=shape[2])
     checkpoint = slim_format.Checkpoint(prefix)
     for name, variable in net.model_variables.items():
         variable.assign(checkpoint.read(name))
