@@ -5,6 +5,7 @@ script with a word in place of a traceback: nothing has been started by then tha
 have to be left in order.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -16,7 +17,8 @@ _EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
 def _end(signal_number: int, frame: FrameType | None) -> None:
     del signal_number, frame
-    os.write(2, b"interrupted\n")
+    with contextlib.suppress(OSError):
+        os.write(_stderr, b"interrupted\n")
     os._exit(_EXIT_INTERRUPTED)
 
 
@@ -31,4 +33,8 @@ if _is_script():
     # With `python -m` a folder or file called `config` beside the user would win.
     sys.path.insert(0, _ROOT)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # A copy: what TensorFlow writes to stderr while it loads is held back.
+        _stderr = -1
+        with contextlib.suppress(OSError):  # closed
+            _stderr = os.dup(2)
         signal.signal(signal.SIGINT, _end)

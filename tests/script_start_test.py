@@ -21,18 +21,34 @@ INTERRUPTED = (
 )
 
 
+def interrupted_in(folder, script):
+    """The script, ended; modules in the folder go before those of others."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / script)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+    )
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=str)
 def test_ctrl_c_while_it_loads_is_one_word(script, tmp_path):
     (tmp_path / "absl").mkdir()
     (tmp_path / "absl" / "__init__.py").write_text(INTERRUPTED)
     (tmp_path / "tensorflow.py").write_text(INTERRUPTED)
-    done = subprocess.run(
-        [sys.executable, str(ROOT / script)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-    )
+    done = interrupted_in(tmp_path, script)
+    assert done.returncode == 130
+    assert done.stderr == "interrupted\n"
+
+
+@pytest.mark.parametrize(
+    "script", ["train_image_classifier.py", "convert/recompute_batch_norm.py"]
+)
+def test_ctrl_c_while_tensorflow_loads_is_one_word(script, tmp_path):
+    """Then, what is written to stderr is held back."""
+    (tmp_path / "tensorflow.py").write_text(INTERRUPTED)
+    done = interrupted_in(tmp_path, script)
     assert done.returncode == 130
     assert done.stderr == "interrupted\n"
 
