@@ -102,7 +102,9 @@ def fit(
     least = (features @ weights + biases).min()
     all_biases = np.full(num_classes, least - _UNSEEN_MARGIN)
     all_biases[classes] = biases
-    classifier = LinearClassifier(np.float32(all_weights), np.float32(all_biases))
+    classifier = LinearClassifier(
+        all_weights.astype(np.float32), all_biases.astype(np.float32)
+    )
     return classifier, choice
 
 
