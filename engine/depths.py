@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
 
+from engine import frontier
 from nets import nets_factory
 from nets.network import Network
 
@@ -24,11 +25,14 @@ class Depth:
       num_features: channels, after pooling over height and width.
       after: names of the variables between it and the logits, in the net's order; the
         head's are among them.
+      flops_after: multiplications and additions between it and the logits, as a share
+        of those from the image to the logits, in [0, 1].
     """
 
     end_point: str
     num_features: int
     after: tuple[str, ...]
+    flops_after: float
 
 
 def find_depths(network: Network) -> list[Depth]:
@@ -51,7 +55,7 @@ def find_depths(network: Network) -> list[Depth]:
         before = traced.variables_before(op)
         num_features = int(traced.end_points[name].shape[-1])
         after = tuple(n for n in traced.variables_before_logits if n not in before)
-        depths[before] = Depth(name, num_features, after)
+        depths[before] = Depth(name, num_features, after, traced.flops_after(op))
     return sorted(depths.values(), key=lambda depth: -len(depth.after))
 
 
@@ -118,6 +122,12 @@ class _Trace:
     def is_passed_by(self, op: tf.Operation) -> bool:
         """Whether the image reaches the logits on another way, too."""
         return self._logits in self._downstream({self._image}, without=op)
+
+    def flops_after(self, op: tf.Operation) -> float:
+        """The share of the arithmetic that a net cut at an operation has left to do."""
+        after = self._to_logits - _upstream(op)
+        total = sum(map(frontier.flops, self._to_logits))
+        return sum(map(frontier.flops, after)) / total if total else 0.0
 
     def variables_before(self, op: tf.Operation) -> frozenset[str]:
         return frozenset(

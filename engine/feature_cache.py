@@ -169,6 +169,10 @@ class FeatureCache:
         ):
             yield [*features, labels]
 
+    def arrays(self) -> list[np.ndarray]:
+        """All features, `[num_rows, ...]` each, and last the labels, `[num_rows]`."""
+        return list(self._arrays)
+
     def rows(self, numbers: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
         """Features and labels of some rows, for `tf.data`.
 

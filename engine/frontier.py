@@ -93,8 +93,8 @@ class SplitNetwork:
         watching = {o for o in traced.graph.get_operations() if NAME_SCOPE in o.name}
         cold, hot = of_image - hot - watching, hot - watching
         self.num_cold, self.num_hot = len(cold), len(hot)
-        self.cold_flops = sum(map(_flops, cold)) / batch_size
-        self.hot_flops = sum(map(_flops, hot)) / batch_size
+        self.cold_flops = sum(map(flops, cold)) / batch_size
+        self.hot_flops = sum(map(flops, hot)) / batch_size
 
     def features(self, images: tf.Tensor) -> list[tf.Tensor]:
         """The frontier: `[batch_size, ...]` float32 tensors of `feature_shapes`."""
@@ -167,7 +167,7 @@ def _frontier(
     return [cold[name] for name in sorted(cold)]
 
 
-def _flops(op: tf.Operation) -> float:
+def flops(op: tf.Operation) -> float:
     """Multiplications and additions of convolutions and matrix products."""
     if op.type not in ("Conv2D", "DepthwiseConv2dNative", "MatMul"):
         return 0.0

@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from engine import logistic_regression
+from engine import linear_classifier, logistic_regression
 
 
 def blobs(num_examples, num_features, num_classes, seed=0, spread=1.0):
@@ -21,10 +21,6 @@ def blobs(num_examples, num_features, num_classes, seed=0, spread=1.0):
     centres = rng.normal(0, 2, (num_classes, num_features))
     noise = rng.normal(0, spread, (num_examples, num_features))
     return np.float32(centres[labels] + noise), labels
-
-
-def accuracy(classifier, features, labels):
-    return np.mean(classifier.logits(features).argmax(1) == labels)
 
 
 @pytest.mark.parametrize("num_features", [3, 40])  # fewer than examples, and more
@@ -54,7 +50,7 @@ def test_two_classes_are_a_logit_each():
     classifier, _ = logistic_regression.fit(features, labels, 2)
     assert classifier.weights.shape == (5, 2)
     np.testing.assert_allclose(classifier.weights[:, 0], -classifier.weights[:, 1])
-    assert accuracy(classifier, features, labels) == 1
+    assert classifier.accuracy(features, labels) == 1
 
 
 def test_a_class_without_examples_is_never_answered():
@@ -70,7 +66,7 @@ def test_a_class_of_one_example_is_learnt():
     labels = np.where(np.arange(21) == 20, 2, labels)
     features[20] += 30
     classifier, choice = logistic_regression.fit(features, labels, 3)
-    assert accuracy(classifier, features, labels) == 1
+    assert classifier.accuracy(features, labels) == 1
     assert choice.accuracy == pytest.approx(20 / 21, abs=0.02)  # it is held out once
 
 
@@ -80,7 +76,7 @@ def test_one_example_a_class_gives_no_folds_and_a_classifier_all_the_same():
     assert choice.fold_accuracies == ()
     assert np.isnan(choice.accuracy)
     assert np.isnan(choice.standard_error)
-    assert accuracy(classifier, features, labels) == 1
+    assert classifier.accuracy(features, labels) == 1
 
 
 def test_features_that_do_not_vary_do_no_harm():
@@ -93,7 +89,7 @@ def test_features_that_do_not_vary_do_no_harm():
     # theirs; the floor holds them to a few times at most.
     ours, others = np.abs(classifier.weights[3]), np.abs(classifier.weights[[0, 1]])
     assert ours.max() < 4 * others.max()
-    assert accuracy(classifier, features, labels) > 0.9
+    assert classifier.accuracy(features, labels) > 0.9
 
 
 def test_all_features_constant_gives_the_largest_class():
@@ -103,7 +99,7 @@ def test_all_features_constant_gives_the_largest_class():
 
 
 def test_folds_that_cannot_be_told_apart_have_the_error_of_their_spread():
-    choice = logistic_regression.CrossValidation(1.0, (0.5, 0.7, 0.9))
+    choice = linear_classifier.CrossValidation(1.0, (0.5, 0.7, 0.9))
     assert choice.accuracy == pytest.approx(0.7)
     assert choice.standard_error == pytest.approx(0.2 / 3**0.5)
 
@@ -146,7 +142,7 @@ def test_it_is_as_good_as_scikit_learns_pipeline():
             random_state=seed,
         )
         classifier, choice = logistic_regression.fit(train, train_labels, 10)
-        ours.append(accuracy(classifier, test, test_labels))
+        ours.append(classifier.accuracy(test, test_labels))
         peer = make_pipeline(
             StandardScaler(),
             LogisticRegressionCV(max_iter=1000, use_legacy_attributes=False),

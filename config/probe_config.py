@@ -1,0 +1,79 @@
+"""The options of `probe_image_classifier.py`."""
+
+import dataclasses
+
+from config.config import ComputeOptions, DataOptions, Options, option
+from errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class ProbeOptions(Options):
+    """Probe."""
+
+    checkpoint_path: str | None = option(
+        None,
+        "Checkpoint to fine-tune from: a file, its prefix or a folder; V1 or V2 format."
+        " Its head may be missing or for other classes. Required.",
+    )
+    model_name: str | None = option(
+        None, "Network; by default model.json's beside the checkpoint, or inception_v3."
+    )
+    dataset_split_name: str = option("train", "Split to fit the classifiers on.")
+    eval_split_name: str | None = option(
+        None,
+        "Split whose accuracy is reported once and decides nothing; by default"
+        " validation where there is one.",
+    )
+    train_image_size: int | None = option(
+        None, "Side of the images in pixels; by default the net's.", minimum=1
+    )
+    batch_size: int = option(32, "Images computed at a time.", minimum=1)
+    probe_classifier: str = option(
+        "logistic",
+        "Linear classifier of each depth: logistic regression, or svm (a linear"
+        " support-vector machine).",
+        choices=("logistic", "svm"),
+    )
+    seed: int = option(0, "Seed of the folds of cross-validation.", minimum=0)
+    feature_cache_dir: str | None = option(
+        None,
+        "Folder that keeps the features, so that a second probe takes seconds; by"
+        " default <dataset_dir>/feature_cache.",
+    )
+    output_dir: str | None = option(
+        None,
+        "Folder for probe.json, probe.csv and probe.svg (accuracy over depth); by"
+        " default only the table is printed.",
+    )
+    output_checkpoint_dir: str | None = option(
+        None,
+        "Folder for a slim checkpoint whose head is the classifier of the last depth,"
+        " ready to evaluate, to predict with, or to fine-tune from.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ProbeConfig:
+    """All options of `probe_image_classifier.py`."""
+
+    data: DataOptions
+    probe: ProbeOptions
+    compute: ComputeOptions = ComputeOptions()
+
+    def __post_init__(self) -> None:
+        """Checks what depends on several options."""
+        if not self.data.dataset_dir:
+            raise UserError("--dataset_dir is missing: the folder with the TFRecords")
+        if not self.probe.checkpoint_path:
+            raise UserError(
+                "--checkpoint_path is missing: the published checkpoint to probe"
+            )
+        if (
+            self.probe.output_checkpoint_dir
+            and self.probe.probe_classifier != "logistic"
+        ):
+            raise UserError(
+                f"--probe_classifier={self.probe.probe_classifier} gives no"
+                " probabilities, which a head needs: leave out --output_checkpoint_dir"
+                " or take --probe_classifier=logistic"
+            )
