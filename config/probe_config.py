@@ -58,7 +58,7 @@ class ProbeConfig:
 
     data: DataOptions
     probe: ProbeOptions
-    compute: ComputeOptions = ComputeOptions()
+    compute: ComputeOptions
 
     def __post_init__(self) -> None:
         """Checks what depends on several options."""

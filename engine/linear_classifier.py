@@ -34,27 +34,25 @@ class LinearClassifier:
 
 @dataclasses.dataclass(frozen=True)
 class CrossValidation:
-    """How well held-out folds were classified.
+    """How well a classifier does on examples that it was not fitted to.
 
     Attributes:
       strength: C, the inverse strength of the penalty that did best.
-      fold_accuracies: with that C, one a fold, in [0, 1]; empty where the examples
-        were too few for folds.
+      accuracy: with that C, over all examples, each held out once, in [0, 1]; NaN
+        where they were too few for folds.
+      num_examples: how many were held out.
     """
 
     strength: float
-    fold_accuracies: tuple[float, ...]
-
-    @property
-    def accuracy(self) -> float:
-        """The mean over the folds; NaN without any."""
-        return float(np.mean(self.fold_accuracies)) if self.fold_accuracies else np.nan
+    accuracy: float
+    num_examples: int
 
     @property
     def standard_error(self) -> float:
-        """Of that mean; NaN without folds."""
-        folds = self.fold_accuracies
-        return float(np.std(folds, ddof=1) / len(folds) ** 0.5) if folds else np.nan
+        """Of the accuracy, as of a share of independent examples; NaN without any."""
+        if not self.num_examples:
+            return np.nan
+        return float((self.accuracy * (1 - self.accuracy) / self.num_examples) ** 0.5)
 
 
 @dataclasses.dataclass(frozen=True)

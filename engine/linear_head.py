@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from engine.logistic_regression import LinearClassifier
+from engine.linear_classifier import LinearClassifier
 from errors import UserError
 from nets import nets_factory
 from nets.network import Network

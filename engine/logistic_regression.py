@@ -69,18 +69,19 @@ def cross_validate(
     columns, labels = stratified_sample(columns, labels, MAX_EXAMPLES_TO_CHOOSE, seed)
     folds = stratified_folds(labels, seed)
     paths = [_path(columns[train], labels[train], STRENGTHS) for train, _ in folds]
-    best = CrossValidation(STRENGTHS[len(STRENGTHS) // 2], ())
+    num_held_out = sum(len(held_out) for _, held_out in folds)
+    best = CrossValidation(STRENGTHS[len(STRENGTHS) // 2], np.nan, 0)
     best_loss, num_worse = np.inf, 0
     for strength, *fits in zip(STRENGTHS, *paths, strict=True) if folds else ():
         scores = [
             _score(columns[held_out], labels[held_out], fitted)
             for (_, held_out), fitted in zip(folds, fits, strict=True)
         ]
-        losses, accuracies = zip(*scores, strict=True)
+        loss, num_correct = np.sum(scores, 0)
         num_worse += 1
-        if np.mean(losses) < best_loss:
-            best_loss, num_worse = np.mean(losses), 0
-            best = CrossValidation(strength, accuracies)
+        if loss < best_loss:
+            best_loss, num_worse = loss, 0
+            best = CrossValidation(strength, num_correct / num_held_out, num_held_out)
         # Weaker penalties take ever longer to fit, and the loss has one valley.
         if num_worse == _WORSE_IN_A_ROW:
             break
@@ -139,11 +140,10 @@ def _path(
 def _score(
     columns: np.ndarray, labels: np.ndarray, fitted: Coefficients
 ) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy; examples of no fitted class are wrong."""
+    """Sum of cross-entropies, and how many are right; none of a class not fitted."""
     logits = columns @ fitted.weights + fitted.biases
     correct = fitted.classes[logits.argmax(1)] == labels
     is_known = np.isin(labels, fitted.classes)
     places = np.searchsorted(fitted.classes, labels[is_known])
     log_shares = special.log_softmax(logits[is_known], 1)
-    losses = -log_shares[np.arange(len(places)), places]
-    return float(losses.mean()) if len(losses) else 0.0, float(correct.mean())
+    return -log_shares[np.arange(len(places)), places].sum(), float(correct.sum())

@@ -7,11 +7,14 @@ import tensorflow as tf
 
 from datasets import input_pipeline
 from datasets.dataset import Dataset
+from datasets.input_pipeline import PreprocessFn
 from engine import feature_cache
 from engine.depths import Depth
 from engine.feature_cache import FeatureCache
 from nets.network import Network
-from preprocessing.preprocessing_factory import PreprocessFn
+
+# Features by depth, [images, features] float32 each, and labels, [images] int32.
+Examples = tuple[list[np.ndarray], np.ndarray]
 
 
 def compute(
@@ -25,7 +28,7 @@ def compute(
     labels_offset: int,
     num_threads: int,
     folder_of: Callable[[str], str | None],
-) -> tuple[list[np.ndarray], np.ndarray]:
+) -> Examples:
     """Pools each depth over height and width; what is kept already is not computed.
 
     Args:
@@ -41,14 +44,13 @@ def compute(
         in memory alone.
 
     Returns:
-      `[images, features]` float32 for each depth, and `[images]` int32 labels, in the
-      order of the files.
+      The examples in the order of the files.
     """
     weights = [n for n in network.model_variables if n not in depths[-1].after]
     key = feature_cache.key_of(
         [
             *("pooled", network.model_name, network.input_shape, network.precision),
-            *((depth.end_point for depth in depths), preprocessing_name),
+            *([depth.end_point for depth in depths], preprocessing_name),
             *(dataset.fingerprint, dataset.split_name, dataset.num_examples),
             *(labels_offset, tf.__version__),
         ],

@@ -1,4 +1,4 @@
-"""The support-vector machine of a probe, and the quick classifier that screens depths."""
+"""A probe's support-vector machine, and the quick classifier that screens depths."""
 
 import warnings
 
@@ -53,20 +53,20 @@ def fit_svm(
         standardised.columns, labels, logistic_regression.MAX_EXAMPLES_TO_CHOOSE, seed
     )
     folds = logistic_regression.stratified_folds(sample, seed)
-    choices = [
-        CrossValidation(
-            strength,
-            tuple(
-                float(
-                    _svm(columns[train], sample[train], strength, seed).score(
-                        columns[held_out], sample[held_out]
-                    )
+    num_held_out = sum(len(held_out) for _, held_out in folds)
+    choices = []
+    for strength in _SVM_STRENGTHS:
+        num_correct = sum(
+            np.sum(
+                _svm(columns[train], sample[train], strength, seed).predict(
+                    columns[held_out]
                 )
-                for train, held_out in folds
-            ),
+                == sample[held_out]
+            )
+            for train, held_out in folds
         )
-        for strength in _SVM_STRENGTHS
-    ]
+        accuracy = num_correct / num_held_out if folds else np.nan
+        choices.append(CrossValidation(strength, accuracy, num_held_out))
     best = max(choices, key=lambda choice: choice.accuracy)
     model = _svm(standardised.columns, labels, best.strength, seed)
     return standardised.classifier(coefficients(model), num_classes), best

@@ -1,0 +1,23 @@
+r"""Says what each way of fine-tuning a checkpoint would give, before any training.
+
+python probe_image_classifier.py --dataset_name=photos --dataset_dir=/data/photos \
+    --model_name=inception_v3 --checkpoint_path=inception_v3.ckpt
+
+Fits a linear classifier to the features of every depth of the net, and prints which
+depth is best, what that says of the data, and the commands that follow.
+"""
+
+from config import app, flags
+from config.probe_config import ProbeConfig
+from engine import probe
+
+flags.define(ProbeConfig)
+
+
+def main() -> int:
+    """Probes as the flags say."""
+    return probe.probe(flags.read(ProbeConfig))
+
+
+if __name__ == "__main__":
+    app.run(main)
