@@ -7,6 +7,8 @@ Fits a linear classifier to the features of every depth of the net, and prints w
 depth is best, what that says of the data, and the commands that follow.
 """
 
+import script_start  # noqa: F401  (before all that takes time)
+
 from config import app, flags
 from config.probe_config import ProbeConfig
 from engine import probe
@@ -16,7 +18,7 @@ flags.define(ProbeConfig)
 
 def main() -> int:
     """Probes as the flags say."""
-    return probe.probe(flags.read(ProbeConfig))
+    return probe.probe(flags.read(ProbeConfig), given=flags.given())
 
 
 if __name__ == "__main__":

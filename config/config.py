@@ -204,12 +204,25 @@ class FineTuneOptions(Options):
         " checkpoints hold as <variable>/RunningAverage (slim: none).",
         choices=("auto", "true", "false"),
     )
+    head_solver: str = option(
+        "steps",
+        "How to train where --trainable_scopes=head: steps, as slim does, or logistic,"
+        " which finds the head's best weights on the cached features by logistic"
+        " regression, with an L2 penalty that cross-validation chooses in place of"
+        " --weight_decay; an auxiliary head stays as it is (slim: none).",
+        choices=("steps", "logistic"),
+    )
     dry_run: bool = option(
         False, "Print the plan of what is restored and trained; exit."
     )
     list_scopes: bool = option(
         False, "Print the scopes of --model_name with their parameters; exit."
     )
+
+    @property
+    def solves_head(self) -> bool:
+        """Whether the head is solved in place of trained in steps."""
+        return self.head_solver != "steps"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -558,6 +571,8 @@ class TrainConfig:
                 "--mixup_alpha and --cutmix_alpha mix images, which --feature_cache"
                 " replaces by features: leave one of them out"
             )
+        if self.fine_tune.solves_head:
+            self._check_solved_head()
         if run.max_number_of_steps and run.max_number_of_epochs:
             raise UserError(
                 "--max_number_of_steps and --max_number_of_epochs are both given: give"
@@ -570,6 +585,32 @@ class TrainConfig:
                 "--eval_every_n_steps and --early_stopping_patience need"
                 " --eval_split_name, the split to evaluate"
             )
+
+    def _check_solved_head(self) -> None:
+        solver = f"--head_solver={self.fine_tune.head_solver}"
+        if self.fine_tune.trainable_scopes != "head":
+            raise UserError(
+                f"{solver} solves the head alone: add --trainable_scopes=head, or leave"
+                " it out to train other scopes in steps"
+            )
+        cache = self.feature_cache
+        if cache.feature_cache == "off" or (cache.feature_cache_views or 1) > 1:
+            raise UserError(
+                f"{solver} works on cached features of each image as evaluation sees"
+                " it: add --feature_cache=memory or disk, with --feature_cache_views=1"
+            )
+        without_meaning = {
+            "max_number_of_steps": self.run.max_number_of_steps,
+            "max_number_of_epochs": self.run.max_number_of_epochs,
+            "label_smoothing": self.loss.label_smoothing,
+            "moving_average_decay": self.loss.moving_average_decay,
+        }
+        for name, value in without_meaning.items():
+            if value:
+                raise UserError(
+                    f"--{name}={value} has no meaning with {solver}, which makes no"
+                    " steps: leave one of them out"
+                )
 
 
 @dataclasses.dataclass(frozen=True)

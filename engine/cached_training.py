@@ -126,7 +126,11 @@ def filled_cache(
         split_to_fill = split
         if batch_size != config.train_data.batch_size:
             split_to_fill = split_network(
-                network, plan, config, is_training=is_training, batch_size=batch_size
+                network,
+                plan,
+                config,
+                is_training=split.is_training,
+                batch_size=batch_size,
             )
         return tf.function(split_to_fill.features, autograph=False)
 

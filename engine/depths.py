@@ -23,6 +23,7 @@ class Depth:
     Attributes:
       end_point: its name.
       num_features: channels, after pooling over height and width.
+      before: names of the variables that it is computed from, in the net's order.
       after: names of the variables between it and the logits, in the net's order; the
         head's are among them.
       flops_after: multiplications and additions between it and the logits, as a share
@@ -31,6 +32,7 @@ class Depth:
 
     end_point: str
     num_features: int
+    before: tuple[str, ...]
     after: tuple[str, ...]
     flops_after: float
 
@@ -52,10 +54,14 @@ def find_depths(network: Network) -> list[Depth]:
     passages = {n: op for n, op in found.items() if not traced.is_passed_by(op)}
     depths: dict[frozenset[str], Depth] = {}
     for name, op in (passages if len(passages) > _FEWEST else found).items():
-        before = traced.variables_before(op)
-        num_features = int(traced.end_points[name].shape[-1])
-        after = tuple(n for n in traced.variables_before_logits if n not in before)
-        depths[before] = Depth(name, num_features, after, traced.flops_after(op))
+        read = traced.variables_before(op)
+        depths[read] = Depth(
+            name,
+            int(traced.end_points[name].shape[-1]),
+            before=tuple(n for n in network.model_variables if n in read),
+            after=tuple(n for n in traced.variables_before_logits if n not in read),
+            flops_after=traced.flops_after(op),
+        )
     return sorted(depths.values(), key=lambda depth: -len(depth.after))
 
 

@@ -29,6 +29,8 @@ class SplitNetwork:
       cold_flops: floating-point operations of the frozen part for one image.
       hot_flops: those of the rest.
       key: text that tells this frontier from any other of the net.
+      batch_size: images in every call.
+      is_training: see `Network.__call__`.
       frozen_variables: names of the variables that the frozen part reads.
     """
 
@@ -87,6 +89,7 @@ class SplitNetwork:
             for outer, inner in self._features.graph.captures
             if inner.consumers()
         )
+        self.batch_size, self.is_training = batch_size, is_training
         self.key = ",".join(tensor.name for tensor in frontier)
         self._num_outputs = len(traced.outputs)
         self.feature_shapes = [tuple(tensor.shape[1:]) for tensor in frontier]

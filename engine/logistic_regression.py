@@ -81,7 +81,8 @@ def cross_validate(
         num_worse += 1
         if loss < best_loss:
             best_loss, num_worse = loss, 0
-            best = CrossValidation(strength, num_correct / num_held_out, num_held_out)
+            accuracy = float(num_correct / num_held_out)
+            best = CrossValidation(strength, accuracy, num_held_out)
         # Weaker penalties take ever longer to fit, and the loss has one valley.
         if num_worse == _WORSE_IN_A_ROW:
             break

@@ -46,7 +46,6 @@ def compute(
     Returns:
       The examples in the order of the files.
     """
-    weights = [n for n in network.model_variables if n not in depths[-1].after]
     key = feature_cache.key_of(
         [
             *("pooled", network.model_name, network.input_shape, network.precision),
@@ -54,7 +53,7 @@ def compute(
             *(dataset.fingerprint, dataset.split_name, dataset.num_examples),
             *(labels_offset, tf.__version__),
         ],
-        (network.model_variables[name].numpy() for name in weights),
+        (network.model_variables[name].numpy() for name in depths[-1].before),
     )
     cache = FeatureCache(
         folder_of(key),

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 from absl import logging
@@ -50,11 +50,12 @@ _STEP = 1  # of the checkpoint that is written
 
 
 @explained_errors()
-def probe(config: ProbeConfig) -> int:
+def probe(config: ProbeConfig, *, given: Set[str] = frozenset()) -> int:
     """Fits a linear classifier to each depth of a net and says what follows.
 
     Args:
       config: the options.
+      given: names of the flags that the user gave.
 
     Returns:
       The exit status, 0.
@@ -63,11 +64,13 @@ def probe(config: ProbeConfig) -> int:
       UserError: wrong input, or data that nothing can be learnt from.
     """
     options = config.probe
+    _require_new_folder(options.output_checkpoint_dir)
     devices.make_strategy(1)
     checkpoint = Checkpoint(slim_format.find_checkpoint(options.checkpoint_path or ""))
-    config = _completed(config, checkpoint)
+    data = inputs.with_found_name(config.data, given)
+    config = _completed(dataclasses.replace(config, data=data), checkpoint)
     split = inputs.get_dataset(config.data, options.dataset_split_name)
-    _require_two_classes(split)
+    _require_enough_images(split)
     held_out = _held_out_split(config)
     network = _restored_network(config, split, checkpoint)
     found = depths.find_depths(network)
@@ -86,12 +89,25 @@ def probe(config: ProbeConfig) -> int:
     return 0
 
 
-def _require_two_classes(split: Dataset) -> None:
+def _require_new_folder(folder: str | None) -> None:
+    if folder and os.path.isdir(folder) and slim_format.checkpoints_in(folder):
+        raise UserError(
+            f"--output_checkpoint_dir={folder} holds checkpoints already: name a new"
+            " folder"
+        )
+
+
+def _require_enough_images(split: Dataset) -> None:
     present = sum(count > 0 for count in split.class_counts)
     if present < 2:
         raise UserError(
             f"{split.dataset_dir} has images of {present} class in its split"
             f" {split.split_name}: a classifier needs two or more"
+        )
+    if max(split.class_counts) < 2:
+        raise UserError(
+            f"{split.dataset_dir} has one image of each class in its split"
+            f" {split.split_name}: to be judged, one class must have two at least"
         )
 
 
@@ -279,11 +295,6 @@ def _write_checkpoint(
 ) -> None:
     """The net with the classifier as its head, as a run that ended at step 1."""
     linear_head.assign(network, classifier)
-    if slim_format.checkpoints_in(folder):
-        raise UserError(
-            f"--output_checkpoint_dir={folder} holds checkpoints already: name a new"
-            " folder"
-        )
     checkpoints = CheckpointFolder(folder, keep=1)
     checkpoints.create(record)
     arrays = {name: v.numpy() for name, v in network.model_variables.items()}

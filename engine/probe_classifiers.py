@@ -65,7 +65,7 @@ def fit_svm(
             )
             for train, held_out in folds
         )
-        accuracy = num_correct / num_held_out if folds else np.nan
+        accuracy = float(num_correct / num_held_out) if folds else np.nan
         choices.append(CrossValidation(strength, accuracy, num_held_out))
     best = max(choices, key=lambda choice: choice.accuracy)
     model = _svm(standardised.columns, labels, best.strength, seed)

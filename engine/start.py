@@ -79,7 +79,8 @@ def find_start(
         trainable_scopes=scopes.parse_scopes(
             options.trainable_scopes, flag="trainable_scopes"
         ),
-        head_scopes=head_scopes,
+        # Only training reads an auxiliary head, and only steps train one.
+        head_scopes=head_scopes[:1] if options.solves_head else head_scopes,
         freeze_batch_norm=options.freeze_batch_norm,
     )
     return Start(plan, checkpoint, resumes=bool(own), step=step)

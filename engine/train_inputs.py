@@ -10,6 +10,7 @@ from config.config import TrainConfig
 from datasets import input_pipeline
 from engine import cached_training, feature_cache, inputs, population_statistics
 from engine import recomputation as recomputations
+from engine.feature_cache import FeatureCache
 from engine.population_statistics import Moments, MomentsFn
 from engine.recomputation import Recomputation
 from engine.train_setup import Setup
@@ -29,12 +30,14 @@ class Inputs:
       other_batches: from a seed to batches of one device in another order.
       make_moments_fn: makes a function from such a batch to what batch norms see of
         it; tracing the net takes a while.
+      cache: the features, where they are cached.
     """
 
     batches: tf.data.Dataset
     run_network: RunNetwork
     other_batches: Callable[[int], tf.data.Dataset]
     make_moments_fn: Callable[[], MomentsFn]
+    cache: FeatureCache | None = None
 
 
 def make_inputs(setup: Setup, config: TrainConfig) -> Inputs:
@@ -78,6 +81,7 @@ def make_inputs(setup: Setup, config: TrainConfig) -> Inputs:
         lambda batch, seed: split.finish(batch["features"], seed),
         lambda seed: batches(batch_size, seed),
         lambda: lambda batch, seed: split.moments(batch["features"], seed),
+        cache,
     )
 
 

@@ -15,7 +15,7 @@ from checkpoints.folder_lock import locked
 from config.config import TrainConfig
 from datasets import record_faults
 from datasets.files import explained_errors
-from engine import devices, inputs, train_inputs, train_setup
+from engine import devices, inputs, solved_head, train_inputs, train_setup
 from engine.background import BackgroundWriter
 from engine.interruption import Interruption, interruption
 from engine.recomputation import Recomputation
@@ -69,7 +69,10 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
         setup.run_record.write(run.train_dir)
         state = train_setup.make_state(setup, config, strategy)
         own = train_inputs.make_inputs(setup, config)
-        train_fn = make_train_fn(state, strategy, config, own.run_network)
+        if setup.split and own.cache and config.fine_tune.solves_head:
+            train_fn = solved_head.make_train_fn(state, setup.split, own.cache, config)
+        else:
+            train_fn = make_train_fn(state, strategy, config, own.run_network)
         iterator = devices.iterate(strategy, own.batches)
         recomputation = train_inputs.make_recomputation(setup, config, state, own)
         with BackgroundWriter() as writer, _explained_errors(setup, config):

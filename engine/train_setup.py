@@ -93,6 +93,8 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
     if run.max_number_of_epochs:
         images = run.max_number_of_epochs * dataset.num_examples
         last_step = max(1, math.ceil(images / images_per_step))
+    if config.fine_tune.solves_head:
+        last_step = 1
     start = find_start(network, folder, config.fine_tune)
     warm_start.check(start, record, config.fine_tune)
     earlier, now = run_record.read(run.train_dir), rerun.record_of(config, dataset)
@@ -104,7 +106,8 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
     split = None
     if config.feature_cache.feature_cache != "off":
         split = cached_training.split_network(
-            network, start.plan, config, is_training=True
+            *(network, start.plan, config),
+            is_training=not config.fine_tune.solves_head,
         )
     return Setup(
         dataset=dataset,

@@ -12,6 +12,7 @@ import re
 import typing
 
 from config import config, tables
+from config.probe_config import ProbeConfig
 from convert import keras_applications, known_archives, torch_architectures
 from nets import nets_factory
 
@@ -20,6 +21,7 @@ SCRIPTS = {
     "train_image_classifier.py": config.TrainConfig,
     "eval_image_classifier.py": config.EvalConfig,
     "predict_images.py": config.PredictConfig,
+    "probe_image_classifier.py": ProbeConfig,
 }
 
 

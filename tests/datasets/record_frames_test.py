@@ -54,7 +54,7 @@ def test_a_length_beyond_the_end(tmp_path, length, before):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (gzip.compress(frame(b"x")), "gzip"),
+        (gzip.compress(frame(b"x"), mtime=0), "gzip"),
         *((zlib.compress(frame(b"x"), level), "zlib") for level in (1, 6, 9)),
         (b"this is no TFRecord at all", DAMAGED),
         (frame(b"x")[:11], TRUNCATED),

@@ -1,0 +1,163 @@
+"""A probe finds the depth from which classes can be told, and says what follows."""
+
+import csv
+import dataclasses
+import json
+import typing
+
+import numpy as np
+import pytest
+
+from config.probe_config import ProbeConfig
+from engine import probe, probe_scores
+from engine.depths import Depth
+from engine.probe_scores import Rise, Score
+from errors import UserError
+from tests.engine import coloured_images, small_runs
+
+COLOURS = [0, 1, 2] * 10
+
+
+def make_config(**values):
+    values = {"dataset_name": coloured_images.NAME, "model_name": small_runs.NET} | {
+        name: str(value) for name, value in values.items()
+    }
+    groups = {}
+    for name, group in typing.get_type_hints(ProbeConfig).items():
+        fields = [field.name for field in dataclasses.fields(group)]
+        groups[name] = group(**{f: values.pop(f) for f in fields if f in values})
+    assert not values, f"no such flags: {list(values)}"
+    return ProbeConfig(**groups)
+
+
+@pytest.fixture(scope="module")
+def flags(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("probe")
+    coloured_images.write_split(folder, "train", COLOURS, COLOURS)
+    coloured_images.write_split(folder, "validation", COLOURS[:6], COLOURS[:6])
+    run = tmp_path_factory.mktemp("source")
+    small_runs.train(dataset_dir=folder, train_dir=run, max_number_of_steps=8)
+    return {"dataset_dir": folder, "checkpoint_path": run}
+
+
+@pytest.fixture(scope="module")
+def probed(flags, tmp_path_factory):
+    out, head = (tmp_path_factory.mktemp(name) for name in ("out", "head"))
+    status = probe.probe(
+        make_config(**flags, output_dir=out, output_checkpoint_dir=head)
+    )
+    assert status == 0
+    return out, head
+
+
+def test_every_depth_is_judged_by_the_same_folds(probed):
+    out, _ = probed
+    found = json.loads((out / "probe.json").read_text())
+    assert [d["end_point"] for d in found["depths"]] == ["Conv2d_1", "Conv2d_2"]
+    assert [d["num_features"] for d in found["depths"]] == [4, 6]
+    assert found["num_images"] == 30
+    assert found["held_out_split"] == "validation"
+    assert found["trainable_scopes"]["Conv2d_1"] == ["Tiny/Conv2d_2/", "Tiny/Logits/"]
+    assert found["depths"][0]["accuracy"] > 0.8  # colours: any depth tells them
+    with open(out / "probe.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["accuracy"]) for row in rows] == [
+        depth["accuracy"] for depth in found["depths"]
+    ]
+    assert (out / "probe.svg").read_text().startswith("<?xml")
+
+
+def test_the_last_classifier_is_the_head_of_a_checkpoint(probed, flags):
+    out, head = probed
+    found = json.loads((out / "probe.json").read_text())
+    weights = small_runs.read_all(head, 1)
+    source = small_runs.read_all(flags["checkpoint_path"], 8)
+    name = "Tiny/Conv2d_2/weights"
+    np.testing.assert_array_equal(weights[name], source[name])
+    record = json.loads((head / "model.json").read_text())
+    assert record["num_classes"] == found["num_classes"] == 3
+    with pytest.raises(UserError, match="holds checkpoints already"):
+        probe.probe(make_config(**flags, output_checkpoint_dir=head))
+
+
+def test_a_second_probe_computes_no_features(probed, flags, monkeypatch):
+    from datasets import input_pipeline
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("images are read again")
+
+    monkeypatch.setattr(input_pipeline, "eval_batches", refuse)
+    assert probe.probe(make_config(**flags, probe_classifier="svm")) == 0
+
+
+def test_commands_are_printed_and_fit_80_columns(flags, capsys):
+    probe.probe(make_config(**flags))
+    said = capsys.readouterr().out
+    assert "--head_solver=logistic" in said
+    assert "--trainable_scopes=Tiny/Conv2d_2/,Tiny/Logits/" in said
+    table = said[: said.index("python ")]
+    assert max(map(len, table.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("colours", "expected"),
+    [([1, 1], "two or more"), ([0, 1, 2], "one class must have two")],
+)
+def test_too_few_images_are_refused(flags, tmp_path, colours, expected):
+    coloured_images.write_split(tmp_path, "train", colours, colours)
+    with pytest.raises(UserError, match=expected):
+        probe.probe(make_config(**flags | {"dataset_dir": tmp_path}))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"checkpoint_path": "x"}, "--dataset_dir is missing"),
+        ({"dataset_dir": "x"}, "--checkpoint_path is missing"),
+        (
+            {
+                "dataset_dir": "x",
+                "checkpoint_path": "y",
+                "probe_classifier": "svm",
+                "output_checkpoint_dir": "z",
+            },
+            "gives no probabilities",
+        ),
+    ],
+)
+def test_flags_that_do_not_fit_are_refused(values, expected):
+    with pytest.raises(UserError, match=expected):
+        make_config(**values)
+
+
+def score(name, accuracy, error=0.02, screened=False):
+    shown = None if screened else accuracy
+    return Score(Depth(name, 8, (), ("w",), 0.5), accuracy, error, shown, shown, 1)
+
+
+def test_of_depths_within_an_error_the_deepest_is_chosen():
+    scores = [score("a", 0.9), score("b", 0.96), score("c", 0.945), score("d", 0.93)]
+    assert probe_scores.choose(scores).depth.end_point == "c"  # 0.96 - 0.02
+    assert not probe_scores.is_similar(scores)
+    scores[-1] = score("d", 0.94)
+    assert probe_scores.is_similar(scores)
+
+
+def test_a_screened_depth_is_never_chosen():
+    scores = [score("a", 0.99, screened=True), score("b", 0.9)]
+    assert probe_scores.choose(scores).depth.end_point == "b"
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "rises"), [((0.7, 0.8, 0.9), True), ((0.8, 0.89, 0.9), False)]
+)
+def test_more_images_help_where_the_last_doubling_did(accuracies, rises):
+    assert Rise((10, 20, 40), accuracies, 0.03).still_rises is rises
+
+
+def test_the_verdict_names_the_depth():
+    scores = [score("a", 0.96), score("b", 0.9)]
+    said = " ".join(probe_scores.verdict(scores, Rise((10, 20), (0.8, 0.95), 0.02)))
+    assert "different: a beats the last depth, 0.960 against 0.900" in said
+    assert "small" in said
+    assert "after a at a low rate" in said
