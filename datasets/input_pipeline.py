@@ -31,6 +31,7 @@ def train_batches(
     num_threads: int = 4,
     start_batch: int = 0,
     num_views: int | None = None,
+    order_seed: int | None = None,
 ) -> tf.data.Dataset:
     """Endless shuffled batches; every epoch holds each example once.
 
@@ -51,6 +52,8 @@ def train_batches(
         not decoded.
       num_views: augmented versions of an example that the epochs take in turn; None
         makes a new one each epoch.
+      order_seed: decides the order in place of `seed`, which then decides the
+        augmentation alone.
 
     Returns:
       Elements {"image": [batch_size, h, w, c] float32, "label": [batch_size] int32 in
@@ -60,7 +63,9 @@ def train_batches(
       UserError: a record cannot be read. Later ones come as
         `record_faults.READ_ERRORS` while iterating: see `record_faults.explain`.
     """
-    records = record_stream.records_by_epoch(dataset, seed, num_readers)
+    if order_seed is None:
+        order_seed = seed
+    records = record_stream.records_by_epoch(dataset, order_seed, num_readers)
     first_epoch, first_position = divmod(start_batch * batch_size, dataset.num_examples)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:

@@ -113,7 +113,11 @@ def make_recomputation(
 
 
 def _image_batches(
-    setup: Setup, config: TrainConfig, batch_size: int, seed: int, start_batch: int = 0
+    setup: Setup,
+    config: TrainConfig,
+    batch_size: int,
+    order_seed: int,
+    start_batch: int = 0,
 ) -> tf.data.Dataset:
     views = config.feature_cache.feature_cache_views
     if setup.split and views is None:
@@ -127,7 +131,8 @@ def _image_batches(
             augmentation=config.augmentation,
         ),
         batch_size=batch_size,
-        seed=seed,
+        seed=config.run.seed,
+        order_seed=order_seed,
         labels_offset=config.data.labels_offset,
         num_readers=config.train_data.num_readers,
         num_threads=config.data.num_preprocessing_threads,
