@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator
 from absl import logging
 
 from convert import rejections
-from datasets import dataset_json, labels
-from datasets.files import publish
+from datasets import dataset_json, files, labels
 from errors import UserError
 
 PUBLISH = "publish"
@@ -105,7 +104,8 @@ def refuse_strangers(dataset_dir: str, patterns: Iterable[str]) -> None:
 
 def publish_dataset(directory: str, dataset_dir: str) -> None:
     """Moves the finished dataset out of its staging directory, dataset.json last."""
-    publish(os.path.join(directory, PUBLISH), dataset_dir, last=dataset_json.FILENAME)
+    publish_dir = os.path.join(directory, PUBLISH)
+    files.publish(publish_dir, dataset_dir, last=dataset_json.FILENAME)
 
 
 def remove_leftovers(dataset_dir: str) -> None:
@@ -119,6 +119,7 @@ def remove_leftovers(dataset_dir: str) -> None:
         if _OURS.fullmatch(name) and _is_staging(directory):
             with _locked(directory):
                 _discard(directory, dataset_dir)
+    files.remove_leftovers(dataset_dir, rejections.FILENAME)
 
 
 def _is_staging(directory: str) -> bool:

@@ -155,8 +155,7 @@ class FeatureFiles:
         try:
             for path, kind in zip(self._paths, self._kinds, strict=True):
                 with open(path, "xb") as file:
-                    # Now, so that a full disk is known before the first row.
-                    os.posix_fallocate(file.fileno(), 0, _size(kind))
+                    _reserve(file.fileno(), _size(kind))
         except OSError:
             self._remove()
             raise
@@ -175,6 +174,14 @@ def rows_done(folder: str) -> int | None:
             return int(json.load(file)["num_done"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
+
+
+def _reserve(descriptor: int, num_bytes: int) -> None:
+    """Makes room for a file now, so that a full disk is known before the first row."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, num_bytes)
+    else:  # macOS has nothing of the kind: there it is known when rows are written
+        os.truncate(descriptor, num_bytes)
 
 
 def _size(kind: Kind) -> int:

@@ -98,6 +98,7 @@ def test_what_a_killed_run_moved_is_undone_later(tmp_path, number):
     for name in sorted(set(FILES) - {dataset_json.FILENAME})[:number]:
         os.replace(directory / staging.PUBLISH / name, data / name)
     (data / "notes").write_text("mine")
+    (data / ".rejected.csv.tmp-123").write_text("half")
     staging.remove_leftovers(str(data))
     assert os.listdir(data) == ["notes"]
 

@@ -121,3 +121,12 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         reopened(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_systems_that_cannot_make_room_ahead_make_files_of_the_size(
+    tmp_path, monkeypatch
+):
+    monkeypatch.delattr(os, "posix_fallocate")
+    whole = reopened(write(tmp_path))
+    for array, rows in zip(whole.arrays, parts(0, ROWS), strict=True):
+        np.testing.assert_array_equal(array.astype(float), rows)
