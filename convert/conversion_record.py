@@ -217,7 +217,12 @@ def check_content(
     """
     recorded = info.made["photos"].get("content_sha256")
     if recorded is None:
-        raise _another(dataset_dir, "the content of its photos was not noted")
+        raise UserError(
+            f"{dataset_dir} was made of {len(found.sources)} photos of these names and"
+            " sizes by an earlier version, which did not note their content, so that"
+            " photos replaced since then would go unseen: use the dataset as it is, or"
+            " remove it to convert anew"
+        )
     if recorded != photo_content.combined_sha256(
         found.sources, {}, num_threads=num_threads
     ):
