@@ -148,10 +148,9 @@ def _has_png_header(encoded: tf.Tensor) -> tf.Tensor:
 
 def _png_pixels(encoded: tf.Tensor) -> tf.Tensor:
     """Width times height, each 4 bytes, the highest first, from byte 16 on."""
-    sides = tf.io.decode_raw(tf.strings.substr(encoded, 16, 8), tf.uint8)
-    bytes_ = tf.reshape(tf.cast(sides, tf.float64), [2, 4])
-    scale = tf.constant([2.0**24, 2.0**16, 2.0**8, 1.0], tf.float64)
-    width_height = tf.reduce_sum(bytes_ * scale, 1)
+    sides = tf.strings.substr(encoded, 16, 8)
+    signed = tf.io.decode_raw(sides, tf.int32, little_endian=False)
+    width_height = tf.cast(tf.bitcast(signed, tf.uint32), tf.float64)
     # Exact up to 2⁵³; the most that is claimed, 2⁶⁴, becomes the most there is.
     return tf.cast(tf.minimum(tf.reduce_prod(width_height), 2.0**62), tf.int64)
 
