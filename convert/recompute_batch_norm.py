@@ -17,7 +17,6 @@ import os
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-import tensorflow as tf
 from absl import logging
 
 import convert.quiet_tensorflow  # noqa: F401  (before others load it)
@@ -34,6 +33,7 @@ from config.config import (
     Options,
     option,
 )
+from convert.quiet_tensorflow import tf
 from datasets import files, input_pipeline, labels
 from datasets.dataset import Dataset
 from engine import (

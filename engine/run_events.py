@@ -2,12 +2,16 @@
 
 import dataclasses
 import glob
+import logging
 import os
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
 from engine import event_files
+
+# What it tells of the files that it goes through is for its developers.
+logging.getLogger("tensorboard").setLevel(logging.ERROR)
 
 _ALL = {"scalars": 0, "tensors": 0}  # keep every value, not a sample
 _VALIDATION = "eval_"  # what folders of validation during training begin with

@@ -53,6 +53,12 @@ def test_ctrl_c_while_tensorflow_loads_is_one_word(script, tmp_path):
     assert done.stderr == "interrupted\n"
 
 
+def test_no_command_loads_tensorflow_with_all_that_it_says_on_the_way():
+    for script in SCRIPTS:
+        source = (ROOT / script).read_text(encoding="utf-8")
+        assert "\nimport tensorflow" not in source, script
+
+
 def test_there_are_such_scripts():
     assert len(SCRIPTS) >= 12
     assert pathlib.Path("predict_images.py") in SCRIPTS

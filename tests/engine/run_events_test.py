@@ -1,9 +1,12 @@
 """Event files of the finished run, and of none."""
 
+import logging
+
 from engine import run_events
 
 
-def test_curves_and_plan_of_a_run(full_run):
+def test_curves_and_plan_of_a_run(full_run, caplog):
+    caplog.set_level(logging.INFO)
     events = run_events.read(str(full_run / "model.ckpt-6"))
     assert list(events.charts) == ["loss", "accuracy", "learning rate"]
     training, validation = events.charts["accuracy"]
@@ -18,6 +21,7 @@ def test_curves_and_plan_of_a_run(full_run):
 
     best = run_events.read(str(full_run / "best" / "model.ckpt-6"))
     assert best == events
+    assert not caplog.text  # what TensorBoard has to say
 
 
 def test_a_published_checkpoint_has_none(tmp_path):
