@@ -64,6 +64,8 @@ def _guarded(path: str, read_it: Any) -> dict[str, np.ndarray]:
         if os.path.exists(path) and not os.path.isfile(path):
             raise UserError(f"--state_dict={path} is no file: name one")
         result: dict[str, np.ndarray] = read_it()
+    except UserError:  # It is a ValueError, and says what is wrong.
+        raise
     except OSError as error:
         raise UserError(f"--state_dict={path}: {error.strerror or error}") from error
     except ValueError as error:
