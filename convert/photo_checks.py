@@ -13,7 +13,7 @@ from convert.rejections import Kind, Rejection
 from datasets import deep_photo, photo_bytes, photo_codec, photo_files
 from datasets.deep_photo import Depth
 from datasets.in_order import in_order
-from datasets.unfit_photos import NotAPhotoError, UnclearBitsError, UnfitPhotoError
+from datasets.unfit_photos import UnclearBitsError, UnfitPhotoError
 
 _PHOTOS_PER_TASK = 8
 # So that no worker waits while this process loads TensorFlow. What one gives is small.
@@ -133,11 +133,8 @@ def _check(
                 data, max_side=max_side, bits=deep_photo.FULL_BITS
             )
     except UnfitPhotoError as error:
-        kind = Kind.of(error)
-        if isinstance(error, NotAPhotoError) and not photo_files.promises_photo(
-            source.name
-        ):
-            kind = Kind.NOT_A_PHOTO
+        is_none = photo_files.is_no_photo(source.name, error)
+        kind = Kind.NOT_A_PHOTO if is_none else Kind.of(error)
         return Rejection(source.name, kind, str(error))
     spilled = photo.encoded is not data
     if spilled:

@@ -60,7 +60,8 @@ class Found:
         try:
             num_bytes = photo_bytes.look(path)
         except UnfitPhotoError as error:
-            kind = Kind.of(error)
+            is_none = photo_files.is_no_photo(name, error)
+            kind = Kind.NOT_A_PHOTO if is_none else Kind.of(error)
             is_absent = kind == Kind.UNREADABLE and not os.path.lexists(path)
             remedy = photo_list.explain_absent(name) if is_absent else ""
             self.reject(name, kind, f"{error}{remedy}")

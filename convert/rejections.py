@@ -43,6 +43,7 @@ _KINDS = {
     unfit_photos.UnreadablePhotoError: Kind.UNREADABLE,
     unfit_photos.EmptyPhotoError: Kind.EMPTY,
     unfit_photos.TooLargePhotoError: Kind.TOO_LARGE,
+    unfit_photos.TooLargeFileError: Kind.TOO_LARGE,
     unfit_photos.UnclearBitsError: Kind.UNCLEAR_BITS,
     unfit_photos.TooFewBitsError: Kind.TOO_FEW_BITS,
 }

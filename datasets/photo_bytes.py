@@ -10,7 +10,7 @@ import stat
 from datasets import file_heads
 from datasets.unfit_photos import (
     EmptyPhotoError,
-    TooLargePhotoError,
+    TooLargeFileError,
     UnreadablePhotoError,
 )
 
@@ -64,7 +64,7 @@ def _check(status: os.stat_result) -> int:
     if not status.st_size:
         raise EmptyPhotoError("the file has no bytes")
     if status.st_size > MAX_FILE_BYTES:
-        raise TooLargePhotoError(
+        raise TooLargeFileError(
             f"a file of {status.st_size >> 20} MiB; the limit is"
             f" {MAX_FILE_BYTES >> 20} MiB"
         )

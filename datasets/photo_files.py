@@ -5,6 +5,13 @@ import glob
 import os
 import re
 
+from datasets.unfit_photos import (
+    EmptyPhotoError,
+    NotAPhotoError,
+    TooLargeFileError,
+    UnfitPhotoError,
+)
+
 _SUFFIXES = frozenset(
     f".{suffix}"
     for suffix in (
@@ -45,6 +52,17 @@ def promises_photo(name: str) -> bool:
     Only then is it a fault; a text called notes.txt is but left out.
     """
     return has_photo_suffix(name) or not os.path.splitext(name)[1]
+
+
+def is_no_photo(name: str, error: UnfitPhotoError) -> bool:
+    """Whether a file that cannot be used is no photo, nor promises to be one.
+
+    Args:
+      name: the file's.
+      error: what is wrong with it; empty files and films of gigabytes are not opened.
+    """
+    no_picture = (NotAPhotoError, EmptyPhotoError, TooLargeFileError)
+    return isinstance(error, no_picture) and not promises_photo(name)
 
 
 def has_photo_suffix(name: str) -> bool:

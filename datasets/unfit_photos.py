@@ -21,6 +21,10 @@ class TooLargePhotoError(UnfitPhotoError):
     """A photo of more pixels, or a file of more bytes, than is reasonable."""
 
 
+class TooLargeFileError(TooLargePhotoError):
+    """A file of more bytes than any photo has."""
+
+
 class UnclearBitsError(UnfitPhotoError):
     """A 16-bit photo that is either dark or of fewer bits: another one may tell."""
 

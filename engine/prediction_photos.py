@@ -8,7 +8,7 @@ from absl import logging
 
 from config.untrusted_text import printable
 from datasets import photo_files
-from datasets.unfit_photos import NotAPhotoError, UnfitPhotoError
+from datasets.unfit_photos import UnfitPhotoError
 from engine.photo_batches import Arrays, PhotoBatches
 from errors import UserError
 
@@ -52,8 +52,7 @@ class PredictionPhotos:
             yield path, answer
 
     def _is_no_photo(self, path: str, error: UnfitPhotoError) -> bool:
-        promised = path in self.named or photo_files.promises_photo(path)
-        return isinstance(error, NotAPhotoError) and not promised
+        return path not in self.named and photo_files.is_no_photo(path, error)
 
     def require_some(self) -> None:
         """Raises a UserError if no photo could be read."""

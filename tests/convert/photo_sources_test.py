@@ -91,7 +91,8 @@ def test_files_that_are_no_photos_at_a_glance(tmp_path, monkeypatch):
     monkeypatch.setattr(photo_bytes, "MAX_FILE_BYTES", 3)
     touch(tmp_path, "cat/good.jpg", "cat/.hidden", "cat/Thumbs.db", "loose.jpg")
     touch(tmp_path, "cat/empty.jpg", content=b"")
-    touch(tmp_path, "cat/huge.jpg", content=b"1234")
+    touch(tmp_path, "cat/huge.jpg", "cat/film.mov", content=b"1234")
+    touch(tmp_path, "cat/labels.txt", "cat/no_suffix", content=b"")
     (tmp_path / "cat/folder.jpg").mkdir()
     (tmp_path / "cat/link.jpg").symlink_to("nowhere")
     os.mkfifo(tmp_path / "cat/pipe.jpg")
@@ -102,6 +103,9 @@ def test_files_that_are_no_photos_at_a_glance(tmp_path, monkeypatch):
         "loose.jpg": Kind.MISPLACED,
         "cat/empty.jpg": Kind.EMPTY,
         "cat/huge.jpg": Kind.TOO_LARGE,
+        "cat/film.mov": Kind.NOT_A_PHOTO,
+        "cat/labels.txt": Kind.NOT_A_PHOTO,
+        "cat/no_suffix": Kind.EMPTY,
         "cat/folder.jpg": Kind.UNREADABLE,
         "cat/link.jpg": Kind.UNREADABLE,
         "cat/pipe.jpg": Kind.UNREADABLE,

@@ -10,7 +10,7 @@ from datasets import file_heads, photo_bytes
 from datasets.unfit_photos import (
     EmptyPhotoError,
     NotAPhotoError,
-    TooLargePhotoError,
+    TooLargeFileError,
     UnfitPhotoError,
     UnreadablePhotoError,
 )
@@ -59,7 +59,7 @@ def odd(tmp_path):
         ("circle.jpg", UnreadablePhotoError, "link"),
         ("absent.jpg", UnreadablePhotoError, "No such file"),
         ("a\0b.jpg", UnreadablePhotoError, "null"),
-        ("huge.jpg", TooLargePhotoError, "4096 MiB; the limit is 512 MiB"),
+        ("huge.jpg", TooLargeFileError, "4096 MiB; the limit is 512 MiB"),
     ],
 )
 def test_what_is_no_file_is_refused_at_a_glance(odd, name, kind, reason):
