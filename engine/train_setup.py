@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 
 import tensorflow as tf
 from absl import logging
@@ -99,6 +100,7 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
     warm_start.check(start, record, config.fine_tune)
     earlier, now = run_record.read(run.train_dir), rerun.record_of(config, dataset)
     rerun.require_same_run(run.train_dir, earlier, now, start)
+    _tell_of_missing_records(run.train_dir, start)
     validation_dataset = None
     if eval_split_name:
         validation_dataset = inputs.get_dataset(data, eval_split_name)
@@ -149,6 +151,18 @@ def _check_same_model(train_dir: str, record: ModelRecord) -> None:
             f"--train_dir={train_dir} holds a run of another kind; the flags now say"
             f" {'; '.join(differences)}: use another --train_dir, or the flags of that"
             " run"
+        )
+
+
+def _tell_of_missing_records(train_dir: str, start: Start) -> None:
+    """Says that a run may go on otherwise than it began, where nothing can tell."""
+    names = [model_record.FILE_NAME, run_record.FILE_NAME]
+    missing = [n for n in names if not os.path.exists(os.path.join(train_dir, n))]
+    if start.resumes and missing:
+        logging.warning(
+            "%s has no %s, like a run of slim or of an older release: whether it was"
+            " trained on this data and with these flags is not checked",
+            *(train_dir, " and no ".join(missing)),
         )
 
 

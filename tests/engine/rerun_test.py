@@ -74,11 +74,19 @@ def test_flags_of_the_start_come_too_late(run, said):
     ]
 
 
-def test_the_same_command_and_a_run_of_an_older_release_say_nothing(run, said, caplog):
+def test_the_same_command_says_nothing_and_a_run_of_an_older_release_that(
+    run, said, caplog
+):
     assert run(save_interval_secs=5, max_number_of_steps=7) == 0
+    assert "is not checked" not in caplog.text
     (run.folder / "run.json").unlink()
     assert run(learning_rate=0.1, max_number_of_steps=8) == 0
     assert said() == []
+    assert f"{run.folder} has no run.json, like a run of slim" in caplog.text
+    for name in ("run.json", "model.json"):
+        (run.folder / name).unlink()
+    assert run(dry_run=True) == 0
+    assert "has no model.json and no run.json" in caplog.text
 
 
 @pytest.mark.parametrize("steps", [6, 8])
