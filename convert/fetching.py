@@ -104,13 +104,15 @@ def _fetch_rest(url: str, part: str, max_bytes: int) -> bool:
                 return True
             os.remove(part)  # Longer than the file: it was of another one.
             return False
-        raise UnreachableError(
-            f"{url} answers {error.code} ({error.reason})"
-        ) from error
+        reason = str(error.reason).partition("\n")[0]  # of redirects in a circle: three
+        raise UnreachableError(f"{url} answers {error.code} ({reason})") from error
     except urllib.error.URLError as error:
         raise UnreachableError(f"{url} cannot be reached ({error.reason})") from error
     with response:
-        if response.status != http.HTTPStatus.PARTIAL_CONTENT:
+        is_part = response.status == http.HTTPStatus.PARTIAL_CONTENT
+        if is_part and not have:
+            raise UnreachableError(f"{url} answers a part of the file, unasked")
+        if not is_part:
             have = 0  # The server sends it from the start.
         length = _length(url, response.headers)
         total = None if length is None else have + length

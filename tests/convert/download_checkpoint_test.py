@@ -189,6 +189,17 @@ def test_a_part_without_its_place_is_one_line(answer, served, tmp_path):
     _refused(served, tmp_path, "with Content-Range", fetching.UnreachableError)
 
 
+def test_a_part_is_not_taken_for_the_whole(served, tmp_path):
+    served.status, served.headers = 206, {"Content-Range": "bytes 0-99/10240"}
+    _refused(served, tmp_path, "a part of the file, unasked", fetching.UnreachableError)
+    assert not (tmp_path / "a.tgz").exists()
+
+
+def test_redirects_in_a_circle_are_one_line(served, tmp_path):
+    served.status, served.headers = 302, {"Location": "/a.tgz"}
+    _refused(served, tmp_path, r"answers 302 \([^\n]+\)$", fetching.UnreachableError)
+
+
 @pytest.mark.parametrize("name", ["a.tgz", "a.tgz.part"])
 def test_links_are_neither_followed_nor_replaced(name, served, tmp_path):
     mine = tmp_path / "mine"
