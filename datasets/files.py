@@ -50,9 +50,11 @@ def atomic_write(path: str, mode: str = "wb") -> Iterator[IO[Any]]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.remove(aside)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = path  # of a full disk the system says no more than that
         raise
     sync_directory(directory)
 

@@ -114,3 +114,13 @@ def test_a_scratch_directory_goes_and_takes_those_of_killed_runs_along(tmp_path)
             assert other != mine
         assert os.path.isdir(mine)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path):
+    def write():
+        with files.explained_errors(), files.atomic_write(str(tmp_path / "a.txt")):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError, match=r"a\.txt: No space left"):
+        write()
+    assert not os.listdir(tmp_path)
