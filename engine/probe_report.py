@@ -226,7 +226,13 @@ def draw(result: Result) -> bytes:
             color="#d9480f",
             label="held out",
         )
-    axes.axvline(scores.index(choose(scores)), color="#2b8a3e", alpha=0.3, linewidth=6)
+    axes.axvline(
+        scores.index(choose(scores)),
+        color="#2b8a3e",
+        alpha=0.3,
+        linewidth=6,
+        label="chosen",
+    )
     axes.set_xticks(
         places, [s.depth.end_point for s in scores], rotation=60, ha="right"
     )

@@ -169,10 +169,24 @@ def _tell_of_missing_records(train_dir: str, start: Start) -> None:
 def describe(setup: Setup, config: TrainConfig) -> None:
     """Prints the plan and logs the arithmetic of batches, epochs and rates."""
     print(plans.describe(setup.start.plan), flush=True)
-    dataset, schedule = setup.dataset, config.schedule
+    dataset = setup.dataset
     if setup.split:
         num_examples = dataset.num_examples
         print(cached_training.describe(setup.split, num_examples, config), flush=True)
+    if config.fine_tune.solves_head:
+        logging.info(
+            "data: %d images in %d classes; the head is solved by logistic regression"
+            " in one step, an auxiliary head stays as it is",
+            *(dataset.num_examples, dataset.num_classes),
+        )
+    else:
+        _describe_steps(setup, config)
+    for line in setup.changes:
+        logging.warning("another command than before in this folder: %s", line)
+
+
+def _describe_steps(setup: Setup, config: TrainConfig) -> None:
+    dataset, schedule = setup.dataset, config.schedule
     batch_size, clones = config.train_data.batch_size, config.run.num_clones
     steps_per_epoch = dataset.num_examples / setup.images_per_step
     logging.info(
@@ -198,8 +212,6 @@ def describe(setup: Setup, config: TrainConfig) -> None:
     else:
         epochs = setup.last_step / steps_per_epoch
         logging.info("training to step %d = %.1f epochs", setup.last_step, epochs)
-    for line in setup.changes:
-        logging.warning("another command than before in this folder: %s", line)
 
 
 def make_state(
