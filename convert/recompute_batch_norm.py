@@ -190,7 +190,8 @@ def _statistics(
             data, network, is_training=True, augmentation=AugmentationOptions()
         ),
         batch_size=options.batch_size,
-        seed=options.seed + step,
+        seed=options.seed,
+        order_seed=options.seed + step,
         labels_offset=data.labels_offset,
     )
     all_scopes = plan.batch_norm_scopes(list(network.model_variables))

@@ -53,7 +53,7 @@ def atomic_write(path: str, mode: str = "wb") -> Iterator[IO[Any]]:
     except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.remove(aside)
-        if isinstance(error, OSError) and error.filename is None:
+        if isinstance(error, OSError) and error.errno and error.filename is None:
             error.filename = path  # of a full disk the system says no more than that
         raise
     sync_directory(directory)

@@ -1,8 +1,9 @@
 """Saving a run: at intervals, and at its end."""
 
+import contextlib
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from absl import logging
@@ -65,16 +66,22 @@ class Saver:
           UserError: what was started before could not be written.
         """
         if step != self._saved_step:
-            try:
+            with self.naming_last_saved():
                 arrays = self._state.arrays({} if in_haste else self._statistics())
-            except NotFiniteError as error:
-                raise NotFiniteError(f"{error}; {self.last_saved()}") from error
             self._writer.submit(functools.partial(self._write, step, arrays))
             self._saved_step = step
         self._saved_at = time.monotonic()
 
     def _write(self, step: int, arrays: Mapping[str, np.ndarray]) -> None:
         logging.info("saved %s", self._folder.save(step, arrays))
+
+    @contextlib.contextmanager
+    def naming_last_saved(self) -> Iterator[None]:
+        """Adds to a `NotFiniteError` what there is to go on from."""
+        try:
+            yield
+        except NotFiniteError as error:
+            raise NotFiniteError(f"{error}; {self.last_saved()}") from error
 
     def last_saved(self) -> str:
         """What to go on from, for messages; waits for what is being written."""

@@ -131,7 +131,9 @@ def _run_steps(
         summaries.write_histograms_if_due(step, sample_images, now=is_last)
         # Before saving: a run killed in between comes back to this step.
         if validation and (is_last or validation.is_due(step)):
-            summaries.write_validation(step, validation.split_name, validation.run())
+            with saver.naming_last_saved():
+                results = validation.run()
+            summaries.write_validation(step, validation.split_name, results)
         saver.save_if_due(step)
     saver.save(step, in_haste=not is_finished())
     writer.wait()

@@ -95,9 +95,10 @@ class TrainState:
             values[name] = value
         for name, value in values.items():
             if not np.isfinite(value).all():
+                variable = name.removesuffix(f"/{RUNNING_AVERAGE}")
                 raise NotFiniteError(
-                    f"{name} is not finite after step {values['global_step']}, learning"
-                    f" rate {float(self.learning_rate()):g}: lower --learning_rate or"
-                    " raise --opt_epsilon"
+                    f"{variable} is not finite after step {values['global_step']},"
+                    f" learning rate {float(self.learning_rate()):g}: lower"
+                    " --learning_rate or raise --opt_epsilon"
                 )
         return values

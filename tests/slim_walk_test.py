@@ -134,7 +134,7 @@ def test_the_walk(tmp_path):
     assert losses[-1] < losses[0] / 2
 
     source = tf.train.latest_checkpoint(runs[0])
-    restored_losses = train(folder, runs[1], 4, 0.0003, source)
+    restored_losses = train(folder, runs[1], 8, 0.0003, source)
     assert restored_losses[0] < losses[0] / 2
 
     values, loop_values = evaluate(folder, runs[1], os.path.join(folder, "eval"))

@@ -140,7 +140,7 @@ def test_what_no_recipe_makes_is_refused_by_its_cause(front, message):
 
 
 def test_augmentation_and_the_assumed_range_are_said(caplog):
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="absl")
     _source([_augmentation()])
     assert "the augmentation, which only training uses: random_flip" in caplog.text
     assert "preprocess_input makes for MobileNet, -1 to 1" in caplog.text
