@@ -40,7 +40,7 @@ format: $(installed)
 
 # ONNX and tensorflow-datasets, which the other targets do without, are tried here.
 real: $(extras)
-	$(python) -m pytest -q tests/convert/tfds_source_test.py
+	$(python) -m pytest -q tests/convert/public_data/tfds_source_test.py
 	$(python) -m pytest -m real tests/real $(ARGS)
 
 # The stamp is written last: an install that failed or was stopped is done again.

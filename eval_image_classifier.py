@@ -7,15 +7,16 @@ python eval_image_classifier.py --dataset_name=photos --dataset_dir=/data/photos
 
 import script_start  # noqa: F401  (before all that takes time)
 
-from config import app, config, flags
+from config import app, flags
+from config.eval_config import EvalConfig
 from engine import evaluate
 
-flags.define(config.EvalConfig)
+flags.define(EvalConfig)
 
 
 def main() -> int:
     """Evaluates as the flags say; the exit status is that of the run."""
-    return evaluate.evaluate(flags.read(config.EvalConfig), given=flags.given())
+    return evaluate.evaluate(flags.read(EvalConfig), given=flags.given())
 
 
 if __name__ == "__main__":

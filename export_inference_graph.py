@@ -3,7 +3,8 @@
 import script_start  # noqa: F401  (before all that takes time)
 
 from config import app, flags
-from convert import export_flags, export_model
+from convert import export_model
+from convert.exports import export_flags
 
 if __name__ == "__main__":
     flags.define(export_flags.ExportConfig)

@@ -11,17 +11,18 @@ import script_start  # noqa: F401  (before all that takes time)
 import signal
 import sys
 
-from config import app, config, flags
+from config import app, flags
+from config.predict_config import PredictConfig
 from engine import predict
 
-flags.define(config.PredictConfig)
+flags.define(PredictConfig)
 
 
 def main(photos: list[str]) -> int:
     """Predicts as the flags say; status 1 where some photos could not be read."""
     # Ended by its exit, it removes the files that it has not finished.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    return predict.predict(flags.read(config.PredictConfig), photos)
+    return predict.predict(flags.read(PredictConfig), photos)
 
 
 if __name__ == "__main__":

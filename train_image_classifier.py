@@ -7,15 +7,16 @@ python train_image_classifier.py --dataset_name=photos --dataset_dir=/data/photo
 
 import script_start  # noqa: F401  (before all that takes time)
 
-from config import app, config, flags
+from config import app, flags
+from config.train_config import TrainConfig
 from engine import train_loop
 
-flags.define(config.TrainConfig)
+flags.define(TrainConfig)
 
 
 def main() -> int:
     """Trains as the flags say; the exit status is that of the run."""
-    options = flags.read(config.TrainConfig)
+    options = flags.read(TrainConfig)
     if options.fine_tune.list_scopes:
         train_loop.list_scopes(options.model.model_name)
         return 0

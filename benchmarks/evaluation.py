@@ -32,7 +32,7 @@ def tables(folder: pathlib.Path, scale: Scale) -> Iterator[str]:
 def _ours(folder: pathlib.Path, scale: Scale) -> Measure:
     from benchmarks import ours
     from engine import inputs
-    from engine.reports import Reporter
+    from engine.report.reports import Reporter
     from nets.network import Network
 
     data = ours.data_options(folder)

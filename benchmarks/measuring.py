@@ -19,8 +19,8 @@ from typing import Any
 
 from absl import flags
 
+from common.tables import text_table
 from config import app
-from config.tables import text_table
 
 # Called again and again, each time for another figure.
 Measure = Callable[[], float]

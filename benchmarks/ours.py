@@ -17,9 +17,11 @@ from benchmarks import photos
 from benchmarks.measuring import Measure, Scale, rate
 from benchmarks.photos import NUM_CLASSES
 from checkpoints import slim_format
-from config.config import DataOptions, TrainConfig
-from engine import devices, train_inputs, train_setup
-from engine.train_step import make_train_fn
+from config.shared_options import DataOptions
+from config.train_config import TrainConfig
+from engine import devices
+from engine.run import train_inputs, train_setup
+from engine.step.train_step import make_train_fn
 from errors import UserError
 from nets.network import Network
 

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from checkpoints import scopes
-from config import tables
-from config.untrusted_text import printable
+from common import tables
+from common.untrusted_text import printable
 from errors import UserError
 
 _MAX_NAMED = 3  # names in one message

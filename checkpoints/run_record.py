@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from datasets.files import atomic_write
+from common.atomic_files import atomic_write
 from errors import UserError
 
 FILE_NAME = "run.json"

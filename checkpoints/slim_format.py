@@ -16,7 +16,7 @@ import tensorflow as tf
 from absl import logging
 
 from checkpoints import failed_write, other_formats
-from datasets.files import atomic_write
+from common.atomic_files import atomic_write
 from errors import UserError
 
 STATE_FILE = "checkpoint"

@@ -1,1 +1,1 @@
-"""Flags, configuration records, and how a script starts and ends."""
+"""Flags, the options they set, and how a script starts and ends."""

@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from absl import app as absl_app
 from absl import flags, logging
 
-from config.untrusted_text import printable, printable_lines
+from common.untrusted_text import printable, printable_lines
 from errors import UserError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it

@@ -1,4 +1,4 @@
-"""The flags of the training and evaluation scripts, made from `config.config`.
+"""The flags of the training and evaluation scripts, made from the options of `config`.
 
 The only reader of `FLAGS` for these scripts.
 """

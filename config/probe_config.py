@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from config.config import ComputeOptions, DataOptions, Options, option
+from config.options import Options, option
+from config.shared_options import ComputeOptions, DataOptions
 from errors import UserError
 
 

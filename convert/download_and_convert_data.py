@@ -21,17 +21,18 @@ from collections.abc import Callable
 
 from absl import flags
 
+from common import atomic_files
+
 # Nothing up here imports TensorFlow: each worker process imports this file too.
 from config import app
-from convert import (
+from convert.public_data import (
     imagenet_folders,
-    parallel,
     stock_datasets,
     tfds_source,
     visual_wake_words,
 )
-from convert.collection import Collection
-from datasets import files
+from convert.public_data.collection import Collection
+from convert.tfrecords import parallel
 from errors import UserError, nearest
 
 FLAGS = flags.FLAGS
@@ -52,12 +53,14 @@ def main() -> None:
         )
     if not dataset_dir:
         raise UserError("no --dataset_dir: name a folder for the dataset")
-    with files.explained_errors():
+    with atomic_files.explained_errors():
         _convert(name, dataset_dir)
 
 
 def _convert(name: str, dataset_dir: str) -> None:
-    from convert import collection_writer  # needs TensorFlow, which takes seconds
+    from convert.public_data import (
+        collection_writer,  # needs TensorFlow, which takes seconds
+    )
 
     read, settings = _reader(name, dataset_dir)
     collection_writer.convert(

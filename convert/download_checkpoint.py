@@ -17,12 +17,13 @@ from collections.abc import Iterator
 
 from absl import flags, logging
 
-import convert.quiet_tensorflow  # noqa: F401  (before others load it)
+import common.quiet_tensorflow  # noqa: F401  (before others load it)
 from checkpoints import slim_format
-from config import app, tables
-from convert import fetching, inspect_checkpoint, net_fit
-from convert.known_archives import ARCHIVES, Archive
-from datasets import files
+from common import atomic_files, fetching, tables
+from config import app
+from convert import inspect_checkpoint
+from convert.weights import fit_text, net_fit
+from convert.weights.known_archives import ARCHIVES, Archive
 from errors import UserError, nearest
 
 FLAGS = flags.FLAGS
@@ -56,7 +57,7 @@ def find_archive(model_name: str, image_size: int | None) -> tuple[Archive, int]
     return sizes[size], size
 
 
-@files.explained_errors()
+@atomic_files.explained_errors()
 def download(archive: Archive, model_name: str, folder: str) -> str:
     """Downloads, verifies and unpacks a published checkpoint.
 
@@ -109,7 +110,7 @@ def _instead(archive: Archive) -> str:
 
 
 def _check_digest(file: str, archive: Archive) -> None:
-    digest = files.sha256(file)
+    digest = atomic_files.sha256(file)
     if archive.sha256 is None:
         logging.info(
             "%s: no published SHA-256 of it is known (this one is %s); it is checked by"
@@ -126,17 +127,17 @@ def _check_digest(file: str, archive: Archive) -> None:
 def _unpack(file: str, model_name: str, folder: str) -> None:
     """Makes `folder`, once its checkpoint is known to fit the net."""
     parent, name = os.path.split(folder)
-    with files.scratch_directory(parent or ".", name) as scratch:
+    with atomic_files.scratch_directory(parent or ".", name) as scratch:
         staging = os.path.join(scratch, "unpacked")
         os.mkdir(staging)
         fetching.unpack(file, staging)
         checkpoint = slim_format.Checkpoint(_checkpoint_in(staging, file))
         shapes = inspect_checkpoint.sort_names(checkpoint.shapes).variables
         fit = net_fit.compare(shapes, model_name)
-        logging.info("%s", inspect_checkpoint.describe_fits([fit]))
+        logging.info("%s", fit_text.describe_fits([fit]))
         if not fit.is_whole:
             raise UserError(
-                f"{file}: {inspect_checkpoint.describe_fits([fit])}; it is not the"
+                f"{file}: {fit_text.describe_fits([fit])}; it is not the"
                 f" checkpoint of {model_name}"
             )
         os.rename(staging, folder)

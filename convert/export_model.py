@@ -21,18 +21,19 @@ import numpy as np
 from absl import logging
 from google.protobuf import text_format
 
-import convert.quiet_tensorflow  # noqa: F401  (before others load it)
-from config import app, flags, native_log
-from config.progress import progress
-from convert import export_flags, export_graph, export_photos
-from convert.export_check import Check
-from convert.export_flags import ExportConfig, ExportOptions
-from convert.export_formats import FORMATS, Job
-from convert.quiet_tensorflow import tf
-from datasets import files, input_pipeline, labels
-from engine import checkpoint_record
-from engine import classifier as classifiers
-from engine.classifier import Classifier
+import common.quiet_tensorflow  # noqa: F401  (before others load it)
+from common import atomic_files, native_log
+from common.progress import progress
+from common.quiet_tensorflow import tf
+from config import app, flags
+from convert.exports import export_flags, export_graph, export_photos
+from convert.exports.export_check import Check
+from convert.exports.export_flags import ExportConfig, ExportOptions
+from convert.exports.export_formats import FORMATS, Job
+from datasets import input_pipeline, labels
+from engine.restored import checkpoint_record
+from engine.restored import classifier as classifiers
+from engine.restored.classifier import Classifier
 from errors import UserError
 from nets.network import Network
 
@@ -64,7 +65,7 @@ def export(
             raise UserError(
                 f"{path} is there already: remove it, or choose another --output_dir"
             )
-    with files.explained_errors(), _workshop(output_dir) as aside:
+    with atomic_files.explained_errors(), _workshop(output_dir) as aside:
         for name in progress(
             formats, total=len(formats), desc="exporting", unit="format"
         ):
@@ -97,7 +98,7 @@ def _workshop(output_dir: str) -> Iterator[str]:
     os.makedirs(output_dir, exist_ok=True)
     usual = tempfile.tempdir
     try:
-        with files.scratch_directory(output_dir, "export") as aside:
+        with atomic_files.scratch_directory(output_dir, "export") as aside:
             tempfile.tempdir = os.path.join(aside, "converting")
             os.mkdir(tempfile.tempdir)
             yield aside
@@ -144,12 +145,12 @@ def write_inference_graph(
       The name of the node with the net's predictions, for tools that freeze.
     """
     graph, predictions = export_graph.inference_graph(network, batch_size)
-    with files.explained_errors():
+    with atomic_files.explained_errors():
         if as_text:
-            with files.atomic_write(output_file, "w") as file:
+            with atomic_files.atomic_write(output_file, "w") as file:
                 file.write(text_format.MessageToString(graph))
         else:
-            with files.atomic_write(output_file) as file:
+            with atomic_files.atomic_write(output_file) as file:
                 file.write(graph.SerializeToString(deterministic=True))
     return predictions
 

@@ -13,9 +13,9 @@ import script_start  # noqa: F401  (before all that takes time)
 
 from absl import flags
 
-import convert.quiet_tensorflow  # noqa: F401  (before others load it)
+import common.quiet_tensorflow  # noqa: F401  (before others load it)
 from config import app
-from convert import frozen_graph, weight_classes, weight_conversion
+from convert.weights import frozen_graph, weight_classes, weight_conversion
 
 FLAGS = flags.FLAGS
 

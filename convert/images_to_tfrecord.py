@@ -23,11 +23,13 @@ import sys
 
 from absl import flags
 
+from common import atomic_files
+
 # Nothing up here imports TensorFlow: each worker process imports this file too.
 from config import app
-from convert import class_names, conversion, folder_layout, parallel
-from convert.conversion_record import Settings
-from datasets import files
+from convert.photos import class_names, conversion, folder_layout
+from convert.photos.conversion_record import Settings
+from convert.tfrecords import parallel
 
 _IMAGE_DIR = flags.DEFINE_string(
     "image_dir",
@@ -145,7 +147,7 @@ def main() -> None:
     # TensorFlow would claim a GPU for this, and complain where it finds none.
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    with files.explained_errors():
+    with atomic_files.explained_errors():
         conversion.convert(
             Settings(
                 image_dir=_IMAGE_DIR.value,

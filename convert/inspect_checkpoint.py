@@ -13,23 +13,23 @@ import script_start  # noqa: F401  (before all that takes time)
 import collections
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from absl import flags
 
-import convert.quiet_tensorflow  # noqa: F401  (before others load it)
+import common.quiet_tensorflow  # noqa: F401  (before others load it)
 from checkpoints import plan, slim_format
 from checkpoints.restore import RUNNING_AVERAGE
-from config import app, progress, tables
-from config.untrusted_text import printable
-from convert import net_fit
-from convert.natural_order import natural_key
+from common import progress, tables
+from common.natural_order import natural_key
+from common.untrusted_text import first_few, printable
+from config import app
+from convert.weights import fit_text, net_fit
 
 FLAGS = flags.FLAGS
 
 AVERAGE = "ExponentialMovingAverage"
-_MAX_NAMED = 3  # names in one line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,33 +103,6 @@ def _kind_of_slot(slot: str) -> str:
     return "optimizer slots"
 
 
-def describe_fits(fits: Sequence[net_fit.Fit]) -> str:
-    """One line for each net that fits, or one for the net that comes nearest."""
-    whole = [fit for fit in fits if fit.is_whole]
-    if whole:
-        return "\n".join(_fitting_line(fit) for fit in whole)
-    if not fits:
-        return "fits no net of the factory: none has variables under these scopes"
-    nearest = min(fits, key=_distance)
-    return (
-        f"fits no net of the factory; the nearest is {nearest.model_name}:"
-        f" {describe_misfit(nearest)}"
-    )
-
-
-def describe_misfit(fit: net_fit.Fit) -> str:
-    """How many variables of each kind differ from the net's, with an example."""
-    return "; ".join(
-        f"{len(names)} {what}, such as {printable(names[0])}"
-        for names, what in (
-            (fit.missing, "missing"),
-            (fit.unknown, "that it does not have"),
-            (fit.misshapen, "of another shape"),
-        )
-        if names
-    )
-
-
 def describe_variables(shapes: Mapping[str, tuple[int, ...]]) -> str:
     """Every name with shape and number of parameters."""
     rows = [
@@ -197,7 +170,7 @@ def _difference(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
 
 def _only_in(one: slim_format.Checkpoint, other: slim_format.Checkpoint) -> list[str]:
     names = sorted(one.shapes.keys() - other.shapes.keys(), key=natural_key)
-    return [f"only in {one.path}: {len(names)} ({_some(names)})"] if names else []
+    return [f"only in {one.path}: {len(names)} ({first_few(names)})"] if names else []
 
 
 def _table_by_scope(contents: Contents) -> str:
@@ -221,31 +194,6 @@ def _table_by_scope(contents: Contents) -> str:
     return tables.text_table(
         ("scope", "variables", "parameters", "moving averages", "slots"), rows
     )
-
-
-def _fitting_line(fit: net_fit.Fit) -> str:
-    classes = f" with {fit.num_classes} classes" if fit.num_classes else ""
-    line = f"fits {fit.model_name}{classes}: "
-    if fit.missing:
-        there = fit.total - len(fit.missing)
-        line += (
-            f"{there} of {fit.total} variables, the others are in its heads;"
-            f" --checkpoint_exclude_scopes={','.join(fit.missing_heads)}"
-        )
-    else:
-        line += f"all {fit.total} variables"
-    if fit.unknown:
-        line += f"; {len(fit.unknown)} more that it does not use ({_some(fit.unknown)})"
-    return line
-
-
-def _distance(fit: net_fit.Fit) -> int:
-    return len(fit.missing) + len(fit.unknown) + len(fit.misshapen)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = ", …" if len(names) > _MAX_NAMED else ""
-    return ", ".join(map(printable, names[:_MAX_NAMED])) + more
 
 
 def _shape(shape: tuple[int, ...]) -> str:
@@ -272,7 +220,7 @@ def main() -> None:
             names, total=len(names), desc="trying nets", unit="net"
         )
     ]
-    print(describe_fits(fits))
+    print(fit_text.describe_fits(fits))
 
 
 def _define_flags() -> None:

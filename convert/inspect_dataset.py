@@ -17,23 +17,21 @@ import re
 import numpy as np
 from PIL import Image
 
+from common import atomic_files
+from common.progress import progress
+from common.quiet_tensorflow import tf
+from common.untrusted_text import CsvWriter
 from config import app, flags
-from config.config import (
-    AugmentationOptions,
-    DataOptions,
-    ModelOptions,
-    Options,
-    TrainDataOptions,
-    option,
-)
-from config.progress import progress
-from config.untrusted_text import CsvWriter
-from convert import contact_sheet, dataset_report
-from convert.dataset_survey import SAMPLE_SIDE, Survey
-from convert.quiet_tensorflow import tf
-from datasets import dataset_factory, files, input_pipeline, record_faults
+from config.options import Options, option
+from config.shared_options import DataOptions, ModelOptions
+from config.train_config import AugmentationOptions, TrainDataOptions
+from convert.inspection import contact_sheet, dataset_report
+from convert.inspection.dataset_survey import SAMPLE_SIDE, Survey
+from datasets import dataset_factory, input_pipeline
 from datasets.dataset import Dataset
-from engine import inputs, train_step
+from datasets.records import record_faults
+from engine import inputs
+from engine.step import train_step
 from errors import UserError
 from nets import nets_factory
 from preprocessing import preprocessing_factory
@@ -68,7 +66,7 @@ class InspectionConfig:
 
 def main() -> None:
     """Reads the flags and inspects."""
-    with files.explained_errors():
+    with atomic_files.explained_errors():
         inspect(flags.read(InspectionConfig))
 
 
@@ -122,7 +120,7 @@ def _write_sheets(dataset: Dataset, survey: Survey, directory: str) -> None:
 
 
 def _write_copies(survey: Survey, path: str) -> None:
-    with files.atomic_write(path, "w") as file:
+    with atomic_files.atomic_write(path, "w") as file:
         writer = CsvWriter(file)
         writer.write_row(["group", "split", "file", "record", "label", "photo"])
         for group, records in enumerate(survey.copies):
@@ -203,7 +201,7 @@ def _to_images(batch: np.ndarray) -> list[Image.Image]:
 
 
 def _write_png(image: Image.Image, path: str) -> None:
-    with files.atomic_write(path) as file:
+    with atomic_files.atomic_write(path) as file:
         image.save(file, "PNG")
 
 

@@ -15,10 +15,11 @@ import script_start  # noqa: F401  (before all that takes time)
 
 from absl import flags
 
-import convert.quiet_tensorflow  # noqa: F401  (before others load it)
+import common.quiet_tensorflow  # noqa: F401  (before others load it)
 from config import app
-from convert import keras_inputs, keras_source, weight_classes, weight_conversion
-from convert.keras_applications import APPLICATIONS
+from convert.from_keras import keras_inputs, keras_source
+from convert.from_keras.keras_applications import APPLICATIONS
+from convert.weights import weight_classes, weight_conversion
 
 FLAGS = flags.FLAGS
 

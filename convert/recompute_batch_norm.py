@@ -19,33 +19,27 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from absl import logging
 
-import convert.quiet_tensorflow  # noqa: F401  (before others load it)
+import common.quiet_tensorflow  # noqa: F401  (before others load it)
 from checkpoints import plan, restore, slim_format
+from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.model_record import ModelRecord
 from checkpoints.restore import RUNNING_AVERAGE
-from checkpoints.retention import CheckpointFolder
 from checkpoints.slim_format import Checkpoint
+from common import atomic_files
+from common.quiet_tensorflow import tf
 from config import app, flags
-from config.config import (
-    AugmentationOptions,
-    DataOptions,
-    NetOptions,
-    Options,
-    option,
-)
-from convert.quiet_tensorflow import tf
-from datasets import files, input_pipeline, labels
+from config.options import Options, option
+from config.predict_config import NetOptions
+from config.shared_options import DataOptions
+from config.train_config import AugmentationOptions
+from datasets import input_pipeline, labels
 from datasets.dataset import Dataset
-from engine import (
-    checkpoint_record,
-    eval_weights,
-    inputs,
-    recomputation,
-    trained_batch_norms,
-)
-from engine.moving_average import SUFFIX
-from engine.population_statistics import moments_fn, over_batches
-from engine.train_step import step_seed
+from engine import inputs
+from engine.batch_norm import recomputation
+from engine.batch_norm.population_statistics import moments_fn, over_batches
+from engine.restored import checkpoint_record, eval_weights, trained_batch_norms
+from engine.step.moving_average import SUFFIX
+from engine.step.train_step import step_seed
 from errors import UserError
 from nets.network import Network
 
@@ -95,7 +89,7 @@ class RecomputeConfig:
             raise UserError("--dataset_dir is missing: the folder with the TFRecords")
 
 
-@files.explained_errors()
+@atomic_files.explained_errors()
 def recompute(config: RecomputeConfig) -> str:
     """Writes a checkpoint with statistics of its weights; returns its prefix.
 
@@ -237,7 +231,7 @@ def _whole(output_dir: str) -> Iterator[str]:
     """A folder that gets its name when all of it is there."""
     parent = os.path.dirname(os.path.abspath(output_dir))
     os.makedirs(parent, exist_ok=True)
-    with files.scratch_directory(parent, "recomputed") as scratch:
+    with atomic_files.scratch_directory(parent, "recomputed") as scratch:
         aside = os.path.join(scratch, "recomputed")
         yield aside
         os.rename(aside, output_dir)

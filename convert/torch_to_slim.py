@@ -13,10 +13,11 @@ import script_start  # noqa: F401  (before all that takes time)
 
 from absl import flags, logging
 
-import convert.quiet_tensorflow  # noqa: F401  (before others load it)
+import common.quiet_tensorflow  # noqa: F401  (before others load it)
 from config import app
-from convert import torch_source, torch_state, weight_classes, weight_conversion
-from convert.torch_architectures import ARCHITECTURES
+from convert.from_torch import torch_source, torch_state
+from convert.from_torch.torch_architectures import ARCHITECTURES
+from convert.weights import weight_classes, weight_conversion
 from errors import UserError
 
 FLAGS = flags.FLAGS

@@ -12,15 +12,14 @@ from typing import Any
 
 from absl import logging
 
+from common.atomic_files import combined
 from datasets import (
-    bad_records,
     cifar10,
     dataset_json,
     flowers,
     imagenet,
     labels,
     mnist,
-    record_faults,
     slim_dataset,
     split_counts,
     split_files,
@@ -28,7 +27,7 @@ from datasets import (
 )
 from datasets.dataset import Dataset, Shard
 from datasets.dataset_spec import DatasetSpec as DatasetSpec
-from datasets.files import combined
+from datasets.records import bad_records, record_faults
 from errors import UserError, nearest
 
 # slim's datasets. How many examples there are is counted, never written down.

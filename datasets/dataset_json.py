@@ -14,7 +14,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from datasets.files import atomic_write
+from common.atomic_files import atomic_write
 from errors import UserError
 
 FILENAME = "dataset.json"

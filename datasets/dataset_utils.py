@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from common.atomic_files import explained_errors
 from datasets import example_schema, labels
-from datasets.files import explained_errors
 from errors import UserError
 
 LABELS_FILENAME = labels.FILENAME
@@ -123,7 +123,7 @@ def download_url(url: str, dataset_dir: str) -> str:
     Raises:
       UserError: the server does not give it.
     """
-    from convert import fetching  # only notebooks download from here
+    from common import fetching  # only notebooks download from here
 
     path = os.path.join(dataset_dir, url.split("/")[-1])
     with explained_errors():
@@ -150,7 +150,7 @@ def download_and_uncompress_tarball(tarball_url: str, dataset_dir: str) -> None:
     Raises:
       UserError: the server does not give it, or it is damaged.
     """
-    from convert import fetching
+    from common import fetching
 
     archive = download_url(tarball_url, dataset_dir)
     with (

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from datasets import photo_codec, photo_size
+from datasets.photos import photo_codec, photo_size
 
 ENCODED = "image/encoded"
 FORMAT = "image/format"

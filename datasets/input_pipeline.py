@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from datasets import example_schema, pipeline_options, record_files, record_stream
+from datasets import example_schema, pipeline_options
 from datasets.dataset import Dataset
-from datasets.encoded_photo import EncodedPhoto
-from datasets.skip_timer import SkipTimer
+from datasets.photos.encoded_photo import EncodedPhoto
+from datasets.records import record_files, record_stream
+from datasets.records.skip_timer import SkipTimer
 
 # (photo [H, W, C] uint8, seed [2] int64) → [h, w, c] float32
 PreprocessFn = Callable[[EncodedPhoto, tf.Tensor], tf.Tensor]

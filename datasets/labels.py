@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
-from datasets.files import atomic_write
+from common.atomic_files import atomic_write
 from errors import UserError
 
 FILENAME = "labels.txt"

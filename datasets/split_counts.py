@@ -6,14 +6,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from datasets import (
-    file_states,
-    record_counts,
-    record_faults,
-    record_frames,
-)
+from common.atomic_files import combined
 from datasets.dataset import Dataset, Shard
-from datasets.files import combined
+from datasets.records import file_states, record_counts, record_faults, record_frames
 from errors import UserError
 
 

@@ -9,7 +9,7 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 from absl import logging as absl_logging
 
-from config import native_log
+from common import native_log
 
 # The engine is what the scripts import first of all that needs TensorFlow.
 with native_log.held_back():

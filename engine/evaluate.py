@@ -12,14 +12,16 @@ from absl import logging
 
 from checkpoints import model_record, shared_folder, slim_format
 from checkpoints.slim_format import Checkpoint
-from config.config import DataOptions, EvalConfig
+from common.atomic_files import explained_errors
+from config.eval_config import EvalConfig
+from config.shared_options import DataOptions
 from datasets import dataset_factory
 from datasets.dataset import Dataset
-from datasets.files import explained_errors
-from engine import devices, eval_options, eval_weights, inputs
-from engine.evaluation import Results
+from engine import devices, inputs
+from engine.evaluation.evaluation import Results
 from engine.interruption import Interruption, interruption
-from engine.reports import Reporter
+from engine.report.reports import Reporter
+from engine.restored import eval_options, eval_weights
 from errors import NotFiniteError, UserError
 from nets.network import Network
 

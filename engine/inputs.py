@@ -8,10 +8,11 @@ from collections.abc import Callable, Set
 import tensorflow as tf
 from absl import logging
 
-from config.config import AugmentationOptions, DataOptions
+from config.shared_options import DataOptions
+from config.train_config import AugmentationOptions
 from datasets import dataset_factory, dataset_json, input_pipeline
 from datasets.dataset import Dataset
-from engine.evaluation import Evaluator
+from engine.evaluation.evaluation import Evaluator
 from errors import UserError
 from nets import nets_factory
 from nets.network import Network

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from config.config import PredictConfig, PredictOptions, split_list
-from datasets.files import atomic_write, explained_errors
-from datasets.unfit_photos import UnfitPhotoError
-from engine import classifier as classifiers
-from engine import devices, feature_file, photo_views, prediction_photos, predictions
-from engine.classifier import Classifier
-from engine.photo_batches import Arrays, PhotoBatches
-from engine.prediction_photos import PredictionPhotos
-from engine.predictions import Prediction
+from common.atomic_files import atomic_write, explained_errors
+from config.options import split_list
+from config.predict_config import PredictConfig, PredictOptions
+from datasets.photos.unfit_photos import UnfitPhotoError
+from engine import devices
+from engine.prediction import feature_file, photo_views, prediction_photos, predictions
+from engine.prediction.photo_batches import Arrays, PhotoBatches
+from engine.prediction.prediction_photos import PredictionPhotos
+from engine.prediction.predictions import Prediction
+from engine.restored import classifier as classifiers
+from engine.restored.classifier import Classifier
 from errors import NotFiniteError, UserError, nearest
 
 _SOME_UNREADABLE = 1  # the exit status

@@ -10,31 +10,24 @@ from absl import logging
 
 from checkpoints import model_record, restore, slim_format
 from checkpoints import plan as plans
+from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.model_record import ModelRecord
-from checkpoints.retention import CheckpointFolder
 from checkpoints.scopes import HEAD
 from checkpoints.slim_format import Checkpoint
+from common.atomic_files import explained_errors
+from common.progress import progress
 from config.probe_config import ProbeConfig
-from config.progress import progress
 from datasets import dataset_factory
 from datasets.dataset import Dataset
-from datasets.files import explained_errors
-from engine import (
-    depths,
-    devices,
-    inputs,
-    linear_head,
-    logistic_regression,
-    pooled_features,
-    probe_classifiers,
-    probe_report,
-    train_setup,
-)
-from engine.depths import Depth
-from engine.linear_classifier import LinearClassifier
-from engine.pooled_features import Examples
-from engine.probe_report import Result
-from engine.probe_scores import Rise, Score, choose
+from engine import devices, inputs
+from engine.head import linear_head, logistic_regression
+from engine.head.linear_classifier import LinearClassifier
+from engine.probing import depths, pooled_features, probe_classifiers, probe_report
+from engine.probing.depths import Depth
+from engine.probing.pooled_features import Examples
+from engine.probing.probe_report import Result
+from engine.probing.probe_scores import Rise, Score, choose
+from engine.run import train_setup
 from errors import UserError
 from nets import nets_factory
 from nets.network import Network

@@ -12,20 +12,22 @@ from absl import logging
 from checkpoints import plan as plans
 from checkpoints import shared_folder
 from checkpoints.folder_lock import locked
-from config.config import TrainConfig
-from datasets import record_faults
-from datasets.files import explained_errors
-from engine import devices, inputs, solved_head, train_inputs, train_setup
-from engine.background import BackgroundWriter
+from common.atomic_files import explained_errors
+from config.train_config import TrainConfig
+from datasets.records import record_faults
+from engine import devices, inputs
+from engine.batch_norm.recomputation import Recomputation
+from engine.head import solved_head
 from engine.interruption import Interruption, interruption
-from engine.recomputation import Recomputation
-from engine.saver import Saver
-from engine.summaries import TrainSummaries
-from engine.train_log import TrainLog
-from engine.train_setup import Setup
-from engine.train_state import TrainState
-from engine.train_step import TrainFn, make_train_fn
-from engine.validation import Validation
+from engine.run import train_inputs, train_setup
+from engine.run.background import BackgroundWriter
+from engine.run.saver import Saver
+from engine.run.summaries import TrainSummaries
+from engine.run.train_log import TrainLog
+from engine.run.train_setup import Setup
+from engine.run.validation import Validation
+from engine.step.train_state import TrainState
+from engine.step.train_step import TrainFn, make_train_fn
 from errors import NotFiniteError, UserError
 from nets import nets_factory
 from nets.network import Network

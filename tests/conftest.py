@@ -2,7 +2,12 @@
 
 import signal
 
+from absl import logging
+
 
 def pytest_configure() -> None:
-    """A job in the background ignores Ctrl-C, and so would all that it starts."""
+    """Ctrl-C ends it, and the log tells what it tells a user."""
+    # A job in the background ignores Ctrl-C, and so would all that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # As `config.app.run` has it, whichever test comes first in a process.
+    logging.set_verbosity(logging.INFO)

@@ -9,7 +9,7 @@ import numpy as np
 
 from checkpoints import slim_format
 from nets.network import Network
-from tests.convert import photos
+from tests.convert import sample_photos
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LOGITS = "MobilenetV1/Logits/Conv2d_1c_1x1"
@@ -21,7 +21,9 @@ def test_imagenets_names_flags_behind_photos_and_the_status(tmp_path):
     values[f"{LOGITS}/weights"] *= 0
     values[f"{LOGITS}/biases"][0] = 20
     slim_format.write_checkpoint(str(tmp_path / "published.ckpt"), values)
-    (tmp_path / "good.tiff").write_bytes(photos.encode(photos.pixels(1), "TIFF"))
+    (tmp_path / "good.tiff").write_bytes(
+        sample_photos.encode(sample_photos.pixels(1), "TIFF")
+    )
     (tmp_path / "bad.jpg").write_bytes(b"no image")
     process = subprocess.run(
         [

@@ -11,16 +11,21 @@ import pathlib
 import re
 import typing
 
-from config import config, tables
+from common import tables
+from config.eval_config import EvalConfig
+from config.predict_config import PredictConfig
 from config.probe_config import ProbeConfig
-from convert import keras_applications, known_archives, torch_architectures
+from config.train_config import TrainConfig
+from convert.from_keras import keras_applications
+from convert.from_torch import torch_architectures
+from convert.weights import known_archives
 from nets import nets_factory
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
 SCRIPTS = {
-    "train_image_classifier.py": config.TrainConfig,
-    "eval_image_classifier.py": config.EvalConfig,
-    "predict_images.py": config.PredictConfig,
+    "train_image_classifier.py": TrainConfig,
+    "eval_image_classifier.py": EvalConfig,
+    "predict_images.py": PredictConfig,
     "probe_image_classifier.py": ProbeConfig,
 }
 

@@ -129,12 +129,12 @@ def test_the_walk(tmp_path):
     write_digits(tmp_path)
     folder = str(tmp_path)
     runs = [os.path.join(folder, name) for name in ("first", "second")]
-    losses = train(folder, runs[0], steps=12, rate=0.003)
-    assert len(losses) == 12
+    losses = train(folder, runs[0], steps=40, rate=0.003)
+    assert len(losses) == 40
     assert losses[-1] < losses[0] / 2
 
     source = tf.train.latest_checkpoint(runs[0])
-    restored_losses = train(folder, runs[1], 8, 0.0003, source)
+    restored_losses = train(folder, runs[1], 15, 0.0003, source)
     assert restored_losses[0] < losses[0] / 2
 
     values, loop_values = evaluate(folder, runs[1], os.path.join(folder, "eval"))

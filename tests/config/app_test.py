@@ -20,11 +20,12 @@ import time
 
 from absl import flags, logging
 
-from config import app, config
+from config import app
 from config import flags as config_flags
+from config.train_config import TrainConfig
 from errors import NotFiniteError, UserError
 
-config_flags.define(config.TrainConfig)
+config_flags.define(TrainConfig)
 _DO = flags.DEFINE_string("do", "", "What to do.")
 
 
@@ -58,7 +59,7 @@ def main(*positional):
         case "status":
             return 75
         case "read":
-            print(config_flags.read(config.TrainConfig).optimizer.momentum)
+            print(config_flags.read(TrainConfig).optimizer.momentum)
         case "names":
             name = "\\x1b[31m\\x9b1m\\u202e\\udcff\\r=x\\nforged"
             print("photo", name)

@@ -6,13 +6,15 @@ import typing
 
 import pytest
 
-from config import config
+from config.eval_config import EvalConfig, EvalOptions
+from config.shared_options import DataOptions, ModelOptions
+from config.train_config import ScheduleOptions, TrainConfig
 from errors import UserError
 
 GROUPS = sorted(
     {
         group
-        for script in (config.TrainConfig, config.EvalConfig)
+        for script in (TrainConfig, EvalConfig)
         for group in typing.get_type_hints(script).values()
     },
     key=lambda group: group.__name__,
@@ -31,10 +33,10 @@ def train(**options):
                 if f.name in options
             }
         )
-        for name, group in typing.get_type_hints(config.TrainConfig).items()
+        for name, group in typing.get_type_hints(TrainConfig).items()
     }
     assert not options, f"no such option: {options}"
-    return config.TrainConfig(**groups)
+    return TrainConfig(**groups)
 
 
 def refusal(group, name, value):
@@ -85,7 +87,7 @@ def test_choices(group, name, choices):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_numbers_must_be_finite(value):
-    expected = refusal(config.ScheduleOptions, "learning_rate", value)
+    expected = refusal(ScheduleOptions, "learning_rate", value)
     assert expected == "a finite number"
 
 
@@ -123,9 +125,7 @@ def test_a_data_set_is_required():
     with pytest.raises(UserError, match="--dataset_dir is missing"):
         train(dataset_dir=None)
     with pytest.raises(UserError, match="--dataset_dir is missing"):
-        config.EvalConfig(
-            config.DataOptions(), config.ModelOptions(), config.EvalOptions()
-        )
+        EvalConfig(DataOptions(), ModelOptions(), EvalOptions())
 
 
 def test_listing_scopes_needs_no_data_set():

@@ -6,7 +6,9 @@ import typing
 import pytest
 from absl import flags as absl_flags
 
-from config import config, flags
+from config import flags
+from config.eval_config import EvalConfig
+from config.train_config import TrainConfig
 from errors import UserError
 
 # research/slim, train_image_classifier.py, in its own order.
@@ -82,7 +84,7 @@ SLIM_EVAL: dict[str, str | int | float | None] = {
     "quantize": False,
     "use_grayscale": False,
 }
-SLIM = {config.TrainConfig: SLIM_TRAIN, config.EvalConfig: SLIM_EVAL}
+SLIM = {TrainConfig: SLIM_TRAIN, EvalConfig: SLIM_EVAL}
 # Types of the flags whose default, None, does not tell.
 UNSET = {
     "max_number_of_steps": "int",
@@ -162,7 +164,7 @@ def test_options_without_slims_default_say_so_or_are_new(script):
 
 
 def test_values_reach_the_record(command_line):
-    options = command_line(config.TrainConfig).read(
+    options = command_line(TrainConfig).read(
         DATA,
         "--learning_rate=0.5",
         "--max_number_of_steps=12",
@@ -191,7 +193,7 @@ def test_values_reach_the_record(command_line):
     ],
 )
 def test_flags_without_a_meaning_are_refused(command_line, flag, instead):
-    line = command_line(config.TrainConfig)
+    line = command_line(TrainConfig)
     with pytest.raises(UserError, match=r"^--\w+=.* is refused: ") as error:
         line.read(DATA, flag)
     assert str(error.value).startswith(flag.partition("=")[0])
@@ -199,7 +201,7 @@ def test_flags_without_a_meaning_are_refused(command_line, flag, instead):
 
 
 def test_evaluation_refuses_its_own(command_line):
-    line = command_line(config.EvalConfig)
+    line = command_line(EvalConfig)
     with pytest.raises(UserError, match="--quantize=True is refused"):
         line.read(DATA, "--quantize")
 
@@ -209,16 +211,16 @@ def test_evaluation_refuses_its_own(command_line):
     ["--nosync_replicas", "--sync_replicas=false", "--master=", "--quantize_delay=-1"],
 )
 def test_slims_ways_to_write_a_default_are_accepted(command_line, flag):
-    command_line(config.TrainConfig).read(DATA, flag)
+    command_line(TrainConfig).read(DATA, flag)
 
 
 def test_an_unknown_flag_is_not_dropped(command_line):
-    line = command_line(config.TrainConfig)
+    line = command_line(TrainConfig)
     with pytest.raises(absl_flags.UnrecognizedFlagError, match="trainable_scopes"):
         line.read("--trainable_scope=Logits")
 
 
 def test_given_names_what_the_command_line_sets(command_line):
-    line = command_line(config.EvalConfig)
+    line = command_line(EvalConfig)
     line.read(DATA, "--batch_size=100")
     assert flags.given() == {"dataset_dir", "batch_size"}

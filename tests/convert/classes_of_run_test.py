@@ -7,19 +7,14 @@ import pytest
 
 from checkpoints import slim_format
 from checkpoints.model_record import ModelRecord
-from config.config import (
-    ComputeOptions,
-    DataOptions,
-    EvalConfig,
-    EvalOptions,
-    ModelOptions,
-)
-from convert import class_names, conversion
-from convert.conversion_record import Settings
+from config.eval_config import EvalConfig, EvalOptions
+from config.shared_options import ComputeOptions, DataOptions, ModelOptions
+from convert.photos import class_names, conversion
+from convert.photos.conversion_record import Settings
 from engine import evaluate
 from errors import UserError
 from nets.network import Network
-from tests.convert.photos import make_folder
+from tests.convert.sample_photos import make_folder
 
 MODEL = "mobilenet_v1_025"
 LOGITS = "MobilenetV1/Logits/Conv2d_1c_1x1"

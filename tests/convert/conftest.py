@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from convert.photo_checks import Checked
-from convert.photo_sources import Source
-from tests.convert import photos
+from convert.tfrecords.source_photo import Checked, Source
+from tests.convert import sample_photos
 
 
 @pytest.fixture
 def photo_folder(tmp_path: Path) -> Path:
     """Classes cat and dog of four PNG files each."""
-    return photos.make_folder(tmp_path / "photos")
+    return sample_photos.make_folder(tmp_path / "photos")
 
 
 @pytest.fixture(scope="session")

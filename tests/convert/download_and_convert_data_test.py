@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from datasets import dataset_factory
-from tests.convert.photos import encode, pixels
+from tests.convert.sample_photos import encode, pixels
 
 ROOT = pathlib.Path(__file__).parents[2]
 SCRIPT = ROOT / "convert" / "download_and_convert_data.py"

@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 
 from checkpoints import slim_format
-from convert import download_checkpoint, fetching, known_archives, net_fit
-from convert.keras_applications import APPLICATIONS
-from convert.known_archives import Archive
+from common import fetching
+from convert import download_checkpoint
+from convert.from_keras.keras_applications import APPLICATIONS
+from convert.weights import known_archives, net_fit
+from convert.weights.known_archives import Archive
 from errors import UserError
 from nets import nets_factory
 

@@ -19,21 +19,16 @@ from PIL import Image
 from checkpoints import slim_format
 from checkpoints.model_record import ModelRecord
 from checkpoints.slim_format import Checkpoint
-from config.config import NetOptions
-from convert import (
-    export_formats,
-    export_graph,
-    export_model,
-    export_photos,
-    frozen_graph,
-    served_photo,
-)
-from convert.export_check import Check, CheckError, as_predicted
-from convert.export_formats import FORMATS, Format, Job
-from engine import classifier as classifiers
+from config.predict_config import NetOptions
+from convert import export_model
+from convert.exports import export_formats, export_graph, export_photos, served_photo
+from convert.exports.export_check import Check, CheckError, as_predicted
+from convert.exports.export_formats import FORMATS, Format, Job
+from convert.weights import frozen_graph
+from engine.restored import classifier as classifiers
 from errors import UserError
 from nets.network import Network
-from tests.convert import photos
+from tests.convert import sample_photos
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("cat", "dog", "größe")
@@ -124,7 +119,7 @@ def test_tensorflow_alone_classifies_photographs(exported, classifier, tmp_path)
     files = []
     for name in ("JPEG", "PNG", "GIF", "BMP"):
         path = tmp_path / f"photo.{name}"
-        path.write_bytes(photos.encode(photos.pixels(1, 40, 50), name))
+        path.write_bytes(sample_photos.encode(sample_photos.pixels(1, 40, 50), name))
         files.append(str(path))
     process = subprocess.run(
         [sys.executable, "-c", CLIENT, str(exported[0] / "saved_model"), *files],
@@ -149,7 +144,7 @@ def test_the_request_of_the_readme_fits_the_signature(exported, classifier):
     """TensorFlow Serving takes `b64` objects for bytes and instances for a batch."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (body,) = re.findall(r"```json\n(.*?)```", text, flags=re.DOTALL)
-    photo = photos.encode(photos.pixels(1, 40, 50), "JPEG")
+    photo = sample_photos.encode(sample_photos.pixels(1, 40, 50), "JPEG")
     request = json.loads(
         body.replace("/9j/4AAQ…", base64.b64encode(photo).decode("ascii")),
         object_hook=lambda o: base64.b64decode(o["b64"]) if set(o) == {"b64"} else o,
@@ -171,7 +166,7 @@ def test_the_request_of_the_readme_fits_the_signature(exported, classifier):
 
 def test_saved_model_takes_whole_batches_of_pixels(exported, classifier):
     model = tf.saved_model.load(str(exported[0] / "saved_model"))
-    pixels = np.stack([photos.pixels(seed, 40, 50) for seed in range(3)])
+    pixels = np.stack([sample_photos.pixels(seed, 40, 50) for seed in range(3)])
     answer = model.signatures["pixels"](pixels=tf.constant(pixels, tf.float32))
     images = tf.stack([classifier.preprocess(tf.constant(one)) for one in pixels])
     expected = classifier.probabilities(images)
@@ -314,7 +309,9 @@ def test_grey_data_of_lenet(tmp_path):
     classifier = classifiers.load(path, NetOptions(), use_moving_average=False)
     assert classifier.image_channels == 1
     assert classifier.network.input_shape == (28, 28, 1)
-    encoded = [photos.encode(photos.pixels(s, 30, 30), "PNG") for s in range(2)]
+    encoded = [
+        sample_photos.encode(sample_photos.pixels(s, 30, 30), "PNG") for s in range(2)
+    ]
     check = Check(classifier, encoded)
     formats = ["saved_model", "frozen_graph"]
     job = Job(classifier, 3)
@@ -366,7 +363,9 @@ def test_photographs_are_found_and_damaged_ones_reported_and_skipped(tmp_path, c
     found = export_photos.find(str(tmp_path), "check_images")
     with pytest.raises(UserError, match=r"none of 1 photographs.*b\.JPG: "):
         list(export_photos.readable(found, "check_images", None))
-    (tmp_path / "a.png").write_bytes(photos.encode(photos.pixels(1), "PNG"))
+    (tmp_path / "a.png").write_bytes(
+        sample_photos.encode(sample_photos.pixels(1), "PNG")
+    )
     found = export_photos.find(str(tmp_path), "check_images")
     caplog.clear()
     ((path, _),) = export_photos.readable(found, "check_images", None)
@@ -399,7 +398,7 @@ def test_the_check_sees_photos_that_serving_reads_otherwise(
 def test_what_is_served_of_a_batch_is_what_is_predicted_of_each_photo(
     exported, classifier
 ):
-    files = export_photos.in_every_form([photos.pixels(7, 40, 50)])
+    files = export_photos.in_every_form([sample_photos.pixels(7, 40, 50)])
     signatures = tf.saved_model.load(str(exported[0] / "saved_model")).signatures
     answer = signatures["serving_default"](
         image_bytes=tf.constant(list(files.values()))
@@ -410,7 +409,7 @@ def test_what_is_served_of_a_batch_is_what_is_predicted_of_each_photo(
     ]
     expected = classifier.probabilities(tf.stack(images)).numpy()
     np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-5)
-    webp = photos.encode(photos.pixels(7), "WEBP")
+    webp = sample_photos.encode(sample_photos.pixels(7), "WEBP")
     with pytest.raises(tf.errors.InvalidArgumentError, match="takes JPEG, PNG, GIF"):
         signatures["serving_default"](image_bytes=tf.constant([webp]))
 
@@ -435,7 +434,7 @@ def test_a_run_on_photos_of_12_bits_is_checked_on_them_and_serves_none(tmp_path)
 
 
 def test_a_run_with_a_broken_photo_and_what_a_killed_one_left(checkpoint, tmp_path):
-    folder = photos.make_folder(tmp_path / "photos", ["cat"]) / "cat"
+    folder = sample_photos.make_folder(tmp_path / "photos", ["cat"]) / "cat"
     (folder / "1.png").write_bytes(b"broken")
     left = tmp_path / "out" / ".export.tmp-killed"
     left.mkdir(parents=True)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.convert.photos import encode, make_folder, pixels
+from tests.convert.sample_photos import encode, make_folder, pixels
 
 ROOT = pathlib.Path(__file__).parents[2]
 COMMAND = [sys.executable, str(ROOT / "convert" / "images_to_tfrecord.py")]

@@ -6,18 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from config.config import (
-    AugmentationOptions,
-    DataOptions,
-    ModelOptions,
-    TrainDataOptions,
-)
-from convert import contact_sheet, inspect_dataset
+from config.shared_options import DataOptions, ModelOptions
+from config.train_config import AugmentationOptions, TrainDataOptions
+from convert import inspect_dataset
 from convert.inspect_dataset import InspectionConfig, InspectionOptions
+from convert.inspection import contact_sheet
 from datasets import dataset_factory, input_pipeline
 from errors import UserError
 from preprocessing import preprocessing_factory
-from tests.convert.photos import encode, pixels, record, write_dataset
+from tests.convert.sample_photos import encode, pixels, record, write_dataset
 
 NO_AUGMENTATION = AugmentationOptions()
 

@@ -10,9 +10,10 @@ import pytest
 import tensorflow as tf
 
 from checkpoints import slim_format
-from convert import keras_names, keras_source, net_fit, weight_conversion
-from convert.keras_applications import APPLICATIONS
-from convert.keras_names import Names
+from convert.from_keras import keras_names, keras_source
+from convert.from_keras.keras_applications import APPLICATIONS
+from convert.from_keras.keras_names import Names
+from convert.weights import net_fit, weight_conversion
 from errors import UserError
 from nets import nets_factory
 from preprocessing import preprocessing_factory

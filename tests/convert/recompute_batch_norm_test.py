@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from checkpoints import model_record, slim_format
-from config.config import NetOptions
+from config.predict_config import NetOptions
 from convert import recompute_batch_norm
 from convert.recompute_batch_norm import RecomputeConfig, RecomputeOptions
 from engine import train_loop

@@ -11,15 +11,15 @@ import pytest
 import tensorflow as tf
 
 from checkpoints import slim_format
-from convert import (
+from convert.from_torch import (
     torch_architectures,
     torch_forward,
     torch_inceptions,
     torch_source,
-    weight_conversion,
 )
-from convert.torch_layers import Layers
-from convert.weight_layers import Layer
+from convert.from_torch.torch_layers import Layers
+from convert.weights import weight_conversion
+from convert.weights.weight_layers import Layer
 from errors import UserError
 from nets import nets_factory
 from tests.convert import torch_recipe

@@ -4,15 +4,11 @@ import struct
 import pytest
 import tensorflow as tf
 
-from datasets import (
-    dataset_factory,
-    dataset_json,
-    files,
-    record_counts,
-    record_frames,
-)
+from common import atomic_files
+from datasets import dataset_factory, dataset_json
 from datasets.dataset_factory import DatasetSpec
 from datasets.dataset_json import DatasetInfo, ShardInfo, SplitInfo
+from datasets.records import record_counts, record_frames
 from errors import UserError
 
 
@@ -45,7 +41,9 @@ def test_records_are_counted_once(dataset_dir, monkeypatch):
 def described_dir(dataset_dir):
     """The same, with dataset.json in place of labels.txt."""
     shards = tuple(
-        ShardInfo(path.name, records, path.stat().st_size, files.sha256(str(path)))
+        ShardInfo(
+            path.name, records, path.stat().st_size, atomic_files.sha256(str(path))
+        )
         for path, records in zip(
             sorted(dataset_dir.glob("*.tfrecord")), (2, 3, 4), strict=True
         )

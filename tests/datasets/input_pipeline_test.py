@@ -9,14 +9,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets import (
-    dataset_factory,
-    example_schema,
-    input_pipeline,
-    record_faults,
-    record_stream,
-    skip_timer,
-)
+from datasets import dataset_factory, example_schema, input_pipeline
+from datasets.records import record_faults, record_stream, skip_timer
 from errors import UserError
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from convert import fetching
+from common import fetching
 from datasets import (
     cifar10,
     dataset_factory,

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from config.config import AugmentationOptions, DataOptions
+from config.shared_options import DataOptions
+from config.train_config import AugmentationOptions
 from engine import inputs
 from errors import UserError
 from nets.network import Network

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.background import BackgroundWriter
+from engine.run.background import BackgroundWriter
 from nets import nets_factory
 from tests.engine import small_runs
 

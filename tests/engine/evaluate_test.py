@@ -12,13 +12,8 @@ import numpy as np
 import pytest
 
 from checkpoints import slim_format
-from config.config import (
-    ComputeOptions,
-    DataOptions,
-    EvalConfig,
-    EvalOptions,
-    ModelOptions,
-)
+from config.eval_config import EvalConfig, EvalOptions
+from config.shared_options import ComputeOptions, DataOptions, ModelOptions
 from engine import evaluate
 from engine.interruption import Interruption
 from errors import NotFiniteError, UserError

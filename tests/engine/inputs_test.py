@@ -5,11 +5,13 @@ import logging
 
 import pytest
 
-from config.config import DataOptions, NetOptions
+from common.atomic_files import sha256
+from config.predict_config import NetOptions
+from config.shared_options import DataOptions
 from datasets import dataset_json
 from datasets.dataset_json import DatasetInfo, ShardInfo, SplitInfo
-from datasets.files import sha256
-from engine import checkpoint_record, inputs
+from engine import inputs
+from engine.restored import checkpoint_record
 from errors import UserError
 from tests.engine import coloured_images, small_runs
 

@@ -10,16 +10,11 @@ import pytest
 from PIL import Image
 
 from checkpoints import model_record, slim_format
-from config.config import (
-    DataOptions,
-    EvalConfig,
-    EvalOptions,
-    ModelOptions,
-    NetOptions,
-    PredictConfig,
-    PredictOptions,
-)
-from engine import evaluate, predict, prediction_photos
+from config.eval_config import EvalConfig, EvalOptions
+from config.predict_config import NetOptions, PredictConfig, PredictOptions
+from config.shared_options import DataOptions, ModelOptions
+from engine import evaluate, predict
+from engine.prediction import prediction_photos
 from errors import NotFiniteError, UserError
 from tests.engine import coloured_images, small_runs
 

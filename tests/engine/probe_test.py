@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from config.probe_config import ProbeConfig
-from engine import probe, probe_scores
-from engine.depths import Depth
-from engine.probe_scores import Rise, Score
+from engine import probe
+from engine.probing import probe_scores
+from engine.probing.depths import Depth
+from engine.probing.probe_scores import Rise, Score
 from errors import UserError
 from tests.engine import coloured_images, small_runs
 

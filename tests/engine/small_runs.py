@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from checkpoints.slim_format import Checkpoint
-from config.config import TrainConfig
+from config.train_config import TrainConfig
 from engine import train_loop
 from nets import slim
 from nets.nets_factory import NetEntry

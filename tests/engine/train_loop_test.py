@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from engine import devices, saver, train_loop, train_setup
-from engine.train_log import TrainLog
+from engine import devices, train_loop
+from engine.run import saver, train_setup
+from engine.run.train_log import TrainLog
 from errors import NotFiniteError, UserError
 from tests.engine import coloured_images, small_runs
 

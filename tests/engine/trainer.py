@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from checkpoints.retention import CheckpointFolder
+from checkpoints.checkpoint_folder import CheckpointFolder
 from engine import devices
-from engine.start import find_start
-from engine.train_state import TrainState
-from engine.train_step import make_train_fn, whole_network
+from engine.run.initial_weights import find_start
+from engine.step.train_state import TrainState
+from engine.step.train_step import make_train_fn, whole_network
 from nets.nets_factory import NetEntry
 from nets.network import Network
 from tests.engine import small_runs

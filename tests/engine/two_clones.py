@@ -9,7 +9,7 @@ import pathlib
 import sys
 from unittest import mock
 
-from checkpoints.retention import CheckpointFolder
+from checkpoints.checkpoint_folder import CheckpointFolder
 from engine import devices
 from nets import nets_factory
 from tests.engine import small_runs

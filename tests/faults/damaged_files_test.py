@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from checkpoints import model_record, slim_format
 from checkpoints.model_record import ModelRecord
 from checkpoints.slim_format import Checkpoint
-from datasets import dataset_json, example_schema, labels, record_faults
+from datasets import dataset_json, example_schema, labels
 from datasets.dataset import Dataset
 from datasets.dataset_json import DatasetInfo, ShardInfo, SplitInfo
+from datasets.records import record_faults
 from errors import UserError
-from tests.convert.photos import encode, pixels
+from tests.convert.sample_photos import encode, pixels
 
 KEEPS_TMP_PATH = [HealthCheck.function_scoped_fixture]
 

@@ -14,13 +14,14 @@ import sys
 
 import pytest
 
-from config.config import NetOptions
-from convert import export_model, export_photos
-from convert.export_check import Check
-from convert.export_formats import Job
-from engine import classifier as classifiers
+from config.predict_config import NetOptions
+from convert import export_model
+from convert.exports import export_photos
+from convert.exports.export_check import Check
+from convert.exports.export_formats import Job
+from engine.restored import classifier as classifiers
 from errors import UserError
-from tests.convert.photos import make_folder
+from tests.convert.sample_photos import make_folder
 from tests.engine import small_runs
 
 pytestmark = [

@@ -19,9 +19,11 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from config import app, tables
-from convert import rejections
-from datasets import dataset_factory, example_schema, record_faults
+from common import tables
+from config import app
+from convert.tfrecords import rejections
+from datasets import dataset_factory, example_schema
+from datasets.records import record_faults
 from errors import UserError
 from tests.faults import broken_files
 

@@ -26,7 +26,8 @@ from PIL import Image
 
 from checkpoints import slim_format
 from checkpoints.slim_format import Checkpoint
-from config import app, tables
+from common import tables
+from config import app
 from errors import UserError
 
 FLAGS = flags.FLAGS

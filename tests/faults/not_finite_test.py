@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from engine import train_setup, train_step
+from engine.run import train_setup
+from engine.step import train_step
 from errors import NotFiniteError
 from tests.engine import small_runs
 

@@ -15,10 +15,12 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from config import app, tables
-from convert.shard_writer import write_shards
-from datasets import example_schema, input_pipeline, record_stream
+from common import tables
+from config import app
+from convert.tfrecords.shard_writer import write_shards
+from datasets import example_schema, input_pipeline
 from datasets.dataset import Dataset, Shard
+from datasets.records import record_stream
 from preprocessing import preprocessing_factory
 
 FLAGS = flags.FLAGS

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from config.config import NetOptions
-from convert.export_formats import FORMATS
-from datasets import photo_reader
-from engine import classifier as classifiers
+from config.predict_config import NetOptions
+from convert.exports.export_formats import FORMATS
+from datasets.photos import photo_reader
+from engine.restored import classifier as classifiers
 from tests.real import browser, digits
 
 pytestmark = pytest.mark.real

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from checkpoints import slim_format
-from convert import keras_source, weight_conversion
+from convert.from_keras import keras_source
+from convert.weights import weight_conversion
 from tests.real import assets, nsfwjs_inception
 
 pytestmark = pytest.mark.real

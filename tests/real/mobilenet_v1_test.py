@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from checkpoints import slim_format
-from config.config import NetOptions, PredictConfig, PredictOptions
+from config.predict_config import NetOptions, PredictConfig, PredictOptions
 from engine import predict
 from nets.network import Network
 from preprocessing import preprocessing_factory

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from common.tables import text_table
 from config import app
-from config.tables import text_table
 from errors import UserError
 from tests.real import assets
 

@@ -1,0 +1,1 @@
+"""What every room may use: whole files, order, text for people, progress."""

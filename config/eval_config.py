@@ -1,0 +1,71 @@
+"""The options of `eval_image_classifier.py`."""
+
+import dataclasses
+
+from config.options import Options, option
+from config.shared_options import (
+    ComputeOptions,
+    DataOptions,
+    ModelOptions,
+    require_dataset_dir,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalOptions(Options):
+    """Evaluation."""
+
+    checkpoint_path: str = option(
+        "/tmp/tfmodel/",
+        "What to evaluate: a folder (its newest checkpoint), a checkpoint or its"
+        " prefix; V1 or V2 format. Of slim's default see --eval_dir.",
+    )
+    eval_dir: str = option(
+        "/tmp/tfmodel/",
+        "Folder for metrics.json, per_class.csv, predictions.csv, confusion_matrix.png"
+        " and TensorBoard events. slim's default, in a place that all users share, is"
+        " warned of, and refused where it is not your own.",
+    )
+    dataset_split_name: str = option(
+        "test",
+        "Split to evaluate. When the flag is not given and there is no such split, the"
+        " data set's own evaluation split is taken.",
+    )
+    batch_size: int = option(100, "Images at once.", minimum=1)
+    max_num_batches: int | None = option(
+        None, "Batches to evaluate; by default, and with 0, all.", minimum=0
+    )
+    eval_image_size: int | None = option(
+        None, "Side of the images in pixels; by default the net's.", minimum=1
+    )
+    moving_average_decay: float | None = option(
+        None,
+        "Any value but 0 evaluates the moving averages of the variables, saved as"
+        " <variable>/ExponentialMovingAverage.",
+    )
+    eval_interval_secs: int | None = option(
+        None,
+        "Watch the folder --checkpoint_path, looking this often: evaluate its newest"
+        " checkpoint, then every one that comes after it, until interrupted. By"
+        " default evaluate once.",
+        minimum=1,
+    )
+    report: bool = option(
+        False,
+        "Also write report.html into --eval_dir: one page with accuracy, learning"
+        " curves, confusions, calibration, mistakes and likely label errors.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalConfig:
+    """All options of `eval_image_classifier.py`."""
+
+    data: DataOptions
+    model: ModelOptions
+    evaluation: EvalOptions
+    compute: ComputeOptions = dataclasses.field(default_factory=ComputeOptions)
+
+    def __post_init__(self) -> None:
+        """Checks what depends on several options."""
+        require_dataset_dir(self.data)

@@ -1,0 +1,69 @@
+"""One flag as a field: default, help and limits stand in one place.
+
+A group of flags is a frozen dataclass of `option` fields. `config.flags` makes the
+flags of them, and the tables of the documentation are checked against them. Defaults
+are slim's unless the help says "slim: …".
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+from errors import UserError
+
+
+def option(
+    default: Any,
+    text: str,
+    *,
+    choices: tuple[str, ...] = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+) -> Any:
+    """A field that is a flag.
+
+    Args:
+      default: the flag's default; None means unset.
+      text: the flag's help.
+      choices: the only values allowed, when given.
+      minimum: smallest value allowed.
+      maximum: largest value allowed.
+      above: values must be greater than this.
+    """
+    limits = {"choices": choices, "minimum": minimum, "maximum": maximum}
+    metadata = {"help": text, **limits, "above": above}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+class Options:
+    """Base of the groups: checks the limits of every field when built."""
+
+    def __post_init__(self) -> None:
+        """Checks each value against its field's limits."""
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            _check(field, getattr(self, field.name))
+
+
+def _check(field: dataclasses.Field[Any], value: Any) -> None:
+    if value is None:
+        return
+    limits = field.metadata
+    if limits["choices"] and value not in limits["choices"]:
+        expected = f"one of {', '.join(limits['choices'])}"
+    elif isinstance(value, float) and not math.isfinite(value):
+        expected = "a finite number"
+    elif limits["minimum"] is not None and value < limits["minimum"]:
+        expected = f"{limits['minimum']} or more"
+    elif limits["maximum"] is not None and value > limits["maximum"]:
+        expected = f"{limits['maximum']} or less"
+    elif limits["above"] is not None and value <= limits["above"]:
+        expected = f"more than {limits['above']}"
+    else:
+        return
+    raise UserError(f"--{field.name}={value}: expected {expected}")
+
+
+def split_list(text: str | None) -> list[str]:
+    """The entries of a comma-separated flag, in order."""
+    return [part.strip() for part in (text or "").split(",") if part.strip()]

@@ -1,0 +1,129 @@
+"""The options of `predict_images.py`."""
+
+import dataclasses
+
+from config.options import Options, option, split_list
+from errors import UserError
+
+TTA_VIEWS = ("flip", "ten_crop")
+
+
+@dataclasses.dataclass(frozen=True)
+class NetOptions(Options):
+    """Net of the checkpoint, where no model.json beside it says so."""
+
+    model_name: str | None = option(
+        None, "Network; by default model.json's, or inception_v3."
+    )
+    image_size: int | None = option(
+        None, "Side of the images in pixels; by default model.json's.", minimum=1
+    )
+    preprocessing_name: str | None = option(
+        None, "Preprocessing of the images; by default model.json's, or the net's."
+    )
+    use_grayscale: bool | None = option(None, "Turn images to one channel.")
+    labels_offset: int | None = option(
+        None,
+        "Classes left out at the start: 1 for ImageNet's 1000-class weights. By default"
+        " found from the checkpoint's number of classes.",
+        minimum=0,
+    )
+    dataset_name: str | None = option(
+        None, "Data set whose classes they are; by default model.json's, or imagenet."
+    )
+    dataset_dir: str | None = option(
+        None, "Folder of its TFRecords; imagenet's classes need none."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictOptions(Options):
+    """Prediction."""
+
+    checkpoint_path: str | None = option(
+        None,
+        "What to predict with: a folder (its newest checkpoint), a checkpoint or its"
+        " prefix; V1 or V2 format. Of a comma-separated list the probabilities are"
+        " averaged. Required.",
+    )
+    moving_average_decay: float | None = option(
+        None,
+        "Any value but 0 takes the moving averages of the variables, saved as"
+        " <variable>/ExponentialMovingAverage.",
+    )
+    top_k: int = option(5, "Classes named for each photo.", minimum=1)
+    tta: str | None = option(
+        None,
+        "Average over views of each photo: flip (itself and its mirror image), ten_crop"
+        " (corners and centre, each also mirrored), or flip,ten_crop (all twelve).",
+    )
+    output: str = option(
+        "classes",
+        "What to write: the likeliest classes, or the net's features.",
+        choices=("classes", "features"),
+    )
+    end_point: str | None = option(
+        None,
+        "Comma-separated end points of the net, for --output=features; a wrong name"
+        " lists them.",
+    )
+    format: str = option(
+        "table",
+        "How to write classes: a table, csv, or jsonl (one JSON object a photo).",
+        choices=("table", "csv", "jsonl"),
+    )
+    output_file: str | None = option(
+        None,
+        "Where to write; by default the terminal. Features need it: a NumPy archive,"
+        " .npz, with the photos' names and an array for each end point.",
+    )
+    batch_size: int = option(32, "Photos at once.", minimum=1)
+    bits: int | None = option(
+        None,
+        "Bits that 16- and 32-bit files hold where they do not say it themselves, as of"
+        " microscopes: 8, 10, 12, 14 or 16. By default those of the data set, by"
+        " model.json, or 16 where a photo needs them; others are an error (slim:"
+        " none).",
+        minimum=8,
+        maximum=16,
+    )
+    num_preprocessing_threads: int = option(
+        4, "Photos decoded and preprocessed at once.", minimum=1
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictConfig:
+    """All options of `predict_images.py`."""
+
+    predict: PredictOptions
+    net: NetOptions
+
+    def __post_init__(self) -> None:
+        """Checks what depends on several options."""
+        predict = self.predict
+        if not predict.checkpoint_path:
+            raise UserError("--checkpoint_path is missing: the checkpoint, or a list")
+        unknown = set(split_list(predict.tta)) - set(TTA_VIEWS)
+        if unknown:
+            raise UserError(
+                f"--tta={predict.tta}: expected {' or '.join(TTA_VIEWS)}, or both with"
+                " a comma between"
+            )
+        if predict.output == "features":
+            self._check_features()
+        elif predict.end_point:
+            raise UserError("--end_point needs --output=features: add it")
+
+    def _check_features(self) -> None:
+        predict = self.predict
+        if not (predict.output_file or "").endswith(".npz"):
+            raise UserError(
+                f"--output_file={predict.output_file}: features go to a NumPy archive;"
+                " name a file that ends in .npz"
+            )
+        if predict.tta or len(split_list(predict.checkpoint_path)) > 1:
+            raise UserError(
+                "--output=features are those of one checkpoint and of the photo itself:"
+                " leave out --tta and further checkpoints"
+            )

@@ -1,0 +1,1 @@
+"""The formats that `export_model` writes, each loaded again and compared."""

@@ -1,0 +1,69 @@
+"""The GraphDefs of TensorFlow 1: slim's inference graph, and the same one frozen."""
+
+import tensorflow as tf
+
+from engine.restored.classifier import Classifier
+from nets import nets_factory
+from nets.network import Network
+
+INPUT = "input"
+
+
+def inference_graph(
+    network: Network, batch_size: int | None
+) -> tuple[tf.compat.v1.GraphDef, str]:
+    """The graph that slim's export_inference_graph writes, without weights.
+
+    Args:
+      network: the net.
+      batch_size: images at once; None leaves it open.
+
+    Returns:
+      The graph, whose placeholder is `INPUT`, and the name of the node with the net's
+      predictions: of its softmax, or of the logits where the net has no softmax.
+    """
+    graph = tf.Graph()
+    with graph.as_default():
+        images = tf.compat.v1.placeholder(
+            tf.float32, (batch_size, *network.input_shape), INPUT
+        )
+        net = nets_factory.get_network_fn(network.model_name, network.num_classes)
+        logits, end_points = net(images, **network._options)
+    predictions = end_points.get("Predictions", end_points.get("predictions", logits))
+    return graph.as_graph_def(), predictions.op.name
+
+
+def frozen_graph(classifier: Classifier, batch_size: int | None) -> bytes:
+    """The inference graph up to its predictions, with the weights as constants.
+
+    Every constant has its variable's name, so that frozen_graph_to_slim.py reads it.
+
+    Args:
+      classifier: the net and its weights.
+      batch_size: images at once; None leaves it open.
+
+    Returns:
+      A serialized GraphDef.
+    """
+    graph, output = inference_graph(classifier.network, batch_size)
+    needed = tf.compat.v1.graph_util.extract_sub_graph(graph, [output])
+    for node in needed.node:
+        if node.op == "VarHandleOp":
+            value = classifier.network.model_variables[node.name].numpy()
+            node.op = "Const"
+            node.attr.clear()
+            node.attr["dtype"].type = tf.as_dtype(value.dtype).as_datatype_enum
+            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
+        elif node.op == "ReadVariableOp":
+            dtype = node.attr["dtype"].type
+            node.op = "Identity"
+            node.attr.clear()
+            node.attr["T"].type = dtype
+    return needed.SerializeToString(deterministic=True)
+
+
+def predictions_node(graph: tf.compat.v1.GraphDef) -> str:
+    """The one node of a frozen graph that no other reads."""
+    read = {name.split(":")[0].lstrip("^") for n in graph.node for name in n.input}
+    (output,) = [node.name for node in graph.node if node.name not in read]
+    return output

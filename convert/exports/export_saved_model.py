@@ -1,0 +1,56 @@
+"""A SavedModel that takes photographs as their files are."""
+
+import tensorflow as tf
+
+from convert.exports import served_photo
+from engine.restored.classifier import Classifier
+
+TOP_K = 5
+TAKES = (
+    f"photographs, by serving_default: {served_photo.FORMATS}, turned upright as their"
+    " EXIF says, on white where transparent; others (WebP, TIFF, HEIC, AVIF) and PNGs"
+    " of 16 bits that may hold fewer are refused. By pixels: upright pixels, 0 to 255"
+)
+
+
+def write(classifier: Classifier, path: str) -> None:
+    """Writes a SavedModel with preprocessing and labels inside."""
+    names = [n.encode("utf-8", "surrogateescape") for n in classifier.labels]
+    size, channels = classifier.record.image_size, classifier.network.input_shape[-1]
+    image = tf.TensorSpec((size, size, channels), tf.float32)
+
+    def classify(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        probabilities = classifier.probabilities(images)
+        top = tf.math.top_k(probabilities, min(TOP_K, len(names)))
+        return {
+            "probabilities": probabilities,
+            "top_probabilities": top.values,
+            "top_indices": top.indices,
+            "top_labels": tf.gather(tf.constant(names), top.indices),
+        }
+
+    def encoded(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        def prepare(one: tf.Tensor) -> tf.Tensor:
+            photo = served_photo.normalise(one, classifier.record.bits)
+            return classifier.preprocess(classifier.decode(photo))
+
+        return classify(tf.map_fn(prepare, image_bytes, fn_output_signature=image))
+
+    def from_pixels(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        rounded = tf.saturate_cast(tf.round(pixels), tf.uint8)
+        prepare = classifier.preprocess
+        return classify(tf.map_fn(prepare, rounded, fn_output_signature=image))
+
+    shape = (None, None, None, classifier.image_channels)
+    signatures = {
+        "serving_default": tf.function(encoded).get_concrete_function(
+            tf.TensorSpec([None], tf.string, "image_bytes")
+        ),
+        "pixels": tf.function(from_pixels).get_concrete_function(
+            tf.TensorSpec(shape, tf.float32, "pixels")
+        ),
+    }
+    module = tf.Module()
+    # All that inference reads: the auxiliary heads stay out.
+    module.weights = [v for f in signatures.values() for v in f.variables]
+    tf.saved_model.save(module, path, signatures=signatures)

@@ -1,0 +1,140 @@
+"""The nets of keras.applications that can be converted: one row each."""
+
+import dataclasses
+from typing import Any
+
+from convert.from_keras import keras_names
+
+_UNITS_OF_BLOCK_3 = {50: 6, 101: 23, 152: 36}
+
+
+@dataclasses.dataclass(frozen=True)
+class Application:
+    """A net of keras.applications and its counterpart.
+
+    Attributes:
+      function: its name in keras.applications.
+      model_name: slim's net.
+      match: which layers belong to which scopes.
+      markers: layers that tell it from the nets below it in the table.
+      options: arguments of the function.
+      first_filters: output channels of the first convolution, where only the width
+        tells nets apart.
+      is_bgr: whether its `preprocess_input` swaps red and blue.
+      epsilon: of the batch norms of slim's net.
+      zero_padded_pools: pattern for the names of padding layers and of the pools behind
+        them, where slim's pools leave out the border; "" where there are none.
+    """
+
+    function: str
+    model_name: str
+    match: keras_names.Match
+    markers: tuple[str, ...]
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    first_filters: int | None = None
+    is_bgr: bool = False
+    epsilon: float = 1e-3
+    zero_padded_pools: str = ""
+
+
+def _mobilenet_v1(model_name: str, alpha: float, first_filters: int) -> Application:
+    return Application(
+        "MobileNet",
+        model_name,
+        keras_names.mobilenet_v1,
+        ("conv_dw_13", "conv_pw_13"),
+        {"alpha": alpha},
+        first_filters,
+    )
+
+
+def _mobilenet_v2(model_name: str, alpha: float, first_filters: int) -> Application:
+    return Application(
+        "MobileNetV2",
+        model_name,
+        keras_names.mobilenet_v2,
+        ("block_16_project", "bn_Conv1"),
+        {"alpha": alpha},
+        first_filters,
+    )
+
+
+def _mobilenet_v3(size: str, marker: str, minimalistic: bool = False) -> Application:
+    suffix = "_minimalistic" if minimalistic else ""
+    return Application(
+        f"MobileNetV3{size.capitalize()}",
+        f"mobilenet_v3_{size}{suffix}",
+        keras_names.mobilenet_v3,
+        (marker, "conv_1_bn"),
+        {"minimalistic": minimalistic},
+    )
+
+
+def _nasnet(size: str, marker: str) -> Application:
+    return Application(
+        f"NASNet{size.capitalize()}",
+        f"nasnet_{size}",
+        keras_names.nasnet,
+        (marker,),
+        zero_padded_pools="reduction_(pad_1|left2|left3|right5)_",
+    )
+
+
+def _resnet(version: int, layers: int) -> Application:
+    of_v2 = version == 2
+    last_unit = f"conv4_block{_UNITS_OF_BLOCK_3[layers]}_out"
+    return Application(
+        f"ResNet{layers}V2" if of_v2 else f"ResNet{layers}",
+        f"resnet_v{version}_{layers}_keras",
+        keras_names.resnet,
+        (last_unit, "post_bn" if of_v2 else "conv1_bn"),
+        is_bgr=not of_v2,
+        epsilon=1e-5,
+    )
+
+
+# The first row all of whose markers a model has is the model's net.
+APPLICATIONS = {
+    "vgg19": Application(
+        "VGG19", "vgg_19", keras_names.vgg, ("block5_conv4",), is_bgr=True
+    ),
+    "vgg16": Application(
+        "VGG16", "vgg_16", keras_names.vgg, ("block5_conv3",), is_bgr=True
+    ),
+    "inception_v3": Application(
+        "InceptionV3", "inception_v3", keras_names.inception_v3, ("mixed9_0", "mixed10")
+    ),
+    "inception_resnet_v2": Application(
+        "InceptionResNetV2",
+        "inception_resnet_v2",
+        keras_names.inception_resnet_v2,
+        ("block35_1_conv", "conv_7b"),
+    ),
+    "resnet152": _resnet(1, 152),
+    "resnet101": _resnet(1, 101),
+    "resnet50": _resnet(1, 50),
+    "resnet152v2": _resnet(2, 152),
+    "resnet101v2": _resnet(2, 101),
+    "resnet50v2": _resnet(2, 50),
+    "mobilenet": _mobilenet_v1("mobilenet_v1", 1.0, 32),
+    "mobilenet_075": _mobilenet_v1("mobilenet_v1_075", 0.75, 24),
+    "mobilenet_050": _mobilenet_v1("mobilenet_v1_050", 0.5, 16),
+    "mobilenet_025": _mobilenet_v1("mobilenet_v1_025", 0.25, 8),
+    "mobilenet_v2": _mobilenet_v2("mobilenet_v2", 1.0, 32),
+    "mobilenet_v2_140": _mobilenet_v2("mobilenet_v2_140", 1.4, 48),
+    "mobilenet_v2_035": _mobilenet_v2("mobilenet_v2_035", 0.35, 16),
+    "mobilenet_v3_large": _mobilenet_v3(
+        "large", "expanded_conv_14_squeeze_excite_conv"
+    ),
+    "mobilenet_v3_large_minimalistic": _mobilenet_v3(
+        "large", "expanded_conv_14_project", minimalistic=True
+    ),
+    "mobilenet_v3_small": _mobilenet_v3(
+        "small", "expanded_conv_10_squeeze_excite_conv"
+    ),
+    "mobilenet_v3_small_minimalistic": _mobilenet_v3(
+        "small", "expanded_conv_10_project", minimalistic=True
+    ),
+    "nasnet_large": _nasnet("large", "reduction_conv_1_reduce_12"),
+    "nasnet_mobile": _nasnet("mobile", "reduction_conv_1_reduce_8"),
+}

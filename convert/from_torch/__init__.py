@@ -1,0 +1,1 @@
+"""PyTorch state dictionaries as a source of weights."""

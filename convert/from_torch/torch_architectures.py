@@ -1,0 +1,183 @@
+"""The nets of torchvision and timm that can be converted: one row each."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from convert.from_torch import torch_forward, torch_inceptions, torch_names
+from convert.from_torch.torch_layers import Layers
+
+Triple = tuple[float, float, float]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+_HALF = (0.5, 0.5, 0.5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """A net of torchvision or timm and its counterpart.
+
+    Attributes:
+      name: what it is called there.
+      model_name: slim's net.
+      match: which modules belong to which scopes.
+      forward: what the net computes.
+      markers: modules that tell it from the nets below it in the table.
+      classifier: its last module.
+      epsilon: of its batch norms.
+      slim_epsilon: of those of slim's net.
+      mean: of its pixels, which are in [0, 1]: what is subtracted from them.
+      std: what they are then divided by.
+      ignored: what the names of parameters start with that slim's net has no place for
+        and that play no part outside training.
+      caveat: what to know of the comparison; "" for nothing.
+    """
+
+    name: str
+    model_name: str
+    match: torch_names.Match
+    forward: Callable[[Layers, tf.Tensor], tf.Tensor]
+    markers: tuple[str, ...]
+    classifier: str
+    epsilon: float = 1e-3
+    slim_epsilon: float = 1e-3
+    mean: Triple = _HALF
+    std: Triple = _HALF
+    ignored: tuple[str, ...] = ()
+    caveat: str = ""
+
+
+def _resnet(layers: int, model_name: str, last_of_layer_3: str) -> Architecture:
+    return Architecture(
+        f"torchvision's resnet{layers}",
+        model_name,
+        torch_names.resnet,
+        torch_forward.resnet,
+        ("conv1", f"layer3.{last_of_layer_3}"),
+        "fc",
+        1e-5,
+        1e-5,
+        IMAGENET_MEAN,
+        IMAGENET_STD,
+    )
+
+
+def _vgg(layers: int, model_name: str, last_convolution: int) -> Architecture:
+    return Architecture(
+        f"torchvision's vgg{layers}",
+        model_name,
+        torch_names.vgg,
+        torch_forward.vgg,
+        (f"features.{last_convolution}", "classifier.3"),
+        "classifier.6",
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    )
+
+
+def _vgg_bn(layers: int, model_name: str, last_convolution: int) -> Architecture:
+    return dataclasses.replace(
+        _vgg(layers, model_name, last_convolution),
+        name=f"torchvision's vgg{layers}_bn",
+        match=torch_names.vgg_bn,
+        markers=("features.1", f"features.{last_convolution}", "classifier.3"),
+        epsilon=1e-5,
+    )
+
+
+def _mobilenet_v3(
+    size: str, last_block: int, strided: tuple[int, ...], first_swish: int
+) -> Architecture:
+    return Architecture(
+        f"torchvision's mobilenet_v3_{size}",
+        f"mobilenet_v3_{size}_torchvision",
+        torch_names.mobilenet,
+        functools.partial(
+            torch_forward.mobilenet_v3, strided=strided, first_swish=first_swish
+        ),
+        (f"features.{last_block}.block.3.0", f"features.{last_block + 1}.0"),
+        "classifier.3",
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    )
+
+
+# The first row all of whose markers a dictionary has is the dictionary's net.
+ARCHITECTURES = (
+    _resnet(152, "resnet_v1_152_torchvision", "35.conv3"),
+    _resnet(101, "resnet_v1_101_torchvision", "22.conv3"),
+    _resnet(50, "resnet_v1_50_torchvision", "5.conv3"),
+    _resnet(34, "resnet_v1_34", "5.conv2"),
+    _resnet(18, "resnet_v1_18", "1.conv2"),
+    _vgg_bn(19, "vgg_19", 49),
+    _vgg_bn(16, "vgg_16", 40),
+    _vgg_bn(13, "vgg_13", 31),
+    _vgg_bn(11, "vgg_a", 25),
+    _vgg(19, "vgg_19", 34),
+    _vgg(16, "vgg_16", 28),
+    _vgg(13, "vgg_13", 22),
+    _vgg(11, "vgg_a", 18),
+    Architecture(
+        "inception_v3 of torchvision or timm",
+        "inception_v3",
+        torch_names.inception_v3,
+        functools.partial(torch_inceptions.inception_v3, counts_padding=False),
+        ("Mixed_5b.branch1x1.conv",),
+        "fc",
+        caveat=(
+            "PyTorch counts the zeros around a map in the net's 3x3 average pools."
+            " Slim does not, nor did the TensorFlow weights that torchvision and timm"
+            " offer; so it was compared. For a net trained in PyTorch give"
+            " --model_name=inception_v3_torchvision, which counts them."
+        ),
+    ),
+    Architecture(
+        "inception_v3 trained in torchvision or timm",
+        "inception_v3_torchvision",
+        torch_names.inception_v3,
+        torch_inceptions.inception_v3,
+        ("Mixed_5b.branch1x1.conv",),
+        "fc",
+    ),
+    Architecture(
+        "torchvision's googlenet",
+        "inception_v1_torchvision",
+        torch_names.googlenet,
+        torch_inceptions.googlenet,
+        ("inception5b.branch4.1.conv",),
+        "fc",
+        ignored=("aux1.", "aux2."),
+    ),
+    Architecture(
+        "timm's inception_v4",
+        "inception_v4",
+        torch_names.inception_v4,
+        torch_inceptions.inception_v4,
+        ("features.21.branch0.conv",),
+        "last_linear",
+    ),
+    Architecture(
+        "timm's inception_resnet_v2",
+        "inception_resnet_v2",
+        torch_names.inception_resnet_v2,
+        torch_inceptions.inception_resnet_v2,
+        ("repeat_2.8.conv2d",),
+        "classif",
+    ),
+    Architecture(
+        "torchvision's mobilenet_v2",
+        "mobilenet_v2_torchvision",
+        torch_names.mobilenet,
+        torch_forward.mobilenet_v2,
+        ("features.17.conv.2", "features.18.0"),
+        "classifier.1",
+        1e-5,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    ),
+    _mobilenet_v3("large", 15, strided=(2, 4, 7, 13), first_swish=7),
+    _mobilenet_v3("small", 11, strided=(1, 2, 4, 9), first_swish=4),
+)

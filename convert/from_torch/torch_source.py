@@ -1,0 +1,269 @@
+"""A state dictionary of PyTorch as a source of weights."""
+
+import dataclasses
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from convert.from_torch.torch_architectures import (
+    ARCHITECTURES,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Architecture,
+)
+from convert.from_torch.torch_layers import Layers
+from convert.from_torch.torch_names import Modules
+from convert.from_torch.torch_state import State
+from convert.weights import weight_conversion
+from convert.weights.net_fit import is_auxiliary
+from convert.weights.weight_layers import BatchNorm, Layer
+from errors import UserError
+from nets import nets_factory
+
+_PUBLISHED = re.compile(
+    r"(?:resnet|vgg|googlenet|inception_v3_google|mobilenet_v)\w*-([0-9a-f]{8})\.pth"
+)
+_MAX_NAMED = 4  # names in one message
+_MAP_SIZE = 7  # side of the map that torchvision's VGGs flatten
+_FLATTENING = "/fc6"  # scope of the VGGs' first dense layer
+
+# Mean and standard deviation of pixels in [0, 1] by which a preprocessing works.
+NORMALISATIONS = {
+    "inception": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "torchvision": (IMAGENET_MEAN, IMAGENET_STD),
+    "vgg": ((123.68 / 255, 116.78 / 255, 103.94 / 255), (1 / 255, 1 / 255, 1 / 255)),
+}
+
+
+def recognise(state: State, model_name: str | None = None) -> Architecture:
+    """The net that a state dictionary is of.
+
+    Args:
+      state: parameters by name.
+      model_name: the net of the factory to convert it to; None is the usual one.
+
+    Raises:
+      UserError: it is of no net that can be converted, or not to this one.
+    """
+    found = [
+        architecture
+        for architecture in ARCHITECTURES
+        if all(f"{marker}.weight" in state for marker in architecture.markers)
+    ]
+    # One net's markers are found in larger ones, too, which come before it.
+    fitting = [a for a in found if a.markers == found[0].markers]
+    for architecture in fitting:
+        if model_name in (None, architecture.model_name):
+            return architecture
+    if fitting:
+        names = " or ".join(architecture.model_name for architecture in fitting)
+        raise UserError(
+            f"--model_name={model_name}: the state dictionary is of {fitting[0].name}"
+            f" and becomes {names}"
+        )
+    known = ", ".join(architecture.name for architecture in ARCHITECTURES)
+    raise UserError(
+        "the state dictionary is of no net that can be converted: it has"
+        f" {_some(list(state))}; known are {known}"
+    )
+
+
+def without_prefix(state: State) -> State:
+    """The state dictionary of the net that is a module of another.
+
+    Lightning and wrappers of one's own put the net's place before each name, as in
+    `model.conv1.weight`. Small tensors beside the net, weights of a loss or counts of
+    metrics, are left out, which is said.
+
+    Raises:
+      UserError: several modules are nets, or weights beside the net have no place.
+    """
+    prefixes = {
+        name.removesuffix(f"{architecture.markers[0]}.weight")
+        for architecture in ARCHITECTURES
+        for name in state
+        if name.endswith(f".{architecture.markers[0]}.weight")
+        or name == f"{architecture.markers[0]}.weight"
+    }
+    found = sorted(
+        prefix
+        for prefix in prefixes
+        if any(
+            all(f"{prefix}{marker}.weight" in state for marker in a.markers)
+            for a in ARCHITECTURES
+        )
+    )
+    if len(found) > 1:
+        raise UserError(
+            f"the state dictionary holds several nets, {_some(found)}: save one of"
+            " them alone"
+        )
+    if not found or not found[0]:
+        return state
+    (prefix,) = found
+    kept = {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}
+    beside = [name for name in state if not name.startswith(prefix)]
+    if heavy := [n for n in beside if state[n].ndim > 1 and state[n].dtype.kind == "f"]:
+        raise UserError(
+            f"the net is {prefix.rstrip('.')}, and there are weights beside it,"
+            f" {_some(heavy)}, that {len(kept)} parameters of the net do not name: save"
+            " the net with its classifier as one module"
+        )
+    also = f", and leaves out {_some(beside)}" if beside else ""
+    logging.info("Takes the module %s%s.", prefix.rstrip("."), also)
+    return kept
+
+
+def source(
+    state: State,
+    architecture: Architecture,
+    *,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    preprocessing: str | None = None,
+    is_published: bool = False,
+) -> weight_conversion.Source:
+    """The state dictionary as a source of weights for slim's net.
+
+    The first convolution is rewritten to take what slim's preprocessing makes: its
+    kernel takes up the scale of the pixels, its bias their mean. That is exact but for
+    the pixels at the border whose neighbours are padding, which has the mean colour of
+    the preprocessing: vgg's differs from torchvision's by half a shade.
+
+    Args:
+      state: parameters by name.
+      architecture: the net that it is of.
+      mean: of the pixels in [0, 1] that it was trained on; None is the net's usual.
+      std: their standard deviation; None is the net's usual.
+      preprocessing: the recipe of this package that the result takes pixels from, a key
+        of `NORMALISATIONS`; None is the usual one of slim's net.
+      is_published: whether the library offers the weights, trained on ImageNet.
+
+    Returns:
+      The source.
+    """
+    mean, std = mean or architecture.mean, std or architecture.std
+    state = _without(state, architecture.ignored)
+    entry = nets_factory.get_entry(architecture.model_name)
+    preprocessing = preprocessing or entry.preprocessing
+    our_mean, our_std = map(np.array, NORMALISATIONS[preprocessing])
+    scale = our_std / np.array(std)
+    offset = (our_mean - np.array(mean)) / std
+    layers = Layers(state, architecture.epsilon)
+
+    def inputs(photographs: np.ndarray) -> np.ndarray:
+        return (photographs / 255 - our_mean) / our_std
+
+    def run(photographs: np.ndarray) -> np.ndarray:
+        images = ((photographs / 255 - mean) / std).astype(np.float32)
+        return architecture.forward(layers, tf.constant(images)).numpy()
+
+    def layers_at(scopes: Sequence[str]) -> Mapping[str, Layer]:
+        found = _matched(architecture, scopes, state)
+        found[scopes[0]] = rescaled(found[scopes[0]], scale, offset)
+        return found
+
+    classifier = state.get(f"{architecture.classifier}.weight")
+    blank = np.zeros((1, entry.image_size, entry.image_size, 3), np.float32)
+    return weight_conversion.Source(
+        description=architecture.name,
+        model_name=architecture.model_name,
+        epsilon=architecture.slim_epsilon,
+        layers_at=layers_at,
+        has_classifier=classifier is not None,
+        num_outputs=run(blank).shape[1] if classifier is None else len(classifier),
+        channels=3,
+        image_size=None,
+        run=run,
+        inputs=inputs,
+        preprocessing=preprocessing,
+        is_published=is_published,
+        caveat=architecture.caveat,
+    )
+
+
+def is_published(path: str) -> bool:
+    """Whether a file has the name under which torchvision offers what it holds.
+
+    Such a name ends in the beginning of the content's SHA-256.
+    """
+    match = _PUBLISHED.fullmatch(os.path.basename(path))
+    if match is None:
+        return False
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest().startswith(match[1])
+
+
+def _without(state: State, beginnings: tuple[str, ...]) -> State:
+    kept = {n: v for n, v in state.items() if not n.startswith(beginnings)}
+    if len(kept) < len(state):
+        logging.info(
+            "Left out %d parameters of heads that only training uses: %s…",
+            len(state) - len(kept),
+            "…, ".join(beginnings),
+        )
+    return kept
+
+
+def _matched(
+    architecture: Architecture, scopes: Sequence[str], state: State
+) -> dict[str, Layer]:
+    modules = {name.rpartition(".")[0] for name in state}
+    kernels = [n for n, values in state.items() if values.ndim == 4]
+    convolutions = [name.removesuffix(".weight") for name in kernels]
+    found, used = {}, set()
+    for scope, names in architecture.match(scopes, convolutions).items():
+        if names[0] in modules:
+            found[scope] = _layer(state, scope, names, architecture.epsilon)
+            used |= set(names)
+        elif not is_auxiliary(scope) and names[0] != architecture.classifier:
+            raise UserError(
+                f"the state dictionary has no module {names[0]}, which would hold"
+                f" {scope} of {architecture.model_name}"
+            )
+    if unused := sorted(modules - used):
+        raise UserError(
+            f"{architecture.model_name} has no place for {len(unused)} modules of the"
+            f" state dictionary: {_some(unused)}"
+        )
+    return found
+
+
+def _layer(state: State, scope: str, names: Modules, epsilon: float) -> Layer:
+    module, norm_name = names
+    kernel = state[f"{module}.weight"]
+    if scope.endswith(_FLATTENING):  # a map, channels first
+        kernel = kernel.reshape(len(kernel), -1, _MAP_SIZE, _MAP_SIZE)
+    kernel = kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel.T
+    kernels = {"weights": kernel}
+    if scope.endswith("/depthwise"):
+        kernels = {"depthwise_weights": kernel.swapaxes(2, 3)}
+    norm = None
+    if norm_name:
+        norm = BatchNorm(
+            mean=state[f"{norm_name}.running_mean"],
+            variance=state[f"{norm_name}.running_var"],
+            beta=state[f"{norm_name}.bias"],
+            gamma=state[f"{norm_name}.weight"],
+            epsilon=epsilon,
+        )
+    return Layer(kernels, state.get(f"{module}.bias"), norm)
+
+
+def rescaled(layer: Layer, scale: np.ndarray, offset: np.ndarray) -> Layer:
+    """The convolution that makes of x what `layer` makes of `scale * x + offset`."""
+    kernel = layer.kernels["weights"]
+    constant = np.einsum("hwio,i->o", kernel, offset)
+    if layer.bias is not None:
+        constant = constant + layer.bias
+    kernels = {"weights": kernel * scale[:, np.newaxis]}
+    return dataclasses.replace(layer, kernels=kernels, bias=constant)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MAX_NAMED]) + (", …" if len(names) > _MAX_NAMED else "")

@@ -1,0 +1,170 @@
+"""State dictionaries of PyTorch as arrays, without PyTorch.
+
+Training scripts save more than one: beside the weights their moving average, and the
+optimizer's state. Which is taken is said.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from common.untrusted_text import printable
+from convert.from_torch import torch_pickle, torch_safetensors
+from convert.from_torch.torch_pickle import Tensor
+from errors import UserError
+
+State = Mapping[str, np.ndarray]
+
+_TORCH_FILES = (".pth", ".pt", ".bin", ".tar", ".ckpt")
+_PARALLEL = "module."  # what DistributedDataParallel puts before every name
+_COMPILED = "_orig_mod."  # what torch.compile puts into every name
+_COUNT_OF_AVERAGES = "n_averaged"  # of torch.optim.swa_utils.AveragedModel
+_MAX_DEPTH = 3  # dictionaries inside dictionaries
+
+
+def read(path: str, key: str | None = None) -> dict[str, np.ndarray]:
+    """The tensors of a state dictionary.
+
+    Args:
+      path: a `.safetensors` file, or one of torch.save; no code in it is run.
+      key: which dictionary of the file, as in "state_dict_ema"; None takes the only
+        one, or the only one that is no moving average.
+
+    Returns:
+      Array by name, floats as float32, without the prefixes of DataParallel and
+      torch.compile.
+
+    Raises:
+      UserError: the file is missing, of another kind, damaged or hostile, holds no
+        state dictionary or several, or none of this key.
+    """
+    if path.endswith(".safetensors"):
+        if key:
+            raise UserError(
+                f"--state_dict_key={key}: a .safetensors file has one dictionary; leave"
+                " the flag out"
+            )
+        state = _guarded(path, lambda: _read_safetensors(path))
+    elif path.endswith(_TORCH_FILES):
+        state = _guarded(path, lambda: _read_torch(path, key))
+    else:
+        raise UserError(
+            f"--state_dict={path}: give a .safetensors, .pth or .pt file, as"
+            " torch.save(model.state_dict()) and the safetensors package write them"
+        )
+    return _plainly_named(path, state)
+
+
+def _guarded(path: str, read_it: Any) -> dict[str, np.ndarray]:
+    kind = "safetensors file" if path.endswith(".safetensors") else "file of torch.save"
+    try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise UserError(f"--state_dict={path} is no file: name one")
+        result: dict[str, np.ndarray] = read_it()
+    except UserError:  # It is a ValueError, and says what is wrong.
+        raise
+    except OSError as error:
+        raise UserError(f"--state_dict={path}: {error.strerror or error}") from error
+    except ValueError as error:
+        reason = printable(str(error))
+        raise UserError(
+            f"--state_dict={path} is damaged or no {kind} ({reason})"
+        ) from error
+    return result
+
+
+def _read_safetensors(path: str) -> dict[str, np.ndarray]:
+    with open(path, "rb") as file:
+        if not file.read(1):
+            raise ValueError("it is empty")
+    return torch_safetensors.parse(np.memmap(path, np.uint8, "r"))
+
+
+def _read_torch(path: str, key: str | None) -> dict[str, np.ndarray]:
+    value, arrays = torch_pickle.read(path)
+    found = dict(_dictionaries(value, ""))
+    if not found:
+        what = (
+            "a whole model" if isinstance(value, torch_pickle.Inert) else "no tensors"
+        )
+        name = f" ({printable(value.kind)})" if hasattr(value, "kind") else ""
+        raise UserError(
+            f"--state_dict={path} holds {what}{name} and no state dictionary: save"
+            " model.state_dict()"
+        )
+    chosen = _chosen(path, found, key)
+    state = {n: v for n, v in found[chosen].items() if isinstance(v, Tensor)}
+    if left := [str(name) for name in found[chosen] if name not in state]:
+        logging.info("Left out what is no tensor: %s.", printable(", ".join(left[:4])))
+    return arrays(state)
+
+
+def _dictionaries(
+    value: Any, place: str, depth: int = 0
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The dictionaries of tensors in a value, by the keys that lead to them."""
+    if not isinstance(value, dict) or depth > _MAX_DEPTH:
+        return
+    if any(isinstance(k, str) and isinstance(v, Tensor) for k, v in value.items()):
+        yield place, {str(k): v for k, v in value.items()}
+    for key, inner in value.items():
+        if isinstance(key, str):
+            yield from _dictionaries(inner, f"{place}.{key}".lstrip("."), depth + 1)
+
+
+def _chosen(path: str, found: Mapping[str, Mapping[str, Any]], key: str | None) -> str:
+    """The dictionary to take; where there was a choice it is said."""
+    if key is not None:
+        if key not in found:
+            raise UserError(
+                f"--state_dict_key={key}: {path} has no such dictionary of tensors; it"
+                f" has {_listed(found)}"
+            )
+        return key
+    nets = [place for place, values in found.items() if _has_kernels(values)]
+    nets = nets or list(found)
+    plain = [place for place in nets if "ema" not in place.lower()]
+    if len(nets) > 1 and len(plain) != 1:
+        raise UserError(
+            f"--state_dict={path} holds {len(nets)} dictionaries of weights,"
+            f" {_listed(nets)}: say which as --state_dict_key"
+        )
+    chosen = plain[0] if plain else nets[0]
+    if len(nets) > 1:
+        others = [place for place in nets if place != chosen]
+        logging.warning(
+            "Takes the weights %s of %s. It has their moving average, too, often the"
+            " better ones: --state_dict_key=%s takes these.",
+            printable(chosen) or "at the top",
+            path,
+            printable(others[0]),
+        )
+    elif chosen:
+        logging.info("Takes the weights %s of %s.", printable(chosen), path)
+    return chosen
+
+
+def _has_kernels(values: Mapping[str, Any]) -> bool:
+    return any(isinstance(v, Tensor) and len(v.shape) == 4 for v in values.values())
+
+
+def _listed(places: Mapping[str, Any] | list[str]) -> str:
+    return ", ".join(printable(place) or "(the top)" for place in places)
+
+
+def _plainly_named(path: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    plain: dict[str, np.ndarray] = {}
+    for name, values in state.items():
+        if name == _COUNT_OF_AVERAGES:
+            continue
+        short = name.replace(_COMPILED, "").removeprefix(_PARALLEL)
+        if short in plain:
+            raise UserError(
+                f"--state_dict={path} has two tensors that become {printable(short)}"
+                " without the prefixes of DataParallel and torch.compile: keep one"
+            )
+        plain[short] = values
+    return plain

@@ -1,0 +1,1 @@
+"""What the `inspect_…` commands find and show."""

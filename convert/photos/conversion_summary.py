@@ -1,0 +1,180 @@
+"""What a conversion tells people: a table, what is left out, what to do next."""
+
+import shlex
+import sys
+from collections.abc import Collection, Sequence
+
+from absl import logging
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from common.untrusted_text import printable
+from convert.photos import class_names
+from convert.photos.split_names import SPLITS
+from convert.photos.splits import Fractions
+from convert.tfrecords import rejections
+from convert.tfrecords.rejections import Rejection
+from convert.tfrecords.source_photo import Checked
+from datasets.dataset_json import DatasetInfo
+
+_MAX_CLASSES_SHOWN = 40
+_MAX_REJECTIONS_SHOWN = 5
+_DARK_BITS = 4  # so many unused leave a sixteenth of the brightness
+
+
+def show(info: DatasetInfo) -> None:
+    """Prints classes × splits."""
+    names = list(info.splits)
+    table = Table()
+    table.add_column("class", overflow="fold")
+    for name in [*names, "all"]:
+        table.add_column(name, justify="right")
+    for label, class_name in enumerate(info.classes[:_MAX_CLASSES_SHOWN]):
+        counts = [info.splits[name].class_counts[label] for name in names]
+        _add_row(table, f"{label}:{printable(class_name)}", counts)
+    if len(info.classes) > _MAX_CLASSES_SHOWN:
+        table.add_row(f"… and {len(info.classes) - _MAX_CLASSES_SHOWN} more")
+    table.add_section()
+    _add_row(table, "all", [info.splits[name].num_examples for name in names])
+    sizes = [
+        sum(shard.bytes for shard in info.splits[name].shards) / 1e6 for name in names
+    ]
+    table.add_row("MB", *(f"{size:,.1f}" for size in [*sizes, sum(sizes)]))
+    console = Console(width=None if sys.stdout.isatty() else 100, color_system=None)
+    with console.capture() as capture:  # by itself it ends the process after `| head`
+        console.print(table)
+    print(f"{info.name}: photos by class and split\n{capture.get()}", end="")
+
+
+def _add_row(table: Table, title: str, counts: Sequence[int]) -> None:
+    table.add_row(Text(title), *(f"{count:,}" for count in [*counts, sum(counts)]))
+
+
+def warn_of_gaps(
+    info: DatasetInfo, classes: Collection[str], fractions: Fractions
+) -> None:
+    """Warns of classes that lack photos.
+
+    Args:
+      info: the dataset.
+      classes: the names of all classes that were looked at.
+      fractions: what the splits should have got.
+    """
+    expected = {"train", *info.splits}
+    expected |= {"validation"} if fractions.validation else set()
+    expected |= {"test"} if fractions.test else set()
+    for split in sorted(expected, key=SPLITS.index):
+        counts = info.splits[split].class_counts if split in info.splits else ()
+        absent = [
+            name
+            for label, name in enumerate(info.classes)
+            if not (counts and counts[label])
+        ]
+        if absent and split == "train":
+            logging.warning(
+                "No train photo of %s, so no model can learn it: give it photos to"
+                " train on, or remove it from the other splits",
+                _some(absent),
+            )
+        elif absent:
+            logging.warning(
+                "No %s photo of %s: add photos%s",
+                split,
+                _some(absent),
+                ", or try another --seed" if fractions.validation else "",
+            )
+    if lost := sorted(set(classes) - set(info.classes)):
+        logging.warning("Left out, having no usable photo: %s", _some(lost))
+    if remark := class_names.explain_order(info.classes):
+        logging.info("%s", remark)
+
+
+def show_absent(info: DatasetInfo) -> None:
+    """Says which of the classes that the user listed have no photo."""
+    splits = info.splits.values()
+    absent = [
+        name
+        for label, name in enumerate(info.classes)
+        if not any(split.class_counts[label] for split in splits)
+    ]
+    if absent:
+        logging.info(
+            "%d of the %d classes listed have no photo here: %s",
+            *(len(absent), len(info.classes), _some(absent)),
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(printable(name) for name in names[:_MAX_REJECTIONS_SHOWN])
+    more = len(names) - _MAX_REJECTIONS_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def show_rejections(rejected: Sequence[Rejection], num_ignored: int) -> None:
+    """Logs how many files are left out for what reason, with a few examples."""
+    if num_ignored:
+        logging.info("Ignored %d hidden and system files", num_ignored)
+    for kind, count in rejections.count_by_kind(rejected).items():
+        logging.warning("Left out: %d × %s", count, kind.value)
+    for entry in rejected[:_MAX_REJECTIONS_SHOWN]:
+        logging.warning("  %s: %s", printable(entry.name), printable(entry.reason))
+    if len(rejected) > _MAX_REJECTIONS_SHOWN:
+        logging.warning("  … all are listed in %s", rejections.FILENAME)
+
+
+def show_dark_photos(checked: Sequence[Checked]) -> None:
+    """Logs which deep photos are so dark that they may be of fewer bits."""
+    deep = [photo for photo in checked if photo.depth]
+    dark = [
+        photo.source.name
+        for photo in deep
+        if photo.depth
+        and (photo.doubt or photo.depth.needed <= photo.depth.read_as - _DARK_BITS)
+    ]
+    if dark:
+        logging.warning(
+            "%d of %d photos with more than 8 bits a channel are dark, if they are not"
+            " of fewer bits than the others: %s",
+            *(len(dark), len(deep), _some(dark)),
+        )
+
+
+def show_finished(info: DatasetInfo, dataset_dir: str) -> None:
+    """Says that there is nothing to do."""
+    num_examples = sum(split.num_examples for split in info.splits.values())
+    print(
+        f"{dataset_dir} already holds the dataset {info.name!r}, made of the same"
+        f" photos with the same settings ({num_examples:,} records): nothing to do"
+    )
+    show_next_command(info, dataset_dir)
+
+
+def show_next_command(info: DatasetInfo, dataset_dir: str) -> None:
+    """Prints a command that trains on the dataset, or evaluates without training."""
+    if "train" not in info.splits:
+        print("Next, to evaluate a run on these photos:")
+        _print_command(
+            "python eval_image_classifier.py",
+            f"--dataset_name={info.name}",
+            f"--dataset_dir={shlex.quote(dataset_dir)}",
+            f"--dataset_split_name={next(iter(info.splits))}",
+            "--checkpoint_path=RUN",
+            f"--eval_dir=/tmp/{info.name}",
+        )
+        return
+    print("Next, to fine-tune the last layer of a published checkpoint:")
+    _print_command(
+        "python train_image_classifier.py",
+        f"--dataset_name={info.name}",
+        f"--dataset_dir={shlex.quote(dataset_dir)}",
+        f"--train_dir=/tmp/{info.name}",
+        "--model_name=inception_v3",
+        "--checkpoint_path=inception_v3.ckpt",
+        "--checkpoint_exclude_scopes=head",
+        "--trainable_scopes=head",
+    )
+
+
+def _print_command(*words: str) -> None:
+    print("  " + " \\\n    ".join(words))

@@ -1,0 +1,125 @@
+"""Reads and checks every photo, in worker processes that need no TensorFlow."""
+
+import collections
+import functools
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+
+from common.in_order import in_order
+from convert.tfrecords import parallel
+from convert.tfrecords.rejections import Kind, Rejection
+from convert.tfrecords.source_photo import Checked, Source
+from datasets.photos import deep_photo, photo_bytes, photo_codec, photo_files
+from datasets.photos.unfit_photos import UnclearBitsError, UnfitPhotoError
+
+_PHOTOS_PER_TASK = 8
+# So that no worker waits while this process loads TensorFlow. What one gives is small.
+_TASKS_AHEAD = 1000
+
+
+def check_all(
+    sources: Sequence[Source],
+    spill_dir: str,
+    *,
+    max_side: int,
+    num_workers: int,
+    bits: int | None = None,
+) -> Iterator[Checked | Rejection]:
+    """Checks photos in parallel, yielding in the order of `sources`.
+
+    Args:
+      sources: the files.
+      spill_dir: where photos that had to be encoded anew are put.
+      max_side: see `photo_codec.normalise`.
+      num_workers: processes.
+      bits: see `deep_photo.reduce`.
+
+    Yields:
+      For each source what it is, or why it cannot be used.
+
+    Raises:
+      UserError: a worker process died.
+    """
+    tasks = (
+        (start, sources[start : start + _PHOTOS_PER_TASK])
+        for start in range(0, len(sources), _PHOTOS_PER_TASK)
+    )
+    check = functools.partial(
+        _check_some, spill_dir=spill_dir, max_side=max_side, bits=bits
+    )
+    with parallel.processes(num_workers) as executor:
+        for results in in_order(executor, check, tasks, _TASKS_AHEAD):
+            yield from results
+
+
+def settle_bits(results: Sequence[Checked | Rejection]) -> list[Checked | Rejection]:
+    """Decides on 16-bit photos that are dark, or of fewer bits, by those beside them.
+
+    A folder's photos are of one camera: where most of its 16-bit photos use the whole
+    range, the others are dark; where most do not, nobody can tell.
+
+    Args:
+      results: what `check_all` found.
+
+    Returns:
+      The same, photos that stay unclear rejected.
+    """
+    clear: collections.Counter[str] = collections.Counter()
+    for result in results:
+        if isinstance(result, Checked) and result.depth:
+            clear[os.path.dirname(result.source.path)] += -1 if result.doubt else 1
+    return [
+        Rejection(result.source.name, Kind.UNCLEAR_BITS, result.doubt)
+        if isinstance(result, Checked)
+        and result.doubt
+        and clear[os.path.dirname(result.source.path)] <= 0
+        else result
+        for result in results
+    ]
+
+
+def _check_some(
+    task: tuple[int, Sequence[Source]],
+    spill_dir: str,
+    max_side: int,
+    bits: int | None,
+) -> list[Checked | Rejection]:
+    start, sources = task
+    return [
+        _check(source, os.path.join(spill_dir, str(number)), max_side, bits)
+        for number, source in enumerate(sources, start)
+    ]
+
+
+def _check(
+    source: Source, spill_path: str, max_side: int, bits: int | None
+) -> Checked | Rejection:
+    doubt = ""
+    try:
+        data = photo_bytes.read(source.path)
+        try:
+            photo = photo_codec.normalise(data, max_side=max_side, bits=bits)
+        except UnclearBitsError as error:
+            doubt = str(error)
+            photo = photo_codec.normalise(
+                data, max_side=max_side, bits=deep_photo.FULL_BITS
+            )
+    except UnfitPhotoError as error:
+        is_none = photo_files.is_no_photo(source.name, error)
+        kind = Kind.NOT_A_PHOTO if is_none else Kind.of(error)
+        return Rejection(source.name, kind, str(error))
+    spilled = photo.encoded is not data
+    if spilled:
+        with open(spill_path, "wb") as file:
+            file.write(photo.encoded)
+    return Checked(
+        source=source,
+        digest=hashlib.sha256(data).hexdigest(),
+        format=photo.format,
+        height=photo.height,
+        width=photo.width,
+        encoded_path=spill_path if spilled else None,
+        depth=photo.depth,
+        doubt=doubt,
+    )

@@ -1,0 +1,287 @@
+"""Reads the CSV file that lists photos: which columns it has, what its rows say."""
+
+import codecs
+import csv
+import dataclasses
+import os
+import re
+from collections.abc import Sequence
+
+from absl import logging
+
+from common.untrusted_text import csv_text
+from convert.photos import split_names
+from convert.photos.split_names import SPLITS
+from datasets.photos.photo_files import has_photo_suffix
+from errors import UserError, nearest
+
+_PATH_WORDS = frozenset(
+    [
+        *("file", "filename", "filepath", "fname", "id", "image", "imageid"),
+        *("imagename", "imagepath", "img", "imgpath", "name", "photo", "picture"),
+    ]
+)
+_LABEL_WORDS = frozenset(
+    [
+        *("annotation", "breed", "category", "class", "classname", "labelname"),
+        *("labels", "species", "target", "y"),
+    ]
+)
+_SPLIT_WORDS = frozenset(
+    [
+        *("dataset", "datasetsplit", "datasplit", "fold", "partition", "phase", "set"),
+        *("splitname", "splits", "subset", "usage"),
+    ]
+)
+# What spreadsheets and pandas write for a cell without a value.
+_NO_LABELS = frozenset(
+    ["nan", "none", "null", "na", "n/a", "#n/a", "<na>", "nat", "undefined"]
+)
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_MAX_NAMED = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A photo of the list.
+
+    Attributes:
+      path: of the photo, as the file gives it.
+      label: its class.
+      split: "train", "validation", "test", or None where the row leaves it open.
+      line: of the file, from 1.
+    """
+
+    path: str
+    label: str
+    split: str | None
+    line: int
+
+
+def read(
+    csv_file: str, *, split_column: str | None = None, divided: bool = True
+) -> list[Row]:
+    """Reads a list of photos.
+
+    Args:
+      csv_file: UTF-8, or UTF-16 with its mark; the first line names the columns path,
+        label and, if wanted, split, in any case. Other columns are not looked at.
+      split_column: the name of the column that says the split; None: "split", or one
+        of another name that plainly says it.
+      divided: whether to look for such a column at all.
+
+    Raises:
+      UserError: the file is no such list, a row has no path, no label or an unknown
+        split, or two columns may say the split.
+    """
+    header, lines = _parse(csv_file)
+    known = {name.strip().lower(): index for index, name in enumerate(header)}
+    _check_header(csv_file, header, known)
+    path, label = known["path"], known["label"]
+    split = None
+    if split_column:
+        split = _named_column(csv_file, header, split_column)
+    elif divided:
+        split = known.get("split")
+        if split is None:
+            others = [at for at in range(len(header)) if at not in (path, label)]
+            split = _likely_split(csv_file, header, lines, others)
+    rows = []
+    for line, cells in lines:
+        where = f"{csv_file} line {line}"
+        if any(cell.strip() for cell in cells[len(header) :]):
+            raise UserError(
+                f"{where} has {len(cells)} cells and the first line names"
+                f" {len(header)} columns: put a text with a comma into quotes"
+            )
+        rows.append(
+            Row(
+                _cell(cells, path, "path", where),
+                _cell(cells, label, "label", where),
+                _split(cells, split, where),
+                line,
+            )
+        )
+    return rows
+
+
+def check_labels(csv_file: str, rows: Sequence[Row]) -> None:
+    """Raises a UserError for labels that stand for none, such as nan."""
+    empty = [row for row in rows if row.label.strip().lower() in _NO_LABELS]
+    if empty:
+        lines = ", ".join(str(row.line) for row in empty[:_MAX_NAMED])
+        more = f" and {len(empty) - _MAX_NAMED} more" if empty[_MAX_NAMED:] else ""
+        raise UserError(
+            f"{csv_file} has the label {empty[0].label!r}, which stands for a missing"
+            f" one, in line {lines}{more}: give the photos a label or remove the lines;"
+            " if it is a class, list the classes in a --labels_file"
+        )
+
+
+def _parse(csv_file: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The names of the columns, and of each further line its number and cells."""
+    try:
+        with open(csv_file, "rb") as file:
+            start = file.read(4)
+        with open(csv_file, encoding=_encoding(start), newline="") as text:
+            reader = csv.reader(text, skipinitialspace=True)
+            lines = [(reader.line_num, cells) for cells in reader if cells]
+    except OSError as error:
+        raise UserError(
+            f"--csv_file={csv_file} cannot be read: {error.strerror}"
+        ) from error
+    except (UnicodeError, csv.Error) as error:
+        raise UserError(
+            f"--csv_file={csv_file} is no UTF-8 text with commas ({error}): save it as"
+            " CSV in UTF-8"
+        ) from error
+    header = lines[0][1] if lines else []
+    if any("\0" in name for name in header):
+        raise UserError(
+            f"--csv_file={csv_file} is no UTF-8 text, but UTF-16 or not a text at all:"
+            " save it as CSV in UTF-8"
+        )
+    return header, lines[1:]
+
+
+def _encoding(start: bytes) -> str:
+    """The encoding by the mark that a file starts with; UTF-8 where it has none."""
+    if start in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE):
+        return "utf-32"
+    if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16"
+    return "utf-8-sig"
+
+
+def _check_header(csv_file: str, header: Sequence[str], known: dict[str, int]) -> None:
+    """Raises a UserError unless the columns path and label are there, once each."""
+    absent = [column for column in ("label", "path") if column not in known]
+    if absent:
+        raise UserError(
+            f"{csv_file} has no column {' and no '.join(absent)}: its first line must"
+            " name the columns path, label and, if wanted, split; it names"
+            f" {', '.join(header or ['nothing'])}{_explain_header(header, absent)}"
+        )
+    for column in ("path", "label", "split"):
+        names = [name for name in header if name.strip().lower() == column]
+        if len(names) > 1:
+            raise UserError(
+                f"{csv_file} has {len(names)} columns {column} ({', '.join(names)}):"
+                " rename those that do not say it"
+            )
+
+
+def _explain_header(header: Sequence[str], absent: Sequence[str]) -> str:
+    """The likely reason why columns are absent, "" where none is seen."""
+    for separator, name in _SEPARATORS.items():
+        if len(header) == 1 and separator in header[0]:
+            return f"; its cells are separated by {name}: save it with commas"
+    if any(has_photo_suffix(name.strip()) for name in header):
+        return "; that is a photo already: put the line path,label above it"
+    words = {"path": _PATH_WORDS, "label": _LABEL_WORDS}
+    renamed = [
+        f"rename {name!r} to {column!r}"
+        for column in sorted(absent, reverse=True)
+        for name in header
+        if _word(name) in words[column]
+    ]
+    return f"; {', '.join(renamed)} if that is what it holds" if renamed else ""
+
+
+def _word(name: str) -> str:
+    return "".join(char for char in name.lower() if char.isalnum())
+
+
+def _named_column(csv_file: str, header: Sequence[str], column: str) -> int:
+    """The place of the column that --csv_split_column names."""
+    names = [name.strip() for name in header]
+    if names.count(column.strip()) != 1:
+        raise UserError(
+            f"--csv_split_column={column}: {csv_file} names its columns"
+            f" {', '.join(names)}{nearest(column, names)}"
+        )
+    return names.index(column.strip())
+
+
+def _likely_split(
+    csv_file: str,
+    header: Sequence[str],
+    lines: Sequence[tuple[int, Sequence[str]]],
+    others: Sequence[int],
+) -> int | None:
+    """The column, not called split, that says the splits; None without one.
+
+    Raises:
+      UserError: a column may do so or not.
+    """
+    plain = []
+    for column in others:
+        name = header[column].strip()
+        values = {cells[column].strip() for _, cells in lines if column < len(cells)}
+        values.discard("")
+        words = [split_names.split_of_word(value) for value in values]
+        is_named = _word(name) in _SPLIT_WORDS
+        if is_named and words and all(words):
+            plain.append(column)
+            continue
+        says_splits = len({*words} - {None}) > 1 or (words and all(words))
+        if says_splits or (words and (is_named or split_names.has_split_word(name))):
+            raise UserError(
+                f"{csv_file} has a column {name!r} with {_examples(values)}: if it says"
+                f" the splits, call them {', '.join(SPLITS)} and give"
+                f" --csv_split_column={name}; if not, give --splits=none"
+            )
+    names = [header[column].strip() for column in plain]
+    if len(plain) > 1:
+        raise UserError(
+            f"{csv_file} has the columns {' and '.join(names)}, which both say splits:"
+            f" give the right one, as in --csv_split_column={names[0]}"
+        )
+    if plain:
+        logging.info("The column %s says the splits", names[0])
+    return plain[0] if plain else None
+
+
+def _examples(values: set[str]) -> str:
+    shown = ", ".join(map(repr, sorted(values)[:_MAX_NAMED]))
+    return f"{shown}, …" if len(values) > _MAX_NAMED else shown
+
+
+def _cell(cells: Sequence[str], column: int, name: str, where: str) -> str:
+    value = csv_text(cells[column]) if column < len(cells) else ""
+    if not value.strip():
+        raise UserError(f"{where} has no {name}: fill it in or remove the line")
+    return value
+
+
+def _split(cells: Sequence[str], column: int | None, where: str) -> str | None:
+    text = cells[column] if column is not None and column < len(cells) else ""
+    split = split_names.split_of_word(text)
+    if text.strip() and not split:
+        raise UserError(
+            f"{where} has the split {text!r}: use {', '.join(SPLITS)} or leave it"
+            " empty; if the column does not say splits, give --splits=none"
+        )
+    return split
+
+
+def local_path(name: str, start: str) -> str:
+    """Where a photo of the list lies.
+
+    Args:
+      name: its path in the list; with the backslashes of Windows where no file is so
+        called, but one with slashes is.
+      start: where relative paths begin.
+    """
+    path = os.path.join(start, name)
+    slashed = os.path.join(start, name.replace("\\", "/"))
+    return slashed if not os.path.exists(path) and os.path.exists(slashed) else path
+
+
+def explain_absent(name: str) -> str:
+    """The likely reason why there is no file of that name, after "; "; or ""."""
+    if "\\" in name or re.match("[A-Za-z]:/", name):
+        return "; it is a path of Windows: write it with '/', from where the photos are"
+    if "://" in name:
+        return "; it is an address: list photos that are on this machine"
+    return ""

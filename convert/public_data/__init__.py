@@ -1,0 +1,1 @@
+"""Public data sets: fetched, and read as labelled images."""

@@ -1,0 +1,124 @@
+"""Turns a collection into a dataset, whole or not at all."""
+
+import collections
+import glob
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from common.in_order import in_order
+from common.progress import progress
+from convert.photos import conversion_record, conversion_summary
+from convert.public_data.collection import Collection, Example, Usable, normalise_some
+from convert.tfrecords import parallel, rejections, shard_writer, staging
+from convert.tfrecords.rejections import Rejection
+from datasets import dataset_json, labels
+from datasets.dataset_json import DatasetInfo, SplitInfo
+from errors import UserError
+
+_EXAMPLES_PER_TASK = 16
+_MAX_REJECTED_FRACTION = 0.1
+
+
+def convert(
+    read: Callable[[], Collection],
+    *,
+    dataset_dir: str,
+    dataset_name: str,
+    settings: Mapping[str, Any],
+    num_workers: int,
+) -> None:
+    """Makes a dataset of a collection, or says that it is made already.
+
+    Args:
+      read: gives the collection; not called for a dataset that is there.
+      dataset_dir: where the dataset goes.
+      dataset_name: what it is called.
+      settings: all flags that decide its content, for dataset.json.
+      num_workers: processes that check images.
+
+    Raises:
+      UserError: `dataset_dir` holds another dataset, or too many images are damaged.
+    """
+    made = {
+        "by": "convert/download_and_convert_data.py",
+        "settings": dict(settings),
+        "versions": conversion_record.versions("pillow", "tensorflow"),
+    }
+    staging.remove_leftovers(dataset_dir)
+    if finished := conversion_record.read_finished(dataset_dir, dataset_name, made):
+        conversion_summary.show_finished(finished, dataset_dir)
+        return
+    collection = read()
+    names = [name for split in collection.splits.values() for name in split.filenames]
+    staging.refuse_strangers(dataset_dir, map(glob.escape, names))
+    with staging.staging(dataset_dir, dataset_name) as directory:
+        publish_dir = os.path.join(directory, staging.PUBLISH)
+        splits, rejected = _write_splits(collection, publish_dir, num_workers)
+        conversion_summary.show_rejections(rejected, num_ignored=0)
+        info = DatasetInfo(
+            dataset_name, collection.classes, splits, collection.num_channels, made
+        )
+        rejections.write_csv(publish_dir, rejected)
+        labels.write(publish_dir, info.classes)
+        dataset_json.write(publish_dir, info)
+        staging.publish_dataset(directory, dataset_dir)
+    conversion_summary.show(info)
+    conversion_summary.show_next_command(info, dataset_dir)
+
+
+def _write_splits(
+    collection: Collection, directory: str, num_workers: int
+) -> tuple[dict[str, SplitInfo], list[Rejection]]:
+    splits = {}
+    rejected: list[Rejection] = []
+    for name, split in collection.splits.items():
+        counts: collections.Counter[int] = collections.Counter()
+        results = progress(
+            _normalised(split.read(), num_workers),
+            total=split.num_examples,
+            desc=f"converting {name}",
+            unit="image",
+        )
+        shards = shard_writer.write_shards(
+            _records(results, counts, rejected),
+            split.num_examples,
+            directory,
+            split.filenames,
+        )
+        classes = range(len(collection.classes))
+        splits[name] = SplitInfo(
+            counts.total(), tuple(counts[label] for label in classes), shards
+        )
+    total = sum(split.num_examples for split in collection.splits.values())
+    if len(rejected) > _MAX_REJECTED_FRACTION * total:
+        raise UserError(
+            f"{len(rejected)} of {total} images cannot be used, {rejected[0].name!r} is"
+            f" the first ({rejected[0].reason}): get the data anew"
+        )
+    return splits, rejected
+
+
+def _normalised(
+    examples: Iterator[Example], num_workers: int
+) -> Iterator[Usable | Rejection]:
+    """Checks images in other processes."""
+    tasks = iter(lambda: list(itertools.islice(examples, _EXAMPLES_PER_TASK)), [])
+    with parallel.processes(num_workers) as executor:
+        for results in in_order(executor, normalise_some, tasks, 4 * num_workers):
+            yield from results
+
+
+def _records(
+    results: Iterable[Usable | Rejection],
+    counts: collections.Counter[int],
+    rejected: list[Rejection],
+) -> Iterator[bytes]:
+    """The records of the usable images; the others go to `rejected`."""
+    for result in results:
+        if isinstance(result, Rejection):
+            rejected.append(result)
+        else:
+            counts[result.label] += 1
+            yield shard_writer.serialize(result.photo, result.label, result.name)

@@ -1,0 +1,1 @@
+"""TFRecord files that appear whole, written by several processes."""

@@ -1,0 +1,72 @@
+"""`model.json` beside a converted checkpoint, where a folder can have one."""
+
+import os
+
+from absl import logging
+
+from checkpoints import model_record, slim_format
+from checkpoints.model_record import ModelRecord
+from convert.weights import weight_classes
+from errors import UserError
+from nets.network import Network
+
+
+def record_of(
+    net: Network,
+    preprocessing: str,
+    dataset_name: str | None,
+    class_names: tuple[str, ...] | None,
+) -> ModelRecord:
+    """What the weights are for."""
+    is_imagenet = dataset_name == weight_classes.IMAGENET
+    offsets = weight_classes.IMAGENET_OFFSETS if is_imagenet else {}
+    return ModelRecord(
+        model_name=net.model_name,
+        image_size=net.image_size,
+        use_grayscale=net.input_shape[2] == 1,
+        preprocessing_name=preprocessing,
+        labels_offset=offsets.get(net.num_classes, 0),
+        dataset_name=dataset_name,
+        num_classes=net.num_classes,
+        class_names=class_names,
+    )
+
+
+def check(checkpoint_path: str, record: ModelRecord | None) -> None:
+    """Refuses a folder whose `model.json` says what is not so of the checkpoint.
+
+    Raises:
+      UserError: it does.
+    """
+    folder = os.path.dirname(checkpoint_path) or "."
+    there = model_record.read(folder)
+    if there is not None and there != record:
+        raise UserError(
+            f"--checkpoint_path={checkpoint_path}: {folder} has a"
+            f" {model_record.FILE_NAME} of another model, {there.model_name} with"
+            f" {there.num_classes} classes; give the checkpoint a folder of its own"
+        )
+
+
+def write_record(checkpoint_path: str, record: ModelRecord | None) -> None:
+    """Writes `model.json`, if all checkpoints of the folder are then what it says."""
+    if record is None:
+        return
+    folder, name = os.path.split(checkpoint_path)
+    others = [
+        other for other in slim_format.checkpoints_in(folder or ".") if other != name
+    ]
+    if others:
+        logging.info(
+            "No %s was written, for %s holds other checkpoints too, such as %s:"
+            " evaluate with --model_name=%s --preprocessing_name=%s"
+            " --labels_offset=%d.",
+            model_record.FILE_NAME,
+            folder or ".",
+            others[0],
+            record.model_name,
+            record.preprocessing_name,
+            record.labels_offset,
+        )
+        return
+    record.write(folder or ".")

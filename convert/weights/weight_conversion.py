@@ -1,0 +1,202 @@
+"""From a trained net of another framework to a slim checkpoint, proven equal.
+
+The last step of every conversion runs both nets on the same images; a checkpoint is
+written only if they agree.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from checkpoints import model_record, slim_format
+from convert.weights import conversion_folder, net_fit, weight_classes, weight_layers
+from convert.weights.weight_layers import Layer
+from errors import UserError
+from nets import nets_factory
+from nets.network import Network
+
+TOLERANCE = 1e-3  # largest difference, as a part of the largest output
+_NUM_IMAGES = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A trained net of another framework.
+
+    Attributes:
+      description: what it is, for messages.
+      model_name: slim's net of the same topology.
+      layers_at: from the net's scopes, in order of creation, to the layers that belong
+        there. Auxiliary heads may be left out, and the classifier where the source has
+        none.
+      has_classifier: whether the outputs are logits; otherwise pooled features.
+      num_outputs: number of logits or features.
+      channels: of the images.
+      image_size: side of the square images that source and net are compared on; None
+        is the net's default.
+      run: from photographs, `[n, size, size, channels]` float32 in [0, 255], to the
+        outputs, `[n, num_outputs]`.
+      inputs: from the same photographs to what slim's net takes of them.
+      epsilon: of the batch norms of slim's net.
+      preprocessing: the recipe that makes `inputs`; None is the net's own.
+      is_published: whether the weights are known to be published ones of ImageNet.
+      caveat: what to know of `run`; "" for nothing.
+    """
+
+    description: str
+    model_name: str
+    layers_at: Callable[[Sequence[str]], Mapping[str, Layer]]
+    has_classifier: bool
+    num_outputs: int
+    channels: int
+    image_size: int | None
+    run: Callable[[np.ndarray], np.ndarray]
+    inputs: Callable[[np.ndarray], np.ndarray]
+    epsilon: float = 1e-3
+    preprocessing: str | None = None
+    is_published: bool = False
+    caveat: str = ""
+
+
+def convert(
+    source: Source, checkpoint_path: str, class_names: str | None = None
+) -> float:
+    """Writes the weights of `source` as a slim checkpoint.
+
+    Beside those of a whole net goes `model.json`, so that evaluation and prediction
+    know the net, its preprocessing and the labels' offset.
+
+    Args:
+      source: the trained net.
+      checkpoint_path: prefix of the checkpoint, as in "folder/model.ckpt".
+      class_names: a file with them, or "imagenet"; None leaves them numbers, but for
+        published weights.
+
+    Returns:
+      The largest difference of the two nets' outputs, as a part of the largest output.
+
+    Raises:
+      UserError: a layer of the one has no counterpart in the other, or the outputs
+        differ; then nothing is written.
+    """
+    net = Network(
+        source.model_name,
+        num_classes=source.num_outputs,
+        image_size=source.image_size,
+        channels=source.channels,
+    )
+    usual = nets_factory.get_entry(source.model_name).preprocessing
+    pixels = source.preprocessing or usual
+    record = _record(source, net, pixels, class_names)
+    conversion_folder.check(checkpoint_path, record)
+    variables = slim_variables(source, net.variable_shapes())
+    for name, values in variables.items():
+        net.model_variables[name].assign(values)
+    if not source.has_classifier:
+        _pass_features_through(net)
+    difference = _compare(source, net)
+    slim_format.write_checkpoint(checkpoint_path, variables)
+    logging.info("Wrote %d variables to %s.", len(variables), checkpoint_path)
+    if source.caveat:
+        logging.warning("%s", source.caveat)
+    if pixels != usual:
+        logging.info("Train it with --preprocessing_name=%s.", pixels)
+    conversion_folder.write_record(checkpoint_path, record)
+    return difference
+
+
+def _record(
+    source: Source, net: Network, preprocessing: str, class_names: str | None
+) -> model_record.ModelRecord | None:
+    if source.has_classifier:
+        named = weight_classes.named(
+            class_names, source.num_outputs, is_published=source.is_published
+        )
+        return conversion_folder.record_of(net, preprocessing, *named)
+    if class_names:
+        raise UserError(
+            f"--class_names={class_names}: {source.description} has no classifier, and"
+            " so no classes: leave the flag out"
+        )
+    return None
+
+
+def slim_variables(
+    source: Source, shapes: weight_layers.Shapes
+) -> dict[str, np.ndarray]:
+    """The weights of `source` under slim's names.
+
+    Args:
+      source: the trained net.
+      shapes: shape of the variables of slim's net by name, in order of creation.
+
+    Returns:
+      Values by name: all of the net's variables but, where the source has none, those
+      of the auxiliary heads and of the classifier.
+
+    Raises:
+      UserError: a layer of the one has no counterpart in the other.
+    """
+    variables: dict[str, np.ndarray] = {}
+    for scope, layer in source.layers_at(scopes_of(shapes)).items():
+        variables |= weight_layers.slim_variables(scope, layer, shapes, source.epsilon)
+    heads = nets_factory.get_entry(source.model_name).head_scopes
+    for name in shapes:
+        may_be_absent = net_fit.is_auxiliary(name) or (
+            not source.has_classifier and name.startswith(heads)
+        )
+        if name not in variables and not may_be_absent:
+            raise UserError(
+                f"{source.description} has no values for {name} of"
+                f" {source.model_name}: the two have different topologies"
+            )
+    return variables
+
+
+def scopes_of(names: Sequence[str] | weight_layers.Shapes) -> list[str]:
+    """Scopes of layers, a batch norm inside a layer's scope counting to the layer."""
+    scopes = (name.rpartition("/")[0].removesuffix("/BatchNorm") for name in names)
+    return list(dict.fromkeys(scopes))
+
+
+def _pass_features_through(net: Network) -> None:
+    """Makes the classifier the identity, so that the logits are the features."""
+    head = nets_factory.get_entry(net.model_name).head_scopes[0]
+    for name, variable in net.model_variables.items():
+        if name.startswith(head):
+            if name.endswith("/biases"):
+                variable.assign(tf.zeros(variable.shape))
+            else:
+                variable.assign(tf.reshape(tf.eye(net.num_classes), variable.shape))
+
+
+def _compare(source: Source, net: Network) -> float:
+    generator = np.random.default_rng(0)
+    shape = (_NUM_IMAGES, *net.input_shape)
+    images = generator.integers(0, 256, shape).astype(np.float32)
+    run = tf.function(lambda x: net(x, is_training=False)[0], autograph=False)
+    expected = source.run(images)
+    got = run(source.inputs(images).astype(np.float32)).numpy()
+    difference = float(np.max(np.abs(got - expected)))
+    relative = difference / float(np.max(np.abs(expected)))
+    what = "logits" if source.has_classifier else "features"
+    report = (
+        f"{source.description} and {net.model_name} on {len(images)} images of"
+        f" {net.image_size}x{net.image_size} pixels: the {what} differ by"
+        f" {difference:.2g} at most, {relative:.2g} of the largest"
+    )
+    if not np.all(np.isfinite(expected)):
+        raise UserError(
+            f"{source.description}: its {what} are not finite, so weights of it are"
+            " damaged; nothing was written"
+        )
+    if not relative <= TOLERANCE:  # NaN is no agreement either.
+        raise UserError(
+            f"{report}; more than {TOLERANCE:g} means that the nets compute different"
+            " things, and nothing was written"
+        )
+    logging.info("%s.", report)
+    return relative

@@ -1,0 +1,1 @@
+"""The files of photographs: found, recognised, decoded as people see them."""

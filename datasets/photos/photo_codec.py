@@ -1,0 +1,254 @@
+"""Makes sure of one photo: kept byte for byte if TensorFlow reads it as people see it.
+
+Kept: 8-bit grey or RGB, JPEG (baseline or progressive, upright by its EXIF) or PNG
+(no palette, no transparency, no animation). All else that Pillow can read is decoded,
+turned upright, put on white where transparent, reduced to 8 bits, and encoded anew:
+as PNG where nothing was lost before, else as JPEG of quality 95 without subsampling.
+"""
+
+import contextlib
+import ctypes
+import dataclasses
+import functools
+import io
+import struct
+import warnings
+from collections.abc import Iterator
+
+from PIL import Image, ImageOps
+
+from datasets.photos import camera_raw, deep_photo, file_heads
+from datasets.photos.deep_photo import Depth
+from datasets.photos.unfit_photos import TooLargePhotoError, UnfitPhotoError
+
+# Pillow knows more formats, some of which run other programs. Its JPEG reader opens
+# MPO, a JPEG with further pictures behind the first, as well.
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
+# 12000 × 9000 from a telephone is 108 million: a JPEG, of which training and evaluation
+# decode what they need. All else is decoded whole, as 8 bits and then as float32.
+MAX_PIXELS = 128_000_000
+MAX_PIXELS_DECODED_WHOLE = 64_000_000
+_ORIENTATION = 0x0112
+# Baseline, extended and progressive with Huffman codes.
+_JPEG_FRAMES = (0xC0, 0xC1, 0xC2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Photo:
+    """A photo fit for a TFRecord.
+
+    Attributes:
+      encoded: the bytes to store.
+      format: "jpg" or "png".
+      height: in pixels.
+      width: in pixels.
+      depth: of a photo with more than 8 bits a channel whose file does not say how
+        many; None for all others.
+    """
+
+    encoded: bytes
+    format: str
+    height: int
+    width: int
+    depth: Depth | None = None
+
+
+def normalise(
+    data: bytes, *, max_side: int = 0, keep: bool = True, bits: int | None = None
+) -> Photo:
+    """Checks a photo by decoding it whole, and encodes it anew where needed.
+
+    Args:
+      data: the file's bytes.
+      max_side: photos with a longer side are shrunk to it, in pixels; 0: none are.
+      keep: whether bytes may stay as they are.
+      bits: see `deep_photo.reduce`.
+
+    Returns:
+      The photo; `encoded` is `data` itself if it is kept.
+
+    Raises:
+      UnfitPhotoError: not a photo, damaged, too large or of unclear bits, as the
+        classes of `unfit_photos` tell.
+    """
+    _silence_libtiff()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd metadata: the pixels matter
+        image = _open(data)
+        width, height = image.size
+        shrinks = bool(max_side) and max(image.size) > max_side
+        may_stay = keep and not shrinks
+        try:
+            if deep_photo.is_deep(image, data):
+                return _encode_deep(image, data, max_side if shrinks else 0, bits)
+            if shrinks:
+                # A JPEG can be decoded at 1/2, 1/4 or 1/8; twice the size suffices.
+                image.draft(image.mode, (2 * max_side, 2 * max_side))
+            elif may_stay and is_jpeg(image) and _stays(image, data):
+                # At 1/8 of the size every code is read, too, in half the time.
+                image.draft(image.mode, (1, 1))
+            image.load()
+            if may_stay and _stays(image, data):
+                return Photo(data, "jpg" if is_jpeg(image) else "png", height, width)
+            is_lossless = _is_lossless(image, data)
+            return _encode(image, is_lossless, max_side if shrinks else 0)
+        except UnfitPhotoError:
+            raise
+        except Exception as error:  # decoders raise all kinds, SyntaxError included
+            raise UnfitPhotoError(_words(error)) from error
+
+
+def _open(data: bytes) -> Image.Image:
+    file_heads.check(data[: file_heads.NUM_BYTES])
+    if data[:2] in (b"II", b"MM") and camera_raw.is_raw(data):
+        raise UnfitPhotoError(file_heads.RAW)
+    try:
+        with pillows_limit_lifted():
+            image = Image.open(io.BytesIO(data), formats=_formats())
+    except Image.UnidentifiedImageError as error:
+        raise UnfitPhotoError(
+            "damaged, or of a kind that Pillow cannot read"
+        ) from error
+    except Exception as error:  # as above
+        raise UnfitPhotoError(_words(error)) from error
+    if image.width * image.height > max_pixels(is_jpeg=is_jpeg(image)):
+        size = f"{image.width} × {image.height} pixels"
+        raise TooLargePhotoError(f"{size}; {explain_limit(is_jpeg=is_jpeg(image))}")
+    return image
+
+
+@contextlib.contextmanager
+def pillows_limit_lifted() -> Iterator[None]:
+    """Lets Pillow open images of any size, and tell it: the limit here is ours."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def max_pixels(*, is_jpeg: bool) -> int:
+    """The most pixels that a photo may have."""
+    return MAX_PIXELS if is_jpeg else MAX_PIXELS_DECODED_WHOLE
+
+
+def explain_limit(*, is_jpeg: bool) -> str:
+    """The same in words."""
+    scope = "for JPEG" if is_jpeg else "for all formats but JPEG"
+    limit = max_pixels(is_jpeg=is_jpeg) // 1_000_000
+    return f"the limit {scope} is {limit} million pixels"
+
+
+def _formats() -> tuple[str, ...]:
+    """The formats that are read, which are loaded first."""
+    Image.init()
+    return (*_FORMATS, "HEIF") if file_heads.reads_heic() else _FORMATS
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Keeps libtiff, a part of Pillow, from writing to the terminal.
+
+    What it cannot decode, Pillow raises as an exception.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # a Pillow that is built anew
+        library = ctypes.CDLL(Image.core.__file__)
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
+
+
+def is_jpeg(image: Image.Image) -> bool:
+    """Whether an image was opened from a JPEG file."""
+    return image.format in ("JPEG", "MPO")
+
+
+def _stays(image: Image.Image, data: bytes) -> bool:
+    """Whether the bytes may be stored; of a PNG it is known once it is loaded."""
+    return _orientation(image) == 1 and _is_plain(image, data)
+
+
+def _orientation(image: Image.Image) -> int:
+    """How to turn the image, 1 to 8 as EXIF has it; 1 (upright) if that is unclear."""
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # damaged metadata of a sound image
+        return 1
+    return value if value in range(1, 9) else 1
+
+
+def _is_plain(image: Image.Image, data: bytes) -> bool:
+    """Whether TensorFlow decodes the bytes to the pixels that Pillow shows."""
+    if image.mode not in ("L", "RGB"):
+        return False
+    if is_jpeg(image):
+        return _jpeg_frame(data) in _JPEG_FRAMES
+    if image.format != "PNG":
+        return False
+    bit_depth, colour_type = data[24], data[25]  # the header comes first, at byte 8
+    animated = getattr(image, "is_animated", False)
+    see_through = "transparency" in image.info
+    return bit_depth == 8 and colour_type in (0, 2) and not (animated or see_through)
+
+
+def _jpeg_frame(data: bytes) -> int | None:
+    """The marker that starts the frame, which tells how a JPEG is coded."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # a fill byte
+            at += 1
+            continue
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return marker
+        at += 2 + struct.unpack_from(">H", data, at + 2)[0]
+    return None
+
+
+def _encode_deep(
+    image: Image.Image, data: bytes, max_side: int, bits: int | None
+) -> Photo:
+    is_lossless = _is_lossless(image, data)
+    reduced, depth = deep_photo.reduce(image, data, bits)
+    reduced.getexif()[_ORIENTATION] = _orientation(image)
+    photo = _encode(reduced, is_lossless, max_side)
+    return dataclasses.replace(photo, depth=depth)
+
+
+def _encode(image: Image.Image, lossless: bool, max_side: int) -> Photo:
+    image = _plain(ImageOps.exif_transpose(image))
+    if max_side:
+        image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+    image.info = {}  # metadata that described the old file
+    buffer = io.BytesIO()
+    if lossless:
+        image.save(buffer, "PNG")
+    else:
+        image.save(buffer, "JPEG", quality=95, subsampling=0)
+    suffix = "png" if lossless else "jpg"
+    return Photo(buffer.getvalue(), suffix, image.height, image.width)
+
+
+def _is_lossless(image: Image.Image, data: bytes) -> bool:
+    if image.format in ("AVIF", "HEIF"):
+        return False
+    if image.format == "WEBP":
+        return b"VP8L" in data  # a chance hit merely stores a larger file
+    if image.format == "TIFF":
+        return image.info.get("compression") not in ("jpeg", "tiff_jpeg", "webp")
+    return not is_jpeg(image)
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The image in mode L or RGB, on white where it is transparent."""
+    if image.has_transparency_data or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    if image.mode in ("L", "RGB"):
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _words(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"it cannot be decoded: {text or type(error).__name__}"

@@ -1,0 +1,1 @@
+"""TFRecord files: counted, checked, read in order."""

@@ -1,0 +1,105 @@
+"""What is in TFRecord files: a SHA-256 of each, and whether its lengths add up.
+
+Both take reading, so they are kept in a side file in the dataset's directory for as
+long as the system says that a file was not touched: its size, the times of its last
+change (the second of them, ctime, is out of the user's hands) and its inode.
+"""
+
+import dataclasses
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from common.atomic_files import sha256
+from common.progress import progress
+from datasets.records import record_frames, side_file
+from datasets.records.record_frames import Frames
+
+FILENAME = "file_states.json"
+_FORMAT_VERSION = 1
+# What is written within the same tick of a file system's clock leaves no trace in its
+# times: a file that was changed just now is read again. FAT counts in 2 seconds.
+_SECS_UNTIL_SURE = 3.0
+
+
+@dataclasses.dataclass(frozen=True)
+class FileState:
+    """One file.
+
+    Attributes:
+      num_bytes: its size.
+      sha256: of its content.
+      frames: its records, as far as their lengths add up.
+    """
+
+    num_bytes: int
+    sha256: str
+    frames: Frames
+
+
+def look_at(dataset_dir: str, filenames: Sequence[str]) -> list[FileState]:
+    """Reads the files, or remembers what was read before.
+
+    Args:
+      dataset_dir: the directory of the files; the side file is kept there if it can
+        be written.
+      filenames: TFRecord files in it.
+
+    Returns:
+      The state of each file.
+    """
+    memory = os.path.join(dataset_dir, FILENAME)
+    remembered = side_file.read(memory, _FORMAT_VERSION)
+    paths = [os.path.join(dataset_dir, name) for name in filenames]
+    times = [_times(path) for path in paths]
+    found: dict[str, FileState] = {}
+    for name, of_file in zip(filenames, times, strict=True):
+        if (known := _from_json(remembered.get(name), of_file)) is not None:
+            found[name] = known
+    new = [place for place, name in enumerate(filenames) if name not in found]
+    if new:
+        now = time.time()
+        with ThreadPoolExecutor() as executor:
+            states = progress(
+                executor.map(_read, [paths[place] for place in new]),
+                total=len(new),
+                desc="computing SHA-256",
+                unit="file",
+            )
+            found |= zip([filenames[place] for place in new], states, strict=True)
+        entries = {
+            filenames[place]: dataclasses.asdict(found[filenames[place]]) | times[place]
+            for place in new
+            if now - times[place]["changed_ns"] / 1e9 > _SECS_UNTIL_SURE
+        }
+        if entries:
+            side_file.write(memory, _FORMAT_VERSION, remembered | entries)
+    return [found[name] for name in filenames]
+
+
+def _read(path: str) -> FileState:
+    return FileState(os.path.getsize(path), sha256(path), record_frames.walk(path))
+
+
+def _times(path: str) -> dict[str, int]:
+    """All by which a file may be known to be untouched."""
+    stat = os.stat(path)
+    return {
+        "num_bytes": stat.st_size,
+        "modified_ns": stat.st_mtime_ns,
+        "changed_ns": stat.st_ctime_ns,
+        "inode": stat.st_ino,
+    }
+
+
+def _from_json(entry: Any, times: dict[str, int]) -> FileState | None:
+    """The state of an untouched file; None where nothing fits."""
+    try:
+        if times != {name: entry[name] for name in times}:
+            return None
+        frames = Frames(int(entry["frames"]["num_records"]), entry["frames"]["fault"])
+        return FileState(int(entry["num_bytes"]), str(entry["sha256"]), frames)
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,1 @@
+"""Batch-norm statistics: whether they lag, and how they are recomputed."""

@@ -1,0 +1,174 @@
+"""Statistics of batch norms that stand for their averages while these lag.
+
+Evaluations of a run, and checkpoints, take the place of the stored averages by
+statistics of the weights of now. The run itself goes on from the averages, which
+checkpoints hold beside them: nothing that it does depends on when it evaluates, saves,
+or is killed, and a batch norm in training reads neither.
+"""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from common.progress import progress
+from config.train_config import AugmentationOptions, FineTuneOptions
+from engine.batch_norm.batch_norm_lag import Lag
+from engine.batch_norm.population_statistics import Moments, MomentsFn, over_batches
+from engine.step.moving_average import SUFFIX, holding
+from engine.step.train_state import TrainState
+from engine.step.train_step import mix
+
+# Wu and Johnson, "Rethinking 'Batch' in BatchNorm", find 10^3 to 10^4 enough.
+IMAGES = 1000
+
+_REMEDY = (
+    "evaluation falls behind training: --recompute_batch_norm=true, or"
+    " convert/recompute_batch_norm.py afterwards, computes them anew"
+)
+
+MomentsAt = Callable[[int], Iterable[Moments]]
+
+
+def num_batches(num_examples: int, batch_size: int, num_images: int = IMAGES) -> int:
+    """Batches to see: of so many images, or of an epoch where that has less."""
+    return math.ceil(min(num_images, num_examples) / batch_size)
+
+
+def moments_of(
+    batches: tf.data.Dataset,
+    num_batches: int,
+    moments_fn: MomentsFn,
+    seed: tf.Tensor,
+    augmentation: AugmentationOptions,
+    num_classes: int,
+) -> Iterator[Moments]:
+    """The moments of batches as a step sees them, mixed and with dropout.
+
+    Args:
+      batches: of images or features, with a "label".
+      num_batches: how many of them to take.
+      moments_fn: runs the net on them.
+      seed: `[2]` int64, of all that is random in them.
+      augmentation: how images are mixed.
+      num_classes: of the labels.
+    """
+    steps = progress(
+        batches.take(num_batches),
+        total=num_batches,
+        desc="recomputing batch-norm statistics",
+        unit="step",
+    )
+    for number, batch in enumerate(steps):
+        of_batch = tf.random.experimental.stateless_fold_in(seed, number)
+        mixed = {}
+        if "image" in batch:
+            targets = tf.one_hot(batch["label"], num_classes)
+            images, _ = mix(batch["image"], targets, of_batch, augmentation)
+            mixed["image"] = images
+        yield moments_fn(batch | mixed, tf.cast(of_batch, tf.int32))
+
+
+def resolved(options: FineTuneOptions) -> str:
+    """`--recompute_batch_norm`, which slim's way with batch norms turns off."""
+    option = options.recompute_batch_norm
+    if option == "auto" and not options.freeze_batch_norm:
+        return "false"
+    return option
+
+
+def tell(lag: Lag, option: str, last_step: int | None) -> None:
+    """Says before the first step how long statistics lag, and what comes of it."""
+    said = lag.describe(last_step)
+    if not lag.num_batch_norms:
+        if option == "true":
+            logging.info("batch norm: none trains, so none is recomputed")
+    elif option == "true":
+        logging.info("%s; evaluations and checkpoints have them recomputed", said)
+    elif option == "auto":
+        until = "" if lag.is_settled(1) else "; until then evaluations and checkpoints"
+        logging.info("%s%s", said, until and f"{until} have them recomputed")
+    elif lag.is_settled(last_step):
+        logging.info("%s", said)
+    else:
+        logging.warning("%s; %s", said, _REMEDY)
+
+
+class Recomputation:
+    """Computes the statistics of a run anew where they are needed."""
+
+    def __init__(
+        self, state: TrainState, lag: Lag, option: str, moments_at: MomentsAt
+    ) -> None:
+        """Computes nothing yet.
+
+        Args:
+          state: what is trained.
+          lag: of its statistics.
+          option: `--recompute_batch_norm`, resolved: auto, true or false.
+          moments_at: from a step to the moments of the batches to take at it; a pure
+            function of the step and of the variables as they are.
+        """
+        self._state = state
+        self._lag = lag
+        self._option = option
+        self._moments_at = moments_at
+        self._step: int | None = None
+        self._statistics: dict[str, np.ndarray] = {}
+
+    def is_due(self, step: int) -> bool:
+        """Whether the averages of a step are replaced."""
+        if not self._lag.num_batch_norms or self._option == "false":
+            return False
+        return self._option == "true" or not self._lag.is_settled(step)
+
+    def statistics(self) -> dict[str, np.ndarray]:
+        """Statistics of now by name in a checkpoint; empty where the averages do.
+
+        With moving averages of the variables also those that belong to them.
+        """
+        step = int(self._state.global_step.numpy())
+        if not self.is_due(step):
+            return {}
+        if step != self._step:
+            started_at = time.monotonic()
+            average = self._state.moving_average
+            self._statistics = over_batches(self._moments_at(step))
+            if average:
+                with average.in_place():
+                    averaged = over_batches(self._moments_at(step))
+                self._statistics |= {f"{n}/{SUFFIX}": averaged[n] for n in averaged}
+            self._step = step
+            logging.info(
+                "batch norm: statistics recomputed at step %d in %.1f s",
+                *(step, time.monotonic() - started_at),
+            )
+        return self._statistics
+
+    @contextlib.contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The net is inside as it is evaluated: averages, statistics of now."""
+        average = self._state.moving_average
+        suffix = f"/{SUFFIX}" if average else ""
+        variables = self._state.network.model_variables
+        statistics = self.statistics()
+        shown = {
+            n: statistics[n + suffix] for n in variables if n + suffix in statistics
+        }
+        outer = average.in_place() if average else contextlib.nullcontext()
+        with outer, holding(variables, shown):
+            yield
+
+    def warn_if_unsettled(self, step: int) -> None:
+        """Says it where a step's averages lag and nothing stands for them."""
+        if self._lag.is_settled(step) or self.is_due(step):
+            return
+        logging.warning(
+            "%s; at step %d they hold %.1f %% of their start, so that %s",
+            *(self._lag.describe(None), step, 100 * self._lag.start_left(step)),
+            _REMEDY,
+        )

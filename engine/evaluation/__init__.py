@@ -1,0 +1,1 @@
+"""A network on a split: predictions, figures, how far they can be trusted."""

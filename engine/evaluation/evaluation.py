@@ -1,0 +1,132 @@
+"""Evaluation of a network on a split: each image once."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from common.progress import progress
+from datasets.dataset import Dataset
+from datasets.records import record_faults
+from errors import UserError
+
+LogitsFn = Callable[[dict[str, tf.Tensor]], tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """What a network says of every image, in the order of the files.
+
+    Attributes:
+      labels: `[images]` int32, the true classes.
+      predicted: `[images]` int32, the classes of the largest logits.
+      probabilities: `[images]` float32, what softmax gives the predicted classes.
+      in_top_5: `[images]` bool, whether the true class has one of the 5 largest logits.
+      losses: `[images]` float32, cross-entropies.
+      shards: `[images]` int32, index of the file in `Dataset.shards`.
+      records: `[images]` int32, place in that file.
+    """
+
+    labels: np.ndarray
+    predicted: np.ndarray
+    probabilities: np.ndarray
+    in_top_5: np.ndarray
+    losses: np.ndarray
+    shards: np.ndarray
+    records: np.ndarray
+
+    @property
+    def accuracy(self) -> float:
+        """Share of images whose predicted class is the true one."""
+        return float(np.mean(self.predicted == self.labels))
+
+    @property
+    def recall_5(self) -> float:
+        """Share of images whose true class is among the 5 likeliest."""
+        return float(np.mean(self.in_top_5))
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy, without smoothing or penalty."""
+        return float(np.mean(self.losses))
+
+
+class Evaluator:
+    """Runs one network over one split, as often as wanted."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batches: tf.data.Dataset,
+        logits_fn: LogitsFn,
+        *,
+        labels_offset: int = 0,
+    ) -> None:
+        """Prepares the compiled step.
+
+        Args:
+          dataset: the split.
+          batches: its examples, each once, as `input_pipeline.eval_batches` gives them.
+          logits_fn: from such a batch to `[batch, classes]` float32.
+          labels_offset: what was subtracted from labels, for messages.
+        """
+        self._dataset = dataset
+        self._batches = batches
+        self._labels_offset = labels_offset
+        self._num_batches = int(batches.cardinality())
+        self._batch_size = batches.element_spec["label"].shape[0]
+
+        def step(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            labels = batch["label"]
+            logits = logits_fn(batch)
+            best = min(5, logits.shape[-1])
+            return {
+                "labels": labels,
+                "predicted": tf.argmax(logits, 1, tf.int32),
+                "probabilities": tf.reduce_max(tf.nn.softmax(logits), 1),
+                "in_top_5": tf.math.in_top_k(labels, logits, best),
+                "losses": tf.nn.sparse_softmax_cross_entropy_with_logits(
+                    labels, logits
+                ),
+                "shards": batch["shard"],
+                "records": batch["record"],
+            }
+
+        self._step = tf.function(step, autograph=False)
+
+    def run(self, max_num_batches: int | None = None) -> Results:
+        """Evaluates the network as it is now.
+
+        Args:
+          max_num_batches: stop after so many batches; None or 0 for all.
+
+        Returns:
+          One entry for each image.
+
+        Raises:
+          UserError: a record cannot be read, decoded, or has a label out of range, or
+            a batch is too large for the memory.
+        """
+        num_batches = min(max_num_batches or self._num_batches, self._num_batches)
+        parts: list[dict[str, np.ndarray]] = []
+        batches = self._batches.take(num_batches)
+        try:
+            for batch in progress(
+                batches, total=num_batches, desc="evaluating", unit="step"
+            ):
+                mask = batch["mask"].numpy()
+                outputs = self._step(batch)
+                parts.append({k: v.numpy()[mask] for k, v in outputs.items()})
+        except tf.errors.ResourceExhaustedError as error:
+            raise UserError(
+                f"out of memory evaluating {self._batch_size} images at once: lower"
+                " --batch_size"
+            ) from error
+        except record_faults.READ_ERRORS as error:
+            raise record_faults.explain(
+                self._dataset, error, labels_offset=self._labels_offset
+            ) from error
+        return Results(
+            **{key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+        )

@@ -1,0 +1,109 @@
+"""What a training run's event files tell: its curves and its restore plan."""
+
+import dataclasses
+import glob
+import logging
+import os
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util import tensor_util
+
+from engine.events import event_files
+
+# What it tells of the files that it goes through is for its developers.
+logging.getLogger("tensorboard").setLevel(logging.ERROR)
+
+_ALL = {"scalars": 0, "tensors": 0}  # keep every value, not a sample
+_VALIDATION = "eval_"  # what folders of validation during training begin with
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """One figure over the steps of a run.
+
+    Attributes:
+      name: what it was measured on: "training", or a split.
+      steps: in order.
+      values: at these steps.
+    """
+
+    name: str
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunEvents:
+    """What is known of a run.
+
+    Attributes:
+      charts: curves by what they show; charts without a curve are left out.
+      plan: what was restored, trained and frozen, as Markdown; None if no event says.
+    """
+
+    charts: dict[str, list[Curve]]
+    plan: str | None
+
+
+# What is shown, by its tag in training and in validation.
+_TAGS = {
+    "loss": ("total_loss", "loss"),
+    "accuracy": ("accuracy", "accuracy"),
+    "learning rate": ("learning_rate", ""),
+}
+
+
+def read(checkpoint_path: str) -> RunEvents:
+    """Reads the events of the run that made a checkpoint.
+
+    Args:
+      checkpoint_path: in the run's folder, or in a folder within, as the best is.
+    """
+    folder = os.path.dirname(os.path.abspath(checkpoint_path))
+    run_dir = folder if _has_events(folder) else os.path.dirname(folder)
+    sources = {"training": _load(run_dir)} if _has_events(run_dir) else {}
+    for path in sorted(glob.glob(f"{glob.escape(run_dir)}/{_VALIDATION}*")):
+        if _has_events(path):
+            name = os.path.basename(path).removeprefix(_VALIDATION)
+            sources[name] = _load(path)
+    charts: dict[str, list[Curve]] = {}
+    for title, (in_training, in_validation) in _TAGS.items():
+        for name, events in sources.items():
+            tag = in_training if name == "training" else in_validation
+            curve = _curve(name, events, tag)
+            if curve.steps:
+                charts.setdefault(title, []).append(curve)
+    training = sources.get("training")
+    return RunEvents(charts, _text(training, "plan") if training else None)
+
+
+def _has_events(folder: str) -> bool:
+    return bool(event_files.find(folder))
+
+
+def _load(folder: str) -> EventAccumulator:
+    events = EventAccumulator(folder, size_guidance=_ALL)
+    events.Reload()
+    return events
+
+
+def _curve(name: str, events: EventAccumulator, tag: str) -> Curve:
+    """The values of a tag, whether TensorFlow 2 or TensorFlow 1 wrote them."""
+    steps: tuple[int, ...] = ()
+    values: tuple[float, ...] = ()
+    if tag in events.Tags()["tensors"]:
+        entries = events.Tensors(tag)
+        steps = tuple(entry.step for entry in entries)
+        arrays = [tensor_util.make_ndarray(entry.tensor_proto) for entry in entries]
+        values = tuple(float(array) for array in arrays)
+    elif tag in events.Tags()["scalars"]:
+        steps = tuple(entry.step for entry in events.Scalars(tag))
+        values = tuple(entry.value for entry in events.Scalars(tag))
+    return Curve(name, steps, values)
+
+
+def _text(events: EventAccumulator, tag: str) -> str | None:
+    if tag not in events.Tags()["tensors"]:
+        return None
+    last = events.Tensors(tag)[-1]
+    return tensor_util.make_ndarray(last.tensor_proto).item().decode()

@@ -1,0 +1,185 @@
+"""Training and validation on cached features in place of images."""
+
+import math
+import os
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from checkpoints.plan import Plan
+from config.train_config import TrainConfig
+from datasets import input_pipeline
+from datasets.dataset import Dataset
+from engine import inputs
+from engine.evaluation.evaluation import Evaluator
+from engine.feature_cache import feature_cache
+from engine.feature_cache.feature_cache import FeatureCache
+from engine.feature_cache.split_network import SplitNetwork
+from errors import UserError
+from nets.network import Network
+
+# Images that the frozen part takes at a time, or more where training does: smaller
+# batches are slower, see benchmarks/README.md.
+_LEAST_FILL_BATCH_SIZE = 16
+
+
+def split_network(
+    network: Network,
+    plan: Plan,
+    config: TrainConfig,
+    *,
+    is_training: bool,
+    batch_size: int | None = None,
+) -> SplitNetwork:
+    """The net in its frozen and its trained part.
+
+    Args:
+      network: the net.
+      plan: what is trained.
+      config: the options.
+      is_training: see `Network.__call__`.
+      batch_size: images in every call; None is the one of training.
+
+    Raises:
+      UserError: nothing of it is frozen.
+    """
+    split = SplitNetwork(
+        network,
+        plan,
+        batch_size=batch_size or config.train_data.batch_size,
+        is_training=is_training,
+        batch_norm_decay=config.fine_tune.batch_norm_decay,
+    )
+    if not split.frozen_variables:
+        raise UserError(
+            "--feature_cache has nothing to keep: no layer is frozen; name what to"
+            " train with --trainable_scopes, or leave out --freeze_batch_norm=false"
+        )
+    return split
+
+
+def num_views(config: TrainConfig) -> int:
+    """Versions of each image in the cache."""
+    return config.feature_cache.feature_cache_views or 1
+
+
+def describe(split: SplitNetwork, num_examples: int, config: TrainConfig) -> str:
+    """What is cached, and what it saves, for the plan."""
+    dtype = tf.as_dtype(config.feature_cache.feature_cache_dtype)
+    shapes = ", ".join("×".join(map(str, s)) or "1" for s in split.feature_shapes)
+    num_bytes = sum(map(math.prod, split.feature_shapes)) * dtype.size
+    views = num_views(config)
+    of_views = f" × {views} views" if views > 1 else ", evaluation preprocessing"
+    return (
+        f"feature cache: {split.num_cold} operations are computed once for each image,"
+        f" {split.num_hot} in every step ({split.gain:,.0f}× less arithmetic); {shapes}"
+        f" = {num_bytes / 1e3:.1f} kB an image{of_views},"
+        f" {num_bytes * num_examples * views / 1e6:.1f} MB in all"
+    )
+
+
+def filled_cache(
+    split: SplitNetwork,
+    network: Network,
+    plan: Plan,
+    dataset: Dataset,
+    config: TrainConfig,
+    *,
+    is_training: bool,
+) -> FeatureCache:
+    """The features of a split of the data, computed now where they are missing.
+
+    Args:
+      split: the net's frozen part.
+      network: the net, restored.
+      plan: what is trained.
+      dataset: what to read.
+      config: the options.
+      is_training: the views of training, or the one of evaluation.
+    """
+    data = config.data
+    batch_size = max(config.train_data.batch_size, _LEAST_FILL_BATCH_SIZE)
+    views = num_views(config) if is_training else 1
+    augments = views > 1
+    key = feature_cache.key_of(
+        [
+            *(network.model_name, network.input_shape, network.precision, split.key),
+            *(inputs.preprocessing_name(data, network), dataset.fingerprint),
+            *(dataset.split_name, dataset.num_examples, data.labels_offset, views),
+            *((config.run.seed, config.augmentation) if augments else ()),
+            *(config.feature_cache.feature_cache_dtype, tf.__version__),
+        ],
+        (network.model_variables[name].numpy() for name in split.frozen_variables),
+    )
+    cache = FeatureCache(
+        _folder(config, key),
+        num_rows=views * dataset.num_examples,
+        shapes=split.feature_shapes,
+        dtype=tf.as_dtype(config.feature_cache.feature_cache_dtype),
+    )
+    preprocess_fn = inputs.preprocess_fn(
+        data, network, is_training=augments, augmentation=config.augmentation
+    )
+
+    def features_fn() -> Callable[[tf.Tensor], list[tf.Tensor]]:
+        split_to_fill = split
+        if batch_size != config.train_data.batch_size:
+            split_to_fill = split_network(
+                network,
+                plan,
+                config,
+                is_training=split.is_training,
+                batch_size=batch_size,
+            )
+        return tf.function(split_to_fill.features, autograph=False)
+
+    def batches(start: int) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+        features_of = features_fn()
+        view, first = divmod(start, dataset.num_examples)
+        for number in range(view, views):
+            for batch in input_pipeline.eval_batches(
+                dataset,
+                preprocess_fn,
+                batch_size=batch_size,
+                labels_offset=data.labels_offset,
+                num_threads=data.num_preprocessing_threads,
+                seed=config.run.seed,
+                view=number,
+                first=first if number == view else 0,
+            ):
+                mask = batch["mask"].numpy()
+                features = [f.numpy()[mask] for f in features_of(batch["image"])]
+                yield features, batch["label"].numpy()[mask]
+
+    cache.fill(batches, batch_size)
+    return cache
+
+
+def make_evaluator(
+    network: Network, plan: Plan, dataset: Dataset, config: TrainConfig
+) -> Evaluator:
+    """An evaluator that computes the frozen part of the net once."""
+    split = split_network(network, plan, config, is_training=False)
+    cache = filled_cache(split, network, plan, dataset, config, is_training=False)
+    unused_seed = tf.zeros([2], tf.int32)
+    return Evaluator(
+        dataset,
+        feature_cache.eval_batches(
+            cache, dataset, batch_size=config.train_data.batch_size
+        ),
+        lambda batch: split.finish(batch["features"], unused_seed)[0],
+        labels_offset=config.data.labels_offset,
+    )
+
+
+def _folder(config: TrainConfig, key: str) -> str | None:
+    options = config.feature_cache
+    if options.feature_cache == "memory":
+        return None
+    parent = options.feature_cache_dir or os.path.join(
+        config.data.dataset_dir or "", "feature_cache"
+    )
+    logging.info("feature cache: %s", os.path.join(parent, key))
+    return os.path.join(parent, key)

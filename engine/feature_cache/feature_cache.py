@@ -1,0 +1,292 @@
+"""Features of every image, computed once and kept in memory or on disk."""
+
+import hashlib
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from checkpoints.folder_lock import locked
+from common.progress import progress
+from datasets import pipeline_options
+from datasets.dataset import Dataset
+from datasets.records import record_stream
+from engine.feature_cache import feature_files, free_memory
+from engine.feature_cache.feature_files import FeatureFiles
+from errors import UserError
+
+_SECS_BETWEEN_FLUSHES = 10.0
+
+FeatureBatches = Callable[[int], Iterable[tuple[list[np.ndarray], np.ndarray]]]
+
+
+class FeatureCache:
+    """Rows of features and labels, one row an image and view.
+
+    Attributes:
+      num_rows: images times views.
+    """
+
+    def __init__(
+        self,
+        folder: str | None,
+        *,
+        num_rows: int,
+        shapes: Sequence[tuple[int, ...]],
+        dtype: tf.DType,
+    ) -> None:
+        """Makes sure of the room; `fill` opens what an earlier run has filled.
+
+        Args:
+          folder: of this very cache, named by `key_of`; None keeps it in memory.
+          num_rows: images times views.
+          shapes: of the features of one image.
+          dtype: float32 or bfloat16.
+
+        Raises:
+          UserError: the folder cannot be written, or there is no room.
+        """
+        self.num_rows = num_rows
+        self._folder = folder
+        self._shapes = list(shapes)
+        self._dtype = dtype
+        self._kinds: list[feature_files.Kind] = [
+            *(((num_rows, *shape), dtype.as_numpy_dtype) for shape in shapes),
+            ((num_rows,), np.int32),
+        ]
+        self._arrays: Sequence[np.ndarray] = ()
+        self._check_room()
+
+    def _check_room(self) -> None:
+        """Refuses what the memory or the disk has no room for, before the work."""
+        try:
+            if self._folder:
+                os.makedirs(self._folder, exist_ok=True)
+                there = sum(entry.stat().st_size for entry in os.scandir(self._folder))
+                free = shutil.disk_usage(self._folder).free + there
+            else:
+                free = free_memory.available_bytes()
+        except OSError as error:
+            raise self._no_room(str(error)) from error
+        if self._num_bytes > free:
+            raise self._no_room(f"{free / 1e6:,.0f} MB are free")
+
+    @property
+    def _num_bytes(self) -> int:
+        kinds = self._kinds
+        return sum(
+            math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in kinds
+        )
+
+    def _no_room(self, reason: str) -> UserError:
+        instead = (
+            "another --feature_cache_dir" if self._folder else "--feature_cache=disk"
+        )
+        return UserError(
+            f"a feature cache of {self._num_bytes / 1e6:,.0f} MB cannot be kept in"
+            f" {self._folder or 'memory'} ({reason}): use {instead}, fewer"
+            " --feature_cache_views, --feature_cache_dtype=bfloat16 or"
+            " --feature_cache=off"
+        )
+
+    def fill(self, batches: FeatureBatches, batch_size: int) -> None:
+        """Computes the rows that are missing.
+
+        Args:
+          batches: called with the first missing row; gives features and labels of it
+            and all that follow, by batch.
+          batch_size: rows in each, the last one filled up.
+
+        Raises:
+          UserError: another process fills the same folder, or there is no room.
+        """
+        if not self._folder:
+            self._fill_memory(batches, batch_size)
+            return
+        with locked(self._folder, busy=self._busy):
+            try:
+                files = FeatureFiles(self._folder, self._kinds)
+            except OSError as error:
+                raise self._no_room(str(error)) from error
+            self._fill_files(files, batches, batch_size)
+
+    def _busy(self, holder: str) -> str:
+        """What a second run is told while another one fills the folder."""
+        done = feature_files.rows_done(self._folder or "")
+        so_far = "" if done is None else f" ({done:,} of {self.num_rows:,} rows so far)"
+        return (
+            f"the feature cache {self._folder} is being filled by {holder}{so_far}:"
+            " start this run when it is full, which both can then use, or give it"
+            " another --feature_cache_dir"
+        )
+
+    def _fill_memory(self, batches: FeatureBatches, batch_size: int) -> None:
+        try:
+            self._arrays = [np.empty(*kind) for kind in self._kinds]
+        except MemoryError as error:
+            raise self._no_room(str(error)) from error
+        end = 0
+        for parts in self._shown(batches(0), 0, batch_size):
+            start, end = end, end + len(parts[-1])
+            for array, rows in zip(self._arrays, parts, strict=True):
+                array[start:end] = rows
+
+    def _fill_files(
+        self, files: FeatureFiles, batches: FeatureBatches, batch_size: int
+    ) -> None:
+        self._arrays = files.arrays
+        if files.num_done == self.num_rows:
+            logging.info("feature cache: complete, %d rows", self.num_rows)
+            return
+        flushed_at = time.monotonic()
+        try:
+            for parts in self._shown(
+                batches(files.num_done), files.num_done, batch_size
+            ):
+                files.append(parts)
+                if time.monotonic() - flushed_at >= _SECS_BETWEEN_FLUSHES:
+                    files.flush()
+                    flushed_at = time.monotonic()
+        finally:
+            files.flush()
+
+    def _shown(
+        self,
+        batches: Iterable[tuple[list[np.ndarray], np.ndarray]],
+        num_done: int,
+        batch_size: int,
+    ) -> Iterator[list[np.ndarray]]:
+        """The batches as one list of arrays each, labels last, with their progress."""
+        for features, labels in progress(
+            batches,
+            total=-(-(self.num_rows - num_done) // batch_size),
+            desc="computing the frozen part",
+            unit="step",
+        ):
+            yield [*features, labels]
+
+    def arrays(self) -> list[np.ndarray]:
+        """All features, `[num_rows, ...]` each, and last the labels, `[num_rows]`."""
+        return list(self._arrays)
+
+    def rows(self, numbers: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
+        """Features and labels of some rows, for `tf.data`.
+
+        Args:
+          numbers: `[n]` int64.
+
+        Returns:
+          Features `[n, ...]` float32, and labels `[n]` int32.
+        """
+        types = [self._dtype] * len(self._shapes) + [tf.int32]
+        *features, labels = tf.numpy_function(
+            lambda chosen: [array[chosen] for array in self._arrays], [numbers], types
+        )
+        for tensor, shape in zip(features, self._shapes, strict=True):
+            tensor.set_shape((numbers.shape[0], *shape))
+        labels.set_shape(numbers.shape)
+        # A tuple: tf.data takes a list for one tensor.
+        return tuple(tf.cast(tensor, tf.float32) for tensor in features), labels
+
+
+def key_of(parts: Sequence[object], weights: Iterable[np.ndarray]) -> str:
+    """The name of a cache: another one for any change of what features depend on.
+
+    Args:
+      parts: plain values whose text says what they are.
+      weights: of the frozen part.
+    """
+    digest = hashlib.sha256(repr(list(parts)).encode())
+    for array in weights:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:32]
+
+
+@tf.autograph.experimental.do_not_convert
+def train_batches(
+    cache: FeatureCache,
+    *,
+    num_examples: int,
+    batch_size: int,
+    seed: int,
+    start_batch: int = 0,
+) -> tf.data.Dataset:
+    """Endless batches of features, in the order of `input_pipeline.train_batches`.
+
+    Args:
+      cache: a full one.
+      num_examples: of the split; the cache holds them once a view.
+      batch_size: rows in every batch.
+      seed: decides the order.
+      start_batch: batches to leave out at the start.
+
+    Returns:
+      Elements {"features": tuple of `[batch_size, ...]` float32, "label":
+      `[batch_size]` int32}.
+    """
+    num_views = cache.num_rows // num_examples
+    first_epoch, first_place = divmod(start_batch * batch_size, num_examples)
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = record_stream.epoch_order(num_examples, seed, epoch)
+        return tf.data.Dataset.from_tensor_slices(
+            epoch % num_views * num_examples + order
+        )
+
+    def load(numbers: tf.Tensor) -> dict[str, tf.Tensor]:
+        features, labels = cache.rows(numbers)
+        return {"features": features, "label": labels}
+
+    batches = (
+        tf.data.Dataset.range(first_epoch, tf.int64.max)
+        .flat_map(one_epoch)
+        .skip(first_place)
+        .batch(batch_size, drop_remainder=True)
+        .map(load)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+    return pipeline_options.apply(batches)
+
+
+@tf.autograph.experimental.do_not_convert
+def eval_batches(
+    cache: FeatureCache, dataset: Dataset, *, batch_size: int
+) -> tf.data.Dataset:
+    """Batches that hold each row once, in order, as `input_pipeline.eval_batches`.
+
+    Args:
+      cache: a full one, of one view.
+      dataset: the split.
+      batch_size: rows in every batch; the last one repeats row 0, masked.
+
+    Returns:
+      Elements {"features", "label", "mask", "shard", "record"}.
+    """
+    places = [
+        np.delete(np.arange(shard.num_records, dtype=np.int32), shard.bad_records)
+        for shard in dataset.shards
+    ]
+    shards = np.repeat(np.arange(len(places), dtype=np.int32), list(map(len, places)))
+    records = np.concatenate(places)
+    num_batches = -(-cache.num_rows // batch_size)
+
+    def load(first: tf.Tensor) -> dict[str, tf.Tensor]:
+        numbers = first + tf.range(batch_size, dtype=tf.int64)
+        mask = numbers < cache.num_rows
+        numbers = tf.where(mask, numbers, 0)
+        features, labels = cache.rows(numbers)
+        return {
+            "features": features,
+            "label": labels,
+            "mask": mask,
+            "shard": tf.gather(shards, numbers),
+            "record": tf.gather(records, numbers),
+        }
+
+    firsts = tf.data.Dataset.range(0, num_batches * batch_size, batch_size)
+    return pipeline_options.apply(firsts.map(load).prefetch(tf.data.AUTOTUNE))

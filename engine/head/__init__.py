@@ -1,0 +1,1 @@
+"""Linear classifiers, and the head of a net solved as one."""

@@ -1,0 +1,150 @@
+"""Logistic regression on features: the linear classifier that a head can be.
+
+Training only a head on features that do not change is a convex problem with one
+optimum, which L-BFGS finds without a learning rate; cross-validation chooses the one
+number that is left, the strength of the penalty.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from scipy import special
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, train_test_split
+
+from engine.head.linear_classifier import (
+    Coefficients,
+    CrossValidation,
+    LinearClassifier,
+    StandardisedFeatures,
+    coefficients,
+)
+
+# Inverse strengths of the L2 penalty on standardised features, half a decade apart.
+STRENGTHS = tuple(10.0**exponent for exponent in np.arange(-5, 1.01, 0.5))
+_WORSE_IN_A_ROW = 2  # strengths tried beyond the best one
+MAX_FOLDS = 5
+# On more examples the penalty is chosen on a stratified sample of this size: a larger
+# one hardly changes the choice, and cross-validation fits each of its folds 13 times.
+MAX_EXAMPLES_TO_CHOOSE = 10_000
+_MAX_ITERATIONS = 300
+
+
+def fit(
+    features: np.ndarray, labels: np.ndarray, num_classes: int, *, seed: int = 0
+) -> tuple[LinearClassifier, CrossValidation]:
+    """The classifier whose penalty does best in cross-validation, fitted to all.
+
+    It minimises the sum of cross-entropies + |w|² / (2 C) over the examples, where w
+    are the weights of standardised features; biases are not penalised.
+
+    Args:
+      features: `[examples, features]` float32, finite.
+      labels: `[examples]` int, each in [0, num_classes), of two classes at least.
+      num_classes: number of logits.
+      seed: of the folds.
+
+    Returns:
+      The classifier, its standardisation folded in, so that it takes the features as
+      they are; and how its penalty was chosen.
+    """
+    standardised = StandardisedFeatures(features)
+    choice = cross_validate(standardised.columns, labels, seed=seed)
+    (fitted,) = _path(standardised.columns, labels, [choice.strength])
+    return standardised.classifier(fitted, num_classes), choice
+
+
+def cross_validate(
+    columns: np.ndarray, labels: np.ndarray, *, seed: int = 0
+) -> CrossValidation:
+    """Chooses the strength of the penalty by the loss of held-out folds.
+
+    Args:
+      columns: `[examples, columns]`, standardised.
+      labels: `[examples]` int.
+      seed: of the folds.
+    """
+    columns, labels = stratified_sample(columns, labels, MAX_EXAMPLES_TO_CHOOSE, seed)
+    folds = stratified_folds(labels, seed)
+    paths = [_path(columns[train], labels[train], STRENGTHS) for train, _ in folds]
+    num_held_out = sum(len(held_out) for _, held_out in folds)
+    best = CrossValidation(STRENGTHS[len(STRENGTHS) // 2], np.nan, 0)
+    best_loss, num_worse = np.inf, 0
+    for strength, *fits in zip(STRENGTHS, *paths, strict=True) if folds else ():
+        scores = [
+            _score(columns[held_out], labels[held_out], fitted)
+            for (_, held_out), fitted in zip(folds, fits, strict=True)
+        ]
+        loss, num_correct = np.sum(scores, 0)
+        num_worse += 1
+        if loss < best_loss:
+            best_loss, num_worse = loss, 0
+            accuracy = float(num_correct / num_held_out)
+            best = CrossValidation(strength, accuracy, num_held_out)
+        # Weaker penalties take ever longer to fit, and the loss has one valley.
+        if num_worse == _WORSE_IN_A_ROW:
+            break
+    return best
+
+
+def stratified_sample(
+    columns: np.ndarray, labels: np.ndarray, most: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The examples, or so many of them with each class in its share."""
+    if len(labels) <= most:
+        return columns, labels
+    rarest = np.unique(labels, return_counts=True)[1].min()
+    columns, _, labels, _ = train_test_split(
+        *(columns, labels),
+        train_size=most,
+        random_state=seed,
+        stratify=labels if rarest > 1 else None,
+    )
+    return columns, labels
+
+
+def stratified_folds(
+    labels: np.ndarray, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Five folds of what to fit and what to hold out; fewer of few, none of one each.
+
+    Of a class with fewer examples than folds some folds have none.
+    """
+    num_folds = min(MAX_FOLDS, int(np.unique(labels, return_counts=True)[1].max()))
+    if num_folds < 2:
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        folds = StratifiedKFold(num_folds, shuffle=True, random_state=seed)
+        return [
+            (train, held_out)
+            for train, held_out in folds.split(labels, labels)
+            if len(np.unique(labels[train])) > 1
+        ]
+
+
+def _path(
+    columns: np.ndarray, labels: np.ndarray, strengths: Sequence[float]
+) -> Iterator[Coefficients]:
+    """Optima along falling penalties, each started from the one before."""
+    model = LogisticRegression(max_iter=_MAX_ITERATIONS, warm_start=True)
+    for strength in strengths:
+        model.set_params(C=strength)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(columns, labels)
+        yield coefficients(model)
+
+
+def _score(
+    columns: np.ndarray, labels: np.ndarray, fitted: Coefficients
+) -> tuple[float, float]:
+    """Sum of cross-entropies, and how many are right; none of a class not fitted."""
+    logits = columns @ fitted.weights + fitted.biases
+    correct = fitted.classes[logits.argmax(1)] == labels
+    is_known = np.isin(labels, fitted.classes)
+    places = np.searchsorted(fitted.classes, labels[is_known])
+    log_shares = special.log_softmax(logits[is_known], 1)
+    return -log_shares[np.arange(len(places)), places].sum(), float(correct.sum())

@@ -1,0 +1,109 @@
+"""The head of a net solved, in place of trained step by step.
+
+Where only one linear layer on features that do not change is trained, its best weights
+are found by logistic regression. To the train loop that is a run of a single step.
+"""
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+from scipy import special
+
+from config.train_config import TrainConfig
+from engine.feature_cache.feature_cache import FeatureCache
+from engine.feature_cache.split_network import SplitNetwork
+from engine.head import linear_head, logistic_regression
+from engine.head.linear_classifier import LinearClassifier
+from engine.step.train_state import TrainState
+from engine.step.train_step import TrainFn
+from errors import UserError
+
+_NUM_CHECKED = 4  # images on which net and classifier must agree
+_TOLERANCE = 1e-3  # relative to the largest logit
+
+
+def make_train_fn(
+    state: TrainState, split: SplitNetwork, cache: FeatureCache, config: TrainConfig
+) -> TrainFn:
+    """A function that solves the head, as `train_step.make_train_fn` would train it.
+
+    Args:
+      state: whose head takes the solution.
+      split: the net in inference, cut before the head.
+      cache: the features of every training image, full.
+      config: the options.
+
+    Raises:
+      UserError: the head is not one linear layer on those features, or the data has
+        images of one class only.
+    """
+    *features, labels = cache.arrays()
+    network = state.network
+    weights, _ = linear_head.variables(network)
+    num_features = int(np.prod(network.model_variables[weights].shape[:-1]))
+    if [int(np.prod(f.shape[1:])) for f in features] != [num_features]:
+        raise UserError(
+            f"--head_solver=logistic: {network.model_name}'s head does more than weigh"
+            f" the {num_features} features before its logits; leave the flag out"
+        )
+    if len(np.unique(labels)) < 2:
+        raise UserError(
+            "--head_solver=logistic: the training images are all of one class, and a"
+            " classifier needs two or more"
+        )
+    examples = np.float32(features[0]).reshape(len(labels), num_features)
+
+    def solve(iterator: object, num_steps: tf.Tensor) -> dict[str, tf.Tensor]:
+        del iterator, num_steps
+        classifier, choice = logistic_regression.fit(
+            examples, labels, network.num_classes, seed=config.run.seed
+        )
+        linear_head.assign(network, classifier)
+        _require_linear(split, features[0], classifier, examples)
+        state.global_step.assign_add(1)
+        logging.info(
+            "head solved by logistic regression, C = %.3g of the least loss in"
+            " cross-validation: accuracy there %.3f ± %.3f",
+            *(choice.strength, choice.accuracy, choice.standard_error),
+        )
+        return _totals(classifier.logits(examples), labels)
+
+    return solve
+
+
+def _require_linear(
+    split: SplitNetwork,
+    features: np.ndarray,
+    classifier: LinearClassifier,
+    examples: np.ndarray,
+) -> None:
+    """Makes sure that the net's logits are those of the classifier."""
+    batch = np.float32(features[:1]).repeat(split.batch_size, 0)
+    count = min(_NUM_CHECKED, split.batch_size, len(features))
+    batch[:count] = features[:count]
+    logits, _ = split.finish([tf.constant(batch)], tf.zeros([2], tf.int32))
+    wanted = classifier.logits(examples[:count])
+    difference = np.abs(logits[:count] - wanted).max()
+    if difference > _TOLERANCE * max(1.0, np.abs(wanted).max()):
+        raise UserError(
+            "--head_solver=logistic: the net does not compute its logits as a linear"
+            f" layer of the cached features (they differ by {difference:.3g}); leave"
+            " the flag out"
+        )
+
+
+def _totals(logits: np.ndarray, labels: np.ndarray) -> dict[str, tf.Tensor]:
+    """What `train_step.make_train_fn`'s function returns of one step."""
+    losses = -special.log_softmax(logits, 1)[np.arange(len(labels)), labels]
+    loss = tf.constant(losses.mean(), tf.float32)
+    zero = tf.constant(0.0)
+    return {
+        "steps": tf.constant(1.0),
+        "input_secs": zero,
+        "total_loss": loss,
+        "data_loss": loss,
+        "regularization_loss": zero,
+        "accuracy": tf.constant(np.mean(logits.argmax(1) == labels), tf.float32),
+        "last_loss": loss,
+        "learning_rate": zero,
+    }

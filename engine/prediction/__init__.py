@@ -1,0 +1,1 @@
+"""Photos in batches, and what a prediction says of each."""

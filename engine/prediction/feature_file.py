@@ -1,0 +1,82 @@
+"""Features of photos in a NumPy archive, written as they come."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from typing import IO
+
+import numpy as np
+
+from common.atomic_files import atomic_write
+from engine.prediction.photo_batches import Arrays
+
+_BLOCK_BYTES = 1 << 20
+
+
+def write(path: str, rows: Iterable[tuple[str, Arrays]]) -> int:
+    """Writes an .npz file: `names`, and an array `[photos, …]` for each feature.
+
+    The memory that it takes does not grow with the photos: each array grows in a file
+    without a name, in the folder of `path`, that vanishes with the process.
+
+    Args:
+      path: the file to make or replace, once all is written.
+      rows: each photo with its features, of the same names and shapes.
+
+    Returns:
+      The number of rows; without any, nothing is written.
+    """
+    names: list[str] = []
+    with contextlib.ExitStack() as stack:
+        columns: dict[str, _Column] = {}
+        for name, arrays in rows:
+            for key, array in arrays.items():
+                if key not in columns:
+                    columns[key] = _Column(stack.enter_context(_nameless(path)), array)
+                columns[key].append(array)
+            names.append(name)
+        if names:
+            with atomic_write(path) as whole, zipfile.ZipFile(whole, "w") as archive:
+                with _entry(archive, "names") as entry:
+                    np.lib.format.write_array(entry, np.array(names))
+                for key, column in columns.items():
+                    with _entry(archive, key) as entry:
+                        column.copy_to(entry)
+    return len(names)
+
+
+def _nameless(path: str) -> IO[bytes]:
+    """An open file on the disk of `path`."""
+    return tempfile.TemporaryFile(dir=os.path.dirname(path) or ".")
+
+
+@contextlib.contextmanager
+def _entry(archive: zipfile.ZipFile, name: str) -> Iterator[IO[bytes]]:
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+        yield entry
+
+
+class _Column:
+    """An array that grows by rows in a file, its header left open."""
+
+    def __init__(self, file: IO[bytes], first: np.ndarray) -> None:
+        self._file = file
+        self._shape, self._dtype = first.shape, first.dtype
+        self._num_rows = 0
+
+    def append(self, row: np.ndarray) -> None:
+        self._file.write(np.ascontiguousarray(row).tobytes())
+        self._num_rows += 1
+
+    def copy_to(self, entry: IO[bytes]) -> None:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self._dtype),
+            "fortran_order": False,
+            "shape": (self._num_rows, *self._shape),
+        }
+        np.lib.format.write_array_header_1_0(entry, header)
+        self._file.seek(0)
+        shutil.copyfileobj(self._file, entry, _BLOCK_BYTES)

@@ -1,0 +1,108 @@
+"""The photos that a user wants predicted, and what became of them."""
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Sequence
+
+from absl import logging
+
+from common.untrusted_text import printable
+from datasets.photos import photo_files
+from datasets.photos.unfit_photos import UnfitPhotoError
+from engine.prediction.photo_batches import Arrays, PhotoBatches
+from errors import UserError
+
+_MAX_NAMED = 5
+
+
+@dataclasses.dataclass
+class PredictionPhotos:
+    """Files to predict; those that are no photos are left out, broken ones are faults.
+
+    Attributes:
+      paths: each file once, in the order given.
+      named: those that the user named one by one, who takes them for photos.
+      num_ignored: hidden and system files.
+      num_folders: folders that patterns match.
+      faults: lines that name what could not be read, in order.
+      left_out: files found in folders that are no photos, neither by name.
+      num_fit: photos that could be read.
+    """
+
+    paths: list[str] = dataclasses.field(default_factory=list)
+    named: set[str] = dataclasses.field(default_factory=set)
+    num_ignored: int = 0
+    num_folders: int = 0
+    faults: list[str] = dataclasses.field(default_factory=list)
+    left_out: list[str] = dataclasses.field(default_factory=list)
+    num_fit: int = 0
+
+    def walk(
+        self, batches: PhotoBatches
+    ) -> Iterator[tuple[str, Arrays | UnfitPhotoError]]:
+        """Each photo, in order, with its answer or with what is wrong with it."""
+        for path, answer in batches.run(self.paths):
+            if not isinstance(answer, UnfitPhotoError):
+                self.num_fit += 1
+            elif self._is_no_photo(path, answer):
+                self.left_out.append(path)
+                continue
+            else:
+                self.faults.append(f"{path}: {answer}")
+            yield path, answer
+
+    def _is_no_photo(self, path: str, error: UnfitPhotoError) -> bool:
+        return path not in self.named and photo_files.is_no_photo(path, error)
+
+    def require_some(self) -> None:
+        """Raises a UserError if no photo could be read."""
+        if self.num_fit:
+            return
+        unfit = self.faults or [f"{path}: not a photo" for path in self.left_out]
+        others = f" and {len(unfit) - 1} more" if len(unfit) > 1 else ""
+        raise UserError(f"no photo can be read: {unfit[0]}{others}")
+
+    def report(self) -> None:
+        """Says what could not be read, and what was left out."""
+        for line in self.faults:
+            print(f"error: {printable(line)}", file=sys.stderr)
+        if self.num_ignored:
+            logging.info("Ignored %d hidden and system files", self.num_ignored)
+        if self.num_folders:
+            logging.warning(
+                "Left out: %d folders that a pattern matches; end it in /** to take"
+                " what is inside",
+                self.num_folders,
+            )
+        if self.left_out:
+            more = len(self.left_out) - _MAX_NAMED
+            logging.warning(
+                "Left out: %d × not a photo: %s%s",
+                len(self.left_out),
+                ", ".join(self.left_out[:_MAX_NAMED]),
+                f" and {more} more" if more > 0 else "",
+            )
+
+
+def find(where: Sequence[str]) -> PredictionPhotos:
+    """The photos that a user means, each once, in the order given.
+
+    Raises:
+      UserError: a folder or pattern has none, or nothing is named.
+    """
+    if not where:
+        raise UserError("no PHOTO: name files, folders or patterns after the flags")
+    photos = PredictionPhotos()
+    paths: dict[str, None] = {}
+    for one in where:
+        found = photo_files.find(one)
+        photos.faults += [f"{path}: {reason}" for path, reason in found.unreadable]
+        if not found.paths:
+            raise UserError(f"{one}: no photo there; name another folder or pattern")
+        if found.is_named:
+            photos.named.update(found.paths)
+        photos.num_ignored += found.num_ignored
+        photos.num_folders += found.num_folders
+        paths.update(dict.fromkeys(found.paths))
+    photos.paths = list(paths)
+    return photos

@@ -1,0 +1,118 @@
+"""What a prediction says of a photo, as a table, as CSV or as JSON lines."""
+
+import dataclasses
+import io
+import json
+import textwrap
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from common import tables
+from common.untrusted_text import CsvWriter, json_text
+
+_MAX_ERROR = 40  # characters in a table
+
+
+@dataclasses.dataclass(frozen=True)
+class Guess:
+    """A class that a photo may be of.
+
+    Attributes:
+      label: the class's number in the data set.
+      name: the class.
+      probability: in [0, 1].
+    """
+
+    label: int
+    name: str
+    probability: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """A photo with its likeliest classes, or with what is wrong with it.
+
+    Attributes:
+      photo: its path.
+      guesses: the likeliest first; none of a photo that cannot be read.
+      error: why it cannot be read; "" of the others.
+    """
+
+    photo: str
+    guesses: tuple[Guess, ...]
+    error: str = ""
+
+
+def likeliest(
+    photo: str,
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    top_k: int,
+    labels_offset: int,
+) -> Prediction:
+    """The prediction that probabilities make.
+
+    Args:
+      photo: its path.
+      probabilities: `[classes]` float.
+      class_names: of all classes.
+      top_k: how many classes to name; fewer where there are fewer.
+      labels_offset: the label of the first class.
+    """
+    order = np.argsort(-probabilities, kind="stable")[:top_k]
+    guesses = [
+        Guess(int(i) + labels_offset, class_names[i], float(probabilities[i]))
+        for i in order
+    ]
+    return Prediction(photo, tuple(guesses))
+
+
+def as_table(predictions: Sequence[Prediction]) -> str:
+    """A line for each class, the photo named in the first; an error is shortened."""
+    rows = []
+    for p in predictions:
+        cells = [[f"{guess.probability:.4f}", guess.name] for guess in p.guesses]
+        error = textwrap.shorten(p.error, _MAX_ERROR, placeholder=" …")
+        for rank, row in enumerate(cells or [["", f"error: {error}"]]):
+            rows.append([p.photo if rank == 0 else "", *row])
+    return tables.text_table(["photo", "probability", "class"], rows) + "\n"
+
+
+def as_csv(predictions: Sequence[Prediction]) -> str:
+    """A line for each photo and class, or for what is wrong, under a header."""
+    text = io.StringIO()
+    writer = CsvWriter(text)
+    writer.write_row(["photo", "rank", "label", "class", "probability", "error"])
+    for p in predictions:
+        for rank, guess in enumerate(p.guesses, 1):
+            numbers = p.photo, rank, guess.label
+            writer.write_row([*numbers, guess.name, f"{guess.probability:.6f}", ""])
+        if p.error:
+            writer.write_row([p.photo, "", "", "", "", p.error])
+    return text.getvalue()
+
+
+def as_json_lines(predictions: Sequence[Prediction]) -> str:
+    """A JSON object for each photo; "error" is in those of unfit ones alone."""
+    objects: list[dict[str, object]] = [
+        {
+            "photo": p.photo,
+            "classes": [
+                {"class": g.name, "label": g.label, "probability": g.probability}
+                for g in p.guesses
+            ],
+            **({"error": p.error} if p.error else {}),
+        }
+        for p in predictions
+    ]
+    lines = (json.dumps(one, ensure_ascii=False) + "\n" for one in objects)
+    return json_text("".join(lines))
+
+
+FORMATS: dict[str, Callable[[Sequence[Prediction]], str]] = {
+    "table": as_table,
+    "csv": as_csv,
+    "jsonl": as_json_lines,
+}

@@ -1,0 +1,160 @@
+"""The depths of a net: end points to classify from, and what lies after each.
+
+Training may begin after any of them: what comes before is frozen, the rest is opened.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+import tensorflow as tf
+
+from engine.feature_cache import split_network
+from nets import nets_factory
+from nets.network import Network
+
+_TRACED_IMAGES = 2
+_FEWEST = 2  # passages of a NASNet: stem and pool, a shortcut goes by each cell
+
+
+@dataclasses.dataclass(frozen=True)
+class Depth:
+    """An end point on the way from the image to the logits.
+
+    Attributes:
+      end_point: its name.
+      num_features: channels, after pooling over height and width.
+      before: names of the variables that it is computed from, in the net's order.
+      after: names of the variables between it and the logits, in the net's order; the
+        head's are among them.
+      flops_after: multiplications and additions between it and the logits, as a share
+        of those from the image to the logits, in [0, 1].
+    """
+
+    end_point: str
+    num_features: int
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    flops_after: float
+
+
+def find_depths(network: Network) -> list[Depth]:
+    """The depths of a net, from the image on.
+
+    Left out are end points that the logits do not read (auxiliary heads), those that
+    read the head (logits, probabilities), those inside a block, which a shortcut
+    passes by, unless the whole net is such (NASNet); and of several with the same
+    variables before them all but the last: pooling and reshaping learn nothing.
+    """
+    traced = _Trace(network)
+    found = {
+        name: tensor.op
+        for name, tensor in traced.end_points.items()
+        if traced.is_between_image_and_head(tensor.op)
+    }
+    passages = {n: op for n, op in found.items() if not traced.is_passed_by(op)}
+    depths: dict[frozenset[str], Depth] = {}
+    for name, op in (passages if len(passages) > _FEWEST else found).items():
+        read = traced.variables_before(op)
+        depths[read] = Depth(
+            name,
+            int(traced.end_points[name].shape[-1]),
+            before=tuple(n for n in network.model_variables if n in read),
+            after=tuple(n for n in traced.variables_before_logits if n not in read),
+            flops_after=traced.flops_after(op),
+        )
+    return sorted(depths.values(), key=lambda depth: -len(depth.after))
+
+
+def scopes_of(names: Iterable[str], all_names: Iterable[str]) -> list[str]:
+    """The fewest scopes that take in some variables and no other.
+
+    Args:
+      names: the variables to take in.
+      all_names: all variables of the net.
+
+    Returns:
+      Names of scopes, each with a slash at its end, in the order of `names`: values for
+      `--trainable_scopes`.
+    """
+    wanted = list(names)
+    others = set(all_names) - set(wanted)
+    scopes: dict[str, None] = {}
+    for name in wanted:
+        parts = name.split("/")
+        prefixes = ("/".join(parts[:n]) + "/" for n in range(1, len(parts)))
+        fitting = (p for p in prefixes if not any(o.startswith(p) for o in others))
+        scopes[next(fitting, f"{name}$")] = None
+    return list(scopes)
+
+
+class _Trace:
+    """The graph of a net in inference.
+
+    Attributes:
+      end_points: tensors by name.
+      variables_before_logits: names, in the net's order.
+    """
+
+    def __init__(self, network: Network) -> None:
+        def run(images: tf.Tensor) -> tuple[tf.Tensor, Mapping[str, tf.Tensor]]:
+            return network(images, is_training=False)
+
+        spec = tf.TensorSpec((_TRACED_IMAGES, *network.input_shape))
+        traced = tf.compat.v1.wrap_function(run, [spec])
+        self._graph: tf.Graph = traced.graph
+        self._image = traced.inputs[0].op
+        logits, self.end_points = traced.structured_outputs
+        self._logits = logits.op
+        names = {id(v.handle): n for n, v in network.model_variables.items()}
+        self._variables = {
+            inner.op: names[id(outer)] for outer, inner in self._graph.captures
+        }
+        before = self.variables_before(self._logits)
+        self.variables_before_logits = [
+            name for name in network.model_variables if name in before
+        ]
+        head = nets_factory.get_entry(network.model_name).head_scopes[0]
+        self._of_image = self._downstream({self._image})
+        self._of_head = self._downstream(
+            {op for op, name in self._variables.items() if name.startswith(f"{head}/")}
+        )
+        self._to_logits = _upstream(self._logits)
+
+    def is_between_image_and_head(self, op: tf.Operation) -> bool:
+        return (
+            op in self._of_image and op in self._to_logits and op not in self._of_head
+        )
+
+    def is_passed_by(self, op: tf.Operation) -> bool:
+        """Whether the image reaches the logits on another way, too."""
+        return self._logits in self._downstream({self._image}, without=op)
+
+    def flops_after(self, op: tf.Operation) -> float:
+        """The share of the arithmetic that a net cut at an operation has left to do."""
+        after = self._to_logits - _upstream(op)
+        total = sum(map(split_network.flops, self._to_logits))
+        return sum(map(split_network.flops, after)) / total if total else 0.0
+
+    def variables_before(self, op: tf.Operation) -> frozenset[str]:
+        return frozenset(
+            self._variables[o] for o in _upstream(op) if o in self._variables
+        )
+
+    def _downstream(
+        self, sources: set[tf.Operation], without: tf.Operation | None = None
+    ) -> set[tf.Operation]:
+        reached = set(sources)
+        for op in self._graph.get_operations():  # in order of creation: inputs first
+            if op is not without and any(t.op in reached for t in op.inputs):
+                reached.add(op)
+        return reached
+
+
+def _upstream(op: tf.Operation) -> set[tf.Operation]:
+    reached = {op}
+    waiting = [op]
+    while waiting:
+        new = {tensor.op for tensor in waiting.pop().inputs} - reached
+        reached |= new
+        waiting += new
+    return reached

@@ -1,0 +1,90 @@
+"""Features of every image at every depth of a net, from one pass over a split."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from datasets import input_pipeline
+from datasets.dataset import Dataset
+from datasets.input_pipeline import PreprocessFn
+from engine.feature_cache import feature_cache
+from engine.feature_cache.feature_cache import FeatureCache
+from engine.probing.depths import Depth
+from nets.network import Network
+
+# Features by depth, [images, features] float32 each, and labels, [images] int32.
+Examples = tuple[list[np.ndarray], np.ndarray]
+
+
+def compute(
+    network: Network,
+    depths: Sequence[Depth],
+    dataset: Dataset,
+    preprocess_fn: PreprocessFn,
+    *,
+    preprocessing_name: str,
+    batch_size: int,
+    labels_offset: int,
+    num_threads: int,
+    folder_of: Callable[[str], str | None],
+) -> Examples:
+    """Pools each depth over height and width; what is kept already is not computed.
+
+    Args:
+      network: the net, its weights restored up to the head.
+      depths: where.
+      dataset: the split.
+      preprocess_fn: of evaluation.
+      preprocessing_name: its name, which the kept features depend on.
+      batch_size: images at a time.
+      labels_offset: subtracted from labels.
+      num_threads: images decoded at once.
+      folder_of: from the key of these features to where they are kept; None keeps them
+        in memory alone.
+
+    Returns:
+      The examples in the order of the files.
+    """
+    key = feature_cache.key_of(
+        [
+            *("pooled", network.model_name, network.input_shape, network.precision),
+            *([depth.end_point for depth in depths], preprocessing_name),
+            *(dataset.fingerprint, dataset.split_name, dataset.num_examples),
+            *(labels_offset, tf.__version__),
+        ],
+        (network.model_variables[name].numpy() for name in depths[-1].before),
+    )
+    cache = FeatureCache(
+        folder_of(key),
+        num_rows=dataset.num_examples,
+        shapes=[(depth.num_features,) for depth in depths],
+        dtype=tf.float32,
+    )
+
+    @tf.function(autograph=False)
+    def pooled(images: tf.Tensor) -> list[tf.Tensor]:
+        _, end_points = network(images, is_training=False)
+        return [_pool(end_points[depth.end_point]) for depth in depths]
+
+    def batches(first: int) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+        for batch in input_pipeline.eval_batches(
+            dataset,
+            preprocess_fn,
+            batch_size=batch_size,
+            labels_offset=labels_offset,
+            num_threads=num_threads,
+            first=first,
+        ):
+            mask = batch["mask"].numpy()
+            features = [f.numpy()[mask] for f in pooled(batch["image"])]
+            yield features, batch["label"].numpy()[mask]
+
+    cache.fill(batches, batch_size)
+    *features, labels = cache.arrays()
+    return features, labels
+
+
+def _pool(tensor: tf.Tensor) -> tf.Tensor:
+    """`[batch, channels]` of `[batch, channels]` or `[batch, h, w, channels]`."""
+    return tf.reduce_mean(tensor, [1, 2]) if tensor.shape.rank == 4 else tensor

@@ -1,0 +1,245 @@
+"""What a probe says: a table and its verdict, commands, files."""
+
+import dataclasses
+import io
+import json
+import os
+import shlex
+import textwrap
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from common import tables
+from common.atomic_files import atomic_write
+from common.untrusted_text import CsvWriter
+from config.probe_config import ProbeConfig
+from datasets.dataset import Dataset
+from engine.probing import depths, probe_scores
+from engine.probing.probe_scores import Rise, Score, choose
+from nets import nets_factory
+from nets.network import Network
+
+HEADERS = ("depth", "width", "accuracy", "train", "held out", "opens", "flops")
+_COLUMNS = 80
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """All that a probe found.
+
+    Attributes:
+      scores: by depth, from the image on.
+      rise: of the chosen depth.
+      network: what was probed.
+      split: what the classifiers were fitted to.
+      held_out: what they were tried on, or None.
+      checkpoint_path: where the weights came from.
+    """
+
+    scores: list[Score]
+    rise: Rise
+    network: Network
+    split: Dataset
+    held_out: Dataset | None
+    checkpoint_path: str
+
+
+def text(result: Result, config: ProbeConfig) -> str:
+    """Table, verdict and commands, for a terminal of 80 columns."""
+    table = tables.text_table(HEADERS, table_rows(result.scores), title=_title(result))
+    lines = [table, ""]
+    if any(score.is_screened_out for score in result.scores):
+        lines.append("~ by ridge regression alone, too low to be looked at closer")
+    lines.append(
+        "train: accuracy on the images that were fitted; opens: parameters after the"
+    )
+    lines.append("depth; flops: share of the net's arithmetic after it")
+    lines.append("")
+    for sentence in probe_scores.verdict(result.scores, result.rise):
+        lines += textwrap.wrap(sentence, _COLUMNS, subsequent_indent="  ")
+    for comment, command in commands(result, config):
+        lines += ["", f"# {comment}", command]
+    return "\n".join(lines)
+
+
+def _title(result: Result) -> str:
+    split = result.split
+    return (
+        f"probe of {result.network.model_name} on {split.name}/{split.split_name}:"
+        f" {split.num_examples:,} images, {result.network.num_classes} classes"
+    )
+
+
+def table_rows(scores: list[Score]) -> list[list[str]]:
+    """A row a depth, the chosen one starred; see `HEADERS`."""
+    chosen = choose(scores)
+    return [
+        [
+            f"{score.depth.end_point}{' *' if score is chosen else ''}",
+            str(score.depth.num_features),
+            f"{'~' if score.is_screened_out else ''}{score.accuracy:.3f}"
+            f" ± {score.standard_error:.3f}",
+            "" if score.train_accuracy is None else f"{score.train_accuracy:.3f}",
+            "" if score.held_out_accuracy is None else f"{score.held_out_accuracy:.3f}",
+            f"{score.num_opened / 1e6:.2f}M",
+            f"{score.depth.flops_after:.0%}",
+        ]
+        for score in scores
+    ]
+
+
+def commands(result: Result, config: ProbeConfig) -> list[tuple[str, str]]:
+    """What each training command is for, and the command."""
+    data, options = config.data, config.probe
+    common = [
+        "python train_image_classifier.py",
+        f"--dataset_name={shlex.quote(data.dataset_name)}",
+        f"--dataset_dir={shlex.quote(data.dataset_dir or '')}",
+        f"--model_name={result.network.model_name}",
+        f"--train_image_size={result.network.image_size}",
+    ]
+    entry = nets_factory.get_entry(result.network.model_name)
+    if data.preprocessing_name not in (None, entry.preprocessing):
+        common.append(f"--preprocessing_name={data.preprocessing_name}")
+    if data.labels_offset:
+        common.append(f"--labels_offset={data.labels_offset}")
+    if data.use_grayscale:
+        common.append("--use_grayscale")
+    if result.held_out:
+        common.append(f"--eval_split_name={result.held_out.split_name}")
+    path = shlex.quote(options.checkpoint_path or "")
+    head = [
+        *common,
+        f"--checkpoint_path={path}",
+        "--checkpoint_exclude_scopes=head --trainable_scopes=head",
+        "--head_solver=logistic --feature_cache=memory --train_dir=runs/head",
+    ]
+    chosen = choose(result.scores).depth
+    if chosen is result.scores[-1].depth:
+        chosen = result.scores[-2].depth if len(result.scores) > 1 else chosen
+    scopes = depths.scopes_of(chosen.after, result.network.model_variables)
+    opened = [
+        *common,
+        "--checkpoint_path=runs/head",
+        f"--trainable_scopes={shlex.quote(','.join(scopes))}",
+        "--optimizer=adam --opt_epsilon=1e-8 --learning_rate=1e-5",
+        "--feature_cache=memory --max_number_of_epochs=10 --train_dir=runs/opened",
+    ]
+    return [
+        ("the head, solved", " \\\n    ".join(head)),
+        (f"then what comes after {chosen.end_point}", " \\\n    ".join(opened)),
+    ]
+
+
+def write(result: Result, config: ProbeConfig) -> None:
+    """Writes probe.json, probe.csv and probe.svg into `--output_dir`."""
+    folder = config.probe.output_dir or ""
+    os.makedirs(folder, exist_ok=True)
+    with atomic_write(os.path.join(folder, "probe.json"), "w") as file:
+        json.dump(as_json(result, config), file, indent=2, ensure_ascii=False)
+        file.write("\n")
+    entries = [_entry(score) for score in result.scores]
+    with atomic_write(os.path.join(folder, "probe.csv"), "w") as file:
+        writer = CsvWriter(file)
+        writer.write_row(entries[0])
+        writer.write_rows([tuple(entry.values()) for entry in entries])
+    with atomic_write(os.path.join(folder, "probe.svg")) as file:
+        file.write(draw(result))
+
+
+def as_json(result: Result, config: ProbeConfig) -> dict[str, Any]:
+    """All that was found, accuracies and shares in [0, 1]."""
+    split = result.split
+    return {
+        "model_name": result.network.model_name,
+        "image_size": result.network.image_size,
+        "checkpoint": os.path.abspath(result.checkpoint_path),
+        "dataset": split.name,
+        "split": split.split_name,
+        "held_out_split": result.held_out.split_name if result.held_out else None,
+        "num_images": split.num_examples,
+        "num_classes": result.network.num_classes,
+        "classifier": config.probe.probe_classifier,
+        "depths": [_entry(score) for score in result.scores],
+        "chosen": choose(result.scores).depth.end_point,
+        "is_similar": probe_scores.is_similar(result.scores),
+        "still_rises": result.rise.still_rises,
+        "learning_curve": dict(
+            zip(result.rise.num_images, result.rise.accuracies, strict=True)
+        ),
+        "trainable_scopes": {
+            score.depth.end_point: depths.scopes_of(
+                score.depth.after, result.network.model_variables
+            )
+            for score in result.scores
+        },
+        "commands": [command for _, command in commands(result, config)],
+    }
+
+
+def _entry(score: Score) -> dict[str, Any]:
+    """A depth's row of probe.csv, and its object in probe.json."""
+    return {
+        "end_point": score.depth.end_point,
+        "num_features": score.depth.num_features,
+        "accuracy": score.accuracy,
+        "standard_error": score.standard_error,
+        "train_accuracy": score.train_accuracy,
+        "held_out_accuracy": score.held_out_accuracy,
+        "num_opened": score.num_opened,
+        "flops_after": score.depth.flops_after,
+    }
+
+
+def draw(result: Result) -> bytes:
+    """The picture of accuracy over depth, an SVG."""
+    scores = result.scores
+    places = range(len(scores))
+    figure = Figure((max(5.6, 0.42 * len(scores)), 4.4), layout="constrained")
+    axes = figure.add_subplot()
+    judged = [i for i in places if not scores[i].is_screened_out]
+    axes.plot(places, [s.accuracy for s in scores], color="#adb5bd", linewidth=1)
+    axes.plot(
+        [i for i in places if scores[i].is_screened_out],
+        [s.accuracy for s in scores if s.is_screened_out],
+        "o",
+        color="#868e96",
+        markerfacecolor="white",
+        label="screened by ridge regression",
+    )
+    axes.errorbar(
+        judged,
+        [scores[i].accuracy for i in judged],
+        [scores[i].standard_error for i in judged],
+        fmt="o",
+        color="#1f6feb",
+        capsize=3,
+        label="cross-validated, ± a standard error",
+    )
+    held_out = [i for i in judged if scores[i].held_out_accuracy is not None]
+    if held_out:
+        axes.plot(
+            held_out,
+            [scores[i].held_out_accuracy or 0.0 for i in held_out],
+            "x",
+            color="#d9480f",
+            label="held out",
+        )
+    axes.axvline(
+        scores.index(choose(scores)),
+        color="#2b8a3e",
+        alpha=0.3,
+        linewidth=6,
+        label="chosen",
+    )
+    axes.set_xticks(
+        places, [s.depth.end_point for s in scores], rotation=60, ha="right"
+    )
+    axes.set(ylabel="accuracy", title=_title(result))
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="lower right")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()

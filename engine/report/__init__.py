@@ -1,0 +1,1 @@
+"""The files and the page that an evaluation leaves."""

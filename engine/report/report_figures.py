@@ -1,0 +1,69 @@
+"""The drawings of an evaluation's page, as SVG."""
+
+import io
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from engine.evaluation.calibration import Bin
+from engine.events.run_events import Curve
+
+_INCHES = (5.6, 3.8)
+_LINE_COLOURS = ("#1f6feb", "#d9480f", "#2b8a3e", "#862e9c")
+_BAR_COLOUR = "#74a9f5"
+_GREY = "#868e96"
+
+
+def draw_reliability(bins: Sequence[Bin]) -> bytes:
+    """Draws accuracy over confidence, and how many predictions there are of each."""
+    figure = Figure((5.6, 5.2), layout="constrained")
+    upper, lower = figure.subplots(
+        2, sharex=True, gridspec_kw={"height_ratios": (3, 1)}
+    )
+    width = 1 / len(bins)
+    edges = [place * width for place in range(len(bins))]
+    bars = {"width": width, "align": "edge", "edgecolor": "white"}
+    upper.bar(edges, [b.accuracy for b in bins], color=_BAR_COLOUR, **bars)
+    upper.plot([0, 1], [0, 1], "--", color=_GREY, label="perfectly calibrated")
+    full = [b for b in bins if b.count]
+    means = [b.confidence for b in full], [b.accuracy for b in full]
+    upper.plot(*means, "o", color=_LINE_COLOURS[0], markersize=4, label="mean of a bin")
+    upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
+    upper.legend(loc="upper left", frameon=False)
+    lower.bar(edges, [b.count for b in bins], color=_GREY, **bars)
+    lower.set(xlabel="confidence", ylabel="images")
+    for axes in (upper, lower):
+        axes.xaxis.set_major_formatter(PercentFormatter(1, 0))
+    upper.yaxis.set_major_formatter(PercentFormatter(1, 0))
+    return _svg(figure, [upper, lower])
+
+
+def draw_curves(title: str, curves: Sequence[Curve]) -> bytes:
+    """Draws curves of one kind into one chart."""
+    figure = Figure(_INCHES, layout="constrained")
+    axes = figure.add_subplot()
+    for i, curve in enumerate(curves):
+        marker = "o" if len(curve.steps) < 30 else ""
+        colour = _LINE_COLOURS[i % len(_LINE_COLOURS)]
+        axes.plot(
+            *(curve.steps, curve.values),
+            color=colour,
+            marker=marker,
+            markersize=4,
+            label=curve.name,
+        )
+    axes.set(xlabel="step", ylabel=title)
+    axes.legend(frameon=False)
+    return _svg(figure, [axes])
+
+
+def _svg(figure: Figure, all_axes: Sequence[Axes]) -> bytes:
+    for axes in all_axes:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+        axes.set_axisbelow(True)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()

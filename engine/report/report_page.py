@@ -1,0 +1,139 @@
+"""report.html: an evaluation on one page that needs no other file."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from common import tables
+from common.untrusted_text import printable_lines
+from datasets.dataset import Dataset
+from engine.evaluation import calibration, label_errors
+from engine.evaluation.evaluation import Results
+from engine.evaluation.label_errors import Suspect
+from engine.events import run_events
+from engine.report import report_figures, thumbnails
+
+_TEMPLATE = pathlib.Path(__file__).with_name("report.html.jinja")
+_MAX_SHOWN = 12  # pictures in a gallery
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluated:
+    """What the page tells of.
+
+    Attributes:
+      summary: as in metrics.json.
+      results: of every image.
+      dataset: the split.
+      class_names: of the logits.
+      photos: the names of the images, as many; "" where there is none.
+      class_rows: the per-class table, its header first.
+      confusion_matrix: the picture, PNG.
+      command: the command line that evaluated.
+    """
+
+    summary: Mapping[str, Any]
+    results: Results
+    dataset: Dataset
+    class_names: Sequence[str]
+    photos: Sequence[str]
+    class_rows: Sequence[Sequence[Any]]
+    confusion_matrix: bytes
+    command: str
+
+
+def render(evaluated: Evaluated) -> str:
+    """The page's HTML."""
+    results = evaluated.results
+    correct = results.predicted == results.labels
+    bins = calibration.reliability(results.probabilities, correct)
+    events = run_events.read(evaluated.summary["checkpoint"])
+    suspects = label_errors.find(results)
+    mistakes = _most_confident_mistakes(results)
+    gallery = _Gallery(evaluated, mistakes, suspects)
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        finalize=lambda value: printable_lines(value) if type(value) is str else value,
+    )
+    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    header, *class_rows = evaluated.class_rows
+    return template.render(
+        summary=evaluated.summary,
+        interval=calibration.wilson_interval(int(correct.sum()), len(correct)),
+        calibration_error=calibration.expected_calibration_error(bins),
+        reliability=_svg(report_figures.draw_reliability(bins)),
+        charts={
+            title: _svg(report_figures.draw_curves(title, curves))
+            for title, curves in events.charts.items()
+        },
+        plan=_plan_table(events.plan),
+        confusion_matrix=thumbnails.data_uri(evaluated.confusion_matrix, "image/png"),
+        class_header=header,
+        class_rows=class_rows,
+        num_mistakes=int((~correct).sum()),
+        mistakes=[gallery.card(index) for index in mistakes],
+        num_suspects=len(suspects),
+        suspects=[gallery.suspect(one) for one in suspects[:_MAX_SHOWN]],
+        command=evaluated.command,
+    )
+
+
+def _svg(drawing: bytes) -> str:
+    return thumbnails.data_uri(drawing, "image/svg+xml")
+
+
+def _most_confident_mistakes(results: Results) -> list[int]:
+    wrong = np.flatnonzero(results.predicted != results.labels)
+    order = np.argsort(-results.probabilities[wrong], kind="stable")
+    return [int(index) for index in wrong[order][:_MAX_SHOWN]]
+
+
+class _Gallery:
+    """Cards with a picture and what is said of it."""
+
+    def __init__(
+        self,
+        evaluated: Evaluated,
+        mistakes: Sequence[int],
+        suspects: Sequence[Suspect],
+    ) -> None:
+        self._evaluated = evaluated
+        shown = [*mistakes, *(suspect.index for suspect in suspects[:_MAX_SHOWN])]
+        places = {self._place(index) for index in shown}
+        self._pictures = thumbnails.read(evaluated.dataset, places)
+
+    def _place(self, index: int) -> tuple[int, int]:
+        results = self._evaluated.results
+        return int(results.shards[index]), int(results.records[index])
+
+    def card(self, index: int) -> dict[str, Any]:
+        """An image with its label and prediction."""
+        results, names = self._evaluated.results, self._evaluated.class_names
+        shard, record = self._place(index)
+        return {
+            "picture": self._pictures[shard, record],
+            "name": self._evaluated.photos[index] or f"shard {shard}, record {record}",
+            "label": names[results.labels[index]],
+            "predicted": names[results.predicted[index]],
+            "probability": float(results.probabilities[index]),
+        }
+
+    def suspect(self, suspect: Suspect) -> dict[str, Any]:
+        """The same, with the class's usual probability."""
+        return self.card(suspect.index) | {"threshold": suspect.threshold}
+
+
+def _plan_table(plan: str | None) -> tuple[str, list[list[str]]] | None:
+    """Title and rows of the plan, header first, from its Markdown."""
+    if plan is None:
+        return None
+    title, _, table = plan.partition("\n\n")
+    rows = table.splitlines()
+    lines = [tables.markdown_cells(row) for row in rows]
+    return title, [lines[0], *lines[2:]]

@@ -1,0 +1,300 @@
+"""The files that an evaluation leaves: metrics, tables, a picture, a page."""
+
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from scipy import sparse
+from sklearn import metrics
+
+from checkpoints import shared_folder
+from common.atomic_files import atomic_write, publish, scratch_directory
+from common.untrusted_text import CsvWriter
+from config import app
+from datasets import example_schema, pipeline_options
+from datasets.dataset import Dataset
+from datasets.records import record_files
+from engine.evaluation.evaluation import Results
+from engine.report import confusion_figure
+from engine.run import summaries
+from errors import UserError
+
+PAGE = "report.html"
+_METRICS = "metrics.json"
+_BATCH = 1024  # records parsed at once
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """What became of each class; undefined shares are 0, as scikit-learn has them.
+
+    Attributes:
+      matrix: `[classes, classes]` int64, images by true class (row) and predicted
+        class (column); sparse, since of thousands of classes most are never confused.
+      precision: `[classes]` float64, share of the images predicted so that are so.
+      recall: `[classes]` float64, share of the images that are so predicted so.
+      f1: `[classes]` float64, harmonic mean of the two.
+      macro: mean precision, recall and f1 of the classes that occur, as true or as
+        predicted ones.
+      weighted: the same, weighted by the images of each class.
+    """
+
+    matrix: sparse.csr_array
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+    macro: dict[str, float]
+    weighted: dict[str, float]
+
+    @property
+    def most_confused_with(self) -> list[int | None]:
+        """What the images of each class are most often taken for; None if for none."""
+        counted = self.matrix.tocoo()
+        wrong = counted.row != counted.col
+        rows, columns, counts = counted.row, counted.col, counted.data
+        found: list[int | None] = [None] * self.matrix.shape[0]
+        # The last that is written stays: the largest count, of equals the first class.
+        for i in np.lexsort((-columns, counts)):
+            if wrong[i]:
+                found[rows[i]] = int(columns[i])
+        return found
+
+
+def score(results: Results, num_classes: int) -> Scores:
+    """Scores by class of an evaluation."""
+    pair = results.labels, results.predicted
+    classes = np.arange(num_classes)
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        *pair, labels=classes, zero_division=0
+    )
+
+    def average(kind: str) -> dict[str, float]:
+        values = metrics.precision_recall_fscore_support(
+            *pair, average=kind, zero_division=0
+        )
+        names = ("precision", "recall", "f1")
+        return dict(zip(names, map(float, values[:3]), strict=True))
+
+    return Scores(
+        matrix=sparse.csr_array(
+            (np.ones(len(results.labels), np.int64), pair),
+            shape=(num_classes, num_classes),
+        ),
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        macro=average("macro"),
+        weighted=average("weighted"),
+    )
+
+
+class Reporter:
+    """Writes the reports of one data set into one folder, each file whole."""
+
+    def __init__(
+        self,
+        eval_dir: str,
+        dataset: Dataset,
+        *,
+        model_name: str,
+        labels_offset: int,
+        with_page: bool = False,
+    ) -> None:
+        """Makes the folder.
+
+        Args:
+          eval_dir: the folder.
+          dataset: what is evaluated.
+          model_name: of the net.
+          labels_offset: the classes left out at the start.
+          with_page: write report.html, too.
+
+        Raises:
+          UserError: the folder cannot be written.
+        """
+        self._eval_dir = os.path.expanduser(eval_dir)
+        self._dataset = dataset
+        self._model_name = model_name
+        self._with_page = with_page
+        names = dataset.class_names or tuple(map(str, range(dataset.num_classes)))
+        self._class_names = names[labels_offset:]
+        self._photos: list[str] = []
+        with _writing(eval_dir):
+            shared_folder.make(self._eval_dir)
+            with tempfile.TemporaryFile(dir=self._eval_dir):
+                pass  # What cannot be written is known before the work.
+        self._writer = summaries.open_writer(self._eval_dir)
+
+    def write(
+        self,
+        results: Results,
+        *,
+        checkpoint_path: str,
+        step: int,
+        uses_moving_average: bool,
+    ) -> None:
+        """Writes all files and TensorBoard's events, in place of earlier files.
+
+        Args:
+          results: of the evaluation.
+          checkpoint_path: what was evaluated.
+          step: its global step.
+          uses_moving_average: whether its moving averages were.
+
+        Raises:
+          UserError: a file cannot be written.
+        """
+        scores = score(results, len(self._class_names))
+        dataset = self._dataset
+        summary = {
+            "accuracy": results.accuracy,
+            "recall_5": results.recall_5,
+            "loss": results.loss,
+            "images": len(results.labels),
+            "bad_records": dataset.num_bad_records,
+            "step": step,
+            "checkpoint": os.path.abspath(checkpoint_path),
+            "moving_average": uses_moving_average,
+            "dataset": dataset.name,
+            "split": dataset.split_name,
+            "model": self._model_name,
+            "macro": scores.macro,
+            "weighted": scores.weighted,
+        }
+        title = (
+            f"{self._model_name} at step {step} on {dataset.name}/{dataset.split_name}:"
+            f" accuracy {results.accuracy:.4f}"
+        )
+        picture = confusion_figure.draw(scores.matrix, self._class_names, title)
+        with self._all_or_none() as folder:
+            _write_csv(folder, "per_class.csv", self._class_rows(scores))
+            _write_csv(folder, "predictions.csv", self._prediction_rows(results))
+            _write(folder, "confusion_matrix.png", picture)
+            _write(folder, _METRICS, json.dumps(summary, indent=1).encode() + b"\n")
+            if self._with_page:
+                page = self._page(results, scores, summary, picture)
+                _write(folder, PAGE, page.encode("utf-8", "backslashreplace"))
+        with summaries.writing(self._writer, self._eval_dir, step):
+            summaries.write_evaluation_scalars(results)
+            tf.summary.image("confusion_matrix", tf.io.decode_png(picture)[tf.newaxis])
+
+    @contextlib.contextmanager
+    def _all_or_none(self) -> Iterator[str]:
+        """A folder whose files take the place of an earlier evaluation's, all at once.
+
+        None of that one's files stays beside them, not even one that is not made anew.
+        """
+        with (
+            _writing(self._eval_dir),
+            scratch_directory(self._eval_dir, "evaluation") as aside,
+        ):
+            yield aside
+            # Without its metrics an evaluation is not there: they go first, and come
+            # last.
+            for name in (_METRICS, PAGE):
+                with contextlib.suppress(FileNotFoundError):
+                    os.remove(os.path.join(self._eval_dir, name))
+            publish(aside, self._eval_dir, last=_METRICS)
+
+    def _page(
+        self, results: Results, scores: Scores, summary: dict, picture: bytes
+    ) -> str:
+        # What only the page needs is slow to load.
+        from engine.report import report_page
+
+        evaluated = report_page.Evaluated(
+            summary=summary,
+            results=results,
+            dataset=self._dataset,
+            class_names=self._class_names,
+            photos=self._photos,
+            class_rows=list(self._class_rows(scores)),
+            confusion_matrix=picture,
+            command=app.command_line(),
+        )
+        return report_page.render(evaluated)
+
+    def _class_rows(self, scores: Scores) -> Iterator[Sequence[Any]]:
+        yield ["class", "images", "precision", "recall", "f1", "most_confused_with"]
+        images = scores.matrix.sum(axis=1)
+        for i, other in enumerate(scores.most_confused_with):
+            shares = (
+                f"{s[i]:.6f}" for s in (scores.precision, scores.recall, scores.f1)
+            )
+            confused_with = "" if other is None else self._class_names[other]
+            yield [self._class_names[i], images[i], *shares, confused_with]
+
+    def _prediction_rows(self, results: Results) -> Iterator[Sequence[Any]]:
+        header = ["shard", "record", "label", "predicted", "probability", "correct"]
+        yield [*header, "filename"]
+        if not self._photos:
+            self._photos = source_photos(self._dataset, len(results.labels))
+        names = self._class_names
+        shards = [os.path.basename(shard.path) for shard in self._dataset.shards]
+        for i, photo in enumerate(self._photos):
+            label, predicted = results.labels[i], results.predicted[i]
+            yield [
+                shards[results.shards[i]],
+                results.records[i],
+                names[label],
+                names[predicted],
+                f"{results.probabilities[i]:.6f}",
+                int(label == predicted),
+                photo,
+            ]
+
+
+def _write_csv(folder: str, name: str, rows: Iterator[Sequence[Any]]) -> None:
+    text = io.StringIO()
+    CsvWriter(text, line_end="\r\n").write_rows(rows)
+    _write(folder, name, text.getvalue().encode())
+
+
+def _write(folder: str, name: str, content: bytes) -> None:
+    with atomic_write(os.path.join(folder, name)) as file:
+        file.write(content)
+
+
+def source_photos(dataset: Dataset, count: int) -> list[str]:
+    """The photos that the first records of a data set say they were made from.
+
+    Args:
+      dataset: its shards are read in order.
+      count: how many records to read.
+
+    Returns:
+      As many names, "" where a record has none.
+    """
+    feature = tf.io.FixedLenFeature([], tf.string, "")
+
+    def parse(serialized: tf.Tensor) -> tf.Tensor:
+        features = {example_schema.FILENAME: feature}
+        return tf.io.parse_example(serialized, features)[example_schema.FILENAME]
+
+    read = record_files.reader(dataset)
+    files = tf.data.Dataset.range(len(dataset.shards))
+    records = files.flat_map(lambda file: read(file).map(lambda _, record: record))
+    batches = records.take(count).batch(_BATCH).map(parse)
+    return [
+        name.decode("utf-8", "backslashreplace")
+        for batch in pipeline_options.apply(batches).as_numpy_iterator()
+        for name in batch
+    ]
+
+
+@contextlib.contextmanager
+def _writing(eval_dir: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"--eval_dir={eval_dir} cannot be written: {error.strerror}; name another"
+            " folder"
+        ) from error

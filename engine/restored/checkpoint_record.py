@@ -1,0 +1,219 @@
+"""What a checkpoint is: by `model.json` beside it, else by options and its head."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+
+from absl import logging
+
+from checkpoints import model_record, scopes
+from checkpoints.model_record import ModelRecord, first_difference
+from checkpoints.slim_format import Checkpoint
+from config.predict_config import NetOptions
+from datasets import dataset_factory, dataset_json, imagenet
+from datasets.dataset import Dataset
+from errors import UserError
+from nets import nets_factory
+
+_DEFAULT_NET = "inception_v3"  # slim's
+_IMAGENET_CLASSES = 1001  # slim's, "background" included
+
+
+def describe(checkpoint: Checkpoint | None, options: NetOptions) -> ModelRecord:
+    """What a checkpoint's weights are for.
+
+    Args:
+      checkpoint: None where only the options speak.
+      options: of what `model.json` says, they may change the image size alone.
+
+    Raises:
+      UserError: an option contradicts `model.json` or the checkpoint, or all of them
+        say too little.
+    """
+    folder = os.path.dirname(checkpoint.path) or "." if checkpoint else None
+    record = model_record.read(folder) if folder else None
+    if record is None:
+        return _from_options(checkpoint, options)
+    for name in ("model_name", "preprocessing_name", "use_grayscale", "labels_offset"):
+        value, recorded = getattr(options, name), getattr(record, name)
+        if value is not None and value != recorded:
+            raise UserError(
+                f"--{name}={value} contradicts {model_record.FILE_NAME} beside the"
+                f" checkpoint, which was trained with {recorded}: leave it out"
+            )
+    if record.class_names and options.dataset_dir:
+        _require_same_names(record, options)
+    return dataclasses.replace(
+        record,
+        image_size=options.image_size or record.image_size,
+        class_names=record.class_names or _names_from_elsewhere(record, options),
+    )
+
+
+def _require_same_names(record: ModelRecord, options: NetOptions) -> None:
+    names = any_split(options, record.dataset_name).class_names
+    names = names and names[record.labels_offset :]
+    if names and record.class_names and names != record.class_names:
+        raise UserError(
+            f"--dataset_dir={options.dataset_dir} contradicts {model_record.FILE_NAME}"
+            f" beside the checkpoint: {first_difference(record.class_names, names)};"
+            " name the data that it was trained on (prediction and export need none)"
+        )
+
+
+def _names_from_elsewhere(
+    record: ModelRecord, options: NetOptions
+) -> tuple[str, ...] | None:
+    """The classes' names of a converted checkpoint, whose source had none."""
+    name, offset = options.dataset_name or record.dataset_name, record.labels_offset
+    if options.dataset_dir:
+        dataset = any_split(options, record.dataset_name)
+        if dataset.num_classes - offset != record.num_classes:
+            options = dataclasses.replace(options, labels_offset=offset)
+            raise _misfit(options, dataset.num_classes, None, record.num_classes)
+        names = dataset.class_names
+    elif name == "imagenet":
+        names = imagenet.class_names(record.num_classes + offset)
+    else:
+        names = None
+        if name is None:
+            _tell_of_numbers(record.num_classes)
+    return names and names[offset:]
+
+
+def _from_options(checkpoint: Checkpoint | None, options: NetOptions) -> ModelRecord:
+    """What a published checkpoint, without `model.json`, is for."""
+    model_name = options.model_name or _DEFAULT_NET
+    entry = nets_factory.get_entry(model_name)
+    trained = num_trained_classes(checkpoint, model_name) if checkpoint else None
+    names, num_classes, offset = _classes(options, trained)
+    return ModelRecord(
+        model_name=model_name,
+        image_size=options.image_size or entry.image_size,
+        use_grayscale=bool(options.use_grayscale),
+        preprocessing_name=options.preprocessing_name or entry.preprocessing,
+        labels_offset=offset,
+        dataset_name=options.dataset_name or "imagenet",
+        num_classes=num_classes - offset,
+        class_names=names and names[offset:],
+    )
+
+
+def _classes(
+    options: NetOptions, trained: int | None
+) -> tuple[tuple[str, ...] | None, int, int]:
+    """Names and number of the data's classes, and how many the net leaves out."""
+    total = _IMAGENET_CLASSES
+    names = imagenet.class_names(total)
+    counts: tuple[int, ...] = ()
+    if options.dataset_dir:
+        dataset = any_split(options)
+        names, total = dataset.class_names, dataset.num_classes
+        counts = dataset.class_counts
+    elif options.dataset_name not in (None, "imagenet"):
+        spec = dataset_factory.registered(options.dataset_name)
+        if spec is None:
+            raise UserError(
+                f"--dataset_name={options.dataset_name} does not say how many classes"
+                f" there are, nor does {model_record.FILE_NAME} beside the checkpoint:"
+                " give --dataset_dir"
+            )
+        names, total = spec.class_names, spec.num_classes
+    if trained is None:
+        return names, total, _given_offset(options, total)
+    offset = options.labels_offset
+    if offset is None:
+        offset = detected_offset(total, counts, trained)
+    if offset is not None and total - offset == trained:
+        if not (options.dataset_name or options.dataset_dir):
+            logging.warning(
+                "Nothing beside the checkpoint names its %d classes, so they are taken"
+                " for ImageNet's: if they are others, give --dataset_name and"
+                " --dataset_dir.",
+                trained,
+            )
+        return names, total, offset
+    if options.dataset_name or options.dataset_dir or options.labels_offset is not None:
+        raise _misfit(options, total, detected_offset(total, counts, trained), trained)
+    _tell_of_numbers(trained)
+    return None, trained, 0
+
+
+def _tell_of_numbers(num_classes: int) -> None:
+    logging.warning(
+        "nothing names the checkpoint's %d classes, so numbers stand for them: give"
+        " --dataset_name and --dataset_dir",
+        num_classes,
+    )
+
+
+def _given_offset(options: NetOptions, total: int) -> int:
+    offset = options.labels_offset or 0
+    if offset >= total:
+        raise UserError(f"--labels_offset={offset}: there are only {total} classes")
+    return offset
+
+
+def _misfit(
+    options: NetOptions, total: int, fitting: int | None, trained: int
+) -> UserError:
+    name, offset = options.dataset_name or "imagenet", options.labels_offset or 0
+    remedy = "name the data set that it was trained on"
+    if fitting is not None:
+        remedy = f"--labels_offset={fitting} fits, and is found without the flag"
+    return UserError(
+        f"the checkpoint is for {trained} classes, and {name} has {total}, with"
+        f" --labels_offset={offset} {total - offset}: {remedy}"
+    )
+
+
+def num_trained_classes(checkpoint: Checkpoint, model_name: str) -> int | None:
+    """Classes of a checkpoint's head; None where it has no such head.
+
+    Raises:
+      UserError: there is no such net.
+    """
+    head = nets_factory.get_entry(model_name).head_scopes[0]
+    for name, shape in checkpoint.shapes.items():
+        if scopes.matches(head, name) and name.endswith("/biases"):
+            return shape[0]
+    return None
+
+
+def detected_offset(
+    num_classes: int, class_counts: Sequence[int], num_trained: int
+) -> int | None:
+    """The labels offset with which data fits a net.
+
+    Args:
+      num_classes: of the data set.
+      class_counts: images of each class; empty where that is unknown.
+      num_trained: classes of the net.
+
+    Returns:
+      0, or 1 where the first class, without any image, is ImageNet's "background";
+      None where neither fits.
+    """
+    offset = num_classes - num_trained
+    fits = offset == 0 or (offset == 1 and not any(class_counts[:1]))
+    return offset if fits else None
+
+
+def any_split(options: NetOptions, recorded_name: str | None = None) -> Dataset:
+    """The split `train` of the options' data set, else its first.
+
+    Args:
+      options: `dataset_name` decides, else what dataset.json in `dataset_dir` says.
+      recorded_name: of the data set, where neither says it; None is imagenet.
+
+    Raises:
+      UserError: there is no such data set.
+    """
+    dataset_dir = options.dataset_dir or ""
+    dataset_factory.require_directory(dataset_dir)
+    info = None if options.dataset_name else dataset_json.read(dataset_dir)
+    found_name = info.name if info else recorded_name
+    name = options.dataset_name or found_name or "imagenet"
+    splits = dataset_factory.available_splits(name, dataset_dir)
+    split = splits[0] if splits and "train" not in splits else "train"
+    return dataset_factory.get_dataset(name, split, dataset_dir)

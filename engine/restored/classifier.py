@@ -1,0 +1,108 @@
+"""A checkpoint as a function from photographs to probabilities."""
+
+import tensorflow as tf
+
+from checkpoints import slim_format
+from checkpoints.model_record import ModelRecord
+from checkpoints.slim_format import Checkpoint
+from config.predict_config import NetOptions
+from datasets import example_schema
+from datasets.dataset import Dataset
+from engine.restored import checkpoint_record, eval_weights
+from nets.network import Network
+from preprocessing import preprocessing_factory
+
+
+class Classifier:
+    """A net with weights, from photographs to probabilities.
+
+    Attributes:
+      record: what the net is.
+      network: the net.
+      image_channels: of the images that it takes undecoded: 3, or 1 where it was
+        trained on grey data.
+    """
+
+    def __init__(self, record: ModelRecord, image_channels: int = 3) -> None:
+        self.record = record
+        self.image_channels = image_channels
+        self._recipe = preprocessing_factory.get_preprocessing(
+            record.preprocessing_name, False, record.use_grayscale
+        )
+        blank = tf.zeros([32, 32, image_channels], tf.uint8)
+        self.network = Network(
+            record.model_name,
+            num_classes=record.num_classes,
+            image_size=record.image_size,
+            channels=int(self._recipe(blank, 32, 32).shape[-1]),
+        )
+
+    @property
+    def labels(self) -> list[str]:
+        """A name a logit: its label where the classes have no names."""
+        record = self.record
+        first = record.labels_offset
+        labels = range(first, first + record.num_classes)
+        return list(record.class_names or map(str, labels))
+
+    def decode(self, encoded: tf.Tensor) -> tf.Tensor:
+        """The pixels, [height, width, channels] uint8, of a photograph's bytes."""
+        features = {
+            example_schema.ENCODED: encoded,
+            example_schema.FORMAT: tf.constant(""),
+            example_schema.HEIGHT: tf.constant(0, tf.int64),
+            example_schema.WIDTH: tf.constant(0, tf.int64),
+        }
+        return example_schema.decode_image(features, self.image_channels)
+
+    def preprocess(self, pixels: tf.Tensor, size: int | None = None) -> tf.Tensor:
+        """The net's input, [size, size, channels] float32, of uint8 pixels.
+
+        Args:
+          pixels: [height, width, image_channels] uint8.
+          size: side in pixels, if not the net's.
+        """
+        size = size or self.record.image_size
+        return self._recipe(pixels, size, size)
+
+    def probabilities(self, images: tf.Tensor) -> tf.Tensor:
+        """[batch, num_classes] float32 in [0, 1] of preprocessed images."""
+        return tf.nn.softmax(self.network(images, is_training=False)[0])
+
+
+def load(path: str, options: NetOptions, *, use_moving_average: bool) -> Classifier:
+    """A checkpoint's classifier.
+
+    Args:
+      path: a checkpoint, its prefix or a folder, of which the newest is taken.
+      options: what the checkpoint is, where `model.json` does not say.
+      use_moving_average: take the variables' moving averages.
+
+    Raises:
+      UserError: there is no checkpoint, or it does not fit what is said of it.
+    """
+    checkpoint = Checkpoint(slim_format.find_checkpoint(path))
+    record = checkpoint_record.describe(checkpoint, options)
+    classifier = Classifier(record)
+    if _takes_grey(classifier.network, checkpoint):
+        classifier = Classifier(record, image_channels=1)
+    offset, names = record.labels_offset, record.class_names
+    classes = Dataset(
+        record.dataset_name or "its own data set",
+        *("", "", (), 0),
+        num_classes=record.num_classes + offset,
+        class_names=names and (*("",) * offset, *names),
+        class_counts=(),
+    )
+    eval_weights.load(
+        classifier.network, checkpoint, classes, use_moving_average=use_moving_average
+    )
+    return classifier
+
+
+def _takes_grey(network: Network, checkpoint: Checkpoint) -> bool:
+    """Whether the first kernel, [height, width, channels, …], is for one channel."""
+    shapes = network.variable_shapes()
+    first = next(name for name, shape in shapes.items() if len(shape) == 4)
+    saved = checkpoint.shapes.get(first, ())
+    return len(saved) == 4 and saved[2] == 1 and shapes[first][2] == 3

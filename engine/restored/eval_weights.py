@@ -1,0 +1,156 @@
+"""A checkpoint's weights in a network that is to be evaluated."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from absl import logging
+
+from checkpoints import restore, scopes
+from checkpoints.slim_format import Checkpoint
+from datasets.dataset import Dataset
+from engine.restored import trained_batch_norms
+from engine.step.moving_average import SUFFIX
+from errors import UserError
+from nets import nets_factory
+from nets.network import Network
+
+# The second heads of Inception and NASNet nets, which only training reads: a checkpoint
+# may lack them, or have them for other classes.
+_AUXILIARY_HEAD = re.compile(r"(^|/)(AuxLogits|aux_\d+)/")
+_MAX_NAMED = 3
+
+
+def load(
+    network: Network,
+    checkpoint: Checkpoint,
+    dataset: Dataset,
+    *,
+    use_moving_average: bool,
+) -> int:
+    """Sets the network's variables to the checkpoint's values.
+
+    Args:
+      network: the net; variables that evaluation does not read stay as they are.
+      checkpoint: in slim's names; a published one need not have a global step.
+      dataset: what will be evaluated, for messages.
+      use_moving_average: take `<variable>/ExponentialMovingAverage`.
+
+    Returns:
+      The checkpoint's global step, 0 where it has none.
+
+    Raises:
+      UserError: the checkpoint does not fit, or cannot be read.
+    """
+    if not use_moving_average and has_averages(checkpoint):
+        logging.warning(
+            "%s holds moving averages too, which are not evaluated:"
+            " --moving_average_decay=0.9999 (or any value but 0) takes them",
+            checkpoint.path,
+        )
+    fill(network, checkpoint, dataset, use_moving_average=use_moving_average)
+    trained_batch_norms.warn_if_lagging(network, checkpoint)
+    return checkpoint.global_step or 0
+
+
+def fill(
+    network: Network,
+    checkpoint: Checkpoint,
+    dataset: Dataset,
+    *,
+    use_moving_average: bool,
+) -> None:
+    """What `load` does, without a word on averages that lag or are not taken."""
+    sources = _sources(network, use_moving_average)
+    _check_present(network, checkpoint, sources, use_moving_average)
+    _check_shapes(network, checkpoint, sources, dataset)
+    variables = {s: network.model_variables[name] for name, s in sources.items()}
+    restore.restore(variables, checkpoint, variables)
+
+
+def _sources(network: Network, use_moving_average: bool) -> dict[str, str]:
+    """Where the value of each variable stands, by the variable's name."""
+    needed = [n for n in network.model_variables if not _AUXILIARY_HEAD.search(n)]
+    return {n: f"{n}/{SUFFIX}" if use_moving_average else n for n in needed}
+
+
+def has_averages(checkpoint: Checkpoint) -> bool:
+    """Whether it holds moving averages of variables."""
+    return any(name.endswith(f"/{SUFFIX}") for name in checkpoint.shapes)
+
+
+def _check_present(
+    network: Network,
+    checkpoint: Checkpoint,
+    sources: Mapping[str, str],
+    use_moving_average: bool,
+) -> None:
+    missing = [s for s in sources.values() if s not in checkpoint.shapes]
+    if not missing:
+        return
+    path, model_name = checkpoint.path, network.model_name
+    if not any(name in checkpoint.shapes for name in sources):
+        raise UserError(
+            f"{path} holds no variable of {model_name}: its scopes are"
+            f" {_roots(checkpoint.shapes)}, the net's {_roots(sources)}; use the"
+            " --model_name that it was trained with"
+        )
+    if use_moving_average and not has_averages(checkpoint):
+        raise UserError(
+            f"{path} holds no moving averages, having been trained without"
+            " --moving_average_decay: leave out the flag"
+        )
+    raise UserError(
+        f"{path} lacks {len(missing)} of the {len(sources)} variables of {model_name}:"
+        f" {_some(missing)}; use the --model_name that it was trained with"
+    )
+
+
+def _check_shapes(
+    network: Network,
+    checkpoint: Checkpoint,
+    sources: Mapping[str, str],
+    dataset: Dataset,
+) -> None:
+    shapes = network.variable_shapes()
+    misfits = [n for n, s in sources.items() if checkpoint.shapes[s] != shapes[n]]
+    if not misfits:
+        return
+    heads = nets_factory.get_entry(network.model_name).head_scopes
+    if all(any(scopes.matches(head, name) for head in heads) for name in misfits):
+        num_trained = checkpoint.shapes[sources[misfits[0]]][-1]
+        raise UserError(
+            f"{checkpoint.path} is for {num_trained} classes and"
+            f" {_describe_classes(dataset, network.num_classes)};"
+            f" {_mend_classes(dataset, num_trained)}"
+        )
+    name = misfits[0]
+    raise UserError(
+        f"{name} has the shape {checkpoint.shapes[sources[name]]} in {checkpoint.path}"
+        f" and {shapes[name]} in {network.model_name} ({len(misfits)} such): use the"
+        " --model_name and --use_grayscale that it was trained with"
+    )
+
+
+def _describe_classes(dataset: Dataset, num_classes: int) -> str:
+    offset = dataset.num_classes - num_classes
+    less = f" with --labels_offset={offset}" if offset else ""
+    names = f" ({_some(dataset.class_names[offset:])})" if dataset.class_names else ""
+    return f"the data set {dataset.name} has {num_classes}{less}{names}"
+
+
+def _mend_classes(dataset: Dataset, num_trained: int) -> str:
+    """What to do about a checkpoint for another number of classes."""
+    offset = dataset.num_classes - num_trained
+    # Classes that no image has, like ImageNet's 0, may be left out at the start.
+    if offset >= 0 and not any(dataset.class_counts[:offset]):
+        return f"--labels_offset={offset} makes them fit"
+    return "evaluate it on the data set that it was trained on"
+
+
+def _roots(names: Iterable[str]) -> str:
+    return _some(sorted({name.split("/")[0] for name in names if "/" in name}))
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+    return ", ".join(names[:_MAX_NAMED]) + more

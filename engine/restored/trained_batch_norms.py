@@ -1,0 +1,103 @@
+"""Which batch norms of a checkpoint were trained, and whether their statistics lag."""
+
+import contextlib
+import os
+from collections.abc import Sequence
+
+from absl import logging
+
+from checkpoints import plan, run_record, scopes
+from checkpoints.restore import RUNNING_AVERAGE
+from checkpoints.run_record import RunRecord
+from checkpoints.slim_format import Checkpoint
+from engine.batch_norm.batch_norm_lag import Lag
+from engine.run.validation import BEST_FOLDER
+from engine.step.optimizers import SLOT_SUFFIXES
+from errors import UserError
+from nets import nets_factory
+from nets.network import Network
+
+
+def run_of(checkpoint: Checkpoint) -> RunRecord | None:
+    """The record of the run that wrote a checkpoint, its best one too; None without.
+
+    Raises:
+      UserError: the record is damaged.
+    """
+    folder = os.path.dirname(os.path.abspath(checkpoint.path))
+    if os.path.basename(folder) == BEST_FOLDER:
+        folder = os.path.dirname(folder)
+    return run_record.read(folder)
+
+
+def find(
+    network: Network, checkpoint: Checkpoint, trainable_scopes: str | None = None
+) -> list[str] | None:
+    """Scopes of the batch norms that were trained, of those that the checkpoint has.
+
+    Args:
+      network: its net.
+      checkpoint: of a run, or of slim.
+      trainable_scopes: the flag in training; by default what run.json beside the
+        checkpoint says, or else those of which the checkpoint holds optimizer slots.
+
+    Returns:
+      None where nothing tells which variables were trained.
+
+    Raises:
+      UserError: run.json is damaged, or a scope matches nothing.
+    """
+    names = [n for n in network.model_variables if n in checkpoint.shapes]
+    batch_norms = plan.batch_norm_scopes(names)
+    run = run_of(checkpoint)
+    if trainable_scopes is None and run:
+        if not run.flags.get("freeze_batch_norm", True):
+            return batch_norms
+        trainable_scopes = run.flags.get("trainable_scopes") or ".*"
+    trained: Sequence[str] = _with_slots(names, checkpoint)
+    if trainable_scopes:
+        trained = scopes.select(
+            scopes.parse_scopes(trainable_scopes, flag="trainable_scopes"),
+            [n for n in names if network.model_variables[n].trainable],
+            flag="trainable_scopes",
+            head_scopes=nets_factory.get_entry(network.model_name).head_scopes,
+        )
+    if not trained:
+        return None
+    frozen = set(plan.frozen_batch_norms(names, set(trained)))
+    return [scope for scope in batch_norms if scope not in frozen]
+
+
+def _with_slots(names: list[str], checkpoint: Checkpoint) -> list[str]:
+    """Variables of which the checkpoint holds an optimizer's slot."""
+    slots = {slot for of_one in SLOT_SUFFIXES.values() for slot in of_one.values()}
+    return [n for n in names if any(f"{n}/{s}" in checkpoint.shapes for s in slots)]
+
+
+def warn_if_lagging(network: Network, checkpoint: Checkpoint) -> None:
+    """Says that stored statistics cannot have settled, with the remedy.
+
+    As of a run that was interrupted, that was not to recompute them, or of slim.
+    Silent where nothing tells how long they were trained.
+    """
+    recomputed = any(n.endswith(f"/{RUNNING_AVERAGE}") for n in checkpoint.shapes)
+    step = checkpoint.global_step
+    if recomputed or step is None:
+        return
+    with contextlib.suppress(UserError):  # which evaluation can do without
+        if trained := find(network, checkpoint):
+            run = run_of(checkpoint)
+            decay = run.flags.get("batch_norm_decay") if run else None
+            if decay is None:
+                decay = max(network.batch_norm_decays[scope] for scope in trained)
+            lag = Lag(len(trained), decay)
+            if not lag.is_settled(step):
+                logging.warning("%s: %s", checkpoint.path, _remedy(lag, step))
+
+
+def _remedy(lag: Lag, step: int) -> str:
+    return (
+        f"{lag.describe(None)}; at step {step} they hold"
+        f" {100 * lag.start_left(step):.1f} % of their start, and the net does worse"
+        " than it did in training: convert/recompute_batch_norm.py computes them anew"
+    )

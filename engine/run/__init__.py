@@ -1,0 +1,1 @@
+"""A training run around its steps: set-up, initial weights, saving, logging."""

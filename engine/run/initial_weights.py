@@ -1,0 +1,123 @@
+"""Where a run's weights come from: its own folder, a checkpoint, or nowhere."""
+
+import dataclasses
+
+from absl import logging
+
+from checkpoints import plan as plans
+from checkpoints import restore, scopes, slim_format
+from checkpoints.checkpoint_folder import CheckpointFolder
+from checkpoints.slim_format import Checkpoint
+from config.train_config import FineTuneOptions
+from engine.step.moving_average import SUFFIX
+from engine.step.train_state import TrainState
+from nets import nets_factory
+from nets.network import Network
+
+_MAX_NAMED = 5  # fresh variables named in the log
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """How a run starts.
+
+    Attributes:
+      plan: what is restored, trained and frozen.
+      checkpoint: where restored values come from; None when training from scratch.
+      resumes: the checkpoint is the run's own: optimizer and step go on from it.
+      step: steps done before this start.
+    """
+
+    plan: plans.Plan
+    checkpoint: Checkpoint | None
+    resumes: bool
+    step: int
+
+
+def find_start(
+    network: Network, folder: CheckpointFolder, options: FineTuneOptions
+) -> Start:
+    """Decides how the run starts; changes nothing.
+
+    Args:
+      network: the net with its fresh variables.
+      folder: the run's folder, whose newest checkpoint wins.
+      options: the checkpoint to start from, and the scopes.
+
+    Raises:
+      UserError: the checkpoint does not fit, the run's own is of another net, or a
+        scope matches nothing.
+    """
+    shapes = network.variable_shapes()
+    head_scopes = nets_factory.get_entry(network.model_name).head_scopes
+    own = folder.latest()
+    checkpoint, step = None, 0
+    restored: list[str] = []
+    if own:
+        checkpoint = Checkpoint(own)
+        restore.require_same_net(shapes, checkpoint)
+        step = checkpoint.global_step or 0
+        restored = list(shapes)
+    elif options.checkpoint_path:
+        checkpoint = Checkpoint(slim_format.find_checkpoint(options.checkpoint_path))
+        restored = plans.choose_restored(
+            shapes,
+            checkpoint.path,
+            checkpoint.shapes,
+            exclude_scopes=scopes.parse_scopes(
+                options.checkpoint_exclude_scopes, flag="checkpoint_exclude_scopes"
+            ),
+            ignore_missing_vars=options.ignore_missing_vars,
+            head_scopes=head_scopes,
+        )
+    plan = plans.make_plan(
+        shapes,
+        [n for n, v in network.model_variables.items() if v.trainable],
+        restored=restored,
+        checkpoint_path=checkpoint.path if checkpoint else None,
+        checkpoint_names=list(checkpoint.shapes) if checkpoint and not own else [],
+        trainable_scopes=scopes.parse_scopes(
+            options.trainable_scopes, flag="trainable_scopes"
+        ),
+        # Only training reads an auxiliary head, and only steps train one.
+        head_scopes=head_scopes[:1] if options.solves_head else head_scopes,
+        freeze_batch_norm=options.freeze_batch_norm,
+    )
+    return Start(plan, checkpoint, resumes=bool(own), step=step)
+
+
+def restore_start(state: TrainState, start: Start, options: FineTuneOptions) -> None:
+    """Fills the variables as decided.
+
+    Args:
+      state: the fresh variables.
+      start: how the run starts.
+      options: for what is said of them.
+    """
+    if start.checkpoint is None:
+        return
+    if not start.resumes:
+        restore.restore(
+            state.network.model_variables, start.checkpoint, start.plan.restored_names
+        )
+        fresh: list[str] = []
+    else:
+        logging.warning("resuming from %s", start.checkpoint.path)
+        if options.checkpoint_path:
+            logging.warning(
+                "ignoring --checkpoint_path=%s and the exclude scopes: the run goes on"
+                " from its own checkpoint; use a new --train_dir to start over",
+                options.checkpoint_path,
+            )
+        # A batch norm that is frozen from now on keeps what it was evaluated with.
+        statistics = start.plan.updated_statistics
+        averaged = {*statistics, *(f"{name}/{SUFFIX}" for name in statistics)}
+        fresh = restore.resume(state.named_variables(), start.checkpoint, averaged)
+    if state.moving_average:
+        missing = set(state.moving_average.shadows) & set(fresh)
+        if missing or not start.resumes:
+            state.moving_average.follow()
+    if fresh:
+        more = f" and {len(fresh) - _MAX_NAMED} more" if len(fresh) > _MAX_NAMED else ""
+        names = ", ".join(fresh[:_MAX_NAMED])
+        logging.warning("made anew, since not in the checkpoint: %s%s", names, more)

@@ -1,0 +1,98 @@
+"""A command in the folder of an earlier run: what differs, and what that means."""
+
+import dataclasses
+import os
+
+from checkpoints import run_record
+from checkpoints.checkpoint_folder import CheckpointFolder
+from checkpoints.run_record import RunRecord
+from common.atomic_files import combined
+from config.train_config import TrainConfig
+from datasets.dataset import Dataset
+from engine.run.initial_weights import Start
+from engine.run.validation import BEST_FOLDER
+from errors import UserError
+
+# Flags that count where a run starts, and no more once it has a checkpoint.
+_OF_THE_START = {"checkpoint_path", "checkpoint_exclude_scopes", "ignore_missing_vars"}
+# Flags that may change from one command to the next without a word. Some change no
+# result: where things are, how fast, how often, how long. The others have a record of
+# their own: `model.json`, the data's fingerprint, `best/evaluations.json`.
+_UNRECORDED = {
+    *("dataset_name", "labels_offset", "preprocessing_name", "use_grayscale"),
+    *("dataset_dir", "dataset_split_name", "num_preprocessing_threads", "num_readers"),
+    *("train_image_size", "model_name", "dry_run", "list_scopes", "feature_cache_dir"),
+    *("eval_split_name", "eval_every_n_steps", "early_stopping_patience"),
+    *("train_dir", "max_number_of_steps", "max_number_of_epochs", "max_run_secs"),
+    *("log_every_n_steps", "save_summaries_secs", "save_interval_secs"),
+    "clone_on_cpu",
+}
+
+
+def record_of(config: TrainConfig, dataset: Dataset) -> RunRecord:
+    """What decides on the result of a run with these options on this data."""
+    values = {
+        name: value
+        for group in dataclasses.asdict(config).values()
+        for name, value in group.items()
+        if name not in _UNRECORDED
+    }
+    return RunRecord(
+        start_flags={n: v for n, v in values.items() if n in _OF_THE_START},
+        flags={n: v for n, v in values.items() if n not in _OF_THE_START},
+        split_name=dataset.split_name,
+        data_fingerprint=combined(shard.sha256 for shard in dataset.shards),
+    )
+
+
+def require_same_run(
+    train_dir: str, earlier: RunRecord | None, now: RunRecord, start: Start
+) -> None:
+    """Refuses to mix two runs in one folder.
+
+    Args:
+      train_dir: the folder.
+      earlier: of the run in it; None where it is not known.
+      now: of this command.
+      start: how it starts.
+
+    Raises:
+      UserError: the run was trained on other data, or what is left of it is the best
+        checkpoint of another run, which this one would replace.
+    """
+    if start.resumes:
+        if earlier and earlier.data_fingerprint != now.data_fingerprint:
+            raise UserError(
+                f"--train_dir={train_dir} holds a run that was trained on other data:"
+                f" split {now.split_name!r} is not what {earlier.split_name!r} was then"
+                " (another fingerprint). Use another --train_dir, with"
+                f" --checkpoint_path={train_dir} to go on from its weights"
+            )
+        return
+    best = os.path.join(train_dir, BEST_FOLDER)
+    if earlier != now and CheckpointFolder(best, keep=1).has_checkpoint():
+        raise UserError(
+            f"{best} holds the best checkpoint of an earlier run, which this one, that"
+            " starts anew, would replace: move it away, or use another --train_dir"
+        )
+
+
+def changes(
+    earlier: RunRecord | None, now: RunRecord, start: Start, last_step: int | None
+) -> list[str]:
+    """What differs from the earlier run's flags and what that means, a line each."""
+    if earlier is None or not start.resumes:
+        return []
+    if last_step is not None and start.step >= last_step:
+        effect = "no effect, since the run is finished; to train so, use another"
+        effect += " --train_dir"
+    else:
+        effect = f"applies from step {start.step + 1} on"
+    no_start = "no effect, since the run has started; use another --train_dir"
+    return [
+        *(f"{line}: {effect}" for line in run_record.changes(earlier.flags, now.flags)),
+        *(
+            f"{line}: {no_start}"
+            for line in run_record.changes(earlier.start_flags, now.start_flags)
+        ),
+    ]

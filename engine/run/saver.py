@@ -1,0 +1,92 @@
+"""Saving a run: at intervals, and at its end."""
+
+import contextlib
+import functools
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+from absl import logging
+
+from checkpoints.checkpoint_folder import CheckpointFolder
+from engine.run.background import BackgroundWriter
+from engine.step.train_state import TrainState
+from errors import NotFiniteError
+
+
+class Saver:
+    """Writes checkpoints of a run."""
+
+    def __init__(
+        self,
+        folder: CheckpointFolder,
+        state: TrainState,
+        interval_secs: int,
+        writer: BackgroundWriter,
+        statistics: Callable[[], Mapping[str, np.ndarray]] = dict,
+    ) -> None:
+        """Saves first after an interval.
+
+        Args:
+          folder: where to.
+          state: what.
+          interval_secs: seconds between two.
+          writer: who writes.
+          statistics: of batch norms, to be saved in place of their averages; see
+            `TrainState.arrays`.
+        """
+        self._writer = writer
+        self._statistics = statistics
+        self._folder = folder
+        self._state = state
+        self._interval_secs = interval_secs
+        self._saved_at = time.monotonic()
+        self._saved_step: int | None = None
+
+    def save_if_due(self, step: int) -> None:
+        """Starts to save when the interval is over.
+
+        Raises:
+          NotFiniteError: see `save`.
+          UserError: what was started before could not be written.
+        """
+        self._writer.check()
+        if time.monotonic() - self._saved_at >= self._interval_secs:
+            self.save(step)
+
+    def save(self, step: int, *, in_haste: bool = False) -> None:
+        """Starts to save the values of now, unless this step is saved already.
+
+        Args:
+          step: of now.
+          in_haste: leave the averages of batch norms as they are.
+
+        Raises:
+          NotFiniteError: a variable is not finite; nothing is written.
+          UserError: what was started before could not be written.
+        """
+        if step != self._saved_step:
+            with self.naming_last_saved():
+                arrays = self._state.arrays({} if in_haste else self._statistics())
+            self._writer.submit(functools.partial(self._write, step, arrays))
+            self._saved_step = step
+        self._saved_at = time.monotonic()
+
+    def _write(self, step: int, arrays: Mapping[str, np.ndarray]) -> None:
+        logging.info("saved %s", self._folder.save(step, arrays))
+
+    @contextlib.contextmanager
+    def naming_last_saved(self) -> Iterator[None]:
+        """Adds to a `NotFiniteError` what there is to go on from."""
+        try:
+            yield
+        except NotFiniteError as error:
+            raise NotFiniteError(f"{error}; {self.last_saved()}") from error
+
+    def last_saved(self) -> str:
+        """What to go on from, for messages; waits for what is being written."""
+        self._writer.wait()
+        latest = self._folder.latest()
+        if latest is None:
+            return "nothing was saved before it"
+        return f"the last good checkpoint is {latest}"

@@ -1,0 +1,218 @@
+"""What TensorBoard shows of a run."""
+
+import contextlib
+import functools
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+import tensorflow as tf
+from tensorboard.compat.proto import event_pb2
+from tensorboard.plugins.histogram import metadata as histogram_metadata
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+from checkpoints import plan as plans
+from datasets.records import record_faults
+from engine.evaluation.evaluation import Results
+from engine.events import event_files
+from engine.run.background import BackgroundWriter
+from engine.step.train_state import TrainState
+from errors import UserError
+
+_NUM_BUCKETS = 30  # TensorBoard's own number
+
+
+class TrainSummaries:
+    """Writes a training run's events into its folder.
+
+    Scalars, with every log line: `total_loss`, `Losses/clone_loss`,
+    `Losses/regularization_loss`, `learning_rate`, `accuracy`, `global_step/sec`,
+    `images/sec` and `waiting_for_input`, a share of the time. At longer intervals:
+    `activations/<end point>` histograms, `sparsity/<end point>`, a histogram of every
+    trained variable, and a few images as the net sees them. Validation goes to a run of
+    its own, whose `accuracy` shares a chart with that of training.
+    """
+
+    def __init__(
+        self,
+        train_dir: str,
+        state: TrainState,
+        interval_secs: int,
+        background: BackgroundWriter,
+    ) -> None:
+        """Opens the event files and writes the plan as text.
+
+        Args:
+          train_dir: the run's folder.
+          state: what is trained.
+          interval_secs: seconds between two sets of histograms and images; 0 for none.
+          background: counts and writes the histograms beside the training.
+        """
+        self._background = background
+        self._interval_secs = interval_secs
+        self._histograms_at = time.monotonic()
+        self._train_dir = train_dir
+        self._state = state
+        self._first_step = step = int(state.global_step.numpy())
+        _mark_start(step, train_dir)
+        self._writer = open_writer(train_dir)
+        self._validation_writer: tf.summary.SummaryWriter | None = None
+        network = state.network
+        # Its own small trace: the training step returns no activations.
+        self._end_points = tf.function(
+            lambda images: network(images, is_training=False)[1], autograph=False
+        )
+        with writing(self._writer, train_dir, step):
+            tf.summary.text("plan", plans.describe_as_markdown(state.plan))
+
+    def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        """Writes scalars by their tags."""
+        with writing(self._writer, self._train_dir, step):
+            for tag, value in scalars.items():
+                tf.summary.scalar(tag, value)
+
+    def write_histograms_if_due(
+        self, step: int, sample_images: Callable[[int], tf.Tensor], *, now: bool
+    ) -> None:
+        """Writes weights, activations and the images themselves.
+
+        Args:
+          step: the global step.
+          sample_images: gives a few training images of a step, `[n, height, width,
+            channels]` float32; called when the histograms are due.
+          now: the interval need not be over.
+        """
+        secs = time.monotonic() - self._histograms_at
+        if not self._interval_secs or not (now or secs >= self._interval_secs):
+            return
+        self._histograms_at = time.monotonic()
+        images = sample_images(step)
+        weights = {n: tf.identity(v) for n, v in self._state.trained.items()}
+        self._background.submit(
+            functools.partial(
+                self._write_histograms, step, weights, self._end_points(images), images
+            )
+        )
+
+    def _write_histograms(
+        self,
+        step: int,
+        weights: dict[str, tf.Tensor],
+        end_points: dict[str, tf.Tensor],
+        images: tf.Tensor,
+    ) -> None:
+        with writing(self._writer, self._train_dir, step):
+            for name, values in weights.items():
+                _write_histogram(name, values.numpy())
+            for name, activation in end_points.items():
+                _write_histogram(f"activations/{name}", activation.numpy())
+                tf.summary.scalar(f"sparsity/{name}", tf.math.zero_fraction(activation))
+            tf.summary.image("augmented", _to_unit_range(images), max_outputs=4)
+
+    def write_validation(self, step: int, split_name: str, results: Results) -> None:
+        """Writes an evaluation made while training."""
+        if self._validation_writer is None:
+            folder = os.path.join(self._train_dir, f"eval_{split_name}")
+            _mark_start(self._first_step, folder)
+            self._validation_writer = open_writer(folder)
+        with writing(self._validation_writer, self._train_dir, step):
+            write_evaluation_scalars(results)
+
+    def close(self) -> None:
+        """Writes out what is buffered."""
+        for writer in (self._writer, self._validation_writer):
+            if writer is not None:
+                writer.close()
+
+
+def open_writer(folder: str) -> tf.summary.SummaryWriter:
+    """A writer of events into a folder.
+
+    Raises:
+      UserError: they cannot be written there.
+    """
+    with _explained_errors(folder):
+        return tf.summary.create_file_writer(folder)
+
+
+@contextlib.contextmanager
+def writing(writer: tf.summary.SummaryWriter, folder: str, step: int) -> Iterator[None]:
+    """Lets `tf.summary` write inside, and writes out what is buffered.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    with _explained_errors(folder):
+        with writer.as_default(step):
+            yield
+        writer.flush()
+
+
+@contextlib.contextmanager
+def _explained_errors(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.OpError as error:  # a full disk, mostly
+        raise UserError(
+            f"{folder}: TensorBoard's events cannot be written:"
+            f" {record_faults.one_line(error)}"
+        ) from error
+
+
+def _mark_start(step: int, log_dir: str) -> None:
+    """Tells TensorBoard that a run starts, or goes on, after `step`.
+
+    What it wrote of later steps before it was killed is not shown: they come again.
+    """
+    event_files.keep_order(log_dir)
+    start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+    writer = EventFileWriter(log_dir)
+    writer.add_event(
+        event_pb2.Event(wall_time=time.time(), step=step + 1, session_log=start)
+    )
+    writer.close()
+    # Of files of the same second the mark must come first, whatever their numbers.
+    event_files.keep_order(log_dir)
+
+
+def write_evaluation_scalars(results: Results) -> None:
+    """Writes slim's `eval/Accuracy` and `eval/Recall_5`, and `accuracy` and `loss`."""
+    tf.summary.scalar("eval/Accuracy", results.accuracy)
+    tf.summary.scalar("eval/Recall_5", results.recall_5)
+    tf.summary.scalar("accuracy", results.accuracy)
+    tf.summary.scalar("loss", results.loss)
+
+
+def _write_histogram(tag: str, values: np.ndarray) -> None:
+    """Does what `tf.summary.histogram` does, which needs 240 bytes a value for it."""
+    tf.summary.write(
+        tag,
+        tf.constant(buckets(values)),
+        metadata=histogram_metadata.create_summary_metadata(None, None),
+    )
+
+
+def buckets(values: np.ndarray) -> np.ndarray:
+    """A histogram as TensorBoard reads it.
+
+    Args:
+      values: of any shape; those that are not finite are left out.
+
+    Returns:
+      [30, 3] float64, rows of left edge, right edge and count. Of values that are all
+      the same the last row counts all, and every edge is that value.
+    """
+    values = values[np.isfinite(values)]
+    if values.size and np.ptp(values):
+        counts, edges = np.histogram(values, _NUM_BUCKETS)
+    else:
+        counts = np.array([0] * (_NUM_BUCKETS - 1) + [values.size])
+        edges = np.full(_NUM_BUCKETS + 1, values[0] if values.size else 0.0)
+    return np.stack([edges[:-1], edges[1:], counts], axis=1).astype(np.float64)
+
+
+def _to_unit_range(images: tf.Tensor) -> tf.Tensor:
+    """Images scaled to [0, 1] by the batch's own range, whatever the preprocessing."""
+    low, high = tf.reduce_min(images), tf.reduce_max(images)
+    return (images - low) / tf.maximum(high - low, 1e-6)

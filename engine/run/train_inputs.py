@@ -1,0 +1,149 @@
+"""What a training run reads: images or cached features, and what runs the net on it."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+
+import tensorflow as tf
+
+from config.train_config import TrainConfig
+from datasets import input_pipeline
+from engine import inputs
+from engine.batch_norm import population_statistics
+from engine.batch_norm import recomputation as recomputations
+from engine.batch_norm.population_statistics import Moments, MomentsFn
+from engine.batch_norm.recomputation import Recomputation
+from engine.feature_cache import cached_training, feature_cache
+from engine.feature_cache.feature_cache import FeatureCache
+from engine.run.train_setup import Setup
+from engine.step.train_state import TrainState
+from engine.step.train_step import RunNetwork, step_seed, whole_network
+
+_NUM_SAMPLES = 4  # images for TensorBoard
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """What a run trains on.
+
+    Attributes:
+      batches: from the run's next step on.
+      run_network: runs the net on them.
+      other_batches: from a seed to batches of one device in another order.
+      make_moments_fn: makes a function from such a batch to what batch norms see of
+        it; tracing the net takes a while.
+      cache: the features, where they are cached.
+    """
+
+    batches: tf.data.Dataset
+    run_network: RunNetwork
+    other_batches: Callable[[int], tf.data.Dataset]
+    make_moments_fn: Callable[[], MomentsFn]
+    cache: FeatureCache | None = None
+
+
+def make_inputs(setup: Setup, config: TrainConfig) -> Inputs:
+    """The training batches, and what runs the net on them.
+
+    With a feature cache it is filled first.
+    """
+    batch_size, seed = config.train_data.batch_size, config.run.seed
+    if setup.split is None:
+        return Inputs(
+            _image_batches(
+                setup, config, setup.images_per_step, seed, setup.start.step
+            ),
+            whole_network(setup.network, setup.start.plan, config),
+            lambda seed: _image_batches(setup, config, batch_size, seed),
+            lambda: population_statistics.moments_fn(
+                setup.network, setup.start.plan.frozen_batch_norms, batch_size
+            ),
+        )
+    split = setup.split
+    cache = cached_training.filled_cache(
+        split,
+        setup.network,
+        setup.start.plan,
+        setup.dataset,
+        config,
+        is_training=True,
+    )
+
+    def batches(batch_size: int, seed: int, start_batch: int = 0) -> tf.data.Dataset:
+        return feature_cache.train_batches(
+            cache,
+            num_examples=setup.dataset.num_examples,
+            batch_size=batch_size,
+            seed=seed,
+            start_batch=start_batch,
+        )
+
+    return Inputs(
+        batches(setup.images_per_step, seed, setup.start.step),
+        lambda batch, seed: split.finish(batch["features"], seed),
+        lambda seed: batches(batch_size, seed),
+        lambda: lambda batch, seed: split.moments(batch["features"], seed),
+        cache,
+    )
+
+
+def make_recomputation(
+    setup: Setup, config: TrainConfig, state: TrainState, read: Inputs
+) -> Recomputation:
+    """What computes the statistics of the run's batch norms anew."""
+    num_batches = recomputations.num_batches(
+        setup.dataset.num_examples, config.train_data.batch_size
+    )
+
+    moments_fn = functools.cache(read.make_moments_fn)
+
+    def moments_at(step: int) -> Iterator[Moments]:
+        # Of another seed than the run's own: the order is none that it trains in, and
+        # starts with an epoch, so that nothing need be skipped.
+        seed = config.run.seed + step
+        return recomputations.moments_of(
+            read.other_batches(seed),
+            num_batches,
+            moments_fn(),
+            step_seed(config.run.seed, tf.constant(step, tf.int64), 0),
+            config.augmentation,
+            setup.network.num_classes,
+        )
+
+    option = recomputations.resolved(config.fine_tune)
+    return Recomputation(state, setup.lag, option, moments_at)
+
+
+def _image_batches(
+    setup: Setup,
+    config: TrainConfig,
+    batch_size: int,
+    order_seed: int,
+    start_batch: int = 0,
+) -> tf.data.Dataset:
+    views = config.feature_cache.feature_cache_views
+    if setup.split and views is None:
+        views = cached_training.num_views(config)
+    return input_pipeline.train_batches(
+        setup.dataset,
+        inputs.preprocess_fn(
+            config.data,
+            setup.network,
+            is_training=views != 1,
+            augmentation=config.augmentation,
+        ),
+        batch_size=batch_size,
+        seed=config.run.seed,
+        order_seed=order_seed,
+        labels_offset=config.data.labels_offset,
+        num_readers=config.train_data.num_readers,
+        num_threads=config.data.num_preprocessing_threads,
+        start_batch=start_batch,
+        num_views=views,
+    )
+
+
+def sample_images(setup: Setup, config: TrainConfig, step: int) -> tf.Tensor:
+    """A few training images as the net sees them, `[4, h, w, c]` float32."""
+    batches = _image_batches(setup, config, _NUM_SAMPLES, config.run.seed, step)
+    return next(iter(batches))["image"]

@@ -1,0 +1,267 @@
+"""What a training run needs before its first step."""
+
+import dataclasses
+import math
+import os
+
+import tensorflow as tf
+from absl import logging
+
+from checkpoints import model_record, run_record
+from checkpoints import plan as plans
+from checkpoints.checkpoint_folder import CheckpointFolder
+from checkpoints.model_record import ModelRecord
+from checkpoints.run_record import RunRecord
+from config.shared_options import DataOptions
+from config.train_config import TrainConfig
+from datasets.dataset import Dataset
+from engine import inputs
+from engine.batch_norm import recomputation
+from engine.batch_norm.batch_norm_lag import Lag, lag_of
+from engine.batch_norm.recomputation import Recomputation
+from engine.evaluation.evaluation import Evaluator
+from engine.feature_cache import cached_training
+from engine.feature_cache.split_network import SplitNetwork
+from engine.run import rerun, warm_start
+from engine.run.background import BackgroundWriter
+from engine.run.initial_weights import Start, find_start, restore_start
+from engine.run.validation import Validation, read_history
+from engine.step import schedules
+from engine.step.train_state import TrainState
+from errors import UserError
+from nets.network import Network
+
+CHECKPOINTS_KEPT = 5  # slim's number
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """A run that is ready to be trained.
+
+    Attributes:
+      dataset: the training split.
+      validation_dataset: the split to evaluate while training, or None.
+      network: the net, its variables fresh.
+      folder: the run's checkpoints.
+      record: what the weights are for, to be written beside them.
+      run_record: the flags and the data, to be written too.
+      changes: what differs from the earlier run in the folder, a line each.
+      start: what will be restored, trained and frozen.
+      lag: of the statistics of its batch norms.
+      split: the net in its frozen and its trained part, where features are cached.
+      images_per_step: over all devices.
+      last_step: the step to stop at; None trains for ever.
+    """
+
+    dataset: Dataset
+    validation_dataset: Dataset | None
+    network: Network
+    folder: CheckpointFolder
+    record: ModelRecord
+    run_record: RunRecord
+    changes: list[str]
+    start: Start
+    lag: Lag
+    split: SplitNetwork | None
+    images_per_step: int
+    last_step: int | None
+
+
+def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
+    """Finds the data, builds the net and decides how to start; writes nothing.
+
+    Args:
+      config: the options.
+      strategy: the devices.
+
+    Raises:
+      UserError: an option does not fit the data, the net or the checkpoint.
+    """
+    data, run = config.data, config.run
+    dataset = inputs.get_dataset(data, config.train_data.dataset_split_name)
+    eval_split_name = config.validation.eval_split_name
+    tf.random.set_seed(run.seed)
+    with strategy.scope():
+        network = Network(
+            config.model.model_name,
+            num_classes=inputs.num_classes(dataset, data),
+            image_size=config.train_data.train_image_size,
+            channels=inputs.num_channels(dataset, data, config.model.model_name),
+            precision=config.compute.precision,
+        )
+    inputs.preprocess_fn(data, network, is_training=True)  # an unknown name is told now
+    record = record_of(network, dataset, data)
+    _check_same_model(run.train_dir, record)
+    folder = CheckpointFolder(run.train_dir, keep=CHECKPOINTS_KEPT)
+    images_per_step = config.train_data.batch_size * run.num_clones
+    images_per_step *= config.optimizer.gradient_accumulation_steps
+    last_step = run.max_number_of_steps
+    if run.max_number_of_epochs:
+        images = run.max_number_of_epochs * dataset.num_examples
+        last_step = max(1, math.ceil(images / images_per_step))
+    if config.fine_tune.solves_head:
+        last_step = 1
+    start = find_start(network, folder, config.fine_tune)
+    warm_start.check(start, record, config.fine_tune)
+    earlier, now = run_record.read(run.train_dir), rerun.record_of(config, dataset)
+    rerun.require_same_run(run.train_dir, earlier, now, start)
+    _tell_of_missing_records(run.train_dir, start)
+    validation_dataset = None
+    if eval_split_name:
+        validation_dataset = inputs.get_dataset(data, eval_split_name)
+        read_history(run.train_dir, validation_dataset, start.step)  # is it the same?
+    split = None
+    if config.feature_cache.feature_cache != "off":
+        split = cached_training.split_network(
+            *(network, start.plan, config),
+            is_training=not config.fine_tune.solves_head,
+        )
+    return Setup(
+        dataset=dataset,
+        validation_dataset=validation_dataset,
+        network=network,
+        folder=folder,
+        record=record,
+        run_record=now,
+        changes=rerun.changes(earlier, now, start, last_step),
+        start=start,
+        lag=lag_of(network, start.plan, config.fine_tune.batch_norm_decay),
+        split=split,
+        images_per_step=images_per_step,
+        last_step=last_step,
+    )
+
+
+def record_of(network: Network, dataset: Dataset, data: DataOptions) -> ModelRecord:
+    """What the weights of a run on this data are for."""
+    names = dataset.class_names
+    return ModelRecord(
+        model_name=network.model_name,
+        image_size=network.image_size,
+        use_grayscale=data.use_grayscale,
+        preprocessing_name=inputs.preprocessing_name(data, network),
+        labels_offset=data.labels_offset,
+        dataset_name=data.dataset_name,
+        num_classes=network.num_classes,
+        class_names=names[data.labels_offset :] if names else None,
+        bits=dataset.bits,
+    )
+
+
+def _check_same_model(train_dir: str, record: ModelRecord) -> None:
+    earlier = model_record.read(train_dir)
+    differences = record.differences(earlier) if earlier else []
+    if differences:
+        raise UserError(
+            f"--train_dir={train_dir} holds a run of another kind; the flags now say"
+            f" {'; '.join(differences)}: use another --train_dir, or the flags of that"
+            " run"
+        )
+
+
+def _tell_of_missing_records(train_dir: str, start: Start) -> None:
+    """Says that a run may go on otherwise than it began, where nothing can tell."""
+    names = [model_record.FILE_NAME, run_record.FILE_NAME]
+    missing = [n for n in names if not os.path.exists(os.path.join(train_dir, n))]
+    if start.resumes and missing:
+        logging.warning(
+            "%s has no %s, like a run of slim or of an older release: whether it was"
+            " trained on this data and with these flags is not checked",
+            *(train_dir, " and no ".join(missing)),
+        )
+
+
+def describe(setup: Setup, config: TrainConfig) -> None:
+    """Prints the plan and logs the arithmetic of batches, epochs and rates."""
+    print(plans.describe(setup.start.plan), flush=True)
+    dataset = setup.dataset
+    if setup.split:
+        num_examples = dataset.num_examples
+        print(cached_training.describe(setup.split, num_examples, config), flush=True)
+    if config.fine_tune.solves_head:
+        logging.info(
+            "data: %d images in %d classes; the head is solved by logistic regression"
+            " in one step, an auxiliary head stays as it is",
+            *(dataset.num_examples, dataset.num_classes),
+        )
+    else:
+        _describe_steps(setup, config)
+    for line in setup.changes:
+        logging.warning("another command than before in this folder: %s", line)
+
+
+def _describe_steps(setup: Setup, config: TrainConfig) -> None:
+    dataset, schedule = setup.dataset, config.schedule
+    batch_size, clones = config.train_data.batch_size, config.run.num_clones
+    steps_per_epoch = dataset.num_examples / setup.images_per_step
+    logging.info(
+        "data: %d images in %d classes; batches of %d on %d device(s) × %d accumulated"
+        " = %d images a step, %.1f steps an epoch",
+        *(dataset.num_examples, dataset.num_classes, batch_size, clones),
+        *(config.optimizer.gradient_accumulation_steps, setup.images_per_step),
+        steps_per_epoch,
+    )
+    decay = schedules.decay_steps(schedule, dataset.num_examples, batch_size)
+    forms = {
+        "fixed": "fixed",
+        "exponential": f"× {schedule.learning_rate_decay_factor} every {decay} steps",
+        "polynomial": f"down to {schedule.end_learning_rate} at step {decay}",
+    }
+    form = forms[schedule.learning_rate_decay_type]
+    logging.info("learning rate: %g, %s", schedule.learning_rate, form)
+    logging.info("precision: %s", config.compute.precision)
+    option = recomputation.resolved(config.fine_tune)
+    recomputation.tell(setup.lag, option, setup.last_step)
+    if setup.last_step is None:
+        logging.info("no --max_number_of_steps: training until interrupted")
+    else:
+        epochs = setup.last_step / steps_per_epoch
+        logging.info("training to step %d = %.1f epochs", setup.last_step, epochs)
+
+
+def make_state(
+    setup: Setup, config: TrainConfig, strategy: tf.distribute.Strategy
+) -> TrainState:
+    """Makes the optimizer's variables and restores what was decided."""
+    with strategy.scope():
+        state = TrainState(
+            setup.network, setup.start.plan, config, setup.dataset.num_examples
+        )
+    restore_start(state, setup.start, config.fine_tune)
+    return state
+
+
+def make_validation(
+    setup: Setup,
+    config: TrainConfig,
+    state: TrainState,
+    recomputed: Recomputation,
+    writer: BackgroundWriter,
+) -> Validation | None:
+    """Validation on `--eval_split_name`, or None without one."""
+    options = config.validation
+    if setup.validation_dataset is None:
+        return None
+    make = cached_training.make_evaluator if setup.split else _make_evaluator
+    evaluator = make(setup.network, setup.start.plan, setup.validation_dataset, config)
+    steps_per_epoch = setup.dataset.num_examples / setup.images_per_step
+    return Validation(
+        state,
+        evaluator,
+        recomputed,
+        writer,
+        train_dir=config.run.train_dir,
+        record=setup.record,
+        dataset=setup.validation_dataset,
+        every_n_steps=options.eval_every_n_steps or math.ceil(steps_per_epoch),
+        patience=options.early_stopping_patience,
+    )
+
+
+def _make_evaluator(
+    network: Network, plan: plans.Plan, dataset: Dataset, config: TrainConfig
+) -> Evaluator:
+    del plan
+    return inputs.make_evaluator(
+        network, dataset, config.data, batch_size=config.train_data.batch_size
+    )

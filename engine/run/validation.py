@@ -1,0 +1,224 @@
+"""Validation during training: the best checkpoint, and when to stop."""
+
+import dataclasses
+import functools
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from checkpoints.checkpoint_folder import CheckpointFolder
+from checkpoints.model_record import ModelRecord
+from common.atomic_files import atomic_write
+from datasets.dataset import Dataset
+from engine.batch_norm.recomputation import Recomputation
+from engine.evaluation.evaluation import Evaluator, Results
+from engine.run.background import BackgroundWriter
+from engine.step.train_state import TrainState
+from errors import UserError
+
+BEST_FOLDER = "best"
+_HISTORY_FILE = "evaluations.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """One evaluation of a run.
+
+    Attributes:
+      step: of the run.
+      accuracy: share of the images that were right.
+      loss: mean over the images.
+      split_name: what was evaluated; None where an older release did not note it.
+      data_fingerprint: of that split, as `Dataset.fingerprint`.
+    """
+
+    step: int
+    accuracy: float
+    loss: float
+    split_name: str | None = None
+    data_fingerprint: str | None = None
+
+
+def best_of(history: Sequence[Score]) -> Score:
+    """The highest accuracy; of equals the lowest loss, then the first."""
+    return max(history, key=lambda score: (score.accuracy, -score.loss, -score.step))
+
+
+def evaluations_since_best(history: Sequence[Score]) -> int:
+    """How many evaluations came after the best one."""
+    best = best_of(history)
+    return sum(score.step > best.step for score in history)
+
+
+def _parse_score(entry: Mapping[str, Any]) -> Score:
+    return Score(
+        int(entry["step"]),
+        float(entry["accuracy"]),
+        float(entry["loss"]),
+        entry.get("split_name"),
+        entry.get("data_fingerprint"),
+    )
+
+
+def read_history(train_dir: str, dataset: Dataset, step: int) -> list[Score]:
+    """The evaluations of a run up to a step.
+
+    Args:
+      train_dir: the run's folder.
+      dataset: the split that will be evaluated further.
+      step: that the run goes on from.
+
+    Raises:
+      UserError: the file is damaged, or they are those of another split.
+    """
+    folder = os.path.join(train_dir, BEST_FOLDER)
+    path = os.path.join(folder, _HISTORY_FILE)
+    if not os.path.exists(path):
+        return []
+    try:
+        with open(path, encoding="utf-8") as file:
+            history = [_parse_score(entry) for entry in json.load(file)]
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise UserError(
+            f"{path} is damaged ({error}): remove it to choose the best checkpoint anew"
+        ) from error
+    history = [score for score in history if score.step <= step]
+    for score in history:
+        _require_same_split(folder, score, dataset)
+    return history
+
+
+def _require_same_split(folder: str, score: Score, dataset: Dataset) -> None:
+    """Refuses figures that cannot be compared with those that are to come."""
+    name = dataset.split_name
+    if score.split_name not in (None, name):
+        other = f"split {score.split_name!r}"
+    elif score.data_fingerprint not in (None, dataset.fingerprint):
+        other = f"what split {name!r} was then (another fingerprint)"
+    else:
+        return
+    raise UserError(
+        f"{folder} was chosen by its accuracy on {other}, with which that on split"
+        f" {name!r} now cannot be compared: validate on the same data, use another"
+        " --train_dir, or move that folder away"
+    )
+
+
+class Validation:
+    """Evaluates while training and keeps the best checkpoint in `<train_dir>/best`.
+
+    Attributes:
+      split_name: of the split that is evaluated.
+      every_n_steps: steps between two evaluations.
+    """
+
+    def __init__(
+        self,
+        state: TrainState,
+        evaluator: Evaluator,
+        recomputation: Recomputation,
+        writer: BackgroundWriter,
+        *,
+        train_dir: str,
+        record: ModelRecord,
+        dataset: Dataset,
+        every_n_steps: int,
+        patience: int | None,
+    ) -> None:
+        """Reads what an interrupted run evaluated.
+
+        Args:
+          state: what is trained.
+          evaluator: of the split.
+          recomputation: of the statistics of its batch norms.
+          writer: who writes.
+          train_dir: the run's folder.
+          record: what the run's weights are for.
+          dataset: the split that is evaluated.
+          every_n_steps: steps between two evaluations.
+          patience: evaluations without a better accuracy before the run stops; None
+            never stops it.
+
+        Raises:
+          UserError: the best checkpoint so far is that of another split.
+        """
+        self._state = state
+        self._evaluator = evaluator
+        self._recomputation = recomputation
+        self._writer = writer
+        self.split_name = dataset.split_name
+        self._data = dataset.split_name, dataset.fingerprint
+        self.every_n_steps = every_n_steps
+        self._patience = patience
+        self._folder = CheckpointFolder(os.path.join(train_dir, BEST_FOLDER), keep=1)
+        self._folder.create(record)
+        self._history_path = os.path.join(self._folder.path, _HISTORY_FILE)
+        step = int(state.global_step.numpy())
+        self._history = read_history(train_dir, dataset, step)
+        if self._history and not self._folder.has_checkpoint():
+            logging.warning(
+                "the best checkpoint so far, of step %d, is no longer in %s: it is"
+                " chosen anew from here on",
+                *(best_of(self._history).step, self._folder.path),
+            )
+            self._history = []
+
+    def is_due(self, step: int) -> bool:
+        """Whether a step is one to evaluate at."""
+        return step % self.every_n_steps == 0
+
+    def run(self) -> Results:
+        """Evaluates now, with the moving averages if there are any.
+
+        The best checkpoint holds the statistics that it was evaluated with.
+        """
+        if not self._history:
+            step = int(self._state.global_step.numpy())
+            self._recomputation.warn_if_unsettled(step)
+        with self._recomputation.in_place():
+            results = self._evaluator.run()
+        step = int(self._state.global_step.numpy())
+        history = [s for s in self._history if s.step != step]
+        score = Score(step, results.accuracy, results.loss, *self._data)
+        self._history = [*history, score]
+        best = best_of(self._history)
+        arrays = None
+        if best.step == step:
+            arrays = self._state.arrays(self._recomputation.statistics())
+        self._writer.submit(functools.partial(self._write, step, arrays, self._history))
+        logging.info(
+            "validation at step %d: accuracy %.4f, loss %.4f (best: %.4f at step %d)",
+            *(step, results.accuracy, results.loss, best.accuracy, best.step),
+        )
+        return results
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether patience has run out."""
+        if not self._patience or not self._history:
+            return False
+        return evaluations_since_best(self._history) >= self._patience
+
+    def describe_best(self) -> str:
+        """The best evaluation so far and where its checkpoint is, if it still is."""
+        best = best_of(self._history)
+        kept = "kept in" if self._folder.holds(best.step) else "which is no longer in"
+        return (
+            f"best accuracy {best.accuracy:.4f} at step {best.step}, {kept}"
+            f" {self._folder.path}"
+        )
+
+    def _write(
+        self,
+        step: int,
+        arrays: Mapping[str, np.ndarray] | None,
+        history: Sequence[Score],
+    ) -> None:
+        if arrays is not None:
+            self._folder.save(step, arrays)
+        with atomic_write(self._history_path, "w") as file:
+            json.dump([dataclasses.asdict(score) for score in history], file)

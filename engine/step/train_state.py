@@ -1,0 +1,104 @@
+"""All that training changes, and all that a checkpoint holds."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from checkpoints.plan import Plan
+from checkpoints.restore import RUNNING_AVERAGE
+from config.train_config import TrainConfig
+from engine.step import optimizers, schedules
+from engine.step.loss_scale import LossScale
+from engine.step.moving_average import MovingAverage
+from errors import NotFiniteError
+from nets.network import Network
+
+
+class TrainState:
+    """A network in training: optimizer, step, moving averages.
+
+    Attributes:
+      network: the net.
+      plan: what of it is trained and frozen.
+      trained: the variables that the optimizer changes, by name.
+      global_step: scalar int64 variable, steps done.
+      optimizer: slim's.
+      moving_average: of all variables, or None.
+      loss_scale: of float16, or None.
+    """
+
+    def __init__(
+        self, network: Network, plan: Plan, config: TrainConfig, num_examples: int
+    ) -> None:
+        """Makes the variables; call under `strategy.scope()`.
+
+        Args:
+          network: the net.
+          plan: what of it is trained.
+          config: the options.
+          num_examples: of the training split, for the schedule.
+        """
+        self.network = network
+        self.plan = plan
+        self.trained = {n: network.model_variables[n] for n in plan.trained_names}
+        self.global_step = tf.Variable(
+            0,
+            dtype=tf.int64,
+            trainable=False,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+        self._schedule = config.schedule, num_examples, config.train_data.batch_size
+        self.optimizer = optimizers.make_optimizer(config.optimizer, self.learning_rate)
+        self._slots = optimizers.create_slots(
+            config.optimizer.optimizer, self.optimizer, self.trained
+        )
+        decay = config.loss.moving_average_decay
+        self.moving_average = (
+            MovingAverage(network.model_variables, decay) if decay else None
+        )
+        needs_scale = network.precision == "mixed_float16"
+        self.loss_scale = LossScale() if needs_scale else None
+
+    def learning_rate(self) -> tf.Tensor:
+        """The rate of the next step, a float32 scalar."""
+        options, num_examples, batch_size = self._schedule
+        step = tf.convert_to_tensor(self.global_step)
+        return schedules.learning_rate(options, step, num_examples, batch_size)
+
+    def named_variables(self) -> dict[str, tf.Variable]:
+        """Every variable that a checkpoint holds, by slim's name."""
+        shadows = self.moving_average.shadows if self.moving_average else {}
+        return {
+            **self.network.model_variables,
+            **self._slots,
+            **shadows,
+            **(self.loss_scale.named_variables() if self.loss_scale else {}),
+            "global_step": self.global_step,
+        }
+
+    def arrays(
+        self, statistics: Mapping[str, np.ndarray] | None = None
+    ) -> dict[str, np.ndarray]:
+        """The values of all variables by name, as a checkpoint holds them.
+
+        Args:
+          statistics: of batch norms, by name, that take the place of their running
+            averages; these go on under `<name>/RunningAverage`.
+
+        Raises:
+          NotFiniteError: one of them is not finite.
+        """
+        values = {n: np.asarray(v.numpy()) for n, v in self.named_variables().items()}
+        for name, value in (statistics or {}).items():
+            values[f"{name}/{RUNNING_AVERAGE}"] = values[name]
+            values[name] = value
+        for name, value in values.items():
+            if not np.isfinite(value).all():
+                variable = name.removesuffix(f"/{RUNNING_AVERAGE}")
+                raise NotFiniteError(
+                    f"{variable} is not finite after step {values['global_step']},"
+                    f" learning rate {float(self.learning_rate()):g}: lower"
+                    " --learning_rate or raise --opt_epsilon"
+                )
+        return values

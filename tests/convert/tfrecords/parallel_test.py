@@ -1,0 +1,46 @@
+import multiprocessing
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from convert.tfrecords import parallel
+
+
+def test_processes_are_others_and_end():
+    with parallel.processes(2) as executor:
+        pids = {executor.submit(os.getpid).result() for _ in range(20)}
+        assert os.getpid() not in pids
+        workers = multiprocessing.active_children()
+        assert 1 <= len(workers) <= 2
+    assert not any(worker.is_alive() for worker in workers)
+
+
+def test_signals_wait_until_the_block_ends():
+    blocked = []
+
+    def interrupt():
+        with parallel.signals_held():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+            blocked.append(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+
+    # The system hands a signal to any thread that takes it, not to the main one alone.
+    release = threading.Event()
+    other = threading.Thread(target=release.wait)
+    other.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupt()
+    finally:
+        release.set()
+        other.join()
+    assert signal.SIGINT in blocked[0]  # what a process started inside inherits
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_usable_cpus_are_those_of_this_process():
+    assert 1 <= parallel.num_usable_cpus() <= (os.cpu_count() or 1)

@@ -1,0 +1,142 @@
+"""What TensorBoard finds in the folder of a run."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.plugin_event_accumulator import (
+    EventAccumulator,
+)
+from tensorboard.plugins.histogram.summary_v2 import histogram_pb
+
+from engine.run.summaries import _to_unit_range, buckets
+from tests.engine import small_runs
+
+
+def read_events(folder):
+    """The events of a folder, all of them."""
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    events.Reload()
+    return events
+
+
+def values_of(events, tag):
+    """Values of a scalar by step."""
+    return {e.step: float(tf.make_ndarray(e.tensor_proto)) for e in events.Tensors(tag)}
+
+
+@pytest.fixture(scope="module")
+def events(full_run):
+    return read_events(full_run)
+
+
+def test_scalars_stand_at_every_log_line(events):
+    tags = ["total_loss", "Losses/clone_loss", "Losses/regularization_loss"]
+    tags += ["learning_rate", "accuracy"]
+    for tag in tags:
+        assert list(values_of(events, tag)) == [3, 6], tag
+    total, data, penalty = (values_of(events, tag) for tag in tags[:3])
+    for step, value in total.items():
+        assert value == pytest.approx(data[step] + penalty[step], rel=1e-5)
+    assert all(0 <= share <= 1 for share in values_of(events, "accuracy").values())
+    assert values_of(events, "learning_rate") == pytest.approx({3: 0.05, 6: 0.05})
+
+
+@pytest.mark.parametrize("tag", ["images/sec", "global_step/sec"])
+def test_the_speed_is_there(events, tag):
+    assert all(value > 0 for value in values_of(events, tag).values())
+
+
+def test_the_plan_is_there_as_text(events):
+    assert "plan" in events.PluginTagToContent("text")
+    (event,) = events.Tensors("plan")
+    text = event.tensor_proto.string_val[0].decode()
+    assert "| Tiny/Conv2d_1 |" in text
+
+
+def test_weights_and_activations_have_histograms(events, full_run):
+    tags = set(events.PluginTagToContent("histograms"))
+    saved = small_runs.read_all(full_run, 6)
+    weights = {n.removesuffix("/Adam") for n in saved if n.endswith("/Adam")}
+    assert weights
+    activations = {f"activations/{n}" for n in ("Conv2d_1", "Conv2d_2", "AuxLogits")}
+    assert tags == weights | activations
+    buckets = tf.make_ndarray(events.Tensors("Tiny/Logits/weights")[-1].tensor_proto)
+    values = saved["Tiny/Logits/weights"]
+    assert buckets[:, 2].sum() == values.size
+    assert buckets[0, 0] == pytest.approx(values.min())
+    assert buckets[-1, 1] == pytest.approx(values.max())
+
+
+@pytest.mark.parametrize(
+    "values", [np.linspace(-1, 3, 1000) ** 3, [[0.5, -2.0]], np.full([2, 3], -7.0)]
+)
+def test_histograms_are_those_of_tensorboard(values):
+    values = np.asarray(values, np.float32)
+    summary = histogram_pb("tag", values).value[0]
+    theirs = tf.make_ndarray(summary.tensor)
+    np.testing.assert_allclose(buckets(values), theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_histograms_leave_out_what_is_not_finite():
+    counted = buckets(np.array([np.nan, 1.0, np.inf, 2.0]))
+    assert counted[:, 2].sum() == 2
+    assert (counted[0, 0], counted[-1, 1]) == (1, 2)
+    assert not buckets(np.array([np.nan])).any()
+
+
+def test_sparsity_is_the_share_of_zeros(events):
+    for share in values_of(events, "sparsity/Conv2d_1").values():
+        assert 0 <= share < 1
+
+
+def test_augmented_images_are_there(events):
+    assert "augmented" in events.PluginTagToContent("images")
+    width, height, *images = events.Tensors("augmented")[-1].tensor_proto.string_val
+    assert (width, height) == (b"16", b"16")
+    assert len(images) == small_runs.BATCH_SIZE
+    assert tf.io.decode_png(images[0]).shape == (16, 16, 3)
+
+
+def test_validation_is_a_run_of_its_own_with_the_same_tag(full_run):
+    events = read_events(full_run / "eval_validation")
+    history = json.loads((full_run / "best" / "evaluations.json").read_text())
+    assert [score["step"] for score in history] == [2, 4, 6]
+    for tag, key in (("accuracy", "accuracy"), ("eval/Accuracy", "accuracy")):
+        expected = {score["step"]: score[key] for score in history}
+        assert values_of(events, tag) == pytest.approx(expected)
+    losses = {score["step"]: score["loss"] for score in history}
+    assert values_of(events, "loss") == pytest.approx(losses)
+    assert set(values_of(events, "eval/Recall_5").values()) == {1.0}  # 3 classes
+
+
+def test_images_are_scaled_to_what_tensorboard_shows():
+    scaled = _to_unit_range(tf.constant([-1.0, 0.0, 1.0])).numpy()
+    assert scaled.tolist() == [0.0, 0.5, 1.0]
+    assert np.isfinite(_to_unit_range(tf.zeros([2, 2])).numpy()).all()
+
+
+def test_a_killed_run_shows_one_line(images_dir, tmp_path):
+    flags = {
+        "dataset_dir": images_dir,
+        "train_dir": tmp_path,
+        "eval_split_name": "validation",
+        "eval_every_n_steps": 1,
+    }
+    small_runs.train(max_number_of_steps=2, **flags)
+    small_runs.train(max_number_of_steps=4, **flags)
+    # As if the process had been killed at step 4, its last checkpoint that of step 2.
+    for path in tmp_path.glob("model.ckpt-4*"):
+        path.unlink()
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "model.ckpt-2"\n')
+    # And as if the clock had been set back since, by an hour.
+    for path in tmp_path.glob("events.*"):
+        made_at = path.name.split(".")[3]
+        later = path.name.replace(made_at, str(int(made_at) + 3600))
+        path.rename(path.with_name(later))
+    small_runs.train(max_number_of_steps=5, **flags)
+    steps = [e.step for e in read_events(tmp_path).Tensors("total_loss")]
+    assert steps == [1, 2, 3, 4, 5]
+    validation = read_events(tmp_path / "eval_validation").Tensors("accuracy")
+    assert [e.step for e in validation] == [1, 2, 3, 4, 5]

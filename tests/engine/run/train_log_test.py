@@ -1,0 +1,115 @@
+"""What a log line says, with a clock that the test turns."""
+
+import logging
+import math
+import time
+
+import pytest
+import tensorflow as tf
+
+from engine.run.train_log import TrainLog
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds that `time.monotonic` tells, in a list of one."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def totals(steps, loss, rate=0.1):
+    """What the training function returns of `steps` steps with this loss."""
+    sums = {
+        "steps": steps,
+        "total_loss": steps * loss,
+        "data_loss": steps * (loss - 0.5),
+        "regularization_loss": steps * 0.5,
+        "accuracy": steps * 0.25,
+        "input_secs": steps * 0.1,
+        "learning_rate": rate,
+    }
+    return {name: tf.constant(float(value)) for name, value in sums.items()}
+
+
+def add(log, clock, steps, secs, loss=2.0, rate=0.1):
+    started_at = clock[0]
+    clock[0] += secs
+    log.add(totals(steps, loss, rate), started_at)
+
+
+def test_means_are_over_the_steps_since_the_last_line(clock):
+    log = TrainLog(images_per_step=8)
+    add(log, clock, 1, 30.0, loss=5.0)
+    log.report(1)
+    add(log, clock, 1, 0.5, loss=2.0)
+    add(log, clock, 3, 1.5, loss=4.0, rate=0.05)
+    scalars = log.report(5)
+    assert scalars == pytest.approx(
+        {
+            "total_loss": 3.5,
+            "Losses/clone_loss": 3.0,
+            "Losses/regularization_loss": 0.5,
+            "accuracy": 0.25,
+            "learning_rate": 0.05,
+            "global_step/sec": 2.0,
+            "images/sec": 16.0,
+            "waiting_for_input": 0.2,
+        }
+    )
+
+
+def test_compilation_is_left_out_of_the_speed(clock, caplog):
+    caplog.set_level(logging.INFO, logger="absl")
+    log = TrainLog(images_per_step=8)
+    add(log, clock, 1, 30.0)
+    assert not any("/sec" in tag for tag in log.report(1))
+    assert "first step done, 30.0 s with compilation" in caplog.messages
+    assert caplog.messages[-1] == (
+        "global step 1: loss = 2.0000, accuracy 0.250, rate 0.1"
+    )
+    add(log, clock, 4, 1.0)
+    log.report(5)
+    assert caplog.messages[-1] == (
+        "global step 5: loss = 2.0000 (0.250 sec/step, 32.0 images/s,"
+        " waiting for input 40%), accuracy 0.250, rate 0.1"
+    )
+
+
+def test_a_line_over_the_first_call_and_more_counts_the_speed_of_the_rest(clock):
+    log = TrainLog(images_per_step=8)
+    add(log, clock, 1, 30.0)
+    add(log, clock, 4, 1.0)
+    assert log.report(5)["global_step/sec"] == pytest.approx(4.0)
+
+
+def test_steps_in_a_time_are_one_until_the_speed_is_known(clock):
+    log = TrainLog(images_per_step=8)
+    assert log.steps_in(1.0) == 1
+    add(log, clock, 1, 30.0)
+    assert log.steps_in(1.0) == 1
+    add(log, clock, 2, 0.5)
+    assert log.steps_in(1.0) == 4
+    log.report(3)
+    assert log.steps_in(1.0) == 4
+    assert log.steps_in(0.01) == 1
+
+
+def test_nothing_said_is_not_a_number(clock):
+    log = TrainLog(images_per_step=8)
+    add(log, clock, 1, 30.0)
+    assert all(map(math.isfinite, log.report(1).values()))
+
+
+def test_waiting_that_is_not_measured_is_not_told(clock, caplog):
+    caplog.set_level(logging.INFO, logger="absl")
+    log = TrainLog(images_per_step=8)
+    add(log, clock, 1, 30.0)
+    log.report(1)
+    clock[0] += 1.0
+    untimed = totals(4, 2.0) | {"input_secs": tf.constant(math.nan)}
+    log.add(untimed, clock[0] - 1.0)
+    assert "waiting_for_input" not in log.report(5)
+    assert caplog.messages[-1].endswith(
+        "(0.250 sec/step, 32.0 images/s), accuracy 0.250, rate 0.1"
+    )
