@@ -1,6 +1,23 @@
-"""The flags of the training and evaluation scripts, made from the options of `config`.
+"""Command-line flags, made from `Options`: the one way in which commands define flags.
 
-The only reader of `FLAGS` for these scripts.
+A command declares its flags as a group, a frozen dataclass of `option` fields:
+
+    @dataclasses.dataclass(frozen=True)
+    class GraphOptions(Options):
+        "Frozen graph."  # the title of the group in --help
+
+        graph_file: str = option(None, "The frozen graph.", required=True)
+
+`flags.define(GraphOptions)` under `if __name__ == "__main__":` makes the flags, and
+`flags.read(GraphOptions)` in `main` gives their checked values as a `GraphOptions`.
+Flags that several commands share stand in a base class of their groups. A list is a
+`str` option; `config.options.split_list` takes it apart.
+
+The commands that build a net have a record of several groups, such as `TrainConfig`,
+which checks what depends on more than one of them; `define` and `read` take it as they
+take a group, and also refuse the flags of slim that have no meaning here.
+
+No other module reads values of flags.
 """
 
 import dataclasses
@@ -11,6 +28,7 @@ from typing import Any, TypeVar
 
 from absl import flags
 
+from config.options import Options
 from errors import UserError
 
 Config = TypeVar("Config")
@@ -32,18 +50,16 @@ _REPLACED: Mapping[str, tuple[str | int | bool, str]] = {
 
 
 def define(config: type) -> None:
-    """Defines a flag for every option of a configuration record.
+    """Defines a flag for every option of a group, or of a record of groups.
 
     Args:
-      config: `TrainConfig` or `EvalConfig`: a dataclass of `Options` groups.
+      config: an `Options` group, or a dataclass of such groups, as `TrainConfig`.
     """
+    if issubclass(config, Options):
+        _define_group(config)
+        return
     for group in typing.get_type_hints(config).values():
-        types_of = typing.get_type_hints(group)
-        title = (group.__doc__ or "").rstrip(".")
-        for field in dataclasses.fields(group):
-            _DEFINE[_value_type(types_of[field.name])](
-                field.name, field.default, field.metadata["help"], module_name=title
-            )
+        _define_group(group)
     for name, (default, _) in _REPLACED.items():
         if name not in flags.FLAGS:
             _DEFINE[type(default)](
@@ -54,21 +70,37 @@ def define(config: type) -> None:
             )
 
 
+def _define_group(group: type) -> None:
+    types_of = typing.get_type_hints(group)
+    title = (group.__doc__ or "").rstrip(".")
+    for field in dataclasses.fields(group):
+        _DEFINE[_value_type(types_of[field.name])](
+            field.name, field.default, field.metadata["help"], module_name=title
+        )
+
+
 def read(config: type[Config]) -> Config:
-    """The configuration record of the parsed flags.
+    """The group, or the record of groups, with the values of the parsed flags.
 
     Raises:
-      UserError: a value is out of its limits, or contradicts another.
+      UserError: a value is missing, outside its limits, or contradicts another.
     """
     values = flags.FLAGS.flag_values_dict()
+    if issubclass(config, Options):
+        return _read_group(config, values)
     for name, (default, instead) in _REPLACED.items():
         if values[name] != default:
             raise UserError(f"--{name}={values[name]} is refused: {instead}")
     groups = {
-        name: group(**{f.name: values[f.name] for f in dataclasses.fields(group)})
+        name: _read_group(group, values)
         for name, group in typing.get_type_hints(config).items()
     }
     return config(**groups)
+
+
+def _read_group(group: type[Config], values: Mapping[str, Any]) -> Config:
+    names = [field.name for field in dataclasses.fields(group)]  # type: ignore[arg-type]
+    return group(**{name: values[name] for name in names})
 
 
 def given() -> frozenset[str]:

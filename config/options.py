@@ -1,8 +1,8 @@
-"""One flag as a field: default, help and limits stand in one place.
+"""A flag as a dataclass field: its default, help and limits stand in one place.
 
-A group of flags is a frozen dataclass of `option` fields. `config.flags` makes the
-flags of them, and the tables of the documentation are checked against them. Defaults
-are slim's unless the help says "slim: …".
+A group of flags is a frozen dataclass of `option` fields. `config.flags` defines the
+flags from it, and the tables of the documentation are checked against it. Defaults are
+slim's unless the help says otherwise.
 """
 
 import dataclasses
@@ -16,6 +16,7 @@ def option(
     default: Any,
     text: str,
     *,
+    required: bool = False,
     choices: tuple[str, ...] = (),
     minimum: float | None = None,
     maximum: float | None = None,
@@ -26,18 +27,19 @@ def option(
     Args:
       default: the flag's default; None means unset.
       text: the flag's help.
-      choices: the only values allowed, when given.
-      minimum: smallest value allowed.
-      maximum: largest value allowed.
+      required: the flag must be set.
+      choices: the only values allowed, if any are given.
+      minimum: the smallest value allowed.
+      maximum: the largest value allowed.
       above: values must be greater than this.
     """
     limits = {"choices": choices, "minimum": minimum, "maximum": maximum}
-    metadata = {"help": text, **limits, "above": above}
+    metadata = {"help": text, "required": required, **limits, "above": above}
     return dataclasses.field(default=default, metadata=metadata)
 
 
 class Options:
-    """Base of the groups: checks the limits of every field when built."""
+    """Base class of the groups: checks every field against its limits when built."""
 
     def __post_init__(self) -> None:
         """Checks each value against its field's limits."""
@@ -46,9 +48,11 @@ class Options:
 
 
 def _check(field: dataclasses.Field[Any], value: Any) -> None:
+    limits = field.metadata
+    if limits["required"] and value in (None, ""):
+        raise UserError(f"--{field.name} is missing (--help says what it is)")
     if value is None:
         return
-    limits = field.metadata
     if limits["choices"] and value not in limits["choices"]:
         expected = f"one of {', '.join(limits['choices'])}"
     elif isinstance(value, float) and not math.isfinite(value):

@@ -11,42 +11,37 @@ the training script takes the result.
 
 import script_start  # noqa: F401  (before all that takes time)
 
-from absl import flags
+import dataclasses
 
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
-from config import app
-from convert.weights import frozen_graph, weight_classes, weight_conversion
+from config import app, flags
+from config.options import option
+from convert.weights import frozen_graph, weight_conversion
+from convert.weights.conversion_options import ConversionOptions
 
-FLAGS = flags.FLAGS
+
+@dataclasses.dataclass(frozen=True)
+class GraphOptions(ConversionOptions):
+    """Frozen graph."""
+
+    graph_file: str = option(
+        None, "The frozen graph: a GraphDef with constants (.pb).", required=True
+    )
+    model_name: str | None = option(
+        None,
+        "The net that was frozen, as the training script calls it. By default the one"
+        " whose variables the graph's constants fit.",
+    )
 
 
 def main() -> None:
     """Converts the graph that the flags name."""
-    graph = frozen_graph.read(FLAGS.graph_file)
-    source = frozen_graph.source(graph, FLAGS.model_name)
-    weight_conversion.convert(source, FLAGS.checkpoint_path, FLAGS.class_names)
-
-
-def _define_flags() -> None:
-    flags.DEFINE_string(
-        "graph_file", None, "The frozen graph: a GraphDef with constants (.pb)."
-    )
-    flags.DEFINE_string(
-        "checkpoint_path",
-        None,
-        "Where to write the checkpoint: a prefix such as folder/model.ckpt, to which "
-        "TensorFlow's endings .index and .data-00000-of-00001 are added.",
-    )
-    flags.DEFINE_string(
-        "model_name",
-        None,
-        "The net that was frozen, as the training script calls it. Unset: the one that "
-        "the graph's variables fit.",
-    )
-    weight_classes.define_flag()
-    flags.mark_flags_as_required(["graph_file", "checkpoint_path"])
+    options = flags.read(GraphOptions)
+    graph = frozen_graph.read(options.graph_file)
+    source = frozen_graph.source(graph, options.model_name)
+    weight_conversion.convert(source, options.checkpoint_path, options.class_names)
 
 
 if __name__ == "__main__":
-    _define_flags()
+    flags.define(GraphOptions)
     app.run(main)

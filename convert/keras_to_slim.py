@@ -13,69 +13,66 @@ written.
 
 import script_start  # noqa: F401  (before all that takes time)
 
-from absl import flags
+import dataclasses
 
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
-from config import app
+from config import app, flags
+from config.options import option
 from convert.from_keras import keras_inputs, keras_source
 from convert.from_keras.keras_applications import APPLICATIONS
-from convert.weights import weight_classes, weight_conversion
+from convert.weights import weight_conversion
+from convert.weights.conversion_options import ConversionOptions
 
-FLAGS = flags.FLAGS
+
+@dataclasses.dataclass(frozen=True)
+class KerasOptions(ConversionOptions):
+    """Keras model."""
+
+    keras_model: str = option(
+        None,
+        "A .keras or .h5 file with a whole model, or a name: "
+        + ", ".join(APPLICATIONS)
+        + ".",
+        required=True,
+    )
+    weights_file: str | None = option(
+        None,
+        "Weights for a model given by name: a .weights.h5 or .h5 file as"
+        " keras.applications publishes them. By default Keras downloads its ImageNet"
+        " weights.",
+    )
+    channel_order: str | None = option(
+        None,
+        "Order of the color channels that the model was trained on; the checkpoint"
+        " takes RGB in any case. By default that of Keras' preprocess_input for the"
+        " net: bgr for vgg and resnet v1, rgb for all others.",
+        choices=("rgb", "bgr"),
+    )
+    input_range: str | None = option(
+        None,
+        "What the model was fed: pixels of this range, or what Keras' preprocess_input"
+        " makes of them for the net. By default pixels from 0 to 255 where the model"
+        " rescales them itself, and preprocess_input otherwise.",
+        choices=tuple(keras_inputs.RANGES),
+    )
 
 
 def main() -> None:
     """Converts the model that the flags name."""
-    model, loss, is_published = keras_source.load(FLAGS.keras_model, FLAGS.weights_file)
+    options = flags.read(KerasOptions)
+    model, loss, is_published = keras_source.load(
+        options.keras_model, options.weights_file
+    )
     source = keras_source.source(
         model,
-        channel_order=FLAGS.channel_order,
-        input_range=FLAGS.input_range,
+        channel_order=options.channel_order,
+        input_range=options.input_range,
         loss=loss,
         is_published=is_published,
     )
-    weight_conversion.convert(source, FLAGS.checkpoint_path, FLAGS.class_names)
-
-
-def _define_flags() -> None:
-    flags.DEFINE_string(
-        "keras_model",
-        None,
-        "A .keras or .h5 file with a whole model, or a name: "
-        + ", ".join(APPLICATIONS),
-    )
-    flags.DEFINE_string(
-        "weights_file",
-        None,
-        "Weights for a model given by name, a .weights.h5 or .h5 file as keras."
-        "applications publishes them. Unset: Keras downloads its ImageNet weights.",
-    )
-    flags.DEFINE_enum(
-        "channel_order",
-        None,
-        ["rgb", "bgr"],
-        "Order of colours that the model was trained with; the checkpoint takes RGB in "
-        "any case. Unset: that of Keras' preprocess_input for the net: bgr for vgg and "
-        "resnet v1, rgb for all others.",
-    )
-    flags.DEFINE_enum(
-        "input_range",
-        None,
-        list(keras_inputs.RANGES),
-        "What the model was fed: pixels of this range, or those that Keras' "
-        "preprocess_input makes for the net. Unset: pixels from 0 to 255 where the "
-        "model rescales them itself, and else preprocess_input's.",
-    )
-    flags.DEFINE_string(
-        "checkpoint_path",
-        None,
-        "Where to write the checkpoint: a prefix such as folder/model.ckpt, to which "
-        "TensorFlow's endings .index and .data-00000-of-00001 are added.",
-    )
-    weight_classes.define_flag()
-    flags.mark_flags_as_required(["keras_model", "checkpoint_path"])
+    weight_conversion.convert(source, options.checkpoint_path, options.class_names)
 
 
 if __name__ == "__main__":
-    _define_flags()
+    flags.define(KerasOptions)
     app.run(main)

@@ -7,7 +7,7 @@ weights whose origin is known are ImageNet's without being said to be.
 import os
 import re
 
-from absl import flags, logging
+from absl import logging
 
 from datasets import labels
 from errors import UserError
@@ -16,17 +16,6 @@ IMAGENET = "imagenet"
 # ImageNet's numbers of classes, and the labels' offset: slim counts its labels from a
 # background class, 0, which other frameworks' nets do not have.
 IMAGENET_OFFSETS = {1001: 0, 1000: 1}
-
-
-def define_flag() -> None:
-    """Defines --class_names of a command that converts weights."""
-    flags.DEFINE_string(
-        "class_names",
-        None,
-        "What the classes are called, in the order of the outputs: a text file with a "
-        f"name a line, or as labels.txt; or {IMAGENET}, for weights that were trained "
-        "on it. Unset: numbers, but for weights that are known to be published ones.",
-    )
 
 
 def named(

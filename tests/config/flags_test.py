@@ -8,6 +8,7 @@ from absl import flags as absl_flags
 
 from config import flags
 from config.eval_config import EvalConfig
+from config.options import Options, option
 from config.train_config import TrainConfig
 from errors import UserError
 
@@ -224,3 +225,40 @@ def test_given_names_what_the_command_line_sets(command_line):
     line = command_line(EvalConfig)
     line.read(DATA, "--batch_size=100")
     assert flags.given() == {"dataset_dir", "batch_size"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Shared(Options):
+    """Shared."""
+
+    output_file: str = option(None, "Where to write.", required=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Own(Shared):
+    """Own."""
+
+    order: str | None = option(None, "Order.", choices=("rgb", "bgr"))
+    count: int = option(3, "How many.", minimum=1)
+
+
+def test_a_group_alone_is_a_commands_flags(command_line):
+    line = command_line(Own)
+    assert set(line.values) >= {"output_file", "order", "count"}
+    assert "master" not in line.values  # refused flags are those of slim's scripts
+    options = line.read("--output_file=/out", "--order=bgr")
+    assert options == Own(output_file="/out", order="bgr", count=3)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ([], "--output_file is missing"),
+        (["--output_file="], "--output_file is missing"),
+        (["--output_file=o", "--order=grb"], "--order=grb: expected one of rgb, bgr"),
+        (["--output_file=o", "--count=0"], "--count=0: expected 1 or more"),
+    ],
+)
+def test_a_groups_values_are_checked(command_line, args, message):
+    with pytest.raises(UserError, match=message):
+        command_line(Own).read(*args)
