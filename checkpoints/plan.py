@@ -325,13 +325,15 @@ def _exclusion(
     head_scopes: Sequence[str],
 ) -> str:
     """A value of the exclude flag that takes in `names` as well."""
-    in_head = any(scopes.matches(head, name) for head in head_scopes for name in names)
+    in_head = {n for n in names if any(scopes.matches(h, n) for h in head_scopes)}
     needed = list(exclude_scopes)
-    if in_head:
+    if in_head and not set(head_scopes) & set(needed):
+        needed.append(scopes.HEAD)
+    elif in_head:  # a part of it is left out by its own name
         heads = [h for h in head_scopes if any(scopes.matches(h, n) for n in all_names)]
-        needed += [h for h in heads if h not in needed and scopes.HEAD not in needed]
+        needed += [h for h in heads if h not in needed]
     for name in names:
-        if not any(scopes.matches(scope, name) for scope in needed):
+        if name not in in_head and not any(scopes.matches(s, name) for s in needed):
             needed.append(name.rpartition("/")[0] or name)
     return ",".join(needed)
 

@@ -24,12 +24,18 @@ class RunRecord:
       flags: flags that count at every step, by name.
       split_name: of the data that it is trained on.
       data_fingerprint: of its files' contents, whatever their places.
+      dataset_dir: where they were, absolute; None where an older release did not note
+        it, like the next.
+      eval_split_name: the split that it was validated on, if any.
     """
 
     start_flags: Mapping[str, Any]
     flags: Mapping[str, Any]
     split_name: str
     data_fingerprint: str
+    # Data may move, and be validated on another split: the run stays the same.
+    dataset_dir: str | None = dataclasses.field(default=None, compare=False)
+    eval_split_name: str | None = dataclasses.field(default=None, compare=False)
 
     def write(self, folder: str) -> None:
         """Writes `<folder>/run.json`, whole or not at all."""

@@ -3,12 +3,7 @@
 import dataclasses
 
 from config.options import Options, option
-from config.shared_options import (
-    ComputeOptions,
-    DataOptions,
-    ModelOptions,
-    require_dataset_dir,
-)
+from config.shared_options import ComputeOptions, DataOptions, ModelOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,13 +18,15 @@ class EvalOptions(Options):
     eval_dir: str = option(
         "/tmp/tfmodel/",
         "Folder for metrics.json, per_class.csv, predictions.csv, confusion_matrix.png"
-        " and TensorBoard events. slim's default, in a place that all users share, is"
-        " warned of, and refused where it is not your own.",
+        " and TensorBoard events; of a run with run.json by default eval/ beside its"
+        " checkpoints. slim's default, in a place that all users share, is warned of,"
+        " and refused where it is not your own.",
     )
     dataset_split_name: str = option(
         "test",
         "Split to evaluate. When the flag is not given and there is no such split, the"
-        " data set's own evaluation split is taken.",
+        " one that the run was validated on is taken, or the data set's own evaluation"
+        " split.",
     )
     batch_size: int = option(100, "Images at once.", minimum=1)
     max_num_batches: int | None = option(
@@ -65,7 +62,3 @@ class EvalConfig:
     model: ModelOptions
     evaluation: EvalOptions
     compute: ComputeOptions = dataclasses.field(default_factory=ComputeOptions)
-
-    def __post_init__(self) -> None:
-        """Checks what depends on several options."""
-        require_dataset_dir(self.data)

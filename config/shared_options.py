@@ -15,7 +15,11 @@ class DataOptions(Options):
         "Name of the data set: the --dataset_name given to the converter, or cifar10,"
         " flowers, imagenet, mnist or visualwakewords.",
     )
-    dataset_dir: str | None = option(None, "Folder with the TFRecords. Required.")
+    dataset_dir: str | None = option(
+        None,
+        "Folder with the TFRecords. Required, but where a run is evaluated that says it"
+        " in run.json.",
+    )
     labels_offset: int = option(
         0,
         "Subtracted from every label and from the number of classes: 1 for ImageNet"

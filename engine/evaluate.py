@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Set
 
 import numpy as np
 import tensorflow as tf
@@ -14,14 +14,14 @@ from checkpoints import model_record, shared_folder, slim_format
 from checkpoints.slim_format import Checkpoint
 from common.atomic_files import explained_errors
 from config.eval_config import EvalConfig
-from config.shared_options import DataOptions
+from config.shared_options import DataOptions, require_dataset_dir
 from datasets import dataset_factory
 from datasets.dataset import Dataset
 from engine import devices, inputs
 from engine.evaluation.evaluation import Results
 from engine.interruption import Interruption, interruption
 from engine.report.reports import Reporter
-from engine.restored import eval_options, eval_weights
+from engine.restored import checkpoint_run, eval_options, eval_weights
 from errors import NotFiniteError, UserError
 from nets.network import Network
 
@@ -44,30 +44,55 @@ def evaluate(config: EvalConfig, *, given: Set[str]) -> int:
       UserError: wrong input, or outputs of the net that are not finite
         (`NotFiniteError`).
     """
-    options = config.evaluation
-    # Now, not when the watch finds its first checkpoint.
-    dataset_factory.require_directory(config.data.dataset_dir or "")
-    for flag in ("eval_dir", "checkpoint_path"):
-        shared_folder.require_own(getattr(options, flag), flag=flag)
-    data = inputs.with_found_name(config.data, given)
-    if data != config.data:
-        config = dataclasses.replace(config, data=data)
-        given = given | {"dataset_name"}  # whatever model.json was trained on
-    strategy = devices.make_strategy(1)
-    prepare = functools.partial(_prepare, config, given, strategy)
-    if options.eval_interval_secs is None:
-        checkpoint = Checkpoint(slim_format.find_checkpoint(options.checkpoint_path))
-        evaluation = prepare(checkpoint)
-        evaluation.report(checkpoint.path, evaluation.load(checkpoint))
-        return 0
-    folder = _watchable(options.checkpoint_path)
+    path = config.evaluation.checkpoint_path
+    interval_secs = config.evaluation.eval_interval_secs
+    shared_folder.require_own(path, flag="checkpoint_path")
+    if interval_secs is not None:
+        return _watch(config, given, _watchable(path), interval_secs)
+    checkpoint = Checkpoint(slim_format.find_checkpoint(path))
+    checkpoint_run.tell_of_best(path, checkpoint)
+    prepare = _preparation(config, given, os.path.dirname(checkpoint.path))
+    evaluation = prepare(checkpoint)
+    evaluation.report(checkpoint.path, evaluation.load(checkpoint))
+    return 0
+
+
+def _watch(
+    config: EvalConfig, given: Set[str], folder: str, interval_secs: float
+) -> int:
+    """Evaluates every new checkpoint of a folder until interrupted; the exit status."""
+    prepare = _preparation(config, given, folder)
     prepared: list[_Evaluation] = []
     with interruption() as interrupted:
-        for path in new_checkpoints(folder, options.eval_interval_secs, interrupted):
+        for path in new_checkpoints(folder, interval_secs, interrupted):
             step = _load_unless_gone(path, prepared, prepare)
             if step is not None:
                 prepared[0].report(path, step)
         return interrupted.exit_status
+
+
+def _preparation(
+    config: EvalConfig, given: Set[str], folder: str
+) -> "Callable[[Checkpoint], _Evaluation]":
+    """What prepares the evaluation of a folder's checkpoints.
+
+    What does not depend on a checkpoint is checked now, not when the watch finds its
+    first one.
+    """
+    run = checkpoint_run.read(folder)
+    if run:
+        config = eval_options.with_places_of_run(config, run, folder, given)
+    shared_folder.require_own(config.evaluation.eval_dir, flag="eval_dir")
+    require_dataset_dir(config.data)
+    dataset_factory.require_directory(config.data.dataset_dir or "")
+    data = inputs.with_found_name(config.data, given)
+    if data.dataset_name != config.data.dataset_name:
+        config = dataclasses.replace(config, data=data)
+        given = given | {"dataset_name"}  # whatever model.json was trained on
+    validated = run.eval_split_name if run else None
+    return functools.partial(
+        _prepare, config, given, validated, devices.make_strategy(1)
+    )
 
 
 def _load_unless_gone(
@@ -94,6 +119,7 @@ def _load_unless_gone(
 def _prepare(
     config: EvalConfig,
     given: Set[str],
+    validated: str | None,
     strategy: tf.distribute.Strategy,
     checkpoint: Checkpoint,
 ) -> "_Evaluation":
@@ -102,7 +128,7 @@ def _prepare(
         config = eval_options.completed(config, record, given)
     split_name = config.evaluation.dataset_split_name
     split_is_given = "dataset_split_name" in given
-    dataset = _find_split(config.data, split_name, split_is_given)
+    dataset = _find_split(config.data, split_name, split_is_given, validated)
     if record:
         eval_options.check_classes(record, dataset, config.data.labels_offset)
     elif "labels_offset" not in given:
@@ -110,33 +136,21 @@ def _prepare(
     return _Evaluation(config, dataset, strategy)
 
 
-def _find_split(data: DataOptions, wanted: str, is_given: bool) -> Dataset:
+def _find_split(
+    data: DataOptions, wanted: str, is_given: bool, validated: str | None
+) -> Dataset:
     splits = dataset_factory.available_splits(data.dataset_name, data.dataset_dir or "")
-    chosen = wanted if is_given else choose_split(wanted, splits)
-    if chosen != wanted:
+    chosen = (
+        wanted if is_given else eval_options.choose_split(wanted, splits, validated)
+    )
+    if chosen == validated != wanted:
+        logging.info("no split %r: evaluating %r, as in training", wanted, chosen)
+    elif chosen != wanted:
         logging.warning(
             "%s has no split %r: evaluating %r, its own evaluation split",
             *(data.dataset_name, wanted, chosen),
         )
     return inputs.get_dataset(data, chosen)
-
-
-def choose_split(default: str, splits: Sequence[str]) -> str:
-    """The split to evaluate when the user names none.
-
-    Args:
-      default: taken when it is there.
-      splits: those that are there.
-
-    Returns:
-      `default`, else `validation`, else the only split beside `train`; `default` again
-      where nothing of the kind is there.
-    """
-    others = [split for split in splits if split != "train"]
-    for choice in (default, "validation"):
-        if choice in others:
-            return choice
-    return others[0] if len(others) == 1 else default
 
 
 class _Evaluation:

@@ -1,6 +1,7 @@
 """A checkpoint as a function from photographs to probabilities."""
 
 import tensorflow as tf
+from absl import logging
 
 from checkpoints import slim_format
 from checkpoints.model_record import ModelRecord
@@ -8,7 +9,7 @@ from checkpoints.slim_format import Checkpoint
 from config.predict_config import NetOptions
 from datasets import example_schema
 from datasets.dataset import Dataset
-from engine.restored import checkpoint_record, eval_weights
+from engine.restored import checkpoint_record, checkpoint_run, eval_weights
 from nets.network import Network
 from preprocessing import preprocessing_factory
 
@@ -82,7 +83,13 @@ def load(path: str, options: NetOptions, *, use_moving_average: bool) -> Classif
       UserError: there is no checkpoint, or it does not fit what is said of it.
     """
     checkpoint = Checkpoint(slim_format.find_checkpoint(path))
+    checkpoint_run.tell_of_best(path, checkpoint)
     record = checkpoint_record.describe(checkpoint, options)
+    logging.info(
+        "%s: %s at %d px, %d classes of %s",
+        *(checkpoint.path, record.model_name, record.image_size, record.num_classes),
+        record.dataset_name or "a data set that is not named",
+    )
     classifier = Classifier(record)
     if _takes_grey(classifier.network, checkpoint):
         classifier = Classifier(record, image_channels=1)

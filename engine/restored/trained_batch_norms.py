@@ -6,28 +6,15 @@ from collections.abc import Sequence
 
 from absl import logging
 
-from checkpoints import plan, run_record, scopes
+from checkpoints import plan, scopes
 from checkpoints.restore import RUNNING_AVERAGE
-from checkpoints.run_record import RunRecord
 from checkpoints.slim_format import Checkpoint
 from engine.batch_norm.batch_norm_lag import Lag
-from engine.run.validation import BEST_FOLDER
+from engine.restored import checkpoint_run
 from engine.step.optimizers import SLOT_SUFFIXES
 from errors import UserError
 from nets import nets_factory
 from nets.network import Network
-
-
-def run_of(checkpoint: Checkpoint) -> RunRecord | None:
-    """The record of the run that wrote a checkpoint, its best one too; None without.
-
-    Raises:
-      UserError: the record is damaged.
-    """
-    folder = os.path.dirname(os.path.abspath(checkpoint.path))
-    if os.path.basename(folder) == BEST_FOLDER:
-        folder = os.path.dirname(folder)
-    return run_record.read(folder)
 
 
 def find(
@@ -49,7 +36,7 @@ def find(
     """
     names = [n for n in network.model_variables if n in checkpoint.shapes]
     batch_norms = plan.batch_norm_scopes(names)
-    run = run_of(checkpoint)
+    run = checkpoint_run.read(os.path.dirname(checkpoint.path))
     if trainable_scopes is None and run:
         if not run.flags.get("freeze_batch_norm", True):
             return batch_norms
@@ -86,7 +73,7 @@ def warn_if_lagging(network: Network, checkpoint: Checkpoint) -> None:
         return
     with contextlib.suppress(UserError):  # which evaluation can do without
         if trained := find(network, checkpoint):
-            run = run_of(checkpoint)
+            run = checkpoint_run.read(os.path.dirname(checkpoint.path))
             decay = run.flags.get("batch_norm_decay") if run else None
             if decay is None:
                 decay = max(network.batch_norm_decays[scope] for scope in trained)

@@ -42,6 +42,8 @@ def record_of(config: TrainConfig, dataset: Dataset) -> RunRecord:
         flags={n: v for n, v in values.items() if n not in _OF_THE_START},
         split_name=dataset.split_name,
         data_fingerprint=combined(shard.sha256 for shard in dataset.shards),
+        dataset_dir=os.path.abspath(dataset.dataset_dir),
+        eval_split_name=config.validation.eval_split_name,
     )
 
 

@@ -64,6 +64,24 @@ def _parse_score(entry: Mapping[str, Any]) -> Score:
     )
 
 
+def read_scores(train_dir: str) -> list[Score]:
+    """All evaluations of a run, in order; none where it was not validated.
+
+    Raises:
+      UserError: the file is damaged.
+    """
+    path = os.path.join(train_dir, BEST_FOLDER, _HISTORY_FILE)
+    if not os.path.exists(path):
+        return []
+    try:
+        with open(path, encoding="utf-8") as file:
+            return [_parse_score(entry) for entry in json.load(file)]
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise UserError(
+            f"{path} is damaged ({error}): remove it to choose the best checkpoint anew"
+        ) from error
+
+
 def read_history(train_dir: str, dataset: Dataset, step: int) -> list[Score]:
     """The evaluations of a run up to a step.
 
@@ -76,17 +94,7 @@ def read_history(train_dir: str, dataset: Dataset, step: int) -> list[Score]:
       UserError: the file is damaged, or they are those of another split.
     """
     folder = os.path.join(train_dir, BEST_FOLDER)
-    path = os.path.join(folder, _HISTORY_FILE)
-    if not os.path.exists(path):
-        return []
-    try:
-        with open(path, encoding="utf-8") as file:
-            history = [_parse_score(entry) for entry in json.load(file)]
-    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise UserError(
-            f"{path} is damaged ({error}): remove it to choose the best checkpoint anew"
-        ) from error
-    history = [score for score in history if score.step <= step]
+    history = [score for score in read_scores(train_dir) if score.step <= step]
     for score in history:
         _require_same_split(folder, score, dataset)
     return history

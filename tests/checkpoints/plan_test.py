@@ -104,6 +104,7 @@ def test_another_shape_names_the_variable_both_shapes_and_the_flag_that_mends_it
         "Net/AuxLogits/fc/weights has the shape 8x1001 in /ckpt/model.ckpt" in message
     )
     assert "8x5 in the net (3 such in all)" in message
+    assert suggested(message) == "head"
     assert choose(suggested(message)) == BODY
 
 

@@ -6,8 +6,7 @@ import typing
 
 import pytest
 
-from config.eval_config import EvalConfig, EvalOptions
-from config.shared_options import DataOptions, ModelOptions
+from config.eval_config import EvalConfig
 from config.train_config import ScheduleOptions, TrainConfig
 from errors import UserError
 
@@ -124,8 +123,6 @@ def test_options_cannot_be_changed():
 def test_a_data_set_is_required():
     with pytest.raises(UserError, match="--dataset_dir is missing"):
         train(dataset_dir=None)
-    with pytest.raises(UserError, match="--dataset_dir is missing"):
-        EvalConfig(DataOptions(), ModelOptions(), EvalOptions())
 
 
 def test_listing_scopes_needs_no_data_set():

@@ -6,7 +6,9 @@ for every image.
 
 import csv
 import json
+import logging
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -16,9 +18,10 @@ from config.eval_config import EvalConfig, EvalOptions
 from config.shared_options import ComputeOptions, DataOptions, ModelOptions
 from engine import evaluate
 from engine.interruption import Interruption
+from engine.restored import eval_options
 from errors import NotFiniteError, UserError
 from nets.network import Network
-from tests.engine import coloured_images
+from tests.engine import coloured_images, small_runs
 
 MODEL = "mobilenet_v1_025"
 IMAGE_SIZE = 32
@@ -117,6 +120,57 @@ def test_lines_files_and_figures_agree(run, weights, tmp_path, capsys):
     )
 
 
+@pytest.fixture
+def evaluate_run(full_run, tmp_path):
+    """Evaluates a copy of a run; its folder is all that is named by default."""
+
+    def evaluate_run(folder="", **data):
+        config = EvalConfig(
+            DataOptions(**data),
+            ModelOptions(),
+            EvalOptions(checkpoint_path=str(tmp_path / "run" / folder)),
+        )
+        return evaluate.evaluate(config, given={"checkpoint_path", *data})
+
+    shutil.copytree(full_run, tmp_path / "run")
+    return evaluate_run
+
+
+@pytest.mark.parametrize("folder", ["", "best"])
+def test_a_run_needs_no_other_flag(
+    evaluate_run, folder, images_dir, tmp_path, caplog, capsys
+):
+    caplog.set_level(logging.INFO, logger="absl")
+    assert evaluate_run(folder) == 0
+    metrics = json.loads(
+        (tmp_path / "run" / folder / "eval" / "metrics.json").read_text()
+    )
+    assert (metrics["model"], metrics["dataset"]) == ("tiny", coloured_images.NAME)
+    assert (metrics["split"], metrics["images"]) == ("validation", 5)
+    for taken in (
+        f"--dataset_dir={images_dir}",
+        f"--eval_dir={tmp_path / 'run' / folder / 'eval'}",
+        f"--model_name={small_runs.NET}",
+        f"--eval_image_size={small_runs.IMAGE_SIZE}",
+    ):
+        assert taken in caplog.text
+
+
+def test_data_that_were_moved_are_named_by_a_flag(evaluate_run, images_dir, tmp_path):
+    file = tmp_path / "run" / "run.json"
+    record = json.loads(file.read_text())
+    file.write_text(json.dumps(record | {"dataset_dir": str(tmp_path / "gone")}))
+    with pytest.raises(UserError, match=r"gone, the data .*say with --dataset_dir"):
+        evaluate_run()
+    assert evaluate_run(dataset_dir=str(images_dir)) == 0
+
+
+def test_a_checkpoint_of_no_run_needs_its_data_named(evaluate_run, tmp_path):
+    (tmp_path / "run" / "run.json").unlink()
+    with pytest.raises(UserError, match="--dataset_dir is missing"):
+        evaluate_run()
+
+
 def test_bad_records_are_left_out_and_told_of(run, weights, tmp_path, capsys):
     labels = [0, 7, 1, 1, 2, 1, 0, 1, -1]
     folder = coloured_images.write_split(
@@ -179,18 +233,21 @@ def test_watching_a_single_checkpoint_is_refused(run, tmp_path, path):
 
 
 @pytest.mark.parametrize(
-    ("splits", "chosen"),
+    ("splits", "validated", "chosen"),
     [
-        (("test", "train", "validation"), "test"),
-        (("train", "validation"), "validation"),
-        (("other", "train", "validation"), "validation"),
-        (("train", "val"), "val"),
-        (("a", "b", "train"), "test"),
-        (("train",), "test"),
+        (("test", "train", "validation"), None, "test"),
+        (("train", "validation"), None, "validation"),
+        (("other", "train", "validation"), None, "validation"),
+        (("train", "val"), None, "val"),
+        (("a", "b", "train"), None, "test"),
+        (("train",), None, "test"),
+        (("test", "train", "validation"), "validation", "test"),
+        (("a", "b", "train", "validation"), "b", "b"),
+        (("train", "validation"), "gone", "validation"),
     ],
 )
-def test_the_split_when_none_is_named(splits, chosen):
-    assert evaluate.choose_split("test", splits) == chosen
+def test_the_split_when_none_is_named(splits, validated, chosen):
+    assert eval_options.choose_split("test", splits, validated) == chosen
 
 
 class _Watch:

@@ -1,0 +1,59 @@
+"""The training run that wrote a checkpoint: its record, and its best checkpoint."""
+
+import contextlib
+import os
+
+from absl import logging
+
+from checkpoints import run_record
+from checkpoints.checkpoint_folder import CheckpointFolder
+from checkpoints.run_record import RunRecord
+from checkpoints.slim_format import Checkpoint
+from engine.run import validation
+from engine.run.validation import BEST_FOLDER
+from errors import UserError
+
+
+def read(folder: str) -> RunRecord | None:
+    """The record of the run whose checkpoints, or whose best one, a folder holds.
+
+    Returns:
+      None where no run of ours wrote them.
+
+    Raises:
+      UserError: the record is damaged.
+    """
+    folder = os.path.abspath(folder)
+    if os.path.basename(folder) == BEST_FOLDER:
+        folder = os.path.dirname(folder)
+    return run_record.read(folder)
+
+
+def tell_of_best(path: str, checkpoint: Checkpoint) -> None:
+    """Says that a run has a checkpoint that did better in validation than the newest.
+
+    Args:
+      path: what the user named; only of a folder the choice was not the user's.
+      checkpoint: the newest one of that folder.
+    """
+    folder = os.path.expanduser(path)
+    best_folder = os.path.join(folder, BEST_FOLDER)
+    if not CheckpointFolder(best_folder, keep=1).has_checkpoint():
+        return
+    scores = []
+    with contextlib.suppress(UserError):  # a damaged history: nothing to compare
+        scores = validation.read_scores(folder)
+    if not scores:
+        return
+    best = validation.best_of(scores)
+    step = checkpoint.global_step
+    here = [score.accuracy for score in scores if score.step == step]
+    if best.accuracy in here:
+        return
+    logging.warning(
+        "%s has a better checkpoint, of step %d: accuracy %.4f on %s, %s at step %s;"
+        " --checkpoint_path=%s takes it",
+        *(path, best.step, best.accuracy, best.split_name or "its validation split"),
+        f"against {here[0]:.4f}" if here else "not evaluated",
+        *(step, best_folder),
+    )
