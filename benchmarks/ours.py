@@ -20,8 +20,7 @@ from checkpoints import slim_format
 from config.shared_options import DataOptions
 from config.train_config import TrainConfig
 from engine import devices
-from engine.run import train_inputs, train_setup
-from engine.step.train_step import make_train_fn
+from engine.run import train_inputs, train_setup, training
 from errors import UserError
 from nets.network import Network
 
@@ -151,7 +150,7 @@ class Training:
         if images_in_memory:
             batches = batches.take(1).cache().repeat()
         self._images_per_step = setup.images_per_step
-        self._train_fn = make_train_fn(state, strategy, config, inputs.run_network)
+        self._train_fn = training.make_train_fn(setup, config, strategy, state, inputs)
         self._iterator = devices.iterate(strategy, batches)
 
     def steps(self, num_steps: int) -> int:

@@ -31,7 +31,7 @@ from datasets import dataset_factory, input_pipeline
 from datasets.dataset import Dataset
 from datasets.records import record_faults
 from engine import inputs
-from engine.step import train_step
+from engine.step import randomness
 from errors import UserError
 from nets import nets_factory
 from preprocessing import preprocessing_factory
@@ -149,10 +149,10 @@ def _write_batches(
     os.makedirs(directory, exist_ok=True)
     try:
         for number, batch in enumerate(batches.take(config.inspection.num_batches)):
-            images, targets = train_step.mix(
+            images, targets = randomness.mix(
                 batch["image"],
                 tf.one_hot(batch["label"], dataset.num_classes - data.labels_offset),
-                train_step.step_seed(seed, tf.constant(number, tf.int64), 0),
+                randomness.step_seed(seed, tf.constant(number, tf.int64), 0),
                 config.augmentation,
             )
             sheet = contact_sheet.draw(

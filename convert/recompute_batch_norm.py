@@ -39,7 +39,7 @@ from engine.batch_norm import recomputation
 from engine.batch_norm.population_statistics import moments_fn, over_batches
 from engine.restored import checkpoint_record, eval_weights, trained_batch_norms
 from engine.step.moving_average import SUFFIX
-from engine.step.train_step import step_seed
+from engine.step.randomness import step_seed
 from errors import UserError
 from nets.network import Network
 

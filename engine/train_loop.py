@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import functools
 import time
 from collections.abc import Iterator, Set
 
@@ -16,18 +15,13 @@ from common.atomic_files import explained_errors
 from config.train_config import TrainConfig
 from datasets.records import record_faults
 from engine import devices, inputs
-from engine.batch_norm.recomputation import Recomputation
-from engine.head import solved_head
 from engine.interruption import Interruption, interruption
-from engine.run import train_inputs, train_setup
+from engine.run import train_setup, training
 from engine.run.background import BackgroundWriter
 from engine.run.saver import Saver
-from engine.run.summaries import TrainSummaries
-from engine.run.train_log import TrainLog
 from engine.run.train_setup import Setup
+from engine.run.training import Training
 from engine.run.validation import Validation
-from engine.step.train_state import TrainState
-from engine.step.train_step import TrainFn, make_train_fn
 from errors import NotFiniteError, UserError
 from nets import nets_factory
 from nets.network import Network
@@ -60,100 +54,80 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
         run.num_clones, on_cpu=run.clone_on_cpu, deterministic=run.deterministic
     )
     setup = train_setup.prepare(config, strategy)
-    train_setup.describe(setup, config)
+    train_setup.announce(setup, config)
     if config.fine_tune.dry_run:
         return 0
     if setup.last_step is not None and setup.start.step >= setup.last_step:
-        logging.info("nothing to do: step %d is done already", setup.start.step)
+        logging.info("nothing to do: step %d is already done", setup.start.step)
         return 0
     setup.folder.create(setup.record)
     with locked(run.train_dir), interruption(run.max_run_secs) as interrupted:
         setup.run_record.write(run.train_dir)
-        state = train_setup.make_state(setup, config, strategy)
-        own = train_inputs.make_inputs(setup, config)
-        if setup.split and own.cache and config.fine_tune.solves_head:
-            train_fn = solved_head.make_train_fn(state, setup.split, own.cache, config)
-        else:
-            train_fn = make_train_fn(state, strategy, config, own.run_network)
-        iterator = devices.iterate(strategy, own.batches)
-        recomputation = train_inputs.make_recomputation(setup, config, state, own)
-        with BackgroundWriter() as writer, _explained_errors(setup, config):
-            return _run_steps(
-                *(setup, config, state, train_fn, iterator),
-                *(recomputation, writer, interrupted),
-            )
+        with BackgroundWriter() as writer:
+            built = training.build(setup, config, strategy, writer)
+            with _explained_errors(setup, config):
+                return _run_steps(built, config, interrupted)
 
 
 def _run_steps(
-    setup: Setup,
-    config: TrainConfig,
-    state: TrainState,
-    train_fn: TrainFn,
-    iterator: Iterator,
-    recomputation: Recomputation,
-    writer: BackgroundWriter,
-    interrupted: Interruption,
+    training: Training, config: TrainConfig, interrupted: Interruption
 ) -> int:
-    """Steps until the last one, the end of patience, or an interruption; then saves.
+    """Steps until the last one, until patience runs out, or until interrupted.
 
     Returns:
       The exit status.
     """
-    run = config.run
-    log = TrainLog(setup.images_per_step)
-    saver = Saver(
-        *(setup.folder, state, run.save_interval_secs, writer),
-        recomputation.statistics,
-    )
-    summaries = TrainSummaries(run.train_dir, state, run.save_summaries_secs, writer)
-    validation = train_setup.make_validation(
-        setup, config, state, recomputation, writer
-    )
-    sample_images = functools.partial(train_inputs.sample_images, setup, config)
-    step = setup.start.step
+    log, saver, summaries = training.log, training.saver, training.summaries
+    validation, last_step = training.validation, training.setup.last_step
+    step, log_every = training.setup.start.step, config.run.log_every_n_steps
 
     def is_finished() -> bool:
         no_gain = validation is not None and validation.should_stop
-        return step == setup.last_step or no_gain
+        return step == last_step or no_gain
 
     while not is_finished() and not interrupted:
         num_steps = min(
             log.steps_in(_SECS_PER_CALL),
-            *_steps_to_events(step, setup.last_step, run.log_every_n_steps, validation),
+            *_steps_to_events(step, last_step, log_every, validation),
         )
         started_at = time.monotonic()
-        totals = train_fn(iterator, tf.constant(num_steps))
-        step = int(state.global_step.numpy())
+        totals = training.train_fn(training.batches, tf.constant(num_steps))
+        step = int(training.state.global_step.numpy())
         _check_finite(totals, step, saver)
         log.add(totals, started_at)
 
-        is_last = step == setup.last_step
-        if is_last or step % run.log_every_n_steps == 0:
+        is_last = step == last_step
+        if is_last or step % log_every == 0:
             summaries.write_scalars(step, log.report(step))
-        summaries.write_histograms_if_due(step, sample_images, now=is_last)
-        # Before saving: a run killed in between comes back to this step.
+        summaries.write_histograms_if_due(step, training.sample_images, now=is_last)
+        # Evaluate before saving: a run killed in between comes back to this step.
         if validation and (is_last or validation.is_due(step)):
             with saver.naming_last_saved():
                 results = validation.run()
             summaries.write_validation(step, validation.split_name, results)
         saver.save_if_due(step)
     saver.save(step, in_haste=not is_finished())
-    writer.wait()
+    training.writer.wait()
     summaries.close()
-    if not is_finished():
-        logging.info("interrupted at step %d: the same command goes on", step)
-        if recomputation.is_due(step):
-            logging.warning("batch norm: statistics as they are, which still lag")
-        return interrupted.exit_status
-    recomputation.warn_if_unsettled(step)
+    if is_finished():
+        _report_end(training, step)
+        return 0
+    logging.info("interrupted at step %d: the same command continues the run", step)
+    if training.recomputation.is_due(step):
+        logging.warning("batch norm: the statistics saved are those that still lag")
+    return interrupted.exit_status
+
+
+def _report_end(training: Training, step: int) -> None:
+    training.recomputation.warn_if_unsettled(step)
+    validation = training.validation
     best = f"; {validation.describe_best()}" if validation else ""
     logging.info("finished at step %d%s", step, best)
-    return 0
 
 
 @contextlib.contextmanager
 def _explained_errors(setup: Setup, config: TrainConfig) -> Iterator[None]:
-    """Turns what fails in a step into an error that says what to mend."""
+    """Turns what fails in a step into an error that says what to do about it."""
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:

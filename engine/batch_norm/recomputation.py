@@ -20,8 +20,8 @@ from config.train_config import AugmentationOptions, FineTuneOptions
 from engine.batch_norm.batch_norm_lag import Lag
 from engine.batch_norm.population_statistics import Moments, MomentsFn, over_batches
 from engine.step.moving_average import SUFFIX, holding
+from engine.step.randomness import mix
 from engine.step.train_state import TrainState
-from engine.step.train_step import mix
 
 # Wu and Johnson, "Rethinking 'Batch' in BatchNorm", find 10^3 to 10^4 enough.
 IMAGES = 1000

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
+from checkpoints.plan import Plan
 from config.train_config import TrainConfig
 from datasets import input_pipeline
 from engine import inputs
@@ -16,8 +17,10 @@ from engine.batch_norm.recomputation import Recomputation
 from engine.feature_cache import cached_training, feature_cache
 from engine.feature_cache.feature_cache import FeatureCache
 from engine.run.train_setup import Setup
+from engine.step.randomness import step_seed
 from engine.step.train_state import TrainState
-from engine.step.train_step import RunNetwork, step_seed, whole_network
+from engine.step.train_step import RunNetwork, Tensors
+from nets.network import Network
 
 _NUM_SAMPLES = 4  # images for TensorBoard
 
@@ -85,6 +88,21 @@ def make_inputs(setup: Setup, config: TrainConfig) -> Inputs:
         lambda: lambda batch, seed: split.moments(batch["features"], seed),
         cache,
     )
+
+
+def whole_network(network: Network, plan: Plan, config: TrainConfig) -> RunNetwork:
+    """Runs the net on batches with an "image", [images, h, w, c] float32."""
+
+    def run(batch: Tensors, seed: tf.Tensor) -> tuple[tf.Tensor, Tensors]:
+        return network(
+            batch["image"],
+            is_training=True,
+            frozen_batch_norms=plan.frozen_batch_norms,
+            batch_norm_decay=config.fine_tune.batch_norm_decay,
+            dropout_seed=seed,
+        )
+
+    return run
 
 
 def make_recomputation(

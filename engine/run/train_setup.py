@@ -171,7 +171,7 @@ def _tell_of_missing_records(train_dir: str, start: Start) -> None:
         )
 
 
-def describe(setup: Setup, config: TrainConfig) -> None:
+def announce(setup: Setup, config: TrainConfig) -> None:
     """Prints the plan and logs the arithmetic of batches, epochs and rates."""
     print(plans.describe(setup.start.plan), flush=True)
     dataset = setup.dataset

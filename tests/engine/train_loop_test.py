@@ -95,7 +95,7 @@ def test_no_function_is_traced_twice(full_run_flags, tmp_path, monkeypatch):
 def test_a_finished_run_stops_at_once(full_run, full_run_flags, said):
     before = tree(full_run)
     assert small_runs.train(train_dir=full_run, **full_run_flags) == 0
-    assert "nothing to do: step 6 is done already" in said()
+    assert "nothing to do: step 6 is already done" in said()
     assert tree(full_run) == before
 
 

@@ -103,7 +103,7 @@ def test_a_checkpoint(disk, images_dir, monkeypatch):
     train(run_dir, images_dir, 2)
     before = contents(run_dir)
     # What is written before it has room.
-    monkeypatch.setattr("engine.train_loop.TrainSummaries", NoSummaries)
+    monkeypatch.setattr("engine.run.training.TrainSummaries", NoSummaries)
     with disk.full(4096), pytest.raises(UserError, match=FULL) as raised:
         train(run_dir, images_dir, 4)
     assert "\n" not in str(raised.value)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from engine.run import train_setup
-from engine.step import train_step
+from engine.step.train_step import _Step
 from errors import NotFiniteError
 from tests.engine import small_runs
 
@@ -54,24 +54,24 @@ def run_dir(tmp_path, images_dir):
 
 
 def test_a_loss(run_dir, images_dir, monkeypatch):
-    losses = train_step._losses
+    losses = _Step.batch_losses
 
     def spoilt(*args):
         means = losses(*args)
         return means | {"total_loss": means["total_loss"] * np.inf}
 
-    monkeypatch.setattr(train_step, "_losses", spoilt)
+    monkeypatch.setattr(_Step, "batch_losses", spoilt)
     assert "the loss is inf at step 3" in refused(run_dir, images_dir)
 
 
 def test_a_gradient(run_dir, images_dir, monkeypatch):
-    compute = train_step._loss_and_gradients
+    compute = _Step.loss_and_gradients
 
     def spoilt(*args):
         means, gradients = compute(*args)
         return means, [gradients[0] * np.nan, *gradients[1:]]
 
-    monkeypatch.setattr(train_step, "_loss_and_gradients", spoilt)
+    monkeypatch.setattr(_Step, "loss_and_gradients", spoilt)
     message = refused(run_dir, images_dir)
     assert "Tiny/Conv2d_1/weights is not finite after step 3" in message
 

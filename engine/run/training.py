@@ -1,0 +1,129 @@
+"""All that a training run works with, built once, before its first step."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+
+import tensorflow as tf
+
+from config.train_config import TrainConfig
+from engine import devices
+from engine.batch_norm.recomputation import Recomputation
+from engine.head import solved_head
+from engine.run import train_inputs, train_setup
+from engine.run.background import BackgroundWriter
+from engine.run.saver import Saver
+from engine.run.summaries import TrainSummaries
+from engine.run.train_inputs import Inputs
+from engine.run.train_log import TrainLog
+from engine.run.train_setup import Setup
+from engine.run.validation import Validation
+from engine.step import losses, train_step
+from engine.step.train_state import TrainState
+from engine.step.train_step import TrainFn
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """A run with its weights restored and its data open.
+
+    Attributes:
+      setup: what was decided before.
+      state: what the steps change.
+      train_fn: runs several steps, see `train_step.make_train_fn`.
+      batches: what `train_fn` reads, from the run's next step on.
+      recomputation: of the statistics of batch norms.
+      log: the lines on the terminal.
+      summaries: the events for TensorBoard.
+      sample_images: from a step to a few images of it, `[4, height, width, channels]`
+        float32.
+      validation: on `--eval_split_name`; None without one.
+      saver: of the run's checkpoints.
+      writer: the thread that writes files.
+    """
+
+    setup: Setup
+    state: TrainState
+    train_fn: TrainFn
+    batches: Iterator
+    recomputation: Recomputation
+    log: TrainLog
+    summaries: TrainSummaries
+    sample_images: Callable[[int], tf.Tensor]
+    validation: Validation | None
+    saver: Saver
+    writer: BackgroundWriter
+
+
+def build(
+    setup: Setup,
+    config: TrainConfig,
+    strategy: tf.distribute.Strategy,
+    writer: BackgroundWriter,
+) -> Training:
+    """Restores the weights, opens the data and compiles nothing yet.
+
+    Args:
+      setup: what was decided.
+      config: the options.
+      strategy: the devices.
+      writer: the thread that will write files.
+
+    Raises:
+      UserError: a record cannot be read, or a file not be written.
+    """
+    run = config.run
+    state = train_setup.make_state(setup, config, strategy)
+    inputs = train_inputs.make_inputs(setup, config)
+    train_fn = make_train_fn(setup, config, strategy, state, inputs)
+    recomputation = train_inputs.make_recomputation(setup, config, state, inputs)
+    validation = train_setup.make_validation(
+        setup, config, state, recomputation, writer
+    )
+    return Training(
+        setup=setup,
+        state=state,
+        train_fn=train_fn,
+        batches=devices.iterate(strategy, inputs.batches),
+        recomputation=recomputation,
+        log=TrainLog(setup.images_per_step),
+        summaries=TrainSummaries(run.train_dir, state, run.save_summaries_secs, writer),
+        sample_images=functools.partial(train_inputs.sample_images, setup, config),
+        validation=validation,
+        saver=Saver(
+            setup.folder,
+            state,
+            run.save_interval_secs,
+            writer,
+            recomputation.statistics,
+        ),
+        writer=writer,
+    )
+
+
+def make_train_fn(
+    setup: Setup,
+    config: TrainConfig,
+    strategy: tf.distribute.Strategy,
+    state: TrainState,
+    inputs: Inputs,
+) -> TrainFn:
+    """The function that trains, or that solves the head in one step.
+
+    Args:
+      setup: what was decided.
+      config: the options.
+      strategy: the devices.
+      state: restored: the penalty reads the frozen weights here, once.
+      inputs: what is trained on.
+    """
+    if setup.split and inputs.cache and config.fine_tune.solves_head:
+        return solved_head.make_train_fn(state, setup.split, inputs.cache, config)
+    penalty_fn = losses.l2_penalty_fn(
+        state.network.regularized,
+        list(state.trained.values()),
+        config.loss.weight_decay,
+    )
+    return train_step.make_train_fn(
+        state, strategy, config, inputs.run_network, penalty_fn
+    )
