@@ -61,6 +61,6 @@ def test_a_signal_saves_and_ends_soon(train, tmp_path):
     _, said = process.communicate()
     assert time.monotonic() - sent_at < 10
     assert process.returncode == 128 + signal.SIGTERM
-    assert "the same command goes on" in said
+    assert "the same command continues the run" in said
     checkpoint = Checkpoint(slim_format.find_checkpoint(str(tmp_path)))
     assert all(checkpoint.read(name).size for name in checkpoint.shapes)

@@ -46,7 +46,7 @@ def test_a_finished_run_says_what_has_no_effect(run, said, caplog):
         f"--batch_size was 4 and is 8{ends} --train_dir",
         f"--learning_rate was 0.05 and is 0.1{ends} --train_dir",
     ]
-    assert "nothing to do: step 6 is done already" in caplog.messages
+    assert "nothing to do: step 6 is already done" in caplog.messages
     assert small_runs.steps_saved(run.folder) == [6]
 
 
