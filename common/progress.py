@@ -1,4 +1,4 @@
-"""Progress for anything longer than a few seconds: a bar, or plain lines."""
+"""Progress of whatever takes longer than a few seconds: a live line, or plain lines."""
 
 import sys
 import time
@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from absl import logging
-from tqdm import tqdm
 
+from common import terminal
 from common.untrusted_text import printable
 
 T = TypeVar("T")
 _SECS_BETWEEN_LINES = 10.0
+_BAR_COLUMNS = 20
 
 
 def progress(
@@ -26,19 +27,40 @@ def progress(
       unit: what is counted, as in "image".
 
     Yields:
-      The elements of `iterable`. On a terminal a bar is drawn; elsewhere (a batch
+      The elements of `iterable`. On a terminal a live line is drawn; elsewhere (a batch
       job's log, a pipe) a line is logged every ten seconds at most.
     """
     desc = printable(desc)
-    if sys.stderr.isatty():
-        yield from tqdm(iterable, total=total, desc=desc, unit=unit, leave=False)
-        return
+    is_live = sys.stderr.isatty()
     start = last_line = time.monotonic()
-    for count, element in enumerate(iterable, 1):
-        yield element
-        now = time.monotonic()
-        if now - last_line >= _SECS_BETWEEN_LINES:
-            of_total = f" of {total}" if total is not None else ""
-            rate = count / (now - start)
-            logging.info("%s: %d%s %ss, %.1f/s", desc, count, of_total, unit, rate)
-            last_line = now
+    try:
+        for count, element in enumerate(iterable, 1):
+            yield element
+            now = time.monotonic()
+            if is_live:
+                terminal.show_live(_live_line(desc, count, total, unit, now - start))
+            elif now - last_line >= _SECS_BETWEEN_LINES:
+                of_total = f" of {total}" if total is not None else ""
+                rate = count / (now - start)
+                logging.info("%s: %d%s %ss, %.1f/s", desc, count, of_total, unit, rate)
+                last_line = now
+    finally:
+        if is_live:
+            terminal.erase_live()
+
+
+def _live_line(desc: str, count: int, total: int | None, unit: str, secs: float) -> str:
+    rate = f"{count / secs:,.1f}/s" if secs else ""
+    if not total:
+        return f"{desc}  {count:,} {unit}s  {rate}"
+    done = round(_BAR_COLUMNS * min(count / total, 1))
+    bar = "━" * done + "╌" * (_BAR_COLUMNS - done)
+    left = clock((total - count) * secs / count)
+    return f"{desc}  {bar}  {count:,} of {total:,} {unit}s  {rate}  {left} left"
+
+
+def clock(secs: float) -> str:
+    """A length of time as H:MM:SS, or M:SS below an hour."""
+    minutes, seconds = divmod(max(0, round(secs)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,10 +1,7 @@
 """How every script starts and ends: flags in, exit status out."""
 
 import contextlib
-import copy
 import gc
-import io
-import logging as python_logging
 import os
 import shlex
 import signal
@@ -18,6 +15,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from absl import app as absl_app
 from absl import flags, logging
 
+from common import terminal
+from common.log_lines import LogLines
 from common.untrusted_text import printable, printable_lines
 from errors import UserError
 
@@ -45,13 +44,14 @@ def run(main: Callable[..., int | None], positional: str | None = None) -> None:
             with _user_errors_exit():
                 return main(argv[1:]) if positional else main()
         finally:
+            terminal.erase_live()
             # Python's last collection would take a graph to pieces for two seconds.
             gc.freeze()
 
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.unraisablehook = _insist
-    _show_only_printable_text()
+    _guard_output()
     absl_app.run(start, flags_parser=parse)
 
 
@@ -71,7 +71,7 @@ def _insist(dropped: "sys.UnraisableHookArgs") -> None:
         again.start()
 
 
-class _PrintableOutput(io.TextIOWrapper):
+class _PrintableOutput(terminal.Screen):
     """Standard output on which no name can move the cursor or forge colours."""
 
     def write(self, text: str) -> int:
@@ -79,33 +79,13 @@ class _PrintableOutput(io.TextIOWrapper):
         return super().write(printable_lines(text))
 
 
-class _PrintableLines(logging.PythonFormatter):
-    """Log lines of which no name can make two, or move the cursor."""
-
-    def format(self, record: python_logging.LogRecord) -> str:
-        """The line of a record; a text among its arguments is a name."""
-        record = copy.copy(record)
-        if isinstance(record.args, tuple):
-            record.args = tuple(map(_printable_argument, record.args))
-        return printable_lines(super().format(record))
-
-
-def _printable_argument(value: object) -> object:
-    if isinstance(value, Exception):
-        value = str(value)
-    return printable(value) if isinstance(value, str) else value
-
-
-def _show_only_printable_text() -> None:
-    """Guards stdout and the log; stderr stays open to progress bars."""
-    sys.stdout = _PrintableOutput(
-        sys.stdout.buffer,
-        encoding=sys.stdout.encoding,
-        errors="backslashreplace",
-        line_buffering=sys.stdout.isatty(),
-        write_through=getattr(sys.stdout, "write_through", False),  # python -u
-    )
-    logging.get_absl_handler().setFormatter(_PrintableLines())
+def _guard_output() -> None:
+    """Guards stdout and the log against names; stderr stays open to the live line."""
+    sys.stdout = _PrintableOutput(sys.stdout)
+    sys.stderr = terminal.Screen(sys.stderr)
+    handler = logging.get_absl_handler()
+    handler.setFormatter(LogLines())
+    handler.python_handler.setStream(sys.stderr)
 
 
 def command_line() -> str:
@@ -167,7 +147,9 @@ def _user_errors_exit() -> Iterator[None]:
         yield
         print(end="", flush=True)
     except UserError as error:
-        print(f"error: {printable(_one_line(error))}", file=sys.stderr, flush=True)
+        line = f"error: {printable(_one_line(error))}"
+        indent = len("error: ")
+        print(terminal.wrapped(line, sys.stderr, indent), file=sys.stderr, flush=True)
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr, flush=True)

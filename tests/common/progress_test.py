@@ -1,4 +1,4 @@
-"""Progress: plain lines in a log, a bar on a terminal."""
+"""Progress: plain lines in a log, a live line on a terminal."""
 
 import sys
 import time
@@ -72,12 +72,31 @@ def test_elements_come_one_by_one(monkeypatch, terminal):
     assert list(elements) == [1, 2]
 
 
-def test_a_bar_on_a_terminal(monkeypatch, capsys):
+def test_a_live_line_on_a_terminal(clock, lines, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    assert list(
-        progress.progress([5, 6], total=2, desc="converting", unit="image")
-    ) == [5, 6]
-    assert "converting" in capsys.readouterr().err
+    assert walk(clock, [2] * 4, total=4) == [0, 1, 2, 3]
+    assert lines == []
+    *drawn, last = capsys.readouterr().err.split("\r\x1b[K")
+    assert (
+        drawn[0] == f"converting  {'━' * 5}{'╌' * 15}  1 of 4 images  0.5/s  0:06 left"
+    )
+    assert [text.split("  ")[2] for text in drawn] == [
+        f"{n} of 4 images" for n in (1, 2, 3, 4)
+    ]
+    assert last == "", "nothing is left on the screen"
+
+
+def test_a_live_line_of_an_unknown_total(clock, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    walk(clock, [2], total=None)
+    assert capsys.readouterr().err == "converting  1 images  0.5/s\r\x1b[K"
+
+
+@pytest.mark.parametrize(
+    ("secs", "shown"), [(0, "0:00"), (59.6, "1:00"), (3661, "1:01:01")]
+)
+def test_a_length_of_time(secs, shown):
+    assert progress.clock(secs) == shown
 
 
 def test_an_error_inside_passes_through():

@@ -173,8 +173,8 @@ def test_no_name_acts_on_the_terminal(run):
     shown = "\\x1b[31m\\x9b1m\\u202e\\udcff\\r=x"
     assert done.stdout == f"photo {shown}\nforged\n"
     logged, of_error, error = done.stderr.splitlines()[1:]
-    assert logged.endswith(f"] left out: {shown}\\nforged")
-    assert of_error.endswith(f"] {shown}\\nforged and 3")
+    assert logged.endswith(f" warning: left out: {shown}\\nforged")
+    assert of_error.endswith(f" warning: {shown}\\nforged and 3")
     # Blanks of an error, carriage returns among them, are made one.
     assert error == "error: no photo \\x1b[31m\\x9b1m\\u202e\\udcff =x forged"
 

@@ -1,0 +1,116 @@
+"""What is shown on a terminal: its width, lines wrapped at words, one live line.
+
+The live line stands last on the screen and is drawn again in place. `Screen` wraps
+stdout and stderr so that it is gone before anything else is written.
+"""
+
+import io
+import os
+import signal
+import sys
+import textwrap
+import threading
+import time
+from typing import Any, TextIO
+
+from rich.text import Text
+
+_SECS_BETWEEN_DRAWINGS = 0.1
+_FALLBACK_COLUMNS = 80  # of a terminal that does not know its width
+_ERASE = "\r\x1b[K"
+
+
+class _LiveLine:
+    """Whether the live line is on the screen, and since when."""
+
+    is_shown = False
+    drawn_at = 0.0
+    lock = threading.RLock()  # a signal handler that logs may find it held
+
+
+def columns(stream: TextIO) -> int | None:
+    """Width of the terminal that a stream is; None where it is none."""
+    if not stream.isatty():
+        return None
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _FALLBACK_COLUMNS
+    except (OSError, ValueError):  # no file of the operating system
+        return _FALLBACK_COLUMNS
+
+
+def wrapped(text: str, stream: TextIO, indent: int = 0) -> str:
+    """Text whose lines fit the stream's terminal, broken between words only.
+
+    Args:
+      text: one line or more.
+      stream: where it will be written; where that is no terminal, nothing is wrapped.
+      indent: blanks before the second and later parts of a line.
+    """
+    width = columns(stream)
+    if width is None:
+        return text
+    wrapper = textwrap.TextWrapper(
+        width,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    lines = text.split("\n")
+    return "\n".join(
+        line if len(line) <= width else wrapper.fill(line) for line in lines
+    )
+
+
+def show_live(text: str) -> None:
+    """Draws the live line on stderr, where that is a terminal, ten times a second.
+
+    It is not drawn where Ctrl-C would end the process at once, as after a first one in
+    training: nothing could erase it then.
+    """
+    now = time.monotonic()
+    if _LiveLine.is_shown and now - _LiveLine.drawn_at < _SECS_BETWEEN_DRAWINGS:
+        return
+    stream = sys.stderr
+    width = columns(stream)
+    if width is None or signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        return
+    line = Text(text)
+    line.truncate(width - 1, overflow="ellipsis")
+    with _LiveLine.lock:
+        erase_live()
+        stream.write(line.plain)
+        stream.flush()
+        _LiveLine.is_shown, _LiveLine.drawn_at = True, now
+
+
+def erase_live() -> None:
+    """Erases the live line, if there is one."""
+    if not _LiveLine.is_shown:
+        return
+    with _LiveLine.lock:
+        _LiveLine.is_shown = False
+        sys.stderr.write(_ERASE)
+        sys.stderr.flush()
+
+
+class Screen(io.TextIOWrapper):
+    """A standard stream that erases the live line before it writes."""
+
+    def __init__(self, stream: Any) -> None:
+        """Takes the place of a stream.
+
+        Args:
+          stream: stdout or stderr, a text file over a binary one.
+        """
+        super().__init__(
+            stream.buffer,
+            encoding=stream.encoding,
+            errors="backslashreplace",
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,  # python -u
+        )
+
+    def write(self, text: str) -> int:
+        """Writes text."""
+        erase_live()
+        return super().write(text)
