@@ -1,5 +1,6 @@
 """What a conversion tells people: a table, what is left out, what to do next."""
 
+import os
 import shlex
 import sys
 from collections.abc import Collection, Sequence
@@ -16,10 +17,13 @@ from convert.photos.splits import Fractions
 from convert.tfrecords import rejections
 from convert.tfrecords.rejections import Rejection
 from convert.tfrecords.source_photo import Checked
+from convert.weights import weights_there
+from convert.weights.weights_there import Weights
 from datasets.dataset_json import DatasetInfo
 
 _MAX_CLASSES_SHOWN = 40
 _MAX_REJECTIONS_SHOWN = 5
+_EASY_NET = "mobilenet_v1"  # small, published, good on a CPU
 _DARK_BITS = 4  # so many unused leave a sixteenth of the brightness
 
 
@@ -163,17 +167,39 @@ def show_next_command(info: DatasetInfo, dataset_dir: str) -> None:
             f"--eval_dir=/tmp/{info.name}",
         )
         return
-    print("Next, to fine-tune the last layer of a published checkpoint:")
-    _print_command(
+    weights = weights_there.find()
+    if weights is None:
+        print("Next, to get published weights and fit their last layer to the photos:")
+        _print_command(
+            "python -m convert.download_checkpoint",
+            f"--model_name={_EASY_NET}",
+            f"--checkpoint_dir={weights_there.FOLDER}",
+        )
+        path = os.path.join(weights_there.FOLDER, _EASY_NET)
+        weights = Weights(path, _EASY_NET)
+    else:
+        print("Next, to fit the last layer of the weights that are here to the photos:")
+    _print_command(*_fine_tuning(info, dataset_dir, weights))
+
+
+def _fine_tuning(info: DatasetInfo, dataset_dir: str, weights: Weights) -> list[str]:
+    """The command that solves the head on features computed once."""
+    words = [
         "python train_image_classifier.py",
         f"--dataset_name={info.name}",
         f"--dataset_dir={shlex.quote(dataset_dir)}",
-        f"--train_dir=/tmp/{info.name}",
-        "--model_name=inception_v3",
-        "--checkpoint_path=inception_v3.ckpt",
+        f"--train_dir={shlex.quote(os.path.join('runs', info.name))}",
+        f"--model_name={weights.model_name}",
+        f"--checkpoint_path={shlex.quote(weights.path)}",
         "--checkpoint_exclude_scopes=head",
         "--trainable_scopes=head",
-    )
+        "--head_solver=logistic",
+        "--feature_cache=disk",
+        *weights.image_flags,
+    ]
+    if "validation" in info.splits:
+        words.append("--eval_split_name=validation")
+    return words
 
 
 def _print_command(*words: str) -> None:

@@ -1,9 +1,20 @@
+import json
+import os
+import pathlib
 import shlex
+import subprocess
+import sys
 
+import pytest
+
+from checkpoints import slim_format
+from checkpoints.model_record import ModelRecord
 from convert.photos import conversion_summary
 from convert.photos.splits import Fractions
 from convert.tfrecords.rejections import Kind, Rejection
 from datasets.dataset_json import DatasetInfo, ShardInfo, SplitInfo
+from nets.network import Network
+from tests.engine import coloured_images
 
 SHARD = (ShardInfo("f", 5, 2_500_000, ""),)
 INFO = DatasetInfo(
@@ -91,10 +102,63 @@ def test_rejections_are_counted_and_a_few_shown(caplog):
     assert "rejected.csv" in lines[-1]
 
 
-def test_the_next_command_can_be_pasted(capsys):
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A working folder and a cache without weights."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_the_next_commands_can_be_pasted(capsys):
     conversion_summary.show_next_command(INFO, "/data/my pets")
-    command = capsys.readouterr().out.partition("\n")[2]
-    words = shlex.split(command.replace("\\\n", " "))
-    assert words[:2] == ["python", "train_image_classifier.py"]
-    assert "--dataset_dir=/data/my pets" in words
-    assert "--dataset_name=pets" in words
+    commands = capsys.readouterr().out.partition("\n")[2].replace("\\\n", " ")
+    fetch, train = map(shlex.split, commands.splitlines())
+    assert fetch == [
+        *("python", "-m", "convert.download_checkpoint"),
+        *("--model_name=mobilenet_v1", "--checkpoint_dir=checkpoints"),
+    ]
+    assert train[:2] == ["python", "train_image_classifier.py"]
+    assert "--dataset_dir=/data/my pets" in train
+    assert "--dataset_name=pets" in train
+    assert "--checkpoint_path=checkpoints/mobilenet_v1" in train
+    assert not any("eval_split_name" in word for word in train)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_the_next_command_works_as_printed_with_the_weights_that_are_there(
+    tmp_path, capsys
+):
+    colours = [0, 1, 2] * 3
+    for split in ("train", "validation"):
+        coloured_images.write_split(tmp_path / "my data", split, colours, colours)
+    network = Network("lenet", num_classes=5)
+    values = {n: v.numpy() for n, v in network.model_variables.items()}
+    weights = tmp_path / "checkpoints" / "mine"
+    slim_format.write_checkpoint(str(weights / "model.ckpt"), values)
+    record = ModelRecord("lenet", 28, False, "lenet", 0, None, 5, None)
+    record.write(str(weights))
+    names, split = ("red", "green", "blue"), SplitInfo(9, (3, 3, 3), SHARD)
+    info = DatasetInfo("colours", names, {"train": split, "validation": split})
+    conversion_summary.show_next_command(info, "my data")
+    command = capsys.readouterr().out.partition(":\n")[2]
+
+    root = pathlib.Path(__file__).resolve().parents[3]
+    (tmp_path / "train_image_classifier.py").symlink_to(
+        root / "train_image_classifier.py"
+    )
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (tmp_path / "bin" / "python").chmod(0o755)
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-c", command],
+        check=False,
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    scores = json.loads((tmp_path / "runs/colours/best/evaluations.json").read_text())
+    assert [score["accuracy"] for score in scores] == [1.0]

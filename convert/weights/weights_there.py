@@ -1,0 +1,62 @@
+"""Weights that a fine-tuning can start from and that are on this machine already."""
+
+import dataclasses
+import glob
+import os
+from collections.abc import Iterator
+
+from checkpoints import model_record
+from checkpoints.model_record import ModelRecord
+from convert.weights.known_archives import ARCHIVES
+from errors import UserError
+
+FOLDER = "checkpoints"  # where README puts what is downloaded and converted
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """A folder with a checkpoint, and what it is of.
+
+    Attributes:
+      path: the folder, for `--checkpoint_path`.
+      model_name: of its net.
+      image_flags: training flags that prepare images as the weights expect them; none
+        where those of the net do.
+    """
+
+    path: str
+    model_name: str
+    image_flags: tuple[str, ...] = ()
+
+
+def find() -> Weights | None:
+    """The first in `checkpoints/` below the working folder, then in the user's cache.
+
+    Returns:
+      None where no folder there holds a checkpoint whose net is known.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    cached = os.path.join(base, "slim-image-classifier", "weights")
+    return next(_known_in(FOLDER), None) or next(_known_in(cached), None)
+
+
+def _known_in(parent: str) -> Iterator[Weights]:
+    for file in sorted(glob.glob(os.path.join(glob.escape(parent), "*", "*.ckpt*"))):
+        folder = os.path.dirname(file)
+        try:
+            record = model_record.read(folder)
+        except UserError:
+            continue
+        name = os.path.basename(folder)
+        if record:
+            yield Weights(folder, record.model_name, _image_flags(record))
+        elif name in ARCHIVES:  # as `download_checkpoint` calls its folders
+            yield Weights(folder, name)
+
+
+def _image_flags(record: ModelRecord) -> tuple[str, ...]:
+    flags = (
+        f"--train_image_size={record.image_size}",
+        f"--preprocessing_name={record.preprocessing_name}",
+    )
+    return (*flags, "--use_grayscale") if record.use_grayscale else flags
