@@ -138,8 +138,9 @@ def test_the_next_command_works_as_printed_with_the_weights_that_are_there(
     slim_format.write_checkpoint(str(weights / "model.ckpt"), values)
     record = ModelRecord("lenet", 28, False, "lenet", 0, None, 5, None)
     record.write(str(weights))
-    names, split = ("red", "green", "blue"), SplitInfo(9, (3, 3, 3), SHARD)
-    info = DatasetInfo("colours", names, {"train": split, "validation": split})
+    thirds = SplitInfo(9, (3, 3, 3), SHARD)
+    splits = {"train": thirds, "validation": thirds}
+    info = DatasetInfo("colours", ("red", "green", "blue"), splits)
     conversion_summary.show_next_command(info, "my data")
     command = capsys.readouterr().out.partition(":\n")[2]
 
