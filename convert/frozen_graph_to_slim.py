@@ -2,7 +2,7 @@ r"""Makes a slim checkpoint of the constants in a frozen graph.
 
     python -m convert.frozen_graph_to_slim \
         --graph_file=frozen_inference_graph.pb \
-        --checkpoint_path=checkpoints/mobilenet_v1/model.ckpt
+        --checkpoint_path=weights/mobilenet_v1/model.ckpt
 
 Which net was frozen is found from the constants, which keep the variables' names. Graph
 and result are run on the same images before anything is written. `--checkpoint_path` of

@@ -1,9 +1,9 @@
 r"""Makes a slim checkpoint of a Keras model.
 
     python -m convert.keras_to_slim --keras_model=inception_v3 \
-        --checkpoint_path=checkpoints/inception_v3/model.ckpt
+        --checkpoint_path=weights/inception_v3/model.ckpt
     python -m convert.keras_to_slim --keras_model=my_model.keras \
-        --checkpoint_path=checkpoints/my_model/model.ckpt
+        --checkpoint_path=weights/my_model/model.ckpt
 
 The model is a net of keras.applications: by its name, with the weights that Keras
 offers, or a file of your own, with another classifier or none. Which net it is, is seen

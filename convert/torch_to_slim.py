@@ -1,7 +1,7 @@
 r"""Makes a slim checkpoint of a PyTorch state dictionary.
 
     python -m convert.torch_to_slim --state_dict=resnet18.safetensors \
-        --checkpoint_path=checkpoints/resnet_v1_18/model.ckpt
+        --checkpoint_path=weights/resnet_v1_18/model.ckpt
 
 The dictionary is that of a net of torchvision or timm, your own weights included; which
 net it is, is seen from its names. Files of torch.save are read without PyTorch, and no

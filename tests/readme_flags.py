@@ -1,7 +1,7 @@
-"""The README's tables of flags, made from the flags themselves.
+"""The tables of docs/flags.md and docs/nets.md, made from the flags and networks.
 
-`python tests/readme_flags.py` writes them into README.md (`make format` does);
-readme_test.py fails while they differ.
+`python -m tests.readme_flags` writes them (`make format` does); docs_test.py fails
+while they differ.
 """
 
 import collections
@@ -21,7 +21,9 @@ from convert.from_torch import torch_architectures
 from convert.weights import known_archives
 from nets import nets_factory
 
-README = pathlib.Path(__file__).parent.parent / "README.md"
+ROOT = pathlib.Path(__file__).parent.parent
+FLAGS_PAGE = ROOT / "docs/flags.md"
+NETS_PAGE = ROOT / "docs/nets.md"
 SCRIPTS = {
     "train_image_classifier.py": TrainConfig,
     "eval_image_classifier.py": EvalConfig,
@@ -47,7 +49,7 @@ def flag_tables(script: str) -> str:
 def nets_table() -> str:
     """A Markdown table of the networks, with where their weights come from."""
     parameters = collections.Counter[str]()
-    with (README.parent / "tests/nets/slim_variables.tsv").open() as file:
+    with (ROOT / "tests/nets/slim_variables.tsv").open() as file:
         for line in file:
             if not line.startswith("#"):
                 net, _, shape = line.split("\t")[:3]
@@ -84,19 +86,20 @@ def _default(value: object) -> str:
     return "" if value is None else f"`{value}`"
 
 
-def renewed(readme: str) -> str:
-    """The README's text with its tables as they should be."""
-    made = {script: flag_tables(script) for script in SCRIPTS}
-    made["the nets"] = nets_table()
+def renewed(page: str) -> str:
+    """A page's text with its tables as they should be."""
+    made = {f"flags of {script}": flag_tables(script) for script in SCRIPTS}
+    made["table of the nets"] = nets_table()
     for name, text in made.items():
-        kind = "flags" if name in SCRIPTS else "table"
-        begin, end = f"<!-- {kind} of {name} -->", f"<!-- end of {name} -->"
+        begin = f"<!-- {name} -->"
+        end = f"<!-- end of {name.split(' of ')[1]} -->"
         section = f"{begin}\n{text}\n{end}"
         pattern = f"{re.escape(begin)}.*?{re.escape(end)}"
         plain = section.replace("\\", r"\\")  # re.sub reads backslashes as escapes
-        readme = re.sub(pattern, plain, readme, flags=re.DOTALL)
-    return readme
+        page = re.sub(pattern, plain, page, flags=re.DOTALL)
+    return page
 
 
 if __name__ == "__main__":
-    README.write_text(renewed(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in (FLAGS_PAGE, NETS_PAGE):
+        path.write_text(renewed(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -140,9 +140,9 @@ def test_tensorflow_alone_classifies_photographs(exported, classifier, tmp_path)
     assert answer["top_labels"] == [[NAMES[i] for i in row] for row in order]
 
 
-def test_the_request_of_the_readme_fits_the_signature(exported, classifier):
+def test_the_request_of_the_docs_fits_the_signature(exported, classifier):
     """TensorFlow Serving takes `b64` objects for bytes and instances for a batch."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/export.md").read_text(encoding="utf-8")
     (body,) = re.findall(r"```json\n(.*?)```", text, flags=re.DOTALL)
     photo = sample_photos.encode(sample_photos.pixels(1, 40, 50), "JPEG")
     request = json.loads(

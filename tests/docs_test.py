@@ -1,0 +1,99 @@
+"""The pages say what the scripts do: flags exist, tables are theirs, links lead on."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests import readme_flags
+
+ROOT = readme_flags.ROOT
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
+PAGES += [ROOT / "benchmarks/README.md", ROOT / "tests/faults/README.md"]
+USER_PAGES = [page for page in PAGES if page.parent in (ROOT, ROOT / "docs")]
+
+
+def text_of(page: pathlib.Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def test_tables_are_those_of_the_scripts_and_networks():
+    for page in (readme_flags.FLAGS_PAGE, readme_flags.NETS_PAGE):
+        assert readme_flags.renewed(text_of(page)) == text_of(page), "run `make format`"
+    for script in readme_flags.SCRIPTS:
+        assert f"<!-- flags of {script} -->" in text_of(readme_flags.FLAGS_PAGE)
+    assert "<!-- table of the nets -->" in text_of(readme_flags.NETS_PAGE)
+
+
+def commands(pages: list[pathlib.Path]) -> list[list[str]]:
+    """Script and flags of every command in the code blocks of the pages."""
+    text = "\n".join(map(text_of, pages))
+    blocks = re.findall(r"```(?:sh|bash)\n(.*?)```", text, flags=re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    found = [re.findall(r"\S+\.py|--[a-z_]+", line) for line in lines]
+    return [words for words in found if words and words[0].endswith(".py")]
+
+
+def test_the_readme_is_short_and_has_the_three_commands_of_the_walk():
+    assert len(text_of(ROOT / "README.md").splitlines()) <= 180
+    scripts = {words[0] for words in commands([ROOT / "README.md"])}
+    assert {
+        "convert/images_to_tfrecord.py",
+        "train_image_classifier.py",
+        "eval_image_classifier.py",
+    } <= scripts
+
+
+@pytest.mark.parametrize("script", sorted({words[0] for words in commands(USER_PAGES)}))
+def test_flags_of_the_commands_exist(script):
+    process = subprocess.run(
+        [sys.executable, script, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    known = set(re.findall(r"^  --(?:\[no\])?([a-z_0-9]+):", process.stdout, re.M))
+    own = [words[1:] for words in commands(USER_PAGES) if words[0] == script]
+    used = {flag[2:] for flags in own for flag in flags}
+    assert used - {"help"} <= known
+
+
+def anchors(page: pathlib.Path) -> set[str]:
+    """What `#…` may say of a page: its headings as GitHub makes anchors of them."""
+    headings = re.findall(r"^#+ (.+)$", text_of(page), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text_of(page)):
+        name, _, anchor = target.partition("#")
+        linked = page.parent / name if name else page
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in anchors(linked), target
+
+
+def test_every_page_is_reached_from_the_readme():
+    seen, to_read = set[pathlib.Path](), [ROOT / "README.md"]
+    while to_read:
+        page = to_read.pop()
+        seen.add(page.resolve())
+        links = re.findall(r"\]\((?!https?:|#)([^)#]+\.md)", text_of(page))
+        to_read += [
+            p for link in links if (p := (page.parent / link).resolve()) not in seen
+        ]
+    assert set(PAGES) <= seen
+
+
+def test_names_of_files_and_folders_exist():
+    """`engine/step/losses.py` and `engine/step/`: what the code is said to hold."""
+    rooms = ("checkpoints", "common", "config", "convert", "datasets", "deployment")
+    rooms += ("engine", "nets", "preprocessing", "tests")
+    pattern = rf"`((?:{'|'.join(rooms)})/[\w./]*)`"
+    for page in PAGES:
+        for name in re.findall(pattern, text_of(page)):
+            assert (ROOT / name).exists(), f"{page.relative_to(ROOT)}: {name}"
