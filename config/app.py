@@ -18,6 +18,7 @@ from absl import flags, logging
 from common import terminal
 from common.log_lines import LogLines
 from common.untrusted_text import printable, printable_lines
+from config.version import VERSION
 from errors import UserError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
@@ -102,7 +103,8 @@ def _print_help() -> None:
         if not group.startswith("absl.") and "tensorflow" not in group:
             print(flags.FLAGS.module_help(group))
     print(
-        "\n--flagfile=FILE reads flags from a file; --helpfull lists absl's flags too.",
+        "\n--flagfile=FILE reads flags from a file; --helpfull lists absl's flags too;"
+        " --version prints the version.",
         flush=True,
     )
 
@@ -110,6 +112,9 @@ def _print_help() -> None:
 def _parse_flags(argv: list[str], positional: str | None) -> list[str]:
     if {"--help", "-h", "-help", "--helpshort"} & set(argv[1:]):
         _print_help()
+        sys.exit(0)
+    if "--version" in argv[1:]:
+        print(f"slim-image-classifier {VERSION}", flush=True)
         sys.exit(0)
     flags.FLAGS.set_gnu_getopt(True)  # flags may follow positional arguments
     try:

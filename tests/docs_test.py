@@ -91,9 +91,9 @@ def test_every_page_is_reached_from_the_readme():
 
 def test_names_of_files_and_folders_exist():
     """`engine/step/losses.py` and `engine/step/`: what the code is said to hold."""
-    rooms = ("checkpoints", "common", "config", "convert", "datasets", "deployment")
-    rooms += ("engine", "nets", "preprocessing", "tests")
-    pattern = rf"`((?:{'|'.join(rooms)})/[\w./]*)`"
+    rooms = "checkpoints common config convert datasets deployment engine nets"
+    rooms += " preprocessing tests"
+    pattern = rf"`((?:{rooms.replace(' ', '|')})/[\w./]*)`"
     for page in PAGES:
         for name in re.findall(pattern, text_of(page)):
             assert (ROOT / name).exists(), f"{page.relative_to(ROOT)}: {name}"

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from config import app
+from config.version import VERSION
 
 ROOT = pathlib.Path(app.__file__).resolve().parents[1]
 
@@ -217,6 +218,12 @@ def test_faults_of_finalizers_are_shown(run):
 def test_positional_arguments_where_a_script_takes_them(run):
     done = run("a.jpg", "--do=positional", "b c.jpg", positional=', "PHOTO"')
     assert done.stdout == "(['a.jpg', 'b c.jpg'],)\n"
+
+
+def test_version_is_that_of_the_project(run):
+    done = run("--do=fault", "--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"slim-image-classifier {VERSION}\n"
 
 
 def test_help_by_group_without_absls_own(run):
