@@ -6,11 +6,12 @@ a record out.
 
 import dataclasses
 import math
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from checkpoints import scopes
-from common import tables
+from common import tables, terminal
 from common.untrusted_text import printable
 from errors import UserError
 
@@ -263,13 +264,16 @@ def block_of(name: str) -> str:
 
 def describe(plan: Plan) -> str:
     """The plan as printed before the first step."""
-    lines = [tables.text_table(HEADERS, table_rows(plan), title=_title(plan))]
+    optional = "variables", "parameters"
+    rows, title = table_rows(plan), _title(plan)
+    lines = [tables.printed(HEADERS, rows, title=title, optional=optional)]
     if plan.unused:
         by_block = Counter(map(block_of, plan.unused))
         unused = ", ".join(
             f"{printable(block)} {n}" for block, n in by_block.most_common(8)
         )
-        lines.append(f"left in the checkpoint unused: {len(plan.unused)} ({unused})")
+        line = f"left in the checkpoint unused: {len(plan.unused)} ({unused})"
+        lines.append(terminal.wrapped(line, sys.stdout, indent=2))
     return "\n".join(lines)
 
 
@@ -287,7 +291,7 @@ def describe_scopes(variable_shapes: Mapping[str, tuple[int, ...]]) -> str:
         [block, f"{len(shapes):,}", f"{sum(map(math.prod, shapes)):,}"]
         for block, shapes in blocks.items()
     ]
-    return tables.text_table(("scope", "variables", "parameters"), rows)
+    return tables.printed(("scope", "variables", "parameters"), rows)
 
 
 def _title(plan: Plan) -> str:

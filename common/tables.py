@@ -1,45 +1,129 @@
 """Tables, as text for a terminal or a log and as Markdown for TensorBoard."""
 
+import sys
 from collections.abc import Sequence
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
+from common import terminal
 from common.untrusted_text import printable
 
 _NEVER_WRAP = 100_000  # columns
+_GAP = 2  # blanks between columns of a table that must fit
+_MIN_FIRST = 12  # columns that are left of the first one
+
+
+def printed(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    title: str = "",
+    optional: Sequence[str] = (),
+) -> str:
+    """A table for stdout: as wide as the terminal at most, where it is one.
+
+    Args:
+      headers: a name for each column.
+      rows: cells by row.
+      title: a line above the table.
+      optional: headers of the columns that are left out first, in this order, where
+        there is no room.
+    """
+    width = terminal.columns(sys.stdout)
+    if width is None:
+        return text_table(headers, rows, title=title)
+    headers, rows = list(headers), [list(row) for row in rows]
+    for name in optional:
+        if _least_width(headers, rows) > width:
+            column = headers.index(name)
+            for cells in (headers, *rows):
+                del cells[column]
+    excess = _least_width(headers, rows) - width
+    if excess > 0:
+        first = _least_column(headers[0], [printable(row[0]) for row in rows], 0)
+        first = max(first - excess, _MIN_FIRST)
+        rows = [[_end_of(row[0], first), *row[1:]] for row in rows]
+    width = max(width, _least_width(headers, rows))  # rather too wide than cut
+    text = text_table(headers, rows, width=width)
+    title = terminal.wrapped(printable(title), sys.stdout)
+    return f"{title}\n\n{text}" if title else text
 
 
 def text_table(
-    headers: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = ""
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    title: str = "",
+    width: int | None = None,
 ) -> str:
     """Aligned columns; columns whose cells are all numbers are aligned right.
 
     Args:
       headers: a name for each column.
       rows: cells by row.
-      title: a line above the table.
+      title: what stands above the table.
+      width: cells break between words to fit it, but those of the first column and
+        numbers; None never breaks them.
 
     Returns:
-      Lines without a trailing newline, never wrapped; what cannot be shown is escaped.
+      Lines without a trailing newline; what cannot be shown is escaped.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    padding = (0, 1) if width is None else (0, 1, 0, 0)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=padding)
     rows = [[printable(cell) for cell in row] for row in rows]
     for column, header in enumerate(map(printable, headers)):
         cells = [row[column] for row in rows]
-        numeric = all(cell.replace(",", "").isdigit() for cell in cells if cell)
-        table.add_column(header, justify="right" if numeric else "left", no_wrap=True)
+        table.add_column(
+            header,
+            justify="right" if _is_numeric(cells) else "left",
+            no_wrap=width is None or column == 0,
+            min_width=_least_column(header, cells, column),
+        )
     for row in rows:
         table.add_row(*row)
     console = Console(
-        width=_NEVER_WRAP, color_system=None, markup=False, emoji=False, highlight=False
+        width=width or _NEVER_WRAP,
+        color_system=None,
+        markup=False,
+        emoji=False,
+        highlight=False,
     )
     with console.capture() as capture:
         console.print(table)
     lines = [line.rstrip() for line in capture.get().splitlines()]
     text = "\n".join(lines).strip("\n")
     return f"{printable(title)}\n\n{text}" if title else text
+
+
+def _is_numeric(cells: Sequence[str]) -> bool:
+    return all(cell.replace(",", "").isdigit() for cell in cells if cell)
+
+
+def _least_width(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Columns of a terminal that a table takes at least, its edge included."""
+    widths = [
+        _least_column(printable(header), [printable(row[i]) for row in rows], i)
+        for i, header in enumerate(headers)
+    ]
+    return 1 + sum(widths) + _GAP * (len(widths) - 1) + 1
+
+
+def _least_column(header: str, cells: Sequence[str], column: int) -> int:
+    """Width of the longest word of a column, or of the longest cell of the first."""
+    texts = [header, *cells]
+    words = texts if column == 0 else [word for text in texts for word in text.split()]
+    return max(map(cell_len, words), default=0)
+
+
+def _end_of(text: str, width: int) -> str:
+    """The end of a path or scope, which tells more than its beginning."""
+    text = printable(text)
+    while cell_len(text) > width:
+        text = f"…{text.removeprefix('…')[1:]}"
+    return text
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -177,7 +177,7 @@ def describe_all() -> str:
         for size, archive in sizes.items()
     ]
     headers = ("net", "image size", "top-1 %", "top-5 %", "evaluate with", "if gone")
-    return tables.text_table(headers, rows)
+    return tables.printed(headers, rows)
 
 
 def main() -> None:

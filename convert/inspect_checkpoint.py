@@ -155,7 +155,7 @@ def describe_difference(
     ]
     headers = ("scope", "in both", "the same", "largest difference", "relative")
     title = f"{first.path} and {second.path}"
-    return "\n".join([*lines, tables.text_table(headers, rows, title=title)])
+    return "\n".join([*lines, tables.printed(headers, rows, title=title)])
 
 
 def _difference(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
@@ -191,7 +191,7 @@ def _table_by_scope(contents: Contents) -> str:
         ]
         for block, shapes in blocks.items()
     ]
-    return tables.text_table(
+    return tables.printed(
         ("scope", "variables", "parameters", "moving averages", "slots"), rows
     )
 

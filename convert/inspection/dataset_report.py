@@ -26,7 +26,7 @@ def class_table(splits: Sequence[Dataset]) -> str:
         counts = [split.class_counts[label] for split in splits]
         rows.append([class_title(splits[0], label), *_numbers(counts)])
     rows.append(["all", *_numbers([split.num_examples for split in splits])])
-    return tables.text_table(("class", *(s.split_name for s in splits), "all"), rows)
+    return tables.printed(("class", *(s.split_name for s in splits), "all"), rows)
 
 
 def _numbers(counts: Sequence[int]) -> list[str]:
@@ -48,7 +48,7 @@ def size_table(splits: Sequence[Dataset], survey: Survey) -> str:
                 *(_spread(sides[:, axis]) for axis in (0, 1)),
             ]
         )
-    return tables.text_table(("split", "MB", "formats", "width", "height"), rows)
+    return tables.printed(("split", "MB", "formats", "width", "height"), rows)
 
 
 def _spread(values: np.ndarray) -> str:

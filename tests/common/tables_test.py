@@ -1,6 +1,8 @@
 """Tables for terminals and for Markdown."""
 
-from common import tables
+import pytest
+
+from common import tables, terminal
 
 HEADERS = ("scope", "parameters")
 ROWS = [["Net/Block_1", "1,234,567"], ["Net/Logits", "85"]]
@@ -75,3 +77,31 @@ def test_a_line_of_markdown_gives_its_cells_back():
     line = tables.markdown_table(HEADERS, [["a | b|c", "1\n2"]]).splitlines()[-1]
     assert line == "| a \\| b\\|c | 1\\n2 |"
     assert tables.markdown_cells(line) == ["a | b|c", "1\\n2"]
+
+
+PLAN = ("scope", "variables", "parameters", "weights", "training")
+PLAN_ROWS = [
+    ["InceptionV3/Mixed_7c", "120", "6,073,536", "restored", "frozen"],
+    ["InceptionV3/AuxLogits", "12", "3,264,444", "10 restored, 2 new", "trained"],
+]
+
+
+def test_a_pipe_gets_the_whole_table_on_whole_lines():
+    text = tables.printed(PLAN, PLAN_ROWS, optional=["variables"])
+    assert text == tables.text_table(PLAN, PLAN_ROWS)
+
+
+@pytest.mark.parametrize("width", [200, 80, 70, 60, 50])
+def test_a_table_fits_the_terminal(monkeypatch, width):
+    monkeypatch.setattr(terminal, "columns", lambda stream: width)
+    text = tables.printed(PLAN, PLAN_ROWS, title="a plan " * 9, optional=["variables"])
+    assert all(len(line) <= width for line in text.splitlines())
+    assert ("variables" in text) == (width > 60), "left out only where it must be"
+    for word in ("6,073,536", "restored,", "trained", "Mixed_7c", "AuxLogits"):
+        assert word in text, "no word is broken"
+
+
+def test_where_nothing_helps_a_table_is_too_wide_rather_than_cut(monkeypatch):
+    monkeypatch.setattr(terminal, "columns", lambda stream: 20)
+    text = tables.printed(PLAN, PLAN_ROWS)
+    assert all(word in text for word in ("…", "variables", "6,073,536", "restored,"))
