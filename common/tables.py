@@ -35,12 +35,11 @@ def printed(
     width = terminal.columns(sys.stdout)
     if width is None:
         return text_table(headers, rows, title=title)
-    headers, rows = list(headers), [list(row) for row in rows]
     for name in optional:
         if _least_width(headers, rows) > width:
-            column = headers.index(name)
-            for cells in (headers, *rows):
-                del cells[column]
+            kept = [i for i, header in enumerate(headers) if header != name]
+            headers = [headers[i] for i in kept]
+            rows = [[row[i] for i in kept] for row in rows]
     excess = _least_width(headers, rows) - width
     if excess > 0:
         first = _least_column(headers[0], [printable(row[0]) for row in rows], 0)

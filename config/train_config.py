@@ -257,7 +257,11 @@ class RunOptions(Options):
         " none).",
         minimum=0,
     )
-    log_every_n_steps: int = option(10, "Steps between two log lines.", minimum=1)
+    log_every_n_steps: int = option(
+        10,
+        "Steps between two log lines; by default lines are at least 5 seconds apart.",
+        minimum=1,
+    )
     save_summaries_secs: int = option(
         600,
         "Seconds between two sets of histograms and images for TensorBoard; 0 writes"

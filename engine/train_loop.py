@@ -29,6 +29,7 @@ from nets.network import Network
 # A call of the training function lasts about so long, or one step: a signal waits for
 # the call to end.
 _SECS_PER_CALL = 1.0
+_SECS_BETWEEN_LINES = 5.0  # at least, where --log_every_n_steps is not given
 
 
 @explained_errors()
@@ -64,7 +65,11 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
     with locked(run.train_dir), interruption(run.max_run_secs) as interrupted:
         setup.run_record.write(run.train_dir)
         with BackgroundWriter() as writer:
-            built = training.build(setup, config, strategy, writer)
+            wants_every = "log_every_n_steps" in given
+            built = training.build(
+                *(setup, config, strategy, writer),
+                secs_between_lines=0.0 if wants_every else _SECS_BETWEEN_LINES,
+            )
             with _explained_errors(setup, config):
                 return _run_steps(built, config, interrupted)
 
@@ -85,6 +90,7 @@ def _run_steps(
         no_gain = validation is not None and validation.should_stop
         return step == last_step or no_gain
 
+    log.show_start()
     while not is_finished() and not interrupted:
         num_steps = min(
             log.steps_in(_SECS_PER_CALL),

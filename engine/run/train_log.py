@@ -1,10 +1,13 @@
-"""The numbers of a training run between two log lines."""
+"""The numbers of a training run: a live line, log lines, TensorBoard's scalars."""
 
 import math
 import time
 
 import tensorflow as tf
 from absl import logging
+
+from common import terminal
+from common.progress import clock
 
 _SUMMED = ("total_loss", "data_loss", "regularization_loss", "accuracy")
 
@@ -13,16 +16,31 @@ class TrainLog:
     """Adds up what the training function returns, and the time that it took.
 
     The clock runs while the training function does; the first call, in which
-    TensorFlow compiles, is left out of the speed.
+    TensorFlow compiles, is left out of the speed. On a terminal a live line says how
+    far the run is; it is drawn again with every call.
     """
 
-    def __init__(self, images_per_step: int) -> None:
+    def __init__(
+        self,
+        images_per_step: int,
+        *,
+        step: int = 0,
+        last_step: int | None = None,
+        secs_between_lines: float = 0.0,
+    ) -> None:
         """Nothing logged yet.
 
         Args:
           images_per_step: over all devices.
+          step: that the run goes on from.
+          last_step: of the run, whose line is never left out; None if it has none.
+          secs_between_lines: reports that come sooner are not logged.
         """
         self._images_per_step = images_per_step
+        self._step = step
+        self._last_step = last_step
+        self._secs_between_lines = secs_between_lines
+        self._line_at = -math.inf
         self._secs_per_step: float | None = None
         self._reset()
 
@@ -40,6 +58,10 @@ class TrainLog:
             return 1
         return max(1, int(secs / self._secs_per_step))
 
+    def show_start(self) -> None:
+        """Says on a terminal why nothing happens yet."""
+        terminal.show_live("compiling the first step …")
+
     def add(self, totals: dict[str, tf.Tensor], started_at: float) -> None:
         """Adds one call of the training function.
 
@@ -53,6 +75,7 @@ class TrainLog:
             self._sums[name] += float(totals[name].numpy())
         self._learning_rate = float(totals["learning_rate"].numpy())
         self._steps += steps
+        self._step += steps
         if self._secs_per_step is None:
             logging.info("first step done, %.1f s with compilation", secs)
             self._secs_per_step = 0.0
@@ -61,15 +84,31 @@ class TrainLog:
         self._timed_secs += secs
         self._input_secs += float(totals["input_secs"].numpy())
         self._secs_per_step = self._timed_secs / self._timed_steps
+        terminal.show_live(self._live_line())
+
+    def _live_line(self) -> str:
+        """How far the run is, and its means since the last report."""
+        secs_per_step = self._secs_per_step or math.inf
+        of_last = f" of {self._last_step:,}" if self._last_step else ""
+        parts = [
+            f"step {self._step:,}{of_last}",
+            f"loss {self._sums['total_loss'] / self._steps:.4f}",
+            f"accuracy {self._sums['accuracy'] / self._steps:.3f}",
+            f"{self._images_per_step / secs_per_step:,.1f} images/s",
+        ]
+        if self._last_step:
+            left = (self._last_step - self._step) * secs_per_step
+            parts.append(f"{clock(left)} left")
+        return "  ".join(parts)
 
     def report(self, step: int) -> dict[str, float]:
-        """Logs a line in slim's form and starts anew.
+        """Logs a line in slim's form, where one is due, and starts over.
 
         Args:
           step: the global step.
 
         Returns:
-          Means since the last line, by TensorBoard tag.
+          Means since the last report, by TensorBoard tag.
         """
         means = {name: self._sums[name] / self._steps for name in _SUMMED}
         scalars = {
@@ -90,9 +129,17 @@ class TrainLog:
                 scalars["waiting_for_input"] = waiting
                 line += f", waiting for input {waiting:.0%}"
             line += ")"
-        logging.info(
-            "%s, accuracy %.3f, rate %.3g",
-            *(line, means["accuracy"], self._learning_rate),
-        )
+        if self._is_line_due(step):
+            logging.info(
+                "%s, accuracy %.3f, rate %.3g",
+                *(line, means["accuracy"], self._learning_rate),
+            )
         self._reset()
         return scalars
+
+    def _is_line_due(self, step: int) -> bool:
+        now = time.monotonic()
+        is_due = now - self._line_at >= self._secs_between_lines
+        if is_due:
+            self._line_at = now
+        return is_due or step == self._last_step

@@ -60,6 +60,8 @@ def build(
     config: TrainConfig,
     strategy: tf.distribute.Strategy,
     writer: BackgroundWriter,
+    *,
+    secs_between_lines: float = 0.0,
 ) -> Training:
     """Restores the weights, opens the data and compiles nothing yet.
 
@@ -68,6 +70,7 @@ def build(
       config: the options.
       strategy: the devices.
       writer: the thread that will write files.
+      secs_between_lines: see `TrainLog`.
 
     Raises:
       UserError: a record cannot be read, or a file not be written.
@@ -86,7 +89,12 @@ def build(
         train_fn=train_fn,
         batches=devices.iterate(strategy, inputs.batches),
         recomputation=recomputation,
-        log=TrainLog(setup.images_per_step),
+        log=TrainLog(
+            setup.images_per_step,
+            step=setup.start.step,
+            last_step=setup.last_step,
+            secs_between_lines=secs_between_lines,
+        ),
         summaries=TrainSummaries(run.train_dir, state, run.save_summaries_secs, writer),
         sample_images=functools.partial(train_inputs.sample_images, setup, config),
         validation=validation,

@@ -7,6 +7,7 @@ import time
 import pytest
 import tensorflow as tf
 
+from common import terminal
 from engine.run.train_log import TrainLog
 
 
@@ -113,3 +114,34 @@ def test_waiting_that_is_not_measured_is_not_told(clock, caplog):
     assert caplog.messages[-1].endswith(
         "(0.250 sec/step, 32.0 images/s), accuracy 0.250, rate 0.1"
     )
+
+
+def test_lines_come_so_many_seconds_apart_and_the_last_always(clock, caplog):
+    caplog.set_level(logging.INFO, logger="absl")
+    log = TrainLog(images_per_step=8, last_step=6, secs_between_lines=5.0)
+    for step in range(1, 7):
+        add(log, clock, 1, 2.0)
+        assert log.report(step)["total_loss"] == 2.0, "scalars are never left out"
+    steps = [m.split(":")[0] for m in caplog.messages if m.startswith("global")]
+    assert steps == ["global step 1", "global step 4", "global step 6"]
+
+
+@pytest.mark.parametrize(
+    ("last_step", "shown"),
+    [
+        (
+            1000,
+            "step 105 of 1,000  loss 3.0000  accuracy 0.250  16.0 images/s  7:28 left",
+        ),
+        (None, "step 105  loss 3.0000  accuracy 0.250  16.0 images/s"),
+    ],
+)
+def test_the_live_line(clock, monkeypatch, last_step, shown):
+    lines: list[str] = []
+    monkeypatch.setattr(terminal, "show_live", lines.append)
+    log = TrainLog(images_per_step=8, step=100, last_step=last_step)
+    add(log, clock, 1, 30.0)
+    log.report(101)
+    add(log, clock, 2, 1.0, loss=2.0)
+    add(log, clock, 2, 1.0, loss=4.0)
+    assert lines[-1] == shown
