@@ -12,7 +12,7 @@ from common.untrusted_text import printable
 
 T = TypeVar("T")
 _SECS_BETWEEN_LINES = 10.0
-_BAR_COLUMNS = 20
+_BAR_COLUMNS = 12
 
 
 def progress(
@@ -50,13 +50,14 @@ def progress(
 
 
 def _live_line(desc: str, count: int, total: int | None, unit: str, secs: float) -> str:
-    rate = f"{count / secs:,.1f}/s" if secs else ""
+    rate = count / secs if secs else 0.0
+    rate_shown = f"{rate:,.0f}/s" if rate >= 100 else f"{rate:.1f}/s"
     if not total:
-        return f"{desc}  {count:,} {unit}s  {rate}"
+        return f"{desc}  {count:,} {unit}s  {rate_shown}"
     done = round(_BAR_COLUMNS * min(count / total, 1))
     bar = "━" * done + "╌" * (_BAR_COLUMNS - done)
     left = clock((total - count) * secs / count)
-    return f"{desc}  {bar}  {count:,} of {total:,} {unit}s  {rate}  {left} left"
+    return f"{desc}  {bar}  {count:,} of {total:,} {unit}s  {rate_shown}  {left} left"
 
 
 def clock(secs: float) -> str:

@@ -51,7 +51,12 @@ class PredictOptions(Options):
         "Any value but 0 takes the moving averages of the variables, saved as"
         " <variable>/ExponentialMovingAverage.",
     )
-    top_k: int = option(5, "Classes named for each photo.", minimum=1)
+    top_k: int | None = option(
+        None,
+        "Classes named for each photo. By default 5 in csv and jsonl; the table then"
+        " has one line per photo, with its class and the runner-up.",
+        minimum=1,
+    )
     tta: str | None = option(
         None,
         "Average over views of each photo: flip (itself and its mirror image), ten_crop"

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
+from common import tables
 from common.atomic_files import atomic_write, explained_errors
 from config.options import split_list
 from config.predict_config import PredictConfig, PredictOptions
@@ -92,19 +94,30 @@ def _write_classes(
                 photo,
                 answer["probabilities"],
                 members[0].labels,
-                top_k=options.top_k,
+                top_k=options.top_k or predictions.DEFAULT_TOP_K,
                 labels_offset=members[0].record.labels_offset,
             )
         )
     photos.require_some()
-    text = predictions.FORMATS[options.format](found)
+    text = _text(found, options)
     # A name from a file system in another encoding may be no valid Unicode.
     content = text.encode("utf-8", "backslashreplace")
     if options.output_file:
         with explained_errors(), atomic_write(options.output_file) as file:
             file.write(content)
+        logging.info("wrote %s: %d photos", options.output_file, len(found))
     else:
         print(content.decode(), end="", flush=True)
+
+
+def _text(found: Sequence[Prediction], options: PredictOptions) -> str:
+    if options.format != "table":
+        return predictions.FORMATS[options.format](found)
+    # A file gets whole lines, however narrow the terminal is.
+    make_table = tables.text_table if options.output_file else tables.printed
+    if options.top_k:
+        return predictions.as_table(found, make_table)
+    return predictions.as_overview(found, make_table)
 
 
 def require_same_classes(members: Sequence[Classifier], paths: Sequence[str]) -> None:
@@ -209,5 +222,6 @@ def _write_features(
         if not isinstance(features, UnfitPhotoError)
     )
     with explained_errors():
-        feature_file.write(options.output_file or "", rows)
+        num_photos = feature_file.write(options.output_file or "", rows)
     photos.require_some()
+    logging.info("wrote %s: features of %d photos", options.output_file, num_photos)

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -11,7 +12,9 @@ import numpy as np
 from common import tables
 from common.untrusted_text import CsvWriter, json_text
 
+DEFAULT_TOP_K = 5
 _MAX_ERROR = 40  # characters in a table
+MakeTable = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,15 +72,47 @@ def likeliest(
     return Prediction(photo, tuple(guesses))
 
 
-def as_table(predictions: Sequence[Prediction]) -> str:
+def as_overview(
+    predictions: Sequence[Prediction], make_table: MakeTable = tables.text_table
+) -> str:
+    """A line for each photo with its class and the runner-up, and counts per class.
+
+    Args:
+      predictions: of every photo, at least two guesses each where there are as many
+        classes.
+      make_table: `tables.text_table`, or `tables.printed` to fit the terminal.
+    """
+    rows = []
+    for p in predictions:
+        if p.error:
+            rows.append([p.photo, f"error: {_short(p.error)}", "", ""])
+            continue
+        best, *others = p.guesses
+        second = f"{others[0].name} {others[0].probability:.4f}" if others else ""
+        rows.append([p.photo, best.name, f"{best.probability:.4f}", second])
+    counts = Counter(p.guesses[0].name for p in predictions if p.guesses)
+    totals = [[name, f"{count:,}"] for name, count in counts.most_common()]
+    num_broken = sum(bool(p.error) for p in predictions)
+    if num_broken:
+        totals.append(["(cannot be read)", f"{num_broken:,}"])
+    photos = make_table(["photo", "class", "probability", "runner-up"], rows)
+    return f"{photos}\n\n{make_table(['class', 'photos'], totals)}\n"
+
+
+def as_table(
+    predictions: Sequence[Prediction], make_table: MakeTable = tables.text_table
+) -> str:
     """A line for each class, the photo named in the first; an error is shortened."""
     rows = []
     for p in predictions:
         cells = [[f"{guess.probability:.4f}", guess.name] for guess in p.guesses]
-        error = textwrap.shorten(p.error, _MAX_ERROR, placeholder=" …")
-        for rank, row in enumerate(cells or [["", f"error: {error}"]]):
+        for rank, row in enumerate(cells or [["", f"error: {_short(p.error)}"]]):
             rows.append([p.photo if rank == 0 else "", *row])
-    return tables.text_table(["photo", "probability", "class"], rows) + "\n"
+    return make_table(["photo", "probability", "class"], rows) + "\n"
+
+
+def _short(error: str) -> str:
+    return textwrap.shorten(error, _MAX_ERROR, placeholder=" …")
 
 
 def as_csv(predictions: Sequence[Prediction]) -> str:
@@ -112,7 +147,6 @@ def as_json_lines(predictions: Sequence[Prediction]) -> str:
 
 
 FORMATS: dict[str, Callable[[Sequence[Prediction]], str]] = {
-    "table": as_table,
     "csv": as_csv,
     "jsonl": as_json_lines,
 }

@@ -78,7 +78,7 @@ def test_a_live_line_on_a_terminal(clock, lines, monkeypatch, capsys):
     assert lines == []
     *drawn, last = capsys.readouterr().err.split("\r\x1b[K")
     assert (
-        drawn[0] == f"converting  {'━' * 5}{'╌' * 15}  1 of 4 images  0.5/s  0:06 left"
+        drawn[0] == f"converting  {'━' * 3}{'╌' * 9}  1 of 4 images  0.5/s  0:06 left"
     )
     assert [text.split("  ")[2] for text in drawn] == [
         f"{n} of 4 images" for n in (1, 2, 3, 4)

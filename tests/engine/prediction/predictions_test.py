@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import numpy as np
 
@@ -42,6 +43,20 @@ def test_a_broken_photo_has_a_line_with_its_reason():
     objects = list(map(json.loads, predictions.as_json_lines(found).splitlines()))
     assert objects[1] == {"photo": "bad.jpg", "classes": [], "error": BROKEN.error}
     assert set(objects[0]) == {"photo", "classes"}
+
+
+def test_overview_is_one_line_a_photo_and_counts_classes():
+    lines = predictions.as_overview([*FOUND, BROKEN, FOUND[1]]).splitlines()
+    assert lines[0].split() == ["photo", "class", "probability", "runner-up"]
+    cells = [re.split("   +", line.strip()) for line in lines[2:] if line]
+    assert cells[:4] == [
+        ["a.jpg", 'cat, "tabby"', "0.7500", "dog 0.2500"],
+        ["größe.jpg", "dog", "1.0000"],
+        ["bad.jpg", "error: it cannot be decoded: …"],
+        ["größe.jpg", "dog", "1.0000"],
+    ]
+    assert cells[4] == ["class", "photos"]
+    assert cells[6:] == [["dog", "2"], ['cat, "tabby"', "1"], ["(cannot be read)", "1"]]
 
 
 def test_table_names_each_photo_once():
