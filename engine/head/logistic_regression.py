@@ -3,6 +3,8 @@
 Training only a head on features that do not change is a convex problem with one
 optimum, which L-BFGS finds without a learning rate; cross-validation chooses the one
 number that is left, the strength of the penalty.
+
+scikit-learn is loaded where it is used: training that solves nothing starts without it.
 """
 
 import warnings
@@ -10,9 +12,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy import special
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from engine.head.linear_classifier import (
     Coefficients,
@@ -96,6 +95,8 @@ def stratified_sample(
     if len(labels) <= most:
         return columns, labels
     rarest = np.unique(labels, return_counts=True)[1].min()
+    from sklearn.model_selection import train_test_split
+
     columns, _, labels, _ = train_test_split(
         *(columns, labels),
         train_size=most,
@@ -115,6 +116,8 @@ def stratified_folds(
     num_folds = min(MAX_FOLDS, int(np.unique(labels, return_counts=True)[1].max()))
     if num_folds < 2:
         return []
+    from sklearn.model_selection import StratifiedKFold
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         folds = StratifiedKFold(num_folds, shuffle=True, random_state=seed)
@@ -129,6 +132,9 @@ def _path(
     columns: np.ndarray, labels: np.ndarray, strengths: Sequence[float]
 ) -> Iterator[Coefficients]:
     """Optima along falling penalties, each started from the one before."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(max_iter=_MAX_ITERATIONS, warm_start=True)
     for strength in strengths:
         model.set_params(C=strength)
