@@ -53,6 +53,9 @@ def run(main: Callable[..., int | None], positional: str | None = None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.unraisablehook = _insist
     _guard_output()
+    # What has been loaded stays: no collection needs to walk through it.
+    gc.freeze()
+    gc.enable()
     absl_app.run(start, flags_parser=parse)
 
 
