@@ -23,7 +23,7 @@ No other module reads values of flags.
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from absl import flags
@@ -49,43 +49,53 @@ _REPLACED: Mapping[str, tuple[str | int | bool, str]] = {
 }
 
 
-def define(config: type) -> None:
+def define(config: type, into: flags.FlagValues = flags.FLAGS) -> None:
     """Defines a flag for every option of a group, or of a record of groups.
 
     Args:
       config: an `Options` group, or a dataclass of such groups, as `TrainConfig`.
+      into: where; by default among the flags of the command line.
     """
     if issubclass(config, Options):
-        _define_group(config)
+        _define_group(config, into)
         return
     for group in typing.get_type_hints(config).values():
-        _define_group(group)
+        _define_group(group, into)
     for name, (default, _) in _REPLACED.items():
-        if name not in flags.FLAGS:
+        if name not in into:
             _DEFINE[type(default)](
                 name,
                 default,
                 "Flag of slim that is refused.",
+                flag_values=into,
                 module_name="Refused flags of slim",
             )
 
 
-def _define_group(group: type) -> None:
+def _define_group(group: type, into: flags.FlagValues) -> None:
     types_of = typing.get_type_hints(group)
     title = (group.__doc__ or "").rstrip(".")
     for field in dataclasses.fields(group):
         _DEFINE[_value_type(types_of[field.name])](
-            field.name, field.default, field.metadata["help"], module_name=title
+            field.name,
+            field.default,
+            field.metadata["help"],
+            flag_values=into,
+            module_name=title,
         )
 
 
-def read(config: type[Config]) -> Config:
+def read(config: type[Config], known: flags.FlagValues = flags.FLAGS) -> Config:
     """The group, or the record of groups, with the values of the parsed flags.
+
+    Args:
+      config: an `Options` group, or a dataclass of such groups.
+      known: the flags; by default those of the command line.
 
     Raises:
       UserError: a value is missing, outside its limits, or contradicts another.
     """
-    values = flags.FLAGS.flag_values_dict()
+    values = known.flag_values_dict()
     if issubclass(config, Options):
         return _read_group(config, values)
     for name, (default, instead) in _REPLACED.items():
@@ -105,8 +115,65 @@ def _read_group(group: type[Config], values: Mapping[str, Any]) -> Config:
 
 def given() -> frozenset[str]:
     """Names of the flags that the command line sets."""
-    known = flags.FLAGS
+    return _given(flags.FLAGS)
+
+
+def _given(known: flags.FlagValues) -> frozenset[str]:
     return frozenset(name for name in known if not known[name].using_default_value)
+
+
+def parse(
+    config: type[Config], arguments: Sequence[str]
+) -> tuple[Config, frozenset[str]]:
+    """The record of groups that arguments would give on a command line.
+
+    Args:
+      config: a dataclass of `Options` groups.
+      arguments: as in `--batch_size=8`; of two for one flag the last wins.
+
+    Returns:
+      The record, and the names of the flags that the arguments set.
+
+    Raises:
+      UserError: a flag is unknown, or its value is wrong or contradicts another's.
+    """
+    known = _parsed(config, arguments)
+    return read(config, known), _given(known)
+
+
+def values_of(config: type, arguments: Sequence[str]) -> dict[str, Any]:
+    """The values that arguments give to flags, by name, in order of first mention.
+
+    Raises:
+      UserError: a flag is unknown, or its value is of another kind.
+    """
+    known = _parsed(config, arguments)
+    mentioned = [word.lstrip("-").partition("=")[0] for word in arguments]
+    named = dict.fromkeys(name.removeprefix("no") if name not in known else name
+                          for name in mentioned)
+    names = [name for name in named if name in _given(known)]
+    return {name: known[name].value for name in names}
+
+
+def _parsed(config: type, arguments: Sequence[str]) -> flags.FlagValues:
+    known = flags.FlagValues()
+    define(config, known)
+    try:
+        rest = known(["", *arguments])
+    except flags.Error as error:
+        raise UserError(" ".join(str(error).split())) from error
+    if len(rest) > 1:
+        raise UserError(f"unexpected {rest[1]!r}: flags are written --name=value")
+    return known
+
+
+def as_arguments(values: Mapping[str, Any]) -> list[str]:
+    """Flags by name as arguments that `parse` reads back; None leaves one out."""
+    return [
+        f"--{name}={str(value).lower() if isinstance(value, bool) else value}"
+        for name, value in values.items()
+        if value is not None
+    ]
 
 
 _DEFINE = {

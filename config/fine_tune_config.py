@@ -1,0 +1,66 @@
+"""The options of `fine_tune.py`: its own, and those of training for all stages."""
+
+import dataclasses
+
+from config.options import Options, option
+from config.shared_options import ComputeOptions, DataOptions, ModelOptions
+from config.train_config import (
+    AugmentationOptions,
+    FeatureCacheOptions,
+    FineTuneOptions,
+    LossOptions,
+    OptimizerOptions,
+    RunOptions,
+    ScheduleOptions,
+    TrainDataOptions,
+    ValidationOptions,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class StagesOptions(Options):
+    """Stages."""
+
+    output_dir: str | None = option(
+        None,
+        "Folder for the data set, a run for each stage, the report and the best"
+        " checkpoint; the same command goes on in it.",
+        required=True,
+    )
+    recipe: str | None = option(
+        None,
+        "File of training flags in [stage] sections, as in recipes/; by default the"
+        " head is solved, then the last blocks are opened where the probe expects a"
+        " gain.",
+    )
+    budget_mins: float | None = option(
+        None,
+        "Minutes that the stages after the first may take together. Given without"
+        " --recipe, the last blocks are opened whatever the probe expects; 0 stops"
+        " after the first stage. By default 10, and no limit for a recipe.",
+        minimum=0,
+    )
+    export_formats: str | None = option(
+        None,
+        "Comma-separated formats to export the best checkpoint to, as --formats of"
+        " convert/export_model.py takes them.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class FineTuneConfig:
+    """All options of `fine_tune.py`."""
+
+    stages: StagesOptions
+    data: DataOptions
+    train_data: TrainDataOptions
+    augmentation: AugmentationOptions
+    model: ModelOptions
+    compute: ComputeOptions
+    fine_tune: FineTuneOptions
+    feature_cache: FeatureCacheOptions
+    schedule: ScheduleOptions
+    optimizer: OptimizerOptions
+    loss: LossOptions
+    validation: ValidationOptions
+    run: RunOptions

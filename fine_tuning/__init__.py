@@ -1,0 +1,1 @@
+"""From photos to a tuned classifier: conversion and training put together."""

