@@ -149,8 +149,9 @@ def values_of(config: type, arguments: Sequence[str]) -> dict[str, Any]:
     """
     known = _parsed(config, arguments)
     mentioned = [word.lstrip("-").partition("=")[0] for word in arguments]
-    named = dict.fromkeys(name.removeprefix("no") if name not in known else name
-                          for name in mentioned)
+    named = dict.fromkeys(
+        name.removeprefix("no") if name not in known else name for name in mentioned
+    )
     names = [name for name in named if name in _given(known)]
     return {name: known[name].value for name in names}
 

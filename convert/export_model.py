@@ -205,7 +205,16 @@ def _check(classifier: Classifier, options: ExportOptions) -> Check:
 
 def main() -> None:
     """Exports what the flags say."""
-    config = flags.read(ExportConfig)
+    export_all(flags.read(ExportConfig))
+
+
+def export_all(config: ExportConfig) -> None:
+    """Exports what the options say, and prints what was made.
+
+    Raises:
+      UserError: wrong input, an export is there already, or cannot be written.
+      CheckError: one differs from the checkpoint; it is not left behind.
+    """
     export_options, graph = config.export, config.graph
     if export_options.checkpoint_path:
         classifier = classifiers.load(
@@ -228,10 +237,12 @@ def main() -> None:
             *(graph.output_file, predictions, export_graph.INPUT),
         )
     if export_options.output_dir:
-        _export_all(classifier, config, export_options.output_dir)
+        _write_exports(classifier, config, export_options.output_dir)
 
 
-def _export_all(classifier: Classifier, config: ExportConfig, output_dir: str) -> None:
+def _write_exports(
+    classifier: Classifier, config: ExportConfig, output_dir: str
+) -> None:
     check = _check(classifier, config.export)
     # Before any conversion, which takes long: they may not be readable.
     needs_samples = "tflite_int8" in config.formats

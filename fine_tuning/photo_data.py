@@ -45,6 +45,13 @@ class PhotoData:
             ),
         )
 
+    def in_folder(self, folder: str) -> "PhotoData":
+        """The same photos, to be converted into another folder."""
+        if self.settings is None:
+            return self
+        settings = dataclasses.replace(self.settings, dataset_dir=folder)
+        return PhotoData(self.dataset_name, folder, settings)
+
     def convert(self) -> None:
         """Converts the photos, unless that is done.
 

@@ -1,13 +1,13 @@
 """The weights that a fine-tuning starts from: given, in the cache, or fetched."""
 
 import os
-from collections.abc import Set
+from collections.abc import Mapping
+from typing import Any
 
 from absl import logging
 
 from checkpoints import model_record, slim_format
 from checkpoints.slim_format import Checkpoint
-from config.fine_tune_config import FineTuneConfig
 from convert import download_checkpoint, inspect_checkpoint
 from convert.weights import net_fit, packaged_weights
 from convert.weights.known_archives import ARCHIVES
@@ -17,33 +17,29 @@ from nets import nets_factory
 DEFAULT_NET = "mobilenet_v1"  # small, and its weights can be had in two ways
 
 
-def find(config: FineTuneConfig, given: Set[str]) -> list[str]:
+def find(values: Mapping[str, Any]) -> list[str]:
     """The training flags that say the net and the checkpoint it starts from.
 
     Args:
-      config: the options.
-      given: names of the flags that the user gave, on the command line or in the
-        recipe.
+      values: of the flags that the user gave, on the command line or in the recipe.
 
     Raises:
       UserError: no weights can be had, or nothing says whose they are.
     """
-    path = config.fine_tune.checkpoint_path
-    model_name = config.model.model_name if "model_name" in given else None
+    model_name, path = values.get("model_name"), values.get("checkpoint_path")
     if model_name:
         nets_factory.get_entry(model_name)  # an unknown name is told now
-    if "checkpoint_path" in given and not path:
+    if path:
+        return [*_net_of(path, model_name, values), f"--checkpoint_path={path}"]
+    if path == "":  # given, as in recipes/from_scratch.txt
         if model_name is None:
             raise UserError(
                 "--checkpoint_path= starts from random weights: say of which net with"
                 " --model_name"
             )
         return [f"--model_name={model_name}"]
-    if path:
-        return [*_net_of(path, model_name, given), f"--checkpoint_path={path}"]
     model_name = model_name or DEFAULT_NET
-    path = fetch(model_name)
-    return [f"--model_name={model_name}", f"--checkpoint_path={path}"]
+    return [f"--model_name={model_name}", f"--checkpoint_path={fetch(model_name)}"]
 
 
 def fetch(model_name: str) -> str:
@@ -78,7 +74,7 @@ def fetch(model_name: str) -> str:
     )
 
 
-def _net_of(path: str, model_name: str | None, given: Set[str]) -> list[str]:
+def _net_of(path: str, model_name: str | None, values: Mapping[str, Any]) -> list[str]:
     """The flags of the net that a checkpoint is of, as `model.json` or its names say.
 
     Raises:
@@ -96,7 +92,7 @@ def _net_of(path: str, model_name: str | None, given: Set[str]) -> list[str]:
         )
     entry = nets_factory.get_entry(record.model_name)
     arguments = [f"--model_name={record.model_name}"]
-    if record.image_size != entry.image_size and "train_image_size" not in given:
+    if record.image_size != entry.image_size and "train_image_size" not in values:
         arguments.append(f"--train_image_size={record.image_size}")
     if record.preprocessing_name != entry.preprocessing:
         arguments.append(f"--preprocessing_name={record.preprocessing_name}")

@@ -1,0 +1,29 @@
+r"""Tunes a classifier to your photos: from a folder to a report in one command.
+
+python fine_tune.py photos/ --output_dir=runs/flowers
+
+The folder holds one folder a class; a CSV file or a converted data set does as well.
+It converts the photos, gets published weights, measures what they give on the photos,
+solves the head, opens blocks where that promises a gain, and hands out the best. Each
+stage is an ordinary run, whose command is printed; the same command goes on with what
+was interrupted. Training flags hold for all stages.
+"""
+
+import script_start  # noqa: F401  (before all that takes time)
+
+# Nothing up here imports TensorFlow: each worker process of the conversion imports
+# this file too.
+from config import app, flags
+from config.fine_tune_config import FineTuneConfig
+
+
+def main(photos: list[str]) -> int:
+    """Fine-tunes as the flags say; the exit status is that of the run."""
+    from fine_tuning import fine_tune
+
+    return fine_tune.fine_tune(flags.read(FineTuneConfig), photos, given=flags.given())
+
+
+if __name__ == "__main__":
+    flags.define(FineTuneConfig)
+    app.run(main, positional="PHOTOS")

@@ -1,0 +1,159 @@
+"""From photos to a tuned classifier: data, weights, probe, stages, the best, report."""
+
+import contextlib
+import dataclasses
+import os
+import tempfile
+from collections.abc import Iterator, Set
+
+import tensorflow as tf
+from absl import logging
+
+from checkpoints.folder_lock import locked
+from common.atomic_files import explained_errors
+from config import flags
+from config.fine_tune_config import FineTuneConfig
+from config.train_config import TrainConfig
+from convert.exports.export_flags import ExportConfig
+from datasets import dataset_factory
+from engine import devices
+from errors import UserError
+from fine_tuning import photo_data, record, results, weights
+from fine_tuning import recipes as recipe_files
+from fine_tuning.photo_data import PhotoData
+from fine_tuning.record import Record
+from fine_tuning.runs import Runs
+
+# What this command decides for every stage.
+_NOT_FOR_STAGES = {"dataset_name": "the photos", "dataset_dir": "the photos"}
+_REFUSED = {
+    "train_dir": "each stage has a folder of its own in --output_dir",
+    "list_scopes": "python train_image_classifier.py --list_scopes does that",
+    "max_run_secs": "--budget_mins limits the stages",
+}
+
+
+@explained_errors()
+def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> int:
+    """Tunes a classifier to photos as the options say.
+
+    Args:
+      config: the options.
+      photos: a folder, a CSV file or a converted data set; empty with --dataset_dir.
+      given: names of the flags that the user gave.
+
+    Returns:
+      The exit status: 0, or that of a stage that was interrupted.
+
+    Raises:
+      UserError: wrong input.
+    """
+    output_dir = config.stages.output_dir or ""
+    values = _training_flags(config, given)
+    recipe = config.stages.recipe and recipe_files.read(config.stages.recipe)
+    data = photo_data.find(photos, config.data, output_dir)
+    if formats := config.stages.export_formats:
+        results.export_command(data, output_dir, formats).parse(ExportConfig)
+    now = Record(
+        data=os.path.abspath(
+            data.settings.source if data.settings else data.dataset_dir
+        ),
+        recipe=[[s.name, list(s.arguments)] for s in recipe] if recipe else None,
+        flags=flags.as_arguments(values),
+    )
+    progress = record.resumed(now, output_dir)
+    above = recipe[0].arguments if recipe else ()
+    start = weights.find(
+        flags.values_of(TrainConfig, [*above, *flags.as_arguments(values)])
+    )
+    devices.make_strategy(
+        config.run.num_clones,
+        on_cpu=config.run.clone_on_cpu,
+        deterministic=config.run.deterministic,
+    )
+    tf.random.set_seed(config.run.seed)  # for nets that are made to be restored
+    with _folder(output_dir, dry=config.fine_tune.dry_run):
+        runs = Runs(config.stages, start, values, recipe or None, progress, output_dir)
+        if config.fine_tune.dry_run:
+            return _dry_run(runs, data)
+        progress.write(output_dir)
+        if data.command:
+            print(data.command, flush=True)
+            data.convert()
+        runs.use(data, _eval_split(data, values))
+        if status := runs.run():
+            return status
+        results.hand_out(runs, config.stages.export_formats)
+        return 0
+
+
+def _training_flags(config: FineTuneConfig, given: Set[str]) -> dict[str, object]:
+    """The training flags that the user gave, but for those of the data.
+
+    Raises:
+      UserError: one has no place here.
+    """
+    for name, why in _REFUSED.items():
+        if name in given:
+            raise UserError(f"--{name} is no flag of fine_tune.py: {why}")
+    return {
+        field.name: getattr(group, field.name)
+        for name, group in vars(config).items()
+        if name != "stages"
+        for field in dataclasses.fields(group)
+        if field.name in given - {"dry_run", *_NOT_FOR_STAGES}
+    }
+
+
+@contextlib.contextmanager
+def _folder(output_dir: str, *, dry: bool) -> Iterator[None]:
+    """The output folder, made and locked; untouched in a dry run."""
+    if dry:
+        yield
+        return
+    os.makedirs(output_dir, exist_ok=True)
+
+    def busy(holder: str) -> str:
+        return (
+            f"{output_dir} is being worked in by {holder}: wait for it, or use another"
+            " --output_dir"
+        )
+
+    with locked(output_dir, busy=busy):
+        yield
+
+
+def _eval_split(data: PhotoData, values: dict[str, object]) -> str:
+    """The split that the stages are compared on.
+
+    Raises:
+      UserError: there is none, and another must be named.
+    """
+    if name := values.get("eval_split_name"):
+        return str(name)
+    splits = dataset_factory.available_splits(data.dataset_name, data.dataset_dir)
+    if "validation" in splits:
+        return "validation"
+    others = [name for name in splits if name != "train"]
+    if others:
+        way = f"take another with --eval_split_name, as in {others[0]}"
+    else:
+        way = "add photos, or convert with --validation_fraction"
+    raise UserError(
+        f"{data.dataset_dir} has no split validation to compare the stages on"
+        f" (there is {', '.join(splits)}): {way}"
+    )
+
+
+def _dry_run(runs: Runs, data: PhotoData) -> int:
+    """Prints commands and plans; what a plan needs is made in a folder that goes."""
+    with tempfile.TemporaryDirectory() as scratch:
+        made = data
+        if data.command:
+            print(data.command, flush=True)
+            logging.info("converted for the plan, in a folder that is removed again")
+            made = data.in_folder(os.path.join(scratch, "data"))
+            made.convert()
+        runs.use(data, _eval_split(made, runs.values))
+        runs.show(made)
+    return 0

@@ -1,0 +1,93 @@
+"""`fine_tune.json` in the output folder: which command works there, how far it is."""
+
+import dataclasses
+import json
+import os
+from typing import Any
+
+from common.atomic_files import atomic_write
+from errors import UserError
+
+FILE_NAME = "fine_tune.json"
+_OTHERWISE = "use another --output_dir, or the command of that fine-tuning"
+
+
+@dataclasses.dataclass
+class Record:
+    """What decides on the result of a fine-tuning, and the stages that are done.
+
+    Attributes:
+      data: where photos or data set are.
+      recipe: name and flags of each stage; None where the probe decides.
+      flags: of training, that the command line gave.
+      finished: folders of the stages that are not to be gone on with, in order.
+    """
+
+    data: str
+    recipe: list[list[Any]] | None
+    flags: list[str]
+    finished: list[str] = dataclasses.field(default_factory=list)
+
+    def write(self, folder: str) -> None:
+        """Writes it into the output folder, whole or not at all."""
+        with atomic_write(os.path.join(folder, FILE_NAME), "w") as file:
+            json.dump(dataclasses.asdict(self), file, indent=1, ensure_ascii=False)
+            file.write("\n")
+
+
+def resumed(now: Record, folder: str) -> Record:
+    """The record of this command with what an earlier try of it has finished.
+
+    Args:
+      now: of this command, nothing finished.
+      folder: the output folder, which need not exist.
+
+    Raises:
+      UserError: the folder is in use for something else.
+    """
+    try:
+        with open(os.path.join(folder, FILE_NAME), encoding="utf-8") as file:
+            earlier = Record(**json.load(file))
+    except FileNotFoundError:
+        _require_empty(folder)
+        return now
+    except NotADirectoryError as error:
+        raise UserError(f"--output_dir={folder} is a file: name a folder") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{os.path.join(folder, FILE_NAME)} cannot be read ({error}): use another"
+            " --output_dir"
+        ) from error
+    if earlier.data != now.data:
+        difference = f"of other photos, {earlier.data}, not {now.data}"
+    elif earlier.recipe != now.recipe:
+        difference = f"of another recipe ({_stages(earlier)}, now {_stages(now)})"
+    elif earlier.flags != now.flags:
+        before, after = (" ".join(r.flags) or "none" for r in (earlier, now))
+        difference = f"with other training flags ({before}; now {after})"
+    else:
+        return earlier
+    raise UserError(
+        f"--output_dir={folder} holds a fine-tuning {difference}: {_OTHERWISE}"
+    )
+
+
+def _stages(record: Record) -> str:
+    if record.recipe is None:
+        return "none: the probe decides"
+    text = " ".join(f"[{name}] {' '.join(flags)}" for name, flags in record.recipe)
+    return text if len(text) <= 120 else f"{text[:119]}…"
+
+
+def _require_empty(folder: str) -> None:
+    there = [name for name in _listed(folder) if not name.startswith(".")]
+    if there:
+        raise UserError(
+            f"--output_dir={folder} is in use: it holds {there[0]!r}"
+            f"{' and more' if len(there) > 1 else ''}, and no {FILE_NAME}; name a new"
+            " folder"
+        )
+
+
+def _listed(folder: str) -> list[str]:
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []

@@ -1,0 +1,140 @@
+"""What a fine-tuning hands out: the best checkpoint, a report, exports, three lines."""
+
+import json
+import os
+import shlex
+
+from absl import logging
+
+from checkpoints import model_record, slim_format
+from checkpoints.checkpoint_folder import CheckpointFolder
+from checkpoints.slim_format import Checkpoint
+from config.eval_config import EvalConfig
+from config.options import split_list
+from convert import export_model
+from convert.exports.export_flags import ExportConfig
+from convert.exports.export_formats import FORMATS
+from datasets import dataset_factory
+from engine import evaluate
+from engine.evaluation import calibration
+from engine.run.validation import BEST_FOLDER
+from errors import UserError
+from fine_tuning.commands import Command
+from fine_tuning.photo_data import PhotoData
+from fine_tuning.runs import Runs
+
+_EVALUATION = "evaluation"
+
+
+def hand_out(runs: Runs, export_formats: str | None) -> None:
+    """Takes the best of all stages, evaluates and exports it, and says where it is.
+
+    Args:
+      runs: finished.
+      export_formats: as --formats of the exporter; None exports nothing.
+
+    Raises:
+      UserError: an export cannot be written.
+    """
+    scores = runs.scores()
+    for folder, score in scores.items():
+        logging.info(
+            "%s: accuracy %.4f, loss %.4f on %s",
+            *(folder, score.accuracy, score.loss, runs.eval_split_name),
+        )
+    best = max(
+        scores, key=lambda folder: (scores[folder].accuracy, -scores[folder].loss)
+    )
+    source = os.path.join(runs.output_dir, best, BEST_FOLDER)
+    _copy(source, runs.output_dir)
+    folder = os.path.join(runs.output_dir, _EVALUATION)
+    command = _evaluation(runs, source, folder)
+    print(command, flush=True)
+    config, given = command.parse(EvalConfig)
+    evaluate.evaluate(config, given=given)
+    if export_formats:
+        _export(runs, export_formats)
+    print(_closing_lines(runs.output_dir, folder, best), flush=True)
+
+
+def export_command(data: PhotoData, output_dir: str, formats: str) -> Command:
+    """The command that exports what the output folder hands out.
+
+    Args:
+      data: what int8 is calibrated on.
+      output_dir: of the fine-tuning.
+      formats: as --formats takes them.
+    """
+    return Command(
+        "convert/export_model.py",
+        (
+            f"--checkpoint_path={output_dir}",
+            f"--formats={formats}",
+            f"--dataset_name={data.dataset_name}",
+            f"--dataset_dir={data.dataset_dir}",
+            f"--output_dir={os.path.join(output_dir, 'export')}",
+        ),
+    )
+
+
+def _export(runs: Runs, formats: str) -> None:
+    """Exports to the formats that are not there yet."""
+    folder = os.path.join(runs.output_dir, "export")
+    left = [
+        name
+        for name in split_list(formats)
+        if not os.path.exists(os.path.join(folder, FORMATS[name].file))
+    ]
+    if left:
+        command = export_command(runs.data, runs.output_dir, ",".join(left))
+        print(command, flush=True)
+        config, _ = command.parse(ExportConfig)
+        export_model.export_all(config)
+
+
+def _copy(source: str, folder: str) -> None:
+    """Puts a checkpoint into a folder, with what it is for."""
+    checkpoint = Checkpoint(slim_format.find_checkpoint(source))
+    record = model_record.read(source)
+    if record is None:
+        raise UserError(f"{source} has lost its {model_record.FILE_NAME}: restore it")
+    handed_out = CheckpointFolder(folder, keep=1)
+    handed_out.create(record)
+    arrays = {name: checkpoint.read(name) for name in checkpoint.shapes}
+    handed_out.save(checkpoint.global_step or 0, arrays)
+
+
+def _evaluation(runs: Runs, checkpoint_path: str, folder: str) -> Command:
+    splits = dataset_factory.available_splits(
+        runs.data.dataset_name, runs.data.dataset_dir
+    )
+    # What the stages were chosen by flatters them a little.
+    split = "test" if "test" in splits else runs.eval_split_name
+    return Command(
+        "eval_image_classifier.py",
+        (
+            f"--dataset_name={runs.data.dataset_name}",
+            f"--dataset_dir={runs.data.dataset_dir}",
+            f"--dataset_split_name={split}",
+            f"--checkpoint_path={checkpoint_path}",
+            f"--eval_dir={folder}",
+            "--report=true",
+        ),
+    )
+
+
+def _closing_lines(output_dir: str, evaluation: str, best: str) -> str:
+    with open(os.path.join(evaluation, "metrics.json"), encoding="utf-8") as file:
+        metrics = json.load(file)
+    count = metrics["images"]
+    low, high = calibration.wilson_interval(round(metrics["accuracy"] * count), count)
+    return "\n".join(
+        [
+            f"\naccuracy {metrics['accuracy']:.3f} (95 % interval {low:.3f} to"
+            f" {high:.3f}) on the {count} images of {metrics['split']}, by {best}",
+            f"checkpoint in {output_dir}, page in"
+            f" {os.path.join(evaluation, 'report.html')}",
+            "python predict_images.py"
+            f" --checkpoint_path={shlex.quote(output_dir)} PHOTO",
+        ]
+    )

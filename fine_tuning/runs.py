@@ -1,0 +1,232 @@
+"""The runs of a fine-tuning: the probe and the stages, each in a folder of its own."""
+
+import dataclasses
+import os
+import time
+import typing
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from absl import logging
+
+from config import flags
+from config.fine_tune_config import StagesOptions
+from config.probe_config import ProbeConfig
+from config.train_config import TrainConfig
+from datasets.dataset import Dataset
+from engine import inputs, probe, train_loop
+from engine.interruption import EXIT_TIME_LIMIT
+from engine.run import validation
+from engine.run.validation import Score
+from errors import NotFiniteError
+from fine_tuning import stages
+from fine_tuning.commands import Command, merged
+from fine_tuning.photo_data import PhotoData
+from fine_tuning.recipes import Stage
+from fine_tuning.record import Record
+
+_PROBE_FOLDER = "probe"
+_DEFAULT_BUDGET_MINS = 10.0
+_LAST_STEP = 1 << 62  # of any run
+# They count where the first stage starts, not where the others go on from it.
+_OF_THE_START = {"checkpoint_path", "checkpoint_exclude_scopes", "ignore_missing_vars"}
+
+
+class Runs:
+    """Runs the stages in turn, each from the best checkpoint of the one before.
+
+    Attributes:
+      values: the training flags that the command line gave, by name.
+      output_dir: the folder that all is in.
+      data: what is trained on, once `use` said so.
+      eval_split_name: what the stages are compared on, the same.
+    """
+
+    def __init__(
+        self,
+        options: StagesOptions,
+        start: Sequence[str],
+        values: dict[str, Any],
+        recipe: list[Stage] | None,
+        record: Record,
+        output_dir: str,
+    ) -> None:
+        """Nothing runs yet.
+
+        Args:
+          options: of the command.
+          start: training flags of net and checkpoint.
+          values: the training flags that the command line gave, by name.
+          recipe: the stages; None lets the probe decide.
+          record: of the output folder.
+          output_dir: that folder.
+        """
+        self.values = values
+        self.output_dir = output_dir
+        self.data = PhotoData("", "")
+        self.eval_split_name = ""
+        self._options = options
+        self._start = [a for a in start if not a.startswith("--checkpoint_path")]
+        self._checkpoint = [a for a in start if a.startswith("--checkpoint_path")]
+        self._recipe = recipe
+        self._record = record
+
+    def use(self, data: PhotoData, eval_split_name: str) -> None:
+        """Takes the data."""
+        self.data = data
+        self.eval_split_name = eval_split_name
+
+    def run(self) -> int:
+        """Runs all stages that are not done; the exit status.
+
+        Raises:
+          UserError: wrong input.
+        """
+        used_secs, before = 0.0, None
+        for number, stage in enumerate(self._stages(), 1):
+            folder = self._folder(number, stage)
+            if folder in self._record.finished:
+                logging.info("%s is done already", folder)
+            else:
+                left = self._secs_left(number, used_secs)
+                if left is not None and left < 1:
+                    logging.info("%s is left out: --budget_mins is used up", folder)
+                    return 0
+                started_at = time.monotonic()
+                command = self._command(stage, folder, before, left)
+                status = self._train(command, may_fail=number > 1)
+                if status and not (status == EXIT_TIME_LIMIT and left is not None):
+                    return status
+                used_secs += (time.monotonic() - started_at) * (number > 1)
+                self._record.finished.append(folder)
+                self._record.write(self.output_dir)
+            before = self._result(folder)
+        return 0
+
+    def scores(self) -> dict[str, Score]:
+        """The best evaluation of each finished stage, by its folder."""
+        split = self.eval_split()
+        found = {}
+        for folder in self._record.finished:
+            path = os.path.join(self.output_dir, folder)
+            history = validation.read_history(path, split, step=_LAST_STEP)
+            if history:
+                found[folder] = validation.best_of(history)
+        return found
+
+    def eval_split(self) -> Dataset:
+        """The split that the stages are compared on."""
+        config, given = flags.parse(TrainConfig, self._common())
+        data = inputs.with_found_name(config.data, given)
+        return inputs.get_dataset(data, self.eval_split_name)
+
+    def show(self, made: PhotoData) -> None:
+        """Prints the commands of a dry run and the plans that are known before it."""
+        before = None
+        for number, stage in enumerate(self._stages(is_dry=True), 1):
+            folder = self._folder(number, stage)
+            command = self._command(stage, folder, before, None)
+            print(command, flush=True)
+            plan = [*command.arguments, f"--dataset_dir={made.dataset_dir}"]
+            if before:
+                print(
+                    "(planned from the first stage's start: the one before is to run)"
+                )
+                plan += [*self._checkpoint, "--checkpoint_exclude_scopes=head"]
+            config, given = flags.parse(TrainConfig, [*plan, "--dry_run"])
+            train_loop.train(config, given=given)
+            before = os.path.join(self.output_dir, folder)
+
+    def _stages(self, *, is_dry: bool = False) -> Iterator[Stage]:
+        """The stages of the recipe, or the head and what a probe advises."""
+        budget = self._options.budget_mins
+        if self._recipe:
+            yield from self._recipe
+            return
+        folder = os.path.join(self.output_dir, _PROBE_FOLDER)
+        if budget != 0 and stages.read_probe(folder) is None:
+            command = self._probe_command(folder)
+            print(command, flush=True)
+            if not is_dry:
+                config, given = command.parse(ProbeConfig)
+                probe.probe(config, given=given)
+        yield stages.HEAD
+        found = stages.read_probe(folder)
+        if budget == 0:
+            return
+        if found is None:
+            print("\nthen the blocks after the depth that the probe chooses")
+        elif budget is None and not stages.expects_gain(found):
+            logging.info(
+                "the probe expects no gain from opening blocks: --budget_mins=10 tries"
+                " it all the same"
+            )
+        elif not is_dry and self._is_perfect():
+            logging.info("no image is wrong: no stage can gain anything")
+        else:
+            yield stages.top(found)
+
+    def _is_perfect(self) -> bool:
+        return any(score.accuracy == 1 for score in self.scores().values())
+
+    def _secs_left(self, number: int, used_secs: float) -> float | None:
+        """What the budget leaves a stage, in seconds; None without a limit."""
+        budget = self._options.budget_mins
+        if number == 1 or (budget is None and self._recipe):
+            return None
+        mins = _DEFAULT_BUDGET_MINS if budget is None else budget
+        return 60 * mins - used_secs
+
+    def _folder(self, number: int, stage: Stage) -> str:
+        return f"{number}-{stage.name}"
+
+    def _result(self, folder: str) -> str:
+        """The best checkpoint of a stage, else its last."""
+        run = os.path.join(self.output_dir, folder)
+        best = os.path.join(run, validation.BEST_FOLDER)
+        return best if os.path.isdir(best) else run
+
+    def _common(self) -> list[str]:
+        return [
+            f"--dataset_name={self.data.dataset_name}",
+            f"--dataset_dir={self.data.dataset_dir}",
+            *self._start,
+            f"--eval_split_name={self.eval_split_name}",
+        ]
+
+    def _command(
+        self, stage: Stage, folder: str, before: str | None, secs: float | None
+    ) -> Command:
+        values = stages.without_steps(self.values, stage)
+        if before:
+            values = {n: v for n, v in values.items() if n not in _OF_THE_START}
+        last = [f"--checkpoint_path={before}"] if before else self._checkpoint
+        last = [*last, f"--train_dir={os.path.join(self.output_dir, folder)}"]
+        if secs is not None:
+            last.append(f"--max_run_secs={int(secs)}")
+        parts = self._common(), stage.arguments, flags.as_arguments(values), last
+        return Command("train_image_classifier.py", merged(TrainConfig, *parts))
+
+    def _train(self, command: Command, *, may_fail: bool) -> int:
+        """Trains; the exit status. A stage that may fail leaves those before it."""
+        print(command, flush=True)
+        config, given = command.parse(TrainConfig)
+        try:
+            return train_loop.train(config, given=given)
+        except NotFiniteError as error:
+            if not may_fail:
+                raise
+            logging.warning("the stage ends here, and those before it count: %s", error)
+            return 0
+
+    def _probe_command(self, folder: str) -> Command:
+        groups = typing.get_type_hints(ProbeConfig).values()
+        names = {field.name for group in groups for field in dataclasses.fields(group)}
+        values = flags.values_of(
+            TrainConfig,
+            [*self._common(), *flags.as_arguments(self.values), *self._checkpoint],
+        )
+        arguments = flags.as_arguments({n: v for n, v in values.items() if n in names})
+        return Command(
+            "probe_image_classifier.py", (*arguments, f"--output_dir={folder}")
+        )

@@ -1,0 +1,75 @@
+"""The stages that are run without a recipe: the head, then what a probe says."""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from fine_tuning.recipes import Stage
+
+# The only linear layer is solved: no rate to choose, and no better head to be had.
+HEAD = Stage(
+    "head",
+    (
+        "--checkpoint_exclude_scopes=head",
+        "--trainable_scopes=head",
+        "--head_solver=logistic",
+        "--feature_cache=disk",
+    ),
+)
+# Flags of steps, which a solved head does not make: they hold for the other stages.
+_OF_STEPS = (
+    *("max_number_of_steps", "max_number_of_epochs", "label_smoothing"),
+    "moving_average_decay",
+)
+# From the solved head (Kumar et al., Fine-Tuning Can Distort Pretrained Features, 2022)
+# a low rate moves the features less than the head would have to be relearned.
+_OPENED = (
+    "--optimizer=adam",
+    "--opt_epsilon=1e-8",
+    "--learning_rate=0.0001",
+    "--learning_rate_decay_type=fixed",
+    "--feature_cache=disk",
+    "--max_number_of_epochs=10",
+    "--early_stopping_patience=3",
+)
+_LEAST_SHARE = 0.1  # of the net's arithmetic: less is hardly more than the head
+
+
+def without_steps(values: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
+    """Flags of the command line without those that have no meaning for a stage."""
+    if stage is not HEAD:
+        return dict(values)
+    return {name: value for name, value in values.items() if name not in _OF_STEPS}
+
+
+def read_probe(folder: str) -> dict[str, Any] | None:
+    """What a finished probe found; None where there is none."""
+    try:
+        with open(os.path.join(folder, "probe.json"), encoding="utf-8") as file:
+            return dict(json.load(file))
+    except FileNotFoundError:
+        return None
+
+
+def expects_gain(found: Mapping[str, Any]) -> bool:
+    """Whether a probe advises to open blocks: see `probe_scores.verdict`."""
+    return not (found["is_similar"] and found["still_rises"])
+
+
+def top(found: Mapping[str, Any]) -> Stage:
+    """The stage that opens the blocks after the depth that a probe chose.
+
+    Where it chose the last depth, after which there is nothing but the head, those
+    that hold a tenth of the net's arithmetic.
+
+    Args:
+      found: the content of probe.json.
+    """
+    depths = found["depths"]
+    chosen = next(d for d in depths if d["end_point"] == found["chosen"])
+    if chosen is depths[-1]:
+        earlier = [d for d in depths if d["flops_after"] >= _LEAST_SHARE]
+        chosen = earlier[-1] if earlier else depths[0]
+    scopes = ",".join(found["trainable_scopes"][chosen["end_point"]])
+    return Stage("top", (f"--trainable_scopes={scopes}", *_OPENED))

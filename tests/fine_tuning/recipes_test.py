@@ -1,0 +1,74 @@
+"""Recipes: sections of flags, and one line for whatever is wrong in them."""
+
+import pathlib
+
+import pytest
+
+from errors import UserError
+from fine_tuning import recipes
+
+RECIPES = pathlib.Path(__file__).parents[2] / "recipes"
+
+
+def write(tmp_path, text):
+    path = tmp_path / "recipe.txt"
+    path.write_text(text)
+    return str(path)
+
+
+def test_flags_above_the_first_heading_hold_for_all_stages(tmp_path):
+    path = write(
+        tmp_path,
+        "# a comment\n--model_name=lenet --batch_size=8  # two flags\n\n"
+        "[head]\n--max_number_of_epochs=1\n"
+        "[top]  # the last\n--batch_size=4\n--max_number_of_steps=5\n",
+    )
+    first, second = recipes.read(path)
+    assert first.name == "head"
+    assert first.arguments == (
+        *("--model_name=lenet", "--batch_size=8", "--max_number_of_epochs=1"),
+    )
+    assert second.name == "top"
+    assert second.arguments[-2:] == ("--batch_size=4", "--max_number_of_steps=5")
+
+
+def test_a_regular_expression_keeps_its_signs(tmp_path):
+    scopes = "--trainable_scopes=MobilenetV2/expanded_conv_1[1-6],head#1"
+    path = write(tmp_path, f"[top]\n{scopes} --max_number_of_epochs=1\n")
+    assert recipes.read(path)[0].arguments[0] == scopes
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("--batch_size=8\n", r"no \[stage\] heading"),
+        ("[a]\n--bach_size=8\n", "line 2: .*bach_size.*Did you mean.*batch_size"),
+        ("[a]\n--batch_size=x\n", "line 2: .*batch_size"),
+        ("[a]\nbatch_size=8\n", "unexpected 'batch_size=8'"),
+        ("[a\n", "no heading"),
+        ("[a]\n--max_number_of_steps=1\n[a]\n", r"a stage \[a\] already"),
+        ("--max_number_of_steps=1\n[a]\n", r"stage \[a\] trains nothing"),
+        (
+            "[a]\n--learning_rate=0 --max_number_of_steps=1\n",
+            "trains nothing with --learning_rate=0",
+        ),
+        ("[a]\n--batch_size=8\n", "would never end"),
+        ("[a]\n--train_dir=x\n", "--train_dir is decided by fine_tune.py"),
+        ("[a]\n--checkpoint_path=x\n", "starts from the one before"),
+        ('[a]\n--train_dir="x\n', "line 2: No closing quotation"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_line(tmp_path, text, said):
+    with pytest.raises(UserError, match=said) as raised:
+        recipes.read(write(tmp_path, text))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_recipe_that_is_not_there(tmp_path):
+    with pytest.raises(UserError, match="cannot be read: No such file"):
+        recipes.read(str(tmp_path / "none.txt"))
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.txt")), ids=lambda p: p.stem)
+def test_the_recipes_that_come_along_can_be_read(path):
+    assert recipes.read(str(path))

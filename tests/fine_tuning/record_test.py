@@ -1,0 +1,43 @@
+"""The record of an output folder: the same command goes on, another is refused."""
+
+import dataclasses
+
+import pytest
+
+from errors import UserError
+from fine_tuning import record
+from fine_tuning.record import Record
+
+NOW = Record("/photos", None, ["--batch_size=8"])
+
+
+def test_the_same_command_knows_what_is_finished(tmp_path):
+    assert record.resumed(NOW, str(tmp_path / "new")) == NOW
+    dataclasses.replace(NOW, finished=["1-head"]).write(str(tmp_path))
+    assert record.resumed(NOW, str(tmp_path)).finished == ["1-head"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"data": "/others"}, "other photos, /photos, not /others"),
+        ({"recipe": [["a", ["--seed=1"]]]}, r"another recipe \(none.*\[a\] --seed=1"),
+        ({"flags": []}, "other training flags .--batch_size=8; now none"),
+    ],
+)
+def test_another_command_is_refused(tmp_path, changes, said):
+    NOW.write(str(tmp_path))
+    with pytest.raises(UserError, match=said):
+        record.resumed(dataclasses.replace(NOW, **changes), str(tmp_path))
+
+
+def test_a_folder_with_other_things_is_in_use(tmp_path):
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(UserError, match=r"is in use: it holds 'thesis.tex'"):
+        record.resumed(NOW, str(tmp_path))
+
+
+def test_a_damaged_record_is_refused(tmp_path):
+    (tmp_path / record.FILE_NAME).write_text('{"data": 1}')
+    with pytest.raises(UserError, match="cannot be read"):
+        record.resumed(NOW, str(tmp_path))
