@@ -63,6 +63,7 @@ class PhotoData:
                 self.settings,
                 num_workers=parallel.num_usable_cpus(),
                 max_rejected_fraction=_MAX_REJECTED_FRACTION,
+                shows_next=False,
             )
 
 

@@ -30,7 +30,11 @@ from errors import UserError
 
 
 def convert(
-    settings: Settings, *, num_workers: int, max_rejected_fraction: float
+    settings: Settings,
+    *,
+    num_workers: int,
+    max_rejected_fraction: float,
+    shows_next: bool = True,
 ) -> None:
     """Makes a dataset of photos, or says that it is made already.
 
@@ -38,6 +42,7 @@ def convert(
       settings: what decides the dataset's content.
       num_workers: processes; they change nothing in the result.
       max_rejected_fraction: the share of unusable photos beyond which it is no use.
+      shows_next: whether to print the command that comes next.
 
     Raises:
       UserError: settings, photos or the directory do not allow it; nothing that looks
@@ -54,6 +59,8 @@ def convert(
             finished, found, settings.dataset_dir, num_threads=num_workers
         )
         conversion_summary.show_finished(finished, settings.dataset_dir)
+        if shows_next:
+            conversion_summary.show_next_command(finished, settings.dataset_dir)
         return
     pattern = f"{glob.escape(settings.dataset_name)}_*.tfrecord"
     staging.refuse_strangers(settings.dataset_dir, [pattern])
@@ -63,7 +70,8 @@ def convert(
         conversion_summary.show_absent(info)
     else:
         conversion_summary.warn_of_gaps(info, found.classes, fractions)
-    conversion_summary.show_next_command(info, settings.dataset_dir)
+    if shows_next:
+        conversion_summary.show_next_command(info, settings.dataset_dir)
 
 
 def _make(

@@ -151,7 +151,6 @@ def show_finished(info: DatasetInfo, dataset_dir: str) -> None:
         f"{dataset_dir} already holds the dataset {info.name!r}, made of the same"
         f" photos with the same settings ({num_examples:,} records): nothing to do"
     )
-    show_next_command(info, dataset_dir)
 
 
 def show_next_command(info: DatasetInfo, dataset_dir: str) -> None:

@@ -49,6 +49,7 @@ def convert(
     staging.remove_leftovers(dataset_dir)
     if finished := conversion_record.read_finished(dataset_dir, dataset_name, made):
         conversion_summary.show_finished(finished, dataset_dir)
+        conversion_summary.show_next_command(finished, dataset_dir)
         return
     collection = read()
     names = [name for split in collection.splits.values() for name in split.filenames]
