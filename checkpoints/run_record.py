@@ -27,6 +27,7 @@ class RunRecord:
       dataset_dir: where they were, absolute; None where an older release did not note
         it, like the next.
       eval_split_name: the split that it was validated on, if any.
+      num_examples: how many it was trained on.
     """
 
     start_flags: Mapping[str, Any]
@@ -36,6 +37,7 @@ class RunRecord:
     # Data may move, and be validated on another split: the run stays the same.
     dataset_dir: str | None = dataclasses.field(default=None, compare=False)
     eval_split_name: str | None = dataclasses.field(default=None, compare=False)
+    num_examples: int | None = dataclasses.field(default=None, compare=False)
 
     def write(self, folder: str) -> None:
         """Writes `<folder>/run.json`, whole or not at all."""

@@ -12,6 +12,7 @@ import re
 import typing
 
 from common import tables
+from config.compare_config import CompareConfig
 from config.eval_config import EvalConfig
 from config.predict_config import PredictConfig
 from config.probe_config import ProbeConfig
@@ -29,6 +30,7 @@ SCRIPTS = {
     "eval_image_classifier.py": EvalConfig,
     "predict_images.py": PredictConfig,
     "probe_image_classifier.py": ProbeConfig,
+    "compare_runs.py": CompareConfig,
 }
 
 

@@ -77,6 +77,19 @@ def read(checkpoint_path: str) -> RunEvents:
     return RunEvents(charts, _text(training, "plan") if training else None)
 
 
+def seconds_in_all(run_dir: str) -> float | None:
+    """How long a run took, pauses between its commands left out; None if untold."""
+    total = 0.0
+    for path in event_files.find(run_dir):
+        events = _load(path)
+        times = [
+            e.wall_time for tag in events.Tags()["tensors"] for e in events.Tensors(tag)
+        ]
+        if times:
+            total += max(times) - events.FirstEventTimestamp()
+    return total or None
+
+
 def _has_events(folder: str) -> bool:
     return bool(event_files.find(folder))
 

@@ -44,6 +44,7 @@ def record_of(config: TrainConfig, dataset: Dataset) -> RunRecord:
         data_fingerprint=combined(shard.sha256 for shard in dataset.shards),
         dataset_dir=os.path.abspath(dataset.dataset_dir),
         eval_split_name=config.validation.eval_split_name,
+        num_examples=dataset.num_examples,
     )
 
 

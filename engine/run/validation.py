@@ -34,6 +34,7 @@ class Score:
       loss: mean over the images.
       split_name: what was evaluated; None where an older release did not note it.
       data_fingerprint: of that split, as `Dataset.fingerprint`.
+      num_images: that were evaluated.
     """
 
     step: int
@@ -41,6 +42,7 @@ class Score:
     loss: float
     split_name: str | None = None
     data_fingerprint: str | None = None
+    num_images: int | None = None
 
 
 def best_of(history: Sequence[Score]) -> Score:
@@ -61,6 +63,7 @@ def _parse_score(entry: Mapping[str, Any]) -> Score:
         float(entry["loss"]),
         entry.get("split_name"),
         entry.get("data_fingerprint"),
+        entry.get("num_images"),
     )
 
 
@@ -159,7 +162,7 @@ class Validation:
         self._recomputation = recomputation
         self._writer = writer
         self.split_name = dataset.split_name
-        self._data = dataset.split_name, dataset.fingerprint
+        self._data = dataset.split_name, dataset.fingerprint, dataset.num_examples
         self.every_n_steps = every_n_steps
         self._patience = patience
         self._folder = CheckpointFolder(os.path.join(train_dir, BEST_FOLDER), keep=1)

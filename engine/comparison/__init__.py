@@ -1,0 +1,1 @@
+"""What runs have come to, side by side."""

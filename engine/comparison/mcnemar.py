@@ -1,0 +1,88 @@
+"""Whether two runs differ by more than chance on the same images."""
+
+import csv
+import dataclasses
+import glob
+import json
+import os
+
+from scipy import stats
+
+from engine.comparison.run_facts import RunFacts
+
+_SIGNIFICANT = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """What evaluation said of each image of a split.
+
+    Attributes:
+      split: as in "photos/validation".
+      right: whether an image, known by its file, its place there and its label, was
+        told right.
+    """
+
+    split: str
+    right: dict[tuple[str, str, str], bool]
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """Images that only one of two runs told right.
+
+    Attributes:
+      only_first: how many the first alone did.
+      only_second: how many the second alone did.
+      p_value: the chance of so uneven a pair, or a more uneven one, if both were as
+        good (exact test: Q. McNemar, Psychometrika 12, 1947).
+    """
+
+    only_first: int
+    only_second: int
+    p_value: float
+
+    @property
+    def is_within_chance(self) -> bool:
+        """Whether nothing speaks against both being as good."""
+        return self.p_value >= _SIGNIFICANT
+
+
+def differ(first: Predictions, second: Predictions) -> Difference | None:
+    """The test; None where the images are not the same."""
+    if first.split != second.split or first.right.keys() != second.right.keys():
+        return None
+    pairs = [(right, second.right[image]) for image, right in first.right.items()]
+    only_first = pairs.count((True, False))
+    only_second = pairs.count((False, True))
+    total = only_first + only_second
+    p_value = stats.binomtest(only_first, total).pvalue if total else 1.0
+    return Difference(only_first, only_second, float(p_value))
+
+
+def predictions_of(run: RunFacts) -> list[Predictions]:
+    """What evaluations in a run's folder predicted, those of its best checkpoint first.
+
+    Evaluations that left out images are none: their figures are of other images.
+    """
+    found = []
+    for within in (os.path.join("best", "eval*"), "eval*"):
+        pattern = os.path.join(glob.escape(run.folder), within, "predictions.csv")
+        found += [_read(path) for path in sorted(glob.glob(pattern))]
+    return [predictions for predictions in found if predictions]
+
+
+def _read(path: str) -> Predictions | None:
+    """None where the evaluation is not whole."""
+    try:
+        metrics = os.path.join(os.path.dirname(path), "metrics.json")
+        with open(metrics, encoding="utf-8") as file:
+            summary = json.load(file)
+        with open(path, encoding="utf-8", newline="") as file:
+            right = {
+                (row["shard"], row["record"], row["label"]): row["correct"] == "1"
+                for row in csv.DictReader(file)
+            }
+        return Predictions(f"{summary['dataset']}/{summary['split']}", right)
+    except (OSError, ValueError, LookupError):
+        return None

@@ -1,0 +1,67 @@
+"""Runs compared through the real story."""
+
+import shutil
+
+import pytest
+
+from checkpoints.slim_format import Checkpoint
+from config.compare_config import CompareConfig, CompareOptions
+from engine import compare
+from engine.comparison import run_facts
+from errors import UserError
+from tests.engine import small_runs
+from tests.engine.comparison.facts import facts
+
+SLOTS = ("/Adam", "/Adam_1", "/ExponentialMovingAverage")
+
+
+def test_a_real_run_and_a_recipe_of_it(full_run, tmp_path, capsys):
+    for folder in ("single", "recipe/2-top", "recipe/1-head"):
+        shutil.copytree(full_run, tmp_path / folder)
+    (tmp_path / "other").mkdir()
+    folders = [str(tmp_path / name) for name in ("single", "recipe", "other")]
+    assert (
+        compare.compare(CompareOptions(output_dir=str(tmp_path / "out")), folders) == 0
+    )
+    found, others = run_facts.find(folders)
+    assert others == folders[2:]
+    assert [run.recipe for run in found] == [None, folders[1], folders[1]]
+    assert [run.folder[-6:] for run in found] == ["single", "1-head", "/2-top"]
+
+    run = found[0]
+    shapes = Checkpoint(str(full_run / "model.ckpt-6")).shapes
+    names = [n for n in shapes if n.startswith("Tiny/") and not n.endswith(SLOTS)]
+    trained = [n for n in names if "/moving_" not in n]
+    sizes = small_runs.read_all(full_run, 6)
+    assert run.num_trained == sum(sizes[n].size for n in trained)
+    assert (run.step, run.steps_per_epoch) == (6, 3.0)
+    assert [score.step for score in run.scores] == [2, 4, 6]
+    assert {score.num_images for score in run.scores} == {5}
+    assert run.secs is not None
+    assert 0 < run.secs < 600
+    assert "evaluate each with" in capsys.readouterr().out
+
+
+def test_no_run_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="no RUN: name folders"):
+        compare.compare(CompareOptions(), [])
+    with pytest.raises(UserError, match=r"no run in .*name folders of training runs"):
+        compare.compare(CompareOptions(), [str(tmp_path)])
+
+
+@pytest.mark.parametrize("epochs", ["one", "0", "-1", "inf"])
+def test_epochs_are_numbers(epochs):
+    with pytest.raises(UserError, match=f"--at_epochs={epochs}: expected numbers"):
+        CompareConfig(CompareOptions(at_epochs=epochs))
+
+
+def test_other_images_cannot_be_compared():
+    runs = [facts("a", {2: 0.5}), facts("b", {2: 0.4}), facts("c")]
+    other = facts("d", {2: 0.3})
+    score = other.scores[0]
+    moved = type(score)(2, 0.3, 1.0, "val", "another", 100)
+    runs.append(type(other)(**vars(other) | {"scores": (moved,)}))
+    first, second = compare.remarks_on(runs)
+    assert first.startswith("1 of 3 runs were validated on other images than a")
+    assert second.startswith("The two best, a and b, were not both evaluated")
+    assert compare.remarks_on([runs[2]])[0].startswith("No run was validated")
