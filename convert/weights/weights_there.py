@@ -10,7 +10,7 @@ from checkpoints.model_record import ModelRecord
 from convert.weights.known_archives import ARCHIVES
 from errors import UserError
 
-FOLDER = "checkpoints"  # where README puts what is downloaded and converted
+FOLDER = "weights"  # where the documentation puts what is downloaded and converted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Weights:
 
 
 def find() -> Weights | None:
-    """The first in `checkpoints/` below the working folder, then in the user's cache.
+    """The first in `weights/` below the working folder, then in the user's cache.
 
     Returns:
       None where no folder there holds a checkpoint whose net is known.

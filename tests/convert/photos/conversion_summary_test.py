@@ -116,12 +116,12 @@ def test_the_next_commands_can_be_pasted(capsys):
     fetch, train = map(shlex.split, commands.splitlines())
     assert fetch == [
         *("python", "-m", "convert.download_checkpoint"),
-        *("--model_name=mobilenet_v1", "--checkpoint_dir=checkpoints"),
+        *("--model_name=mobilenet_v1", "--checkpoint_dir=weights"),
     ]
     assert train[:2] == ["python", "train_image_classifier.py"]
     assert "--dataset_dir=/data/my pets" in train
     assert "--dataset_name=pets" in train
-    assert "--checkpoint_path=checkpoints/mobilenet_v1" in train
+    assert "--checkpoint_path=weights/mobilenet_v1" in train
     assert not any("eval_split_name" in word for word in train)
 
 
@@ -134,7 +134,7 @@ def test_the_next_command_works_as_printed_with_the_weights_that_are_there(
         coloured_images.write_split(tmp_path / "my data", split, colours, colours)
     network = Network("lenet", num_classes=5)
     values = {n: v.numpy() for n, v in network.model_variables.items()}
-    weights = tmp_path / "checkpoints" / "mine"
+    weights = tmp_path / "weights" / "mine"
     slim_format.write_checkpoint(str(weights / "model.ckpt"), values)
     record = ModelRecord("lenet", 28, False, "lenet", 0, None, 5, None)
     record.write(str(weights))

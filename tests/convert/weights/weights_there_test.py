@@ -27,17 +27,17 @@ def test_nothing_is_there(add):
 
 
 def test_a_download_is_known_by_its_folder_and_others_by_their_record(add):
-    add("checkpoints/inception_v3")
-    add("checkpoints/a_run_of_unknown_kind")
-    assert weights_there.find() == Weights("checkpoints/inception_v3", "inception_v3")
-    add("checkpoints/food", ModelRecord("lenet", 32, True, "keras", 0, None, 5, None))
+    add("weights/inception_v3")
+    add("weights/a_run_of_unknown_kind")
+    assert weights_there.find() == Weights("weights/inception_v3", "inception_v3")
+    add("weights/food", ModelRecord("lenet", 32, True, "keras", 0, None, 5, None))
     flags = ("--train_image_size=32", "--preprocessing_name=keras", "--use_grayscale")
-    assert weights_there.find() == Weights("checkpoints/food", "lenet", flags)
+    assert weights_there.find() == Weights("weights/food", "lenet", flags)
 
 
 def test_the_cache_comes_after_the_working_folder(add, tmp_path):
     cached = "cache/slim-image-classifier/weights/mobilenet_v1"
     add(cached)
     assert weights_there.find() == Weights(str(tmp_path / cached), "mobilenet_v1")
-    add("checkpoints/vgg_16")
-    assert weights_there.find() == Weights("checkpoints/vgg_16", "vgg_16")
+    add("weights/vgg_16")
+    assert weights_there.find() == Weights("weights/vgg_16", "vgg_16")
