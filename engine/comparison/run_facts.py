@@ -142,7 +142,7 @@ def _steps_per_epoch(run: RunRecord) -> float | None:
 def _num_trained(checkpoint: Checkpoint, run: RunRecord, model_name: str) -> int:
     """Parameters in the trained scopes; slots and averages are none of the net's."""
     shapes = checkpoint.shapes
-    names = [
+    names: Sequence[str] = [
         name
         for name in shapes
         if "/" in name
