@@ -32,6 +32,7 @@ def tables(folder: pathlib.Path, scale: Scale) -> Iterator[str]:
 def _ours(folder: pathlib.Path, scale: Scale) -> Measure:
     from benchmarks import ours
     from engine import inputs
+    from engine.evaluation.evaluation import make_evaluator
     from engine.report.reports import Reporter
     from nets.network import Network
 
@@ -43,9 +44,7 @@ def _ours(folder: pathlib.Path, scale: Scale) -> Measure:
         image_size=scale.image_size,
         precision=scale.precision,
     )
-    evaluator = inputs.make_evaluator(
-        network, dataset, data, batch_size=scale.batch_size
-    )
+    evaluator = make_evaluator(network, dataset, data, batch_size=scale.batch_size)
     reporter = Reporter(
         os.fspath(folder / "eval"),
         dataset,

@@ -6,16 +6,11 @@ a record out.
 
 import dataclasses
 import math
-import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from checkpoints import scopes
-from common import tables, terminal
-from common.untrusted_text import printable
+from common.untrusted_text import first_few
 from errors import UserError
-
-_MAX_NAMED = 3  # names in one message
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,8 +119,8 @@ def choose_restored(
     if not present:
         raise UserError(
             f"{checkpoint_path} holds none of the net's variables: it has"
-            f" {_some(list(checkpoint_shapes))}, the net has {_some(wanted)}; check"
-            " --model_name and --checkpoint_path"
+            f" {first_few(list(checkpoint_shapes))}, the net has {first_few(wanted)};"
+            " check --model_name and --checkpoint_path"
         )
     missing = [name for name in wanted if name not in checkpoint_shapes]
     misshapen = [n for n in present if variable_shapes[n] != checkpoint_shapes[n]]
@@ -140,7 +135,7 @@ def choose_restored(
     if missing and not ignore_missing_vars:
         raise UserError(
             f"{checkpoint_path} lacks {len(missing)} of the net's variables:"
-            f" {_some(missing)}; start them afresh with"
+            f" {first_few(missing)}; start them afresh with"
             f" --{flag}={_exclusion(missing, exclude_scopes, names, head_scopes)}"
             " or --ignore_missing_vars"
         )
@@ -239,89 +234,6 @@ def frozen_batch_norms(
     return [s for s in batch_norm_scopes(variable_names) if s not in trained_scopes]
 
 
-HEADERS = ("scope", "variables", "parameters", "weights", "training", "batch norm")
-
-
-def table_rows(plan: Plan) -> list[list[str]]:
-    """The plan by scope of the second level, and a row of totals; see `HEADERS`."""
-    blocks: dict[str, list[PlannedVariable]] = {}
-    for variable in plan.variables:
-        blocks.setdefault(block_of(variable.name), []).append(variable)
-    updating = Counter(map(block_of, plan.updating_batch_norms))
-    frozen = Counter(map(block_of, plan.frozen_batch_norms))
-    rows = [
-        _row(block, variables, updating[block], frozen[block])
-        for block, variables in blocks.items()
-    ]
-    total = _row("total", plan.variables, sum(updating.values()), sum(frozen.values()))
-    return [*rows, total]
-
-
-def block_of(name: str) -> str:
-    """The scope of the second level, as in "InceptionV3/Mixed_7a", of a variable."""
-    return "/".join(name.split("/")[:-1][:2])
-
-
-def describe(plan: Plan) -> str:
-    """The plan as printed before the first step."""
-    optional = "variables", "parameters"
-    rows, title = table_rows(plan), _title(plan)
-    lines = [tables.printed(HEADERS, rows, title=title, optional=optional)]
-    if plan.unused:
-        by_block = Counter(map(block_of, plan.unused))
-        unused = ", ".join(
-            f"{printable(block)} {n}" for block, n in by_block.most_common(8)
-        )
-        line = f"left in the checkpoint unused: {len(plan.unused)} ({unused})"
-        lines.append(terminal.wrapped(line, sys.stdout, indent=2))
-    return "\n".join(lines)
-
-
-def describe_as_markdown(plan: Plan) -> str:
-    """The plan for TensorBoard's text page."""
-    return f"{_title(plan)}\n\n{tables.markdown_table(HEADERS, table_rows(plan))}"
-
-
-def describe_scopes(variable_shapes: Mapping[str, tuple[int, ...]]) -> str:
-    """The scopes of the second level of a net, with variables and parameters."""
-    blocks: dict[str, list[tuple[int, ...]]] = {}
-    for name, shape in variable_shapes.items():
-        blocks.setdefault(block_of(name), []).append(shape)
-    rows = [
-        [block, f"{len(shapes):,}", f"{sum(map(math.prod, shapes)):,}"]
-        for block, shapes in blocks.items()
-    ]
-    return tables.printed(("scope", "variables", "parameters"), rows)
-
-
-def _title(plan: Plan) -> str:
-    source = plan.checkpoint_path or "no checkpoint, all weights are random"
-    return f"plan ({source})"
-
-
-def _row(
-    block: str, variables: Sequence[PlannedVariable], updating: int, frozen: int
-) -> list[str]:
-    fresh = sum(not v.restored for v in variables)
-    trained = sum(v.trained for v in variables)
-    still = sum(v.trainable and not v.trained for v in variables)
-    return [
-        block,
-        f"{len(variables):,}",
-        f"{sum(v.size for v in variables):,}",
-        _either("restored", len(variables) - fresh, "fresh", fresh),
-        _either("trained", trained, "frozen", still),
-        _either("updating", updating, "frozen", frozen),
-    ]
-
-
-def _either(first: str, first_count: int, second: str, second_count: int) -> str:
-    """Which of two lots a group has, with counts when it has both."""
-    if first_count and second_count:
-        return f"{first_count} {first}, {second_count} {second}"
-    return first if first_count else second if second_count else ""
-
-
 def _exclusion(
     names: Sequence[str],
     exclude_scopes: Sequence[str],
@@ -340,11 +252,6 @@ def _exclusion(
         if name not in in_head and not any(scopes.matches(s, name) for s in needed):
             needed.append(name.rpartition("/")[0] or name)
     return ",".join(needed)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
-    return ", ".join(names[:_MAX_NAMED]) + more
 
 
 def _shape(shape: tuple[int, ...]) -> str:

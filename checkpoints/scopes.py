@@ -118,3 +118,8 @@ def nearest_scopes(
     spelling = difflib.get_close_matches(wanted, list(by_lower), n=count, cutoff=0.6)
     near = dict.fromkeys(endings[:count] + [by_lower[s] for s in spelling])
     return list(near)[:count]
+
+
+def block_of(name: str) -> str:
+    """The scope of the second level, as in "InceptionV3/Mixed_7a", of a variable."""
+    return "/".join(name.split("/")[:-1][:2])

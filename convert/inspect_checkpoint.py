@@ -19,7 +19,7 @@ import numpy as np
 from absl import flags
 
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
-from checkpoints import plan, slim_format
+from checkpoints import scopes, slim_format
 from checkpoints.restore import RUNNING_AVERAGE
 from common import progress, tables
 from common.natural_order import natural_key
@@ -140,7 +140,7 @@ def describe_difference(
     for name in progress.progress(
         comparable, total=len(comparable), desc="comparing", unit="variable"
     ):
-        differences[plan.block_of(name) or name].append(
+        differences[scopes.block_of(name) or name].append(
             _difference(first.read(name), second.read(name))
         )
     rows = [
@@ -174,13 +174,13 @@ def _only_in(one: slim_format.Checkpoint, other: slim_format.Checkpoint) -> list
 
 
 def _table_by_scope(contents: Contents) -> str:
-    averages = collections.Counter(map(plan.block_of, contents.averages))
+    averages = collections.Counter(map(scopes.block_of, contents.averages))
     slots = collections.Counter(
-        plan.block_of(name) for names in contents.slots.values() for name in names
+        scopes.block_of(name) for names in contents.slots.values() for name in names
     )
     blocks: dict[str, list[tuple[int, ...]]] = collections.defaultdict(list)
     for name, shape in contents.variables.items():
-        blocks[plan.block_of(name)].append(shape)
+        blocks[scopes.block_of(name)].append(shape)
     rows = [
         [
             block,

@@ -13,6 +13,7 @@ from typing import Any
 from absl import logging
 
 from common.atomic_files import combined
+from common.untrusted_text import first_few
 from datasets import (
     cifar10,
     dataset_json,
@@ -158,9 +159,9 @@ def _from_json(
     if not changed or tolerant:
         return dataset
     logging.warning(
-        "%s%s changed since dataset.json was written (another SHA-256): what is there"
+        "%s changed since dataset.json was written (another SHA-256): what is there"
         " now is counted and read",
-        *(changed[0], f" and {len(changed) - 1} more" if changed[1:] else ""),
+        first_few(changed, 1),
     )
     return split_counts.counted(dataset)
 

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
+from common.untrusted_text import first_few
 from errors import UserError
 
 _SHARD_NUMBER = re.compile(r"(\d+)-of-(\d+)")
@@ -103,9 +104,10 @@ def check_complete(filenames: Sequence[str], dataset_dir: str) -> None:
         return
     missing = sorted(set(range(totals[0])) - {index for index, _ in numbers})
     if missing:
-        first = _SHARD_NUMBER.sub(f"{missing[0]:05d}-of-{totals[0]:05d}", filenames[0])
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        shards = (f"{index:05d}-of-{totals[0]:05d}" for index in missing)
+        names = [_SHARD_NUMBER.sub(shard, filenames[0]) for shard in shards]
+        first = first_few([os.path.join(dataset_dir, name) for name in names], 1)
         raise UserError(
-            f"{os.path.join(dataset_dir, first)}{more} is missing: there are"
+            f"{first} is missing: there are"
             f" {len(filenames)} of {totals[0]} shards; put the rest there too"
         )

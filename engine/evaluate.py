@@ -18,7 +18,7 @@ from config.shared_options import DataOptions, require_dataset_dir
 from datasets import dataset_factory
 from datasets.dataset import Dataset
 from engine import devices, inputs
-from engine.evaluation.evaluation import Results
+from engine.evaluation.evaluation import Results, make_evaluator
 from engine.interruption import Interruption, interruption
 from engine.report.reports import Reporter
 from engine.restored import checkpoint_run, eval_options, eval_weights
@@ -175,7 +175,7 @@ class _Evaluation:
                 channels=inputs.num_channels(dataset, data, config.model.model_name),
                 precision=config.compute.precision,
             )
-        self._evaluator = inputs.make_evaluator(
+        self._evaluator = make_evaluator(
             self._network, dataset, data, batch_size=options.batch_size
         )
         self._dataset = dataset

@@ -1,4 +1,4 @@
-"""What training and evaluation read: a split, its classes, images made ready."""
+"""What training and evaluation read: a split, its classes, its preprocessed images."""
 
 import dataclasses
 import functools
@@ -10,9 +10,8 @@ from absl import logging
 
 from config.shared_options import DataOptions
 from config.train_config import AugmentationOptions
-from datasets import dataset_factory, dataset_json, input_pipeline
+from datasets import dataset_factory, dataset_json
 from datasets.dataset import Dataset
-from engine.evaluation.evaluation import Evaluator
 from errors import UserError
 from nets import nets_factory
 from nets.network import Network
@@ -61,30 +60,11 @@ def num_classes(dataset: Dataset, data: DataOptions) -> int:
 
 
 def num_channels(dataset: Dataset, data: DataOptions, model_name: str) -> int:
-    """Channels of the images that a net gets: most recipes turn grey ones to colour."""
+    """Channels of the images that a net gets: most recipes turn gray ones to color."""
     name = data.preprocessing_name or nets_factory.get_entry(model_name).preprocessing
     recipe = preprocessing_factory.get_preprocessing(name, False, data.use_grayscale)
     image = tf.zeros([32, 32, dataset.num_channels], tf.uint8)
     return int(recipe(image, 32, 32).shape[-1])
-
-
-def make_evaluator(
-    network: Network, dataset: Dataset, data: DataOptions, *, batch_size: int
-) -> Evaluator:
-    """An evaluator of the network on all images of a split."""
-    batches = input_pipeline.eval_batches(
-        dataset,
-        preprocess_fn(data, network, is_training=False),
-        batch_size=batch_size,
-        labels_offset=data.labels_offset,
-        num_threads=data.num_preprocessing_threads,
-    )
-    return Evaluator(
-        dataset,
-        batches,
-        lambda batch: network(batch["image"], is_training=False)[0],
-        labels_offset=data.labels_offset,
-    )
 
 
 def preprocess_fn(

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Set
 import tensorflow as tf
 from absl import logging
 
-from checkpoints import plan as plans
-from checkpoints import shared_folder
+from checkpoints import plan_text, shared_folder
 from checkpoints.folder_lock import locked
 from common.atomic_files import explained_errors
 from config.train_config import TrainConfig
@@ -172,6 +171,6 @@ def _check_finite(totals: dict[str, tf.Tensor], step: int, saver: Saver) -> None
 def list_scopes(model_name: str) -> None:
     """Prints the scopes of a net with their parameters, for 1000 classes."""
     network = Network(model_name, num_classes=1000)
-    print(plans.describe_scopes(network.variable_shapes()))
+    print(plan_text.scopes_as_text(network.variable_shapes()))
     head = ",".join(nets_factory.get_entry(model_name).head_scopes)
     print(f"`head` stands for {head}; parameters are counted for 1000 classes")

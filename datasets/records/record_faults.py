@@ -1,8 +1,9 @@
 """Finds the record that is at fault, once something has gone wrong."""
 
+import contextlib
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import tensorflow as tf
 
@@ -39,6 +40,20 @@ def explain(dataset: Dataset, error: Exception, *, labels_offset: int = 0) -> Us
         or f"reading {dataset.dataset_dir} failed although every record of split"
         f" {dataset.split_name!r} is sound: {one_line(error)}"
     )
+
+
+@contextlib.contextmanager
+def explained(dataset: Dataset, *, labels_offset: int = 0) -> Iterator[None]:
+    """Replaces what reading raises inside by the `UserError` of `explain`.
+
+    Args:
+      dataset: what is read inside.
+      labels_offset: what the pipeline was given.
+    """
+    try:
+        yield
+    except READ_ERRORS as error:
+        raise explain(dataset, error, labels_offset=labels_offset) from error
 
 
 def explain_place(dataset: Dataset, path: str, place: int, labels_offset: int) -> str:

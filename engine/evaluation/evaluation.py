@@ -7,9 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from common.progress import progress
+from config.shared_options import DataOptions
+from datasets import input_pipeline
 from datasets.dataset import Dataset
 from datasets.records import record_faults
+from engine import inputs
 from errors import UserError
+from nets.network import Network
 
 LogitsFn = Callable[[dict[str, tf.Tensor]], tf.Tensor]
 
@@ -130,3 +134,29 @@ class Evaluator:
         return Results(
             **{key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
         )
+
+
+def make_evaluator(
+    network: Network, dataset: Dataset, data: DataOptions, *, batch_size: int
+) -> Evaluator:
+    """Makes the evaluator of a network on all images of a split.
+
+    Args:
+      network: the net.
+      dataset: the split.
+      data: the options of how to read it.
+      batch_size: images in every call of the net.
+    """
+    batches = input_pipeline.eval_batches(
+        dataset,
+        inputs.preprocess_fn(data, network, is_training=False),
+        batch_size=batch_size,
+        labels_offset=data.labels_offset,
+        num_threads=data.num_preprocessing_threads,
+    )
+    return Evaluator(
+        dataset,
+        batches,
+        lambda batch: network(batch["image"], is_training=False)[0],
+        labels_offset=data.labels_offset,
+    )

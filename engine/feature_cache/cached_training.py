@@ -12,6 +12,7 @@ from checkpoints.plan import Plan
 from config.train_config import TrainConfig
 from datasets import input_pipeline
 from datasets.dataset import Dataset
+from datasets.records import record_faults
 from engine import inputs
 from engine.evaluation.evaluation import Evaluator
 from engine.feature_cache import feature_cache
@@ -89,7 +90,7 @@ def filled_cache(
     *,
     is_training: bool,
 ) -> FeatureCache:
-    """The features of a split of the data, computed now where they are missing.
+    """The features of a split, of which missing ones are computed now.
 
     Args:
       split: the net's frozen part.
@@ -98,6 +99,9 @@ def filled_cache(
       dataset: what to read.
       config: the options.
       is_training: the views of training, or the one of evaluation.
+
+    Raises:
+      UserError: a record cannot be read, or there is no room for the features.
     """
     data = config.data
     batch_size = max(config.train_data.batch_size, _LEAST_FILL_BATCH_SIZE)
@@ -153,7 +157,8 @@ def filled_cache(
                 features = [f.numpy()[mask] for f in features_of(batch["image"])]
                 yield features, batch["label"].numpy()[mask]
 
-    cache.fill(batches, batch_size)
+    with record_faults.explained(dataset, labels_offset=data.labels_offset):
+        cache.fill(batches, batch_size)
     return cache
 
 

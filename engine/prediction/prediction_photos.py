@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from absl import logging
 
-from common.untrusted_text import printable
+from common.untrusted_text import first_few, printable
 from datasets.photos import photo_files
 from datasets.photos.unfit_photos import UnfitPhotoError
 from engine.prediction.photo_batches import Arrays, PhotoBatches
@@ -59,8 +59,7 @@ class PredictionPhotos:
         if self.num_fit:
             return
         unfit = self.faults or [f"{path}: not a photo" for path in self.left_out]
-        others = f" and {len(unfit) - 1} more" if len(unfit) > 1 else ""
-        raise UserError(f"no photo can be read: {unfit[0]}{others}")
+        raise UserError(f"no photo can be read: {first_few(unfit, 1)}")
 
     def report(self) -> None:
         """Says what could not be read, and what was left out."""
@@ -75,12 +74,9 @@ class PredictionPhotos:
                 self.num_folders,
             )
         if self.left_out:
-            more = len(self.left_out) - _MAX_NAMED
             logging.warning(
-                "Left out: %d × not a photo: %s%s",
-                len(self.left_out),
-                ", ".join(self.left_out[:_MAX_NAMED]),
-                f" and {more} more" if more > 0 else "",
+                "Left out: %d × not a photo: %s",
+                *(len(self.left_out), first_few(self.left_out, _MAX_NAMED)),
             )
 
 

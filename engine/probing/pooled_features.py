@@ -8,6 +8,7 @@ import tensorflow as tf
 from datasets import input_pipeline
 from datasets.dataset import Dataset
 from datasets.input_pipeline import PreprocessFn
+from datasets.records import record_faults
 from engine.feature_cache import feature_cache
 from engine.feature_cache.feature_cache import FeatureCache
 from engine.probing.depths import Depth
@@ -45,6 +46,9 @@ def compute(
 
     Returns:
       The examples in the order of the files.
+
+    Raises:
+      UserError: a record cannot be read, or there is no room for the features.
     """
     key = feature_cache.key_of(
         [
@@ -80,7 +84,8 @@ def compute(
             features = [f.numpy()[mask] for f in pooled(batch["image"])]
             yield features, batch["label"].numpy()[mask]
 
-    cache.fill(batches, batch_size)
+    with record_faults.explained(dataset, labels_offset=labels_offset):
+        cache.fill(batches, batch_size)
     *features, labels = cache.arrays()
     return features, labels
 

@@ -1,12 +1,13 @@
 """A checkpoint's weights in a network that is to be evaluated."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from absl import logging
 
 from checkpoints import restore, scopes
 from checkpoints.slim_format import Checkpoint
+from common.untrusted_text import first_few
 from datasets.dataset import Dataset
 from engine.restored import trained_batch_norms
 from engine.step.moving_average import SUFFIX
@@ -17,7 +18,6 @@ from nets.network import Network
 # The second heads of Inception and NASNet nets, which only training reads: a checkpoint
 # may lack them, or have them for other classes.
 _AUXILIARY_HEAD = re.compile(r"(^|/)(AuxLogits|aux_\d+)/")
-_MAX_NAMED = 3
 
 
 def load(
@@ -101,7 +101,7 @@ def _check_present(
         )
     raise UserError(
         f"{path} lacks {len(missing)} of the {len(sources)} variables of {model_name}:"
-        f" {_some(missing)}; use the --model_name that it was trained with"
+        f" {first_few(missing)}; use the --model_name that it was trained with"
     )
 
 
@@ -134,7 +134,9 @@ def _check_shapes(
 def _describe_classes(dataset: Dataset, num_classes: int) -> str:
     offset = dataset.num_classes - num_classes
     less = f" with --labels_offset={offset}" if offset else ""
-    names = f" ({_some(dataset.class_names[offset:])})" if dataset.class_names else ""
+    names = (
+        f" ({first_few(dataset.class_names[offset:])})" if dataset.class_names else ""
+    )
     return f"the data set {dataset.name} has {num_classes}{less}{names}"
 
 
@@ -148,9 +150,4 @@ def _mend_classes(dataset: Dataset, num_trained: int) -> str:
 
 
 def _roots(names: Iterable[str]) -> str:
-    return _some(sorted({name.split("/")[0] for name in names if "/" in name}))
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
-    return ", ".join(names[:_MAX_NAMED]) + more
+    return first_few(sorted({name.split("/")[0] for name in names if "/" in name}))

@@ -8,6 +8,7 @@ from checkpoints import plan as plans
 from checkpoints import restore, scopes, slim_format
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.slim_format import Checkpoint
+from common.untrusted_text import first_few
 from config.train_config import FineTuneOptions
 from engine.step.moving_average import SUFFIX
 from engine.step.train_state import TrainState
@@ -118,6 +119,5 @@ def restore_start(state: TrainState, start: Start, options: FineTuneOptions) -> 
         if missing or not start.resumes:
             state.moving_average.follow()
     if fresh:
-        more = f" and {len(fresh) - _MAX_NAMED} more" if len(fresh) > _MAX_NAMED else ""
-        names = ", ".join(fresh[:_MAX_NAMED])
-        logging.warning("made anew, since not in the checkpoint: %s%s", names, more)
+        names = first_few(fresh, _MAX_NAMED)
+        logging.warning("newly initialized, not being in the checkpoint: %s", names)

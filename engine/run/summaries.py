@@ -12,7 +12,7 @@ from tensorboard.compat.proto import event_pb2
 from tensorboard.plugins.histogram import metadata as histogram_metadata
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from checkpoints import plan as plans
+from checkpoints import plan_text
 from datasets.records import record_faults
 from engine.evaluation.evaluation import Results
 from engine.events import event_files
@@ -64,7 +64,7 @@ class TrainSummaries:
             lambda images: network(images, is_training=False)[1], autograph=False
         )
         with writing(self._writer, train_dir, step):
-            tf.summary.text("plan", plans.describe_as_markdown(state.plan))
+            tf.summary.text("plan", plan_text.as_markdown(state.plan))
 
     def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
         """Writes scalars by their tags."""

@@ -7,7 +7,7 @@ import os
 import tensorflow as tf
 from absl import logging
 
-from checkpoints import model_record, run_record
+from checkpoints import model_record, plan_text, run_record
 from checkpoints import plan as plans
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.model_record import ModelRecord
@@ -19,7 +19,7 @@ from engine import inputs
 from engine.batch_norm import recomputation
 from engine.batch_norm.batch_norm_lag import Lag, lag_of
 from engine.batch_norm.recomputation import Recomputation
-from engine.evaluation.evaluation import Evaluator
+from engine.evaluation.evaluation import Evaluator, make_evaluator
 from engine.feature_cache import cached_training
 from engine.feature_cache.split_network import SplitNetwork
 from engine.run import rerun, warm_start
@@ -173,7 +173,7 @@ def _tell_of_missing_records(train_dir: str, start: Start) -> None:
 
 def announce(setup: Setup, config: TrainConfig) -> None:
     """Prints the plan and logs the arithmetic of batches, epochs and rates."""
-    print(plans.describe(setup.start.plan), flush=True)
+    print(plan_text.as_text(setup.start.plan), flush=True)
     dataset = setup.dataset
     if setup.split:
         num_examples = dataset.num_examples
@@ -262,6 +262,6 @@ def _make_evaluator(
     network: Network, plan: plans.Plan, dataset: Dataset, config: TrainConfig
 ) -> Evaluator:
     del plan
-    return inputs.make_evaluator(
+    return make_evaluator(
         network, dataset, config.data, batch_size=config.train_data.batch_size
     )

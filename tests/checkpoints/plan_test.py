@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkpoints import plan as plans
-from checkpoints import scopes
+from checkpoints import plan_text, scopes
 from errors import UserError
 
 # Two blocks of a convolution with batch norm, an auxiliary head and a head.
@@ -255,7 +255,7 @@ def fine_tuning(trainable="head"):
 
 
 def test_the_table_of_fine_tuning_the_head():
-    assert plans.table_rows(fine_tuning()) == [
+    assert plan_text.table_rows(fine_tuning()) == [
         ["Net/Block_1", "4", "240", "restored", "frozen", "frozen"],
         ["Net/Block_2", "4", "176", "restored", "frozen", "frozen"],
         ["Net/AuxLogits", "1", "40", "fresh", "trained", ""],
@@ -265,9 +265,12 @@ def test_the_table_of_fine_tuning_the_head():
 
 
 def test_a_block_that_is_trained_in_part():
-    rows = plans.table_rows(fine_tuning("Net/Block_2/conv/weights,head"))
+    rows = plan_text.table_rows(fine_tuning("Net/Block_2/conv/weights,head"))
     assert rows[1][4:] == ["1 trained, 1 frozen", "frozen"]
-    assert plans.table_rows(fine_tuning("Net/Block_2"))[-1][5] == "1 updating, 1 frozen"
+    assert (
+        plan_text.table_rows(fine_tuning("Net/Block_2"))[-1][5]
+        == "1 updating, 1 frozen"
+    )
 
 
 def test_what_is_left_in_the_checkpoint():
@@ -278,28 +281,28 @@ def test_what_is_left_in_the_checkpoint():
         "Net/Logits/fc/biases",
         "Net/Logits/fc/weights/Momentum",
     )
-    unused = plans.describe(plan).splitlines()[-1]
+    unused = plan_text.as_text(plan).splitlines()[-1]
     assert unused == (
         "left in the checkpoint unused: 4 (Net/Logits 3, Net/AuxLogits 1)"
     )
 
 
 def test_the_printed_plan():
-    lines = [x for x in plans.describe(fine_tuning()).splitlines() if x]
+    lines = [x for x in plan_text.as_text(fine_tuning()).splitlines() if x]
     assert lines[0] == "plan (/ckpt/model.ckpt)"
-    assert " ".join(lines[1].split()) == " ".join(plans.HEADERS)
+    assert " ".join(lines[1].split()) == " ".join(plan_text.HEADERS)
     assert " ".join(lines[3].split()) == "Net/Block_1 4 240 restored frozen frozen"
 
 
 def test_a_plan_without_a_checkpoint():
-    printed = plans.describe(make())
+    printed = plan_text.as_text(make())
     assert printed.startswith("plan (no checkpoint, all weights are random)")
     assert "unused" not in printed
     assert "restored" not in printed
 
 
 def test_the_plan_as_markdown():
-    text = plans.describe_as_markdown(fine_tuning())
+    text = plan_text.as_markdown(fine_tuning())
     title, rest = text.split("\n\n")
     assert title == "plan (/ckpt/model.ckpt)"
     assert rest.splitlines()[1] == "| --- | --- | --- | --- | --- | --- |"
@@ -309,7 +312,7 @@ def test_the_plan_as_markdown():
 
 
 def test_the_scopes_of_a_net():
-    lines = plans.describe_scopes(SHAPES).splitlines()
+    lines = plan_text.scopes_as_text(SHAPES).splitlines()
     assert lines[0].split() == ["scope", "variables", "parameters"]
     assert [line.split() for line in lines[2:]] == [
         ["Net/Block_1", "4", "240"],
@@ -317,16 +320,3 @@ def test_the_scopes_of_a_net():
         ["Net/AuxLogits", "1", "40"],
         ["Net/Logits", "2", "85"],
     ]
-
-
-@pytest.mark.parametrize(
-    ("name", "block"),
-    [
-        ("InceptionV3/Mixed_7a/Branch_0/Conv2d_0a_1x1/weights", "InceptionV3/Mixed_7a"),
-        ("vgg_16/fc8/biases", "vgg_16/fc8"),
-        ("net/weights", "net"),
-        ("weights", ""),
-    ],
-)
-def test_blocks_are_scopes_of_the_second_level(name, block):
-    assert plans.block_of(name) == block

@@ -212,3 +212,16 @@ def _re_match(scope, name):
         return re.match(scope, name)
     except re.error:
         return None
+
+
+@pytest.mark.parametrize(
+    ("name", "block"),
+    [
+        ("InceptionV3/Mixed_7a/Branch_0/Conv2d_0a_1x1/weights", "InceptionV3/Mixed_7a"),
+        ("vgg_16/fc8/biases", "vgg_16/fc8"),
+        ("net/weights", "net"),
+        ("weights", ""),
+    ],
+)
+def test_blocks_are_scopes_of_the_second_level(name, block):
+    assert scopes.block_of(name) == block

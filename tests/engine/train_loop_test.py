@@ -141,7 +141,7 @@ def test_another_optimizer_goes_on_and_the_last_five_are_kept(
     }
     assert small_runs.train(train_dir=copied_run, **flags) == 0
     assert small_runs.steps_saved(copied_run) == [8, 9, 10, 11, 12]
-    assert "made anew" in said()
+    assert "newly initialized" in said()
     assert "Tiny/Logits/weights/RMSProp" in said()
     before = small_runs.read_all(full_run, 6)
     after = small_runs.read_all(copied_run, 12)
@@ -242,13 +242,19 @@ def test_another_number_of_classes_names_the_shapes_and_the_flag(full_run, tmp_p
         small_runs.train(train_dir=shutil.copytree(full_run, tmp_path / "own"), **flags)
 
 
-def test_a_label_out_of_range_names_file_and_record(tmp_path):
+@pytest.mark.parametrize(
+    "flags", [{}, {"feature_cache": "memory", "trainable_scopes": "head"}]
+)
+def test_a_label_out_of_range_names_file_and_record(flags, tmp_path):
     images = coloured_images.write_split(
         tmp_path / "images", "train", [0, 1, 2, 0, 1], [0, 1, 2, 0, 7]
     )
     with pytest.raises(UserError, match=r"colours_train_00001.*record 1.*7") as raised:
         small_runs.train(
-            dataset_dir=images, train_dir=tmp_path / "run", max_number_of_steps=5
+            dataset_dir=images,
+            train_dir=tmp_path / "run",
+            max_number_of_steps=5,
+            **flags,
         )
     assert "\n" not in str(raised.value)
 

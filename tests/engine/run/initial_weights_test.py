@@ -136,7 +136,7 @@ def test_another_optimizer_resumes_with_what_fits(network, folder, make_state, c
     assert values["global_step"] == start.step == 7
     for name in network.model_variables:
         np.testing.assert_array_equal(values[name], saved[name], err_msg=name)
-    (said,) = [m for m in caplog.messages if m.startswith("made anew")]
+    (said,) = [m for m in caplog.messages if m.startswith("newly initialized")]
     assert "Tiny/Conv2d_1/weights/Adam" in said
     # Two slots for each trained variable and two powers; five are named.
     assert said.endswith(f"and {2 * len(state.trained) + 2 - 5} more")
@@ -155,7 +155,7 @@ def test_other_scopes_resume_with_what_fits(network, folder, make_state, caplog)
         assert (slot in saved) == name.startswith(HEAD)
         if slot in saved:
             np.testing.assert_array_equal(values[slot], saved[slot], err_msg=slot)
-    (said,) = [m for m in caplog.messages if m.startswith("made anew")]
+    (said,) = [m for m in caplog.messages if m.startswith("newly initialized")]
     assert "Tiny/Conv2d_1/weights/Momentum" in said
     assert "Logits" not in said
 

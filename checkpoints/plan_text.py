@@ -1,0 +1,88 @@
+"""The plan as people read it: a table by scope, for the terminal and TensorBoard."""
+
+import math
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from checkpoints.plan import Plan, PlannedVariable
+from checkpoints.scopes import block_of
+from common import tables, terminal
+from common.untrusted_text import printable
+
+HEADERS = ("scope", "variables", "parameters", "weights", "training", "batch norm")
+
+
+def table_rows(plan: Plan) -> list[list[str]]:
+    """The plan by scope of the second level, and a row of totals; see `HEADERS`."""
+    blocks: dict[str, list[PlannedVariable]] = {}
+    for variable in plan.variables:
+        blocks.setdefault(block_of(variable.name), []).append(variable)
+    updating = Counter(map(block_of, plan.updating_batch_norms))
+    frozen = Counter(map(block_of, plan.frozen_batch_norms))
+    rows = [
+        _row(block, variables, updating[block], frozen[block])
+        for block, variables in blocks.items()
+    ]
+    total = _row("total", plan.variables, sum(updating.values()), sum(frozen.values()))
+    return [*rows, total]
+
+
+def as_text(plan: Plan) -> str:
+    """The plan as printed before the first step."""
+    optional = "variables", "parameters"
+    rows, title = table_rows(plan), _title(plan)
+    lines = [tables.printed(HEADERS, rows, title=title, optional=optional)]
+    if plan.unused:
+        by_block = Counter(map(block_of, plan.unused))
+        unused = ", ".join(
+            f"{printable(block)} {n}" for block, n in by_block.most_common(8)
+        )
+        line = f"left in the checkpoint unused: {len(plan.unused)} ({unused})"
+        lines.append(terminal.wrapped(line, sys.stdout, indent=2))
+    return "\n".join(lines)
+
+
+def as_markdown(plan: Plan) -> str:
+    """The plan for TensorBoard's text page."""
+    return f"{_title(plan)}\n\n{tables.markdown_table(HEADERS, table_rows(plan))}"
+
+
+def scopes_as_text(variable_shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """The scopes of the second level of a net, with variables and parameters."""
+    blocks: dict[str, list[tuple[int, ...]]] = {}
+    for name, shape in variable_shapes.items():
+        blocks.setdefault(block_of(name), []).append(shape)
+    rows = [
+        [block, f"{len(shapes):,}", f"{sum(map(math.prod, shapes)):,}"]
+        for block, shapes in blocks.items()
+    ]
+    return tables.printed(("scope", "variables", "parameters"), rows)
+
+
+def _title(plan: Plan) -> str:
+    source = plan.checkpoint_path or "no checkpoint, all weights are random"
+    return f"plan ({source})"
+
+
+def _row(
+    block: str, variables: Sequence[PlannedVariable], updating: int, frozen: int
+) -> list[str]:
+    fresh = sum(not v.restored for v in variables)
+    trained = sum(v.trained for v in variables)
+    still = sum(v.trainable and not v.trained for v in variables)
+    return [
+        block,
+        f"{len(variables):,}",
+        f"{sum(v.size for v in variables):,}",
+        _either("restored", len(variables) - fresh, "fresh", fresh),
+        _either("trained", trained, "frozen", still),
+        _either("updating", updating, "frozen", frozen),
+    ]
+
+
+def _either(first: str, first_count: int, second: str, second_count: int) -> str:
+    """Which of two lots a group has, with counts when it has both."""
+    if first_count and second_count:
+        return f"{first_count} {first}, {second_count} {second}"
+    return first if first_count else second if second_count else ""
