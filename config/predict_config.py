@@ -72,6 +72,11 @@ class PredictOptions(Options):
         "Comma-separated end points of the net, for --output=features; a wrong name"
         " lists them.",
     )
+    pool: bool = option(
+        False,
+        "Write the mean over height and width of each end point, for"
+        " --output=features (not a slim flag).",
+    )
     format: str = option(
         "table",
         "How to write classes: a table, csv, or jsonl (one JSON object a photo).",
@@ -80,7 +85,8 @@ class PredictOptions(Options):
     output_file: str | None = option(
         None,
         "Where to write; by default the terminal. Features need it: a NumPy archive,"
-        " .npz, with the photos' names and an array for each end point.",
+        " .npz, with the photos' names, labels where all lie in folders within the one"
+        " named (these folders), and an array for each end point.",
     )
     batch_size: int = option(32, "Photos at once.", minimum=1)
     bits: int | None = option(
@@ -119,6 +125,8 @@ class PredictConfig:
             self._check_features()
         elif predict.end_point:
             raise UserError("--end_point needs --output=features: add it")
+        elif predict.pool:
+            raise UserError("--pool needs --output=features: add it")
 
     def _check_features(self) -> None:
         predict = self.predict

@@ -48,6 +48,7 @@ def predict(config: PredictConfig, where: Sequence[str]) -> int:
             path,
             config.net,
             use_moving_average=bool(options.moving_average_decay),
+            needs_head=options.output == "classes",
         )
         for path in split_list(options.checkpoint_path)
     ]
@@ -200,11 +201,20 @@ def _write_features(
                     f"--end_point={name}: no such end point{nearest(name, end_points)};"
                     f" {member.record.model_name} has {', '.join(end_points)}"
                 )
-        return {name: end_points[name] for name in wanted}
+        found = {name: end_points[name] for name in wanted}
+        return {n: _pooled(f) for n, f in found.items()} if options.pool else found
 
     spec = tf.TensorSpec([None, *member.network.input_shape])
     function = tf.function(extract, input_signature=[spec], autograph=False)
-    function.get_concrete_function()  # A wrong name is told before the work.
+    # A wrong name is told before the work, and what reads a head that is not there.
+    blank = function(tf.zeros([1, *member.network.input_shape]))
+    spoilt = [n for n, f in blank.items() if not np.isfinite(f.numpy()).all()]
+    if spoilt:
+        raise NotFiniteError(
+            f"--end_point={','.join(spoilt)} reads a head that the checkpoint does not"
+            " hold, an auxiliary head, which is not restored, or spoilt weights: name"
+            " an end point before them"
+        )
 
     def prepare(encoded: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"images": member.preprocess(member.decode(encoded))}
@@ -222,6 +232,13 @@ def _write_features(
         if not isinstance(features, UnfitPhotoError)
     )
     with explained_errors():
-        num_photos = feature_file.write(options.output_file or "", rows)
+        num_photos = feature_file.write(
+            options.output_file or "", rows, labels=photos.folders
+        )
     photos.require_some()
     logging.info("wrote %s: features of %d photos", options.output_file, num_photos)
+
+
+def _pooled(features: tf.Tensor) -> tf.Tensor:
+    """`[batch, channels]`: means over height and width, where there are such."""
+    return tf.reduce_mean(features, [1, 2]) if features.shape.rank == 4 else features

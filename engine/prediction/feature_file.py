@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO
 
 import numpy as np
@@ -16,8 +16,14 @@ from engine.prediction.photo_batches import Arrays
 _BLOCK_BYTES = 1 << 20
 
 
-def write(path: str, rows: Iterable[tuple[str, Arrays]]) -> int:
+def write(
+    path: str,
+    rows: Iterable[tuple[str, Arrays]],
+    labels: Mapping[str, str] | None = None,
+) -> int:
     """Writes an .npz file: `names`, and an array `[photos, …]` for each feature.
+
+    `labels` are beside the names where each photo has one.
 
     The memory that it takes does not grow with the photos: each array grows in a file
     without a name, in the folder of `path`, that vanishes with the process.
@@ -25,6 +31,7 @@ def write(path: str, rows: Iterable[tuple[str, Arrays]]) -> int:
     Args:
       path: the file to make or replace, once all is written.
       rows: each photo with its features, of the same names and shapes.
+      labels: of photos by name.
 
     Returns:
       The number of rows; without any, nothing is written.
@@ -42,6 +49,10 @@ def write(path: str, rows: Iterable[tuple[str, Arrays]]) -> int:
             with atomic_write(path) as whole, zipfile.ZipFile(whole, "w") as archive:
                 with _entry(archive, "names") as entry:
                     np.lib.format.write_array(entry, np.array(names))
+                if labels and all(name in labels for name in names):
+                    with _entry(archive, "labels") as entry:
+                        of_rows = np.array([labels[name] for name in names])
+                        np.lib.format.write_array(entry, of_rows)
                 for key, column in columns.items():
                     with _entry(archive, key) as entry:
                         column.copy_to(entry)

@@ -1,6 +1,7 @@
 """The photos that a user wants predicted, and what became of them."""
 
 import dataclasses
+import os
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -27,6 +28,8 @@ class PredictionPhotos:
       faults: lines that name what could not be read, in order.
       left_out: files found in folders that are no photos, neither by name.
       num_fit: photos that could be read.
+      folders: of photos that lie in a folder within one that the user named, its path
+        from there, as in "cat": what labels them where folders are classes.
     """
 
     paths: list[str] = dataclasses.field(default_factory=list)
@@ -36,6 +39,7 @@ class PredictionPhotos:
     faults: list[str] = dataclasses.field(default_factory=list)
     left_out: list[str] = dataclasses.field(default_factory=list)
     num_fit: int = 0
+    folders: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def walk(
         self, batches: PhotoBatches
@@ -97,6 +101,9 @@ def find(where: Sequence[str]) -> PredictionPhotos:
             raise UserError(f"{one}: no photo there; name another folder or pattern")
         if found.is_named:
             photos.named.update(found.paths)
+        elif os.path.isdir(one):
+            within = {p: os.path.dirname(os.path.relpath(p, one)) for p in found.paths}
+            photos.folders |= {path: name for path, name in within.items() if name}
         photos.num_ignored += found.num_ignored
         photos.num_folders += found.num_folders
         paths.update(dict.fromkeys(found.paths))

@@ -71,13 +71,20 @@ class Classifier:
         return tf.nn.softmax(self.network(images, is_training=False)[0])
 
 
-def load(path: str, options: NetOptions, *, use_moving_average: bool) -> Classifier:
+def load(
+    path: str,
+    options: NetOptions,
+    *,
+    use_moving_average: bool,
+    needs_head: bool = True,
+) -> Classifier:
     """A checkpoint's classifier.
 
     Args:
       path: a checkpoint, its prefix or a folder, of which the newest is taken.
       options: what the checkpoint is, where `model.json` does not say.
       use_moving_average: take the variables' moving averages.
+      needs_head: see `eval_weights.load`.
 
     Raises:
       UserError: there is no checkpoint, or it does not fit what is said of it.
@@ -102,7 +109,11 @@ def load(path: str, options: NetOptions, *, use_moving_average: bool) -> Classif
         class_counts=(),
     )
     eval_weights.load(
-        classifier.network, checkpoint, classes, use_moving_average=use_moving_average
+        classifier.network,
+        checkpoint,
+        classes,
+        use_moving_average=use_moving_average,
+        needs_head=needs_head,
     )
     return classifier
 

@@ -1,8 +1,10 @@
 """A checkpoint's weights in a network that is to be evaluated."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 
+import tensorflow as tf
 from absl import logging
 
 from checkpoints import restore, scopes
@@ -26,6 +28,7 @@ def load(
     dataset: Dataset,
     *,
     use_moving_average: bool,
+    needs_head: bool = True,
 ) -> int:
     """Sets the network's variables to the checkpoint's values.
 
@@ -34,6 +37,9 @@ def load(
       checkpoint: in slim's names; a published one need not have a global step.
       dataset: what will be evaluated, for messages.
       use_moving_average: take `<variable>/ExponentialMovingAverage`.
+      needs_head: refuse a checkpoint without a head; else it need not have one, and
+        variables that are not restored, of an auxiliary head too, are not numbers, so
+        that nothing that reads them passes for a result.
 
     Returns:
       The checkpoint's global step, 0 where it has none.
@@ -47,7 +53,13 @@ def load(
             " --moving_average_decay=0.9999 (or any value but 0) takes them",
             checkpoint.path,
         )
-    fill(network, checkpoint, dataset, use_moving_average=use_moving_average)
+    fill(
+        network,
+        checkpoint,
+        dataset,
+        use_moving_average=use_moving_average,
+        needs_head=needs_head,
+    )
     trained_batch_norms.warn_if_lagging(network, checkpoint)
     return checkpoint.global_step or 0
 
@@ -58,9 +70,17 @@ def fill(
     dataset: Dataset,
     *,
     use_moving_average: bool,
+    needs_head: bool = True,
 ) -> None:
     """What `load` does, without a word on averages that lag or are not taken."""
     sources = _sources(network, use_moving_average)
+    if not needs_head:
+        if lacks_head(network, checkpoint):
+            sources = {n: s for n, s in sources.items() if n not in _head(network)}
+        for name, variable in network.model_variables.items():
+            if name not in sources:
+                nan = tf.cast(math.nan, variable.dtype)
+                variable.assign(tf.fill(variable.shape, nan))
     _check_present(network, checkpoint, sources, use_moving_average)
     _check_shapes(network, checkpoint, sources, dataset)
     variables = {s: network.model_variables[name] for name, s in sources.items()}
@@ -71,6 +91,20 @@ def _sources(network: Network, use_moving_average: bool) -> dict[str, str]:
     """Where the value of each variable stands, by the variable's name."""
     needed = [n for n in network.model_variables if not _AUXILIARY_HEAD.search(n)]
     return {n: f"{n}/{SUFFIX}" if use_moving_average else n for n in needed}
+
+
+def lacks_head(network: Network, checkpoint: Checkpoint) -> bool:
+    """Whether nothing of the net's head is in a checkpoint."""
+    return not any(
+        part in checkpoint.shapes
+        for name in _head(network)
+        for part in (name, f"{name}/{SUFFIX}")
+    )
+
+
+def _head(network: Network) -> list[str]:
+    head = nets_factory.get_entry(network.model_name).head_scopes[0]
+    return [name for name in network.model_variables if scopes.matches(head, name)]
 
 
 def has_averages(checkpoint: Checkpoint) -> bool:

@@ -130,6 +130,45 @@ def test_features_of_end_points_with_their_photos(run, photos, tmp_path):
             run(end_point=wrong, **features)
 
 
+def test_pooled_features_are_means_and_folders_are_labels(run, photos, tmp_path):
+    for i, path in enumerate(sorted(photos.iterdir())):
+        (tmp_path / "p" / f"c{i}").mkdir(parents=True)
+        shutil.copy(path, tmp_path / "p" / f"c{i}")
+    found = {}
+    for pool in (False, True):
+        file = str(tmp_path / "features.npz")
+        options = {"end_point": "Conv2d_2", "output_file": file, "pool": pool}
+        assert run(tmp_path / "p", output="features", **options) == 0
+        with np.load(file) as arrays:
+            found[pool] = dict(arrays)
+    assert found[True]["labels"].tolist() == ["c0", "c1", "c2"]
+    assert found[True]["Conv2d_2"].shape == (3, 6)
+    means = found[False]["Conv2d_2"].mean((1, 2))
+    np.testing.assert_allclose(found[True]["Conv2d_2"], means, rtol=1e-5)
+
+
+def test_a_checkpoint_without_a_head_gives_what_comes_before_it(
+    full_run, run, photos, tmp_path
+):
+    values = small_runs.read_all(full_run, 6)
+    body = {n: v for n, v in values.items() if "Logits" not in n}
+    slim_format.write_checkpoint(str(tmp_path / "body" / "model.ckpt-6"), body)
+    shutil.copy(full_run / "model.json", tmp_path / "body")
+    path = str(tmp_path / "body")
+    features = {"output": "features", "output_file": str(tmp_path / "features.npz")}
+    found = []
+    for checkpoint_path in (str(full_run), path):
+        options = {"checkpoint_path": checkpoint_path, "end_point": "Conv2d_2"}
+        assert run(photos, **features, **options) == 0
+        with np.load(features["output_file"]) as arrays:
+            found.append(arrays["Conv2d_2"])
+    np.testing.assert_array_equal(*found)
+    with pytest.raises(NotFiniteError, match="--end_point=AuxLogits reads a head"):
+        run(photos, end_point="AuxLogits", **features)
+    with pytest.raises(UserError, match="lacks 2 of the"):
+        run(photos, checkpoint_path=path)
+
+
 def test_a_damaged_photo_is_named_and_the_others_predicted(
     run, photos, tmp_path, capsys
 ):
@@ -264,6 +303,7 @@ def test_spoilt_weights(full_run, run, tmp_path):
         ({"tta": "flop"}, "--tta=flop: expected flip or ten_crop"),
         ({"format": "xml"}, "one of table, csv, jsonl"),
         ({"end_point": "a"}, "--end_point needs --output=features"),
+        ({"pool": True}, "--pool needs --output=features"),
         ({"output": "features"}, "ends in .npz"),
         (
             {"output": "features", "output_file": "a.npz", "tta": "flip"},
