@@ -268,6 +268,11 @@ class RunOptions(Options):
         " none. Scalars are written with every log line.",
         minimum=0,
     )
+    summarize_sparsity: bool = option(
+        False,
+        "Also write the share of zeros in each end point for TensorBoard (not a slim"
+        " flag).",
+    )
     save_interval_secs: int = option(600, "Seconds between two checkpoints.", minimum=1)
     max_run_secs: int | None = option(
         None,

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Set
 
@@ -12,6 +13,7 @@ from absl import logging
 
 from checkpoints import model_record, shared_folder, slim_format
 from checkpoints.slim_format import Checkpoint
+from common import terminal
 from common.atomic_files import explained_errors
 from config.eval_config import EvalConfig
 from config.shared_options import DataOptions, require_dataset_dir
@@ -204,12 +206,15 @@ class _Evaluation:
         )
         num_bad = self._dataset.num_bad_records
         bad = f" (bad records left out: {num_bad})" if num_bad else ""
+        source = (
+            f"{len(results.labels)} images of {self._dataset.name}"
+            f"/{self._dataset.split_name}{bad}, checkpoint {path} at step {step}"
+        )
         print(
             f"eval/Accuracy[{results.accuracy:.4f}]",
             f"eval/Recall_5[{results.recall_5:.4f}]",
             f"eval/Loss[{results.loss:.4f}]",
-            f"{len(results.labels)} images of {self._dataset.name}"
-            f"/{self._dataset.split_name}{bad}, checkpoint {path} at step {step}",
+            terminal.wrapped(source, sys.stdout),
             sep="\n",
             flush=True,
         )

@@ -45,11 +45,12 @@ class RunEvents:
     plan: str | None
 
 
-# What is shown, by its tag in training and in validation.
+# What is shown, by its tags in training and in validation, the first that there is:
+# slim and older releases of this project wrote no `loss` while training.
 _TAGS = {
-    "loss": ("total_loss", "loss"),
-    "accuracy": ("accuracy", "accuracy"),
-    "learning rate": ("learning_rate", ""),
+    "loss": (("loss", "total_loss"), ("loss",)),
+    "accuracy": (("accuracy",), ("accuracy",)),
+    "learning rate": (("learning_rate",), ()),
 }
 
 
@@ -69,11 +70,11 @@ def read(checkpoint_path: str) -> RunEvents:
     charts: dict[str, list[Curve]] = {}
     for title, (in_training, in_validation) in _TAGS.items():
         for name, events in sources.items():
-            tag = in_training if name == "training" else in_validation
-            curve = _curve(name, events, tag)
-            if curve.steps:
-                charts.setdefault(title, []).append(curve)
+            tags = in_training if name == "training" else in_validation
+            curves = [_curve(name, events, tag) for tag in tags]
+            charts.setdefault(title, []).extend([c for c in curves if c.steps][:1])
     training = sources.get("training")
+    charts = {title: curves for title, curves in charts.items() if curves}
     return RunEvents(charts, _text(training, "plan") if training else None)
 
 

@@ -26,12 +26,15 @@ _NUM_BUCKETS = 30  # TensorBoard's own number
 class TrainSummaries:
     """Writes a training run's events into its folder.
 
-    Scalars, with every log line: `total_loss`, `Losses/clone_loss`,
-    `Losses/regularization_loss`, `learning_rate`, `accuracy`, `global_step/sec`,
+    Scalars, every --log_every_n_steps: `loss` (without the penalty), `total_loss` (with
+    it), `regularization_loss`, `learning_rate`, `accuracy`, `global_step/sec`,
     `images/sec` and `waiting_for_input`, a share of the time. At longer intervals:
-    `activations/<end point>` histograms, `sparsity/<end point>`, a histogram of every
-    trained variable, and a few images as the net sees them. Validation goes to a run of
-    its own, whose `accuracy` shares a chart with that of training.
+    histograms `outputs/<end point>` and `weights/<variable>` of every trained variable,
+    and a few images as the net sees them. Validation goes to a run of its own, whose
+    `accuracy` and `loss` share charts with those of training.
+
+    TensorBoard sorts charts by the first part of their tags: accuracy, rates and losses
+    come before the many histograms only because of how these are called.
     """
 
     def __init__(
@@ -40,6 +43,9 @@ class TrainSummaries:
         state: TrainState,
         interval_secs: int,
         background: BackgroundWriter,
+        *,
+        images_tag: str,
+        sparsity: bool,
     ) -> None:
         """Opens the event files and writes the plan as text.
 
@@ -48,8 +54,12 @@ class TrainSummaries:
           state: what is trained.
           interval_secs: seconds between two sets of histograms and images; 0 for none.
           background: counts and writes the histograms beside the training.
+          images_tag: what the images are called.
+          sparsity: also writes `sparsity/<end point>`, the share of zeros.
         """
         self._background = background
+        self._images_tag = images_tag
+        self._sparsity = sparsity
         self._interval_secs = interval_secs
         self._histograms_at = time.monotonic()
         self._train_dir = train_dir
@@ -104,11 +114,13 @@ class TrainSummaries:
     ) -> None:
         with writing(self._writer, self._train_dir, step):
             for name, values in weights.items():
-                _write_histogram(name, values.numpy())
-            for name, activation in end_points.items():
-                _write_histogram(f"activations/{name}", activation.numpy())
-                tf.summary.scalar(f"sparsity/{name}", tf.math.zero_fraction(activation))
-            tf.summary.image("augmented", _to_unit_range(images), max_outputs=4)
+                _write_histogram(f"weights/{name}", values.numpy())
+            for name, output in end_points.items():
+                _write_histogram(f"outputs/{name}", output.numpy())
+                if self._sparsity:
+                    share = tf.math.zero_fraction(output)
+                    tf.summary.scalar(f"sparsity/{name}", share)
+            tf.summary.image(self._images_tag, _to_unit_range(images), max_outputs=4)
 
     def write_validation(self, step: int, split_name: str, results: Results) -> None:
         """Writes an evaluation made while training."""

@@ -139,9 +139,7 @@ def _image_batches(
     order_seed: int,
     start_batch: int = 0,
 ) -> tf.data.Dataset:
-    views = config.feature_cache.feature_cache_views
-    if setup.split and views is None:
-        views = cached_training.num_views(config)
+    views = _num_views(setup, config)
     return input_pipeline.train_batches(
         setup.dataset,
         inputs.preprocess_fn(
@@ -165,3 +163,17 @@ def sample_images(setup: Setup, config: TrainConfig, step: int) -> tf.Tensor:
     """A few training images as the net sees them, `[4, h, w, c]` float32."""
     batches = _image_batches(setup, config, _NUM_SAMPLES, config.run.seed, step)
     return next(iter(batches))["image"]
+
+
+def samples_tag(setup: Setup, config: TrainConfig) -> str:
+    """What `sample_images` are: as augmented for training, or as in evaluation."""
+    is_augmented = _num_views(setup, config) != 1
+    return f"samples/{'augmented' if is_augmented else 'as_in_evaluation'}"
+
+
+def _num_views(setup: Setup, config: TrainConfig) -> int | None:
+    """Versions of each image, of which 1 is not augmented; None for ever new ones."""
+    views = config.feature_cache.feature_cache_views
+    if setup.split and views is None:
+        return cached_training.num_views(config)
+    return views

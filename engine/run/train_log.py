@@ -112,9 +112,9 @@ class TrainLog:
         """
         means = {name: self._sums[name] / self._steps for name in _SUMMED}
         scalars = {
+            "loss": means["data_loss"],
             "total_loss": means["total_loss"],
-            "Losses/clone_loss": means["data_loss"],
-            "Losses/regularization_loss": means["regularization_loss"],
+            "regularization_loss": means["regularization_loss"],
             "accuracy": means["accuracy"],
             "learning_rate": self._learning_rate,
         }

@@ -95,7 +95,11 @@ def build(
             last_step=setup.last_step,
             secs_between_lines=secs_between_lines,
         ),
-        summaries=TrainSummaries(run.train_dir, state, run.save_summaries_secs, writer),
+        summaries=TrainSummaries(
+            *(run.train_dir, state, run.save_summaries_secs, writer),
+            images_tag=train_inputs.samples_tag(setup, config),
+            sparsity=run.summarize_sparsity,
+        ),
         sample_images=functools.partial(train_inputs.sample_images, setup, config),
         validation=validation,
         saver=Saver(

@@ -58,6 +58,7 @@ def full_run_flags(images_dir: pathlib.Path) -> dict[str, Any]:
         "eval_split_name": "validation",
         "eval_every_n_steps": 2,
         "save_summaries_secs": 600,
+        "summarize_sparsity": True,
     }
 
 

@@ -57,10 +57,10 @@ def test_the_evaluation_script_finds_what_training_did(folder, outcomes):
 def test_tensorboard_shows_the_runs(folder, outcomes):
     wanted = {
         "scalars": ["total_loss", "accuracy", "learning_rate"],
-        "images": ["augmented"],
+        "images": ["samples/augmented"],
         "histograms": [
-            "InceptionV3/Logits/Conv2d_1c_1x1/weights",
-            "activations/PreLogits",
+            "weights/InceptionV3/Logits/Conv2d_1c_1x1/weights",
+            "outputs/PreLogits",
         ],
         "text": ["plan"],
     }

@@ -32,7 +32,7 @@ def events(full_run):
 
 
 def test_scalars_stand_at_every_log_line(events):
-    tags = ["total_loss", "Losses/clone_loss", "Losses/regularization_loss"]
+    tags = ["total_loss", "loss", "regularization_loss"]
     tags += ["learning_rate", "accuracy"]
     for tag in tags:
         assert list(values_of(events, tag)) == [3, 6], tag
@@ -60,9 +60,10 @@ def test_weights_and_activations_have_histograms(events, full_run):
     saved = small_runs.read_all(full_run, 6)
     weights = {n.removesuffix("/Adam") for n in saved if n.endswith("/Adam")}
     assert weights
-    activations = {f"activations/{n}" for n in ("Conv2d_1", "Conv2d_2", "AuxLogits")}
-    assert tags == weights | activations
-    buckets = tf.make_ndarray(events.Tensors("Tiny/Logits/weights")[-1].tensor_proto)
+    outputs = {f"outputs/{n}" for n in ("Conv2d_1", "Conv2d_2", "AuxLogits")}
+    assert tags == {f"weights/{name}" for name in weights} | outputs
+    tag = "weights/Tiny/Logits/weights"
+    buckets = tf.make_ndarray(events.Tensors(tag)[-1].tensor_proto)
     values = saved["Tiny/Logits/weights"]
     assert buckets[:, 2].sum() == values.size
     assert buckets[0, 0] == pytest.approx(values.min())
@@ -92,11 +93,38 @@ def test_sparsity_is_the_share_of_zeros(events):
 
 
 def test_augmented_images_are_there(events):
-    assert "augmented" in events.PluginTagToContent("images")
-    width, height, *images = events.Tensors("augmented")[-1].tensor_proto.string_val
+    assert list(events.PluginTagToContent("images")) == ["samples/augmented"]
+    (*_, last) = events.Tensors("samples/augmented")
+    width, height, *images = last.tensor_proto.string_val
     assert (width, height) == (b"16", b"16")
     assert len(images) == small_runs.BATCH_SIZE
     assert tf.io.decode_png(images[0]).shape == (16, 16, 3)
+
+
+def test_accuracy_rates_and_losses_come_before_the_histograms(events):
+    """In TensorBoard's order, which is that of the tags' first parts."""
+    groups = [tag.split("/")[0] for tag in events.PluginTagToContent("scalars")]
+    first = {"accuracy", "loss", "learning_rate", "images"}
+    assert first < set(groups)
+    histograms = events.PluginTagToContent("histograms")
+    assert max(first) < min(tag.split("/")[0] for tag in histograms)
+
+
+def test_without_the_flag_there_is_no_sparsity_and_cached_images_are_not_augmented(
+    images_dir, tmp_path
+):
+    small_runs.train(
+        dataset_dir=images_dir,
+        train_dir=tmp_path,
+        max_number_of_steps=1,
+        save_summaries_secs=600,
+        trainable_scopes="head",
+        feature_cache="memory",
+    )
+    events = read_events(tmp_path)
+    scalars = events.PluginTagToContent("scalars")
+    assert not [tag for tag in scalars if "sparsity" in tag]
+    assert list(events.PluginTagToContent("images")) == ["samples/as_in_evaluation"]
 
 
 def test_validation_is_a_run_of_its_own_with_the_same_tag(full_run):

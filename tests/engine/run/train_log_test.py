@@ -49,8 +49,8 @@ def test_means_are_over_the_steps_since_the_last_line(clock):
     assert scalars == pytest.approx(
         {
             "total_loss": 3.5,
-            "Losses/clone_loss": 3.0,
-            "Losses/regularization_loss": 0.5,
+            "loss": 3.0,
+            "regularization_loss": 0.5,
             "accuracy": 0.25,
             "learning_rate": 0.05,
             "global_step/sec": 2.0,
