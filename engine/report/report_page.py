@@ -65,6 +65,7 @@ def render(evaluated: Evaluated) -> str:
     header, *class_rows = evaluated.class_rows
     return template.render(
         summary=evaluated.summary,
+        more_than_5_classes=len(evaluated.class_names) > 5,
         interval=calibration.wilson_interval(int(correct.sum()), len(correct)),
         calibration_error=calibration.expected_calibration_error(bins),
         reliability=_svg(report_figures.draw_reliability(bins)),
@@ -130,10 +131,12 @@ class _Gallery:
 
 
 def _plan_table(plan: str | None) -> tuple[str, list[list[str]]] | None:
-    """Title and rows of the plan, header first, from its Markdown."""
+    """Title and rows of the plan, header first, then what is trained."""
     if plan is None:
         return None
     title, _, table = plan.partition("\n\n")
     rows = table.splitlines()
-    lines = [tables.markdown_cells(row) for row in rows]
-    return title, [lines[0], *lines[2:]]
+    header, _, *scopes, total = [tables.markdown_cells(row) for row in rows]
+    training = header.index("training")
+    scopes.sort(key=lambda cells: "trained" not in cells[training])
+    return title, [header, *scopes, total]

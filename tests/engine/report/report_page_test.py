@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from common import tables
 from config.eval_config import EvalConfig, EvalOptions
 from config.shared_options import DataOptions, ModelOptions
 from engine import evaluate
@@ -86,6 +87,7 @@ def test_every_part_is_there_with_the_evaluations_figures(page):
     }
     assert f"accuracy{100 * metrics['accuracy']:.1f}%" in parsed.text
     assert f"{metrics['loss']:.3f}" in parsed.text
+    assert "among the first 5" not in parsed.text, "it has three classes"
     assert "Tiny/Logits" in parsed.text  # of the plan
     assert "most confused with" in parsed.text
     assert f"cd {os.getcwd()}\npython " in parsed.text
@@ -108,10 +110,12 @@ def test_thumbnails_are_of_their_records(tmp_path):
         assert np.argmax(pixels.mean((0, 1))) == colour
 
 
-def test_a_plans_markdown_becomes_a_table():
-    plan = "plan (x.ckpt)\n\n| block | count |\n| --- | --- |\n| Net/a | 1 |\n| b |  |"
-    assert report_page._plan_table(plan) == (
+def test_a_plans_markdown_becomes_a_table_with_trained_rows_first():
+    frozen, trained, mixed = ["a", "frozen"], ["b", "trained"], ["c", "1 trained, …"]
+    header, total = ["scope", "training"], ["total", "frozen"]
+    table = tables.markdown_table(header, [frozen, trained, mixed, ["d", ""], total])
+    assert report_page._plan_table(f"plan (x.ckpt)\n\n{table}") == (
         "plan (x.ckpt)",
-        [["block", "count"], ["Net/a", "1"], ["b", ""]],
+        [header, trained, mixed, frozen, ["d", ""], total],
     )
     assert report_page._plan_table(None) is None
