@@ -26,7 +26,7 @@ from engine.probing import depths, pooled_features, probe_classifiers, probe_rep
 from engine.probing.depths import Depth
 from engine.probing.pooled_features import Examples
 from engine.probing.probe_report import Result
-from engine.probing.probe_scores import Rise, Score, choose
+from engine.probing.probe_scores import Rise, Score, choose, to_judge
 from engine.run import train_setup
 from errors import UserError
 from nets import nets_factory
@@ -226,8 +226,7 @@ def _judge(
     screened = [
         probe_classifiers.screen(features[i], labels, seed=seed) for _, i in kept
     ]
-    best_first = sorted(range(len(kept)), key=lambda i: -screened[i])
-    judged = {*best_first[: _MOST_JUDGED - 1], len(kept) - 1}
+    judged = to_judge(screened, _MOST_JUDGED)
     fit = _FITS[config.probe.probe_classifier]
     scores = []
     for number, (depth, place) in enumerate(

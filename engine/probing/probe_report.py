@@ -50,17 +50,31 @@ def text(result: Result, config: ProbeConfig) -> str:
     table = tables.text_table(HEADERS, table_rows(result.scores), title=_title(result))
     lines = [table, ""]
     if any(score.is_screened_out for score in result.scores):
-        lines.append("~ by ridge regression alone, too low to be looked at closer")
+        lines.append(
+            "~ by ridge regression alone: other depths promised more, or as much"
+        )
+        lines.append("with less to train")
     lines.append(
         "train: accuracy on the images that were fitted; opens: parameters after the"
     )
     lines.append("depth; flops: share of the net's arithmetic after it")
     lines.append("")
+    if curve := _learning_curve(result):
+        lines += textwrap.wrap(curve, _COLUMNS, subsequent_indent="  ")
     for sentence in probe_scores.verdict(result.scores, result.rise):
         lines += textwrap.wrap(sentence, _COLUMNS, subsequent_indent="  ")
     for comment, command in commands(result, config):
         lines += ["", f"# {comment}", command]
     return "\n".join(lines)
+
+
+def _learning_curve(result: Result) -> str:
+    """Accuracy at the chosen depth on more and more images; "" where there is none."""
+    rise = result.rise
+    pairs = zip(rise.accuracies, rise.num_images, strict=True)
+    points = ", ".join(f"{accuracy:.3f} on {number:,}" for accuracy, number in pairs)
+    chosen = choose(result.scores).depth.end_point
+    return points and f"learning curve of {chosen}: {points} images"
 
 
 def _title(result: Result) -> str:

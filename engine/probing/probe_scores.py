@@ -57,6 +57,19 @@ class Rise:
         return self.accuracies[-1] - self.accuracies[-2] > self.standard_error
 
 
+def to_judge(screened: Sequence[float], most: int) -> set[int]:
+    """The depths that get the full classifier: the most promising, and the last.
+
+    Of equals the deeper are taken, which leave less to train.
+
+    Args:
+      screened: accuracy of the quick classifier by depth.
+      most: how many to take.
+    """
+    best_first = sorted(range(len(screened)), key=lambda i: (-screened[i], -i))
+    return {*best_first[: most - 1], len(screened) - 1}
+
+
 def choose(scores: Sequence[Score]) -> Score:
     """The deepest depth within one standard error of the best.
 

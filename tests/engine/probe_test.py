@@ -144,6 +144,11 @@ def test_of_depths_within_an_error_the_deepest_is_chosen():
     assert probe_scores.is_similar(scores)
 
 
+def test_of_depths_that_screen_alike_the_deeper_are_judged():
+    assert probe_scores.to_judge([1.0, 1.0, 1.0, 0.9, 1.0, 0.8], 3) == {2, 4, 5}
+    assert probe_scores.to_judge([0.5, 0.9, 0.7], 3) == {1, 2}
+
+
 def test_a_screened_depth_is_never_chosen():
     scores = [score("a", 0.99, screened=True), score("b", 0.9)]
     assert probe_scores.choose(scores).depth.end_point == "b"
