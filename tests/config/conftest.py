@@ -1,6 +1,5 @@
 """Flags of our own, so that no other test's flags are in the way."""
 
-import functools
 import types
 
 import pytest
@@ -22,7 +21,7 @@ class CommandLine:
     def read(self, *args):
         """The record that the arguments give."""
         self.values(["script", *args])
-        return flags.read(self.config)
+        return flags.read(self.config, self.values)
 
 
 @pytest.fixture
@@ -31,13 +30,8 @@ def command_line(monkeypatch):
 
     def define(config):
         line = CommandLine(config)
-        own = {
-            kind: functools.partial(define, flag_values=line.values)
-            for kind, define in flags._DEFINE.items()
-        }
-        monkeypatch.setattr(flags, "_DEFINE", own)
         monkeypatch.setattr(flags, "flags", types.SimpleNamespace(FLAGS=line.values))
-        flags.define(config)
+        flags.define(config, line.values)
         return line
 
     return define
