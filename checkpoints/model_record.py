@@ -51,10 +51,10 @@ class ModelRecord:
             file.write("\n")
 
     def differences(self, other: "ModelRecord") -> list[str]:
-        """What of another record differs, as in "image_size 299 and not 224"."""
+        """What differs from an earlier record: "image_size was 224, is now 299"."""
         mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
         return [
-            f"{name} {_short(mine[name])} and not {_short(theirs[name])}"
+            f"{name} was {_short(theirs[name])}, is now {_short(mine[name])}"
             for name in mine
             if mine[name] != theirs[name]
         ]

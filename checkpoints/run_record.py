@@ -68,10 +68,10 @@ def read(folder: str) -> RunRecord | None:
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The flags that differ, as in "--learning_rate was 0.01 and is 0.1"."""
+    """The flags that differ, as in "--learning_rate was 0.01, is now 0.1"."""
     names = [name for name in now if name in before and before[name] != now[name]]
     return [
-        f"--{name} was {_value(before[name])} and is {_value(now[name])}"
+        f"--{name} was {_value(before[name])}, is now {_value(now[name])}"
         for name in names
     ]
 

@@ -13,14 +13,14 @@ class EvalOptions(Options):
     checkpoint_path: str = option(
         "/tmp/tfmodel/",
         "What to evaluate: a folder (its newest checkpoint), a checkpoint or its"
-        " prefix; V1 or V2 format. Of slim's default see --eval_dir.",
+        " prefix; V1 or V2 format. For slim's default, see --eval_dir.",
     )
     eval_dir: str = option(
         "/tmp/tfmodel/",
-        "Folder for metrics.json, per_class.csv, predictions.csv, confusion_matrix.png"
-        " and TensorBoard events; of a run with run.json by default eval/ beside its"
-        " checkpoints. slim's default, in a place that all users share, is warned of,"
-        " and refused where it is not your own.",
+        "Folder for metrics.json, per_class.csv, predictions.csv,"
+        " confusion_matrix.png and TensorBoard events; for a run with run.json, eval/"
+        " beside its checkpoints by default. slim's default lies in a place shared by"
+        " all users: using it gives a warning, or an error where it is not your own.",
     )
     dataset_split_name: str = option(
         "test",
@@ -28,9 +28,11 @@ class EvalOptions(Options):
         " one that the run was validated on is taken, or the data set's own evaluation"
         " split.",
     )
-    batch_size: int = option(100, "Images at once.", minimum=1)
+    batch_size: int = option(100, "Batch size.", minimum=1)
     max_num_batches: int | None = option(
-        None, "Batches to evaluate; by default, and with 0, all.", minimum=0
+        None,
+        "Number of batches to evaluate; by default, and with 0, all of them.",
+        minimum=0,
     )
     eval_image_size: int | None = option(
         None, "Side of the images in pixels; by default the net's.", minimum=1
@@ -42,15 +44,16 @@ class EvalOptions(Options):
     )
     eval_interval_secs: int | None = option(
         None,
-        "Watch the folder --checkpoint_path, looking this often: evaluate its newest"
-        " checkpoint, then every one that comes after it, until interrupted. By"
-        " default evaluate once.",
+        "Watch the folder --checkpoint_path, checking this often: evaluate its newest"
+        " checkpoint, then every later one, until interrupted. By default evaluate"
+        " once (not a slim flag).",
         minimum=1,
     )
     report: bool = option(
         False,
         "Also write report.html into --eval_dir: one page with accuracy, learning"
-        " curves, confusions, calibration, mistakes and likely label errors.",
+        " curves, confusions, calibration, mistakes and likely label errors (not a"
+        " slim flag).",
     )
 
 

@@ -21,11 +21,11 @@ class NetOptions(Options):
     preprocessing_name: str | None = option(
         None, "Preprocessing of the images; by default model.json's, or the net's."
     )
-    use_grayscale: bool | None = option(None, "Turn images to one channel.")
+    use_grayscale: bool | None = option(None, "Convert images to one channel.")
     labels_offset: int | None = option(
         None,
-        "Classes left out at the start: 1 for ImageNet's 1000-class weights. By default"
-        " found from the checkpoint's number of classes.",
+        "Number of classes left out at the start: 1 for ImageNet's 1000-class"
+        " weights. By default derived from the checkpoint's number of classes.",
         minimum=0,
     )
     dataset_name: str | None = option(
@@ -79,27 +79,27 @@ class PredictOptions(Options):
     )
     format: str = option(
         "table",
-        "How to write classes: a table, csv, or jsonl (one JSON object a photo).",
+        "Output format of the classes: table, csv, or jsonl (one JSON object per"
+        " photo).",
         choices=("table", "csv", "jsonl"),
     )
     output_file: str | None = option(
         None,
-        "Where to write; by default the terminal. Features need it: a NumPy archive,"
-        " .npz, with the photos' names, labels where all lie in folders within the one"
-        " named (these folders), and an array for each end point.",
+        "Where to write; by default the terminal. Features require it: a NumPy archive"
+        " (.npz) with the photos' names, their labels where all lie in folders within"
+        " the one folder named, and one array per end point.",
     )
-    batch_size: int = option(32, "Photos at once.", minimum=1)
+    batch_size: int = option(32, "Batch size.", minimum=1)
     bits: int | None = option(
         None,
-        "Bits that 16- and 32-bit files hold where they do not say it themselves, as of"
-        " microscopes: 8, 10, 12, 14 or 16. By default those of the data set, by"
-        " model.json, or 16 where a photo needs them; others are an error (slim:"
-        " none).",
+        "Bit depth of 16- and 32-bit files that do not state it, such as microscope"
+        " images: 8, 10, 12, 14 or 16. By default that of the data set, from"
+        " model.json, or 16 where a photo needs it; anything else is an error.",
         minimum=8,
         maximum=16,
     )
     num_preprocessing_threads: int = option(
-        4, "Photos decoded and preprocessed at once.", minimum=1
+        4, "Number of photos decoded and preprocessed in parallel.", minimum=1
     )
 
 

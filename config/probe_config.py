@@ -28,10 +28,10 @@ class ProbeOptions(Options):
     train_image_size: int | None = option(
         None, "Side of the images in pixels; by default the net's.", minimum=1
     )
-    batch_size: int = option(32, "Images computed at a time.", minimum=1)
+    batch_size: int = option(32, "Batch size.", minimum=1)
     probe_classifier: str = option(
         "logistic",
-        "Linear classifier of each depth: logistic regression, or svm (a linear"
+        "Linear classifier at each depth: logistic regression, or svm (a linear"
         " support-vector machine).",
         choices=("logistic", "svm"),
     )

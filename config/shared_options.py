@@ -27,18 +27,19 @@ class DataOptions(Options):
         minimum=0,
     )
     preprocessing_name: str | None = option(
-        None, "Preprocessing of the images; by default the one of --model_name."
+        None, "Preprocessing of the images; by default that of --model_name."
     )
-    use_grayscale: bool = option(False, "Turn images to one channel.")
+    use_grayscale: bool = option(False, "Convert images to one channel.")
     max_bad_records: int = option(
         0,
-        "Leave out up to so many records of a split that cannot be read or decoded, or"
-        " whose label is no class; each is named. With 0 the first one met is an error;"
-        " else every record is decoded once before the start (slim: none).",
+        "Skip up to this many records of a split that cannot be read or decoded, or"
+        " whose label is not a class; each one is reported. With 0 the first is an"
+        " error; otherwise every record is decoded once before training starts (not a"
+        " slim flag).",
         minimum=0,
     )
     num_preprocessing_threads: int = option(
-        4, "Images decoded and preprocessed at once.", minimum=1
+        4, "Number of images decoded and preprocessed in parallel.", minimum=1
     )
 
 
@@ -46,7 +47,9 @@ class DataOptions(Options):
 class ModelOptions(Options):
     """Network."""
 
-    model_name: str = option("inception_v3", "Network: a name of nets/nets_factory.py.")
+    model_name: str = option(
+        "inception_v3", "Network: a name from nets/nets_factory.py."
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,10 +58,10 @@ class ComputeOptions(Options):
 
     precision: str = option(
         "float32",
-        "Numbers that the layers compute with: float32, mixed_bfloat16 (up to twice"
-        " as fast, on CPUs and GPUs that have it) or mixed_float16 (for older GPUs; the"
-        " loss is scaled). Weights, statistics, loss and optimizer stay float32"
-        " (slim: none).",
+        "Compute dtype of the layers: float32, mixed_bfloat16 (up to twice as fast on"
+        " CPUs and GPUs that support it) or mixed_float16 (for older GPUs, with loss"
+        " scaling). Weights, statistics, loss and optimizer state stay float32 (not a"
+        " slim flag).",
         choices=("float32", "mixed_bfloat16", "mixed_float16"),
     )
 

@@ -17,11 +17,13 @@ class TrainDataOptions(Options):
     """Training data."""
 
     dataset_split_name: str = option("train", "Split to train on.")
-    batch_size: int = option(32, "Images a step on each clone.", minimum=1)
+    batch_size: int = option(32, "Batch size per clone.", minimum=1)
     train_image_size: int | None = option(
         None, "Side of the images in pixels; by default the net's.", minimum=1
     )
-    num_readers: int = option(4, "TFRecord files read at once.", minimum=1)
+    num_readers: int = option(
+        4, "Number of TFRecord files read in parallel.", minimum=1
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,24 +31,34 @@ class AugmentationOptions(Options):
     """Augmentation beyond the preprocessing's own."""
 
     rand_augment_ops: int = option(
-        0, "RandAugment operators applied to each image; 0 is off.", minimum=0
+        0,
+        "Number of RandAugment operations applied to each image; 0 turns it off (not"
+        " a slim flag).",
+        minimum=0,
     )
     rand_augment_magnitude: int = option(
-        9, "Strength of the RandAugment operators, 0 to 30.", minimum=0, maximum=30
+        9,
+        "Strength of the RandAugment operations, from 0 to 30 (not a slim flag).",
+        minimum=0,
+        maximum=30,
     )
     random_erasing: float = option(
-        0.0, "Share of images in which a rectangle is blanked.", minimum=0, maximum=1
+        0.0,
+        "Probability of blanking a rectangle in an image (not a slim flag).",
+        minimum=0,
+        maximum=1,
     )
     mixup_alpha: float = option(
         0.0,
-        "Mixup: blend images and labels in pairs, with shares from Beta(alpha, alpha);"
-        " 0 is off, 0.2 usual.",
+        "Mixup: blend pairs of images and their labels, with weights drawn from"
+        " Beta(alpha, alpha); 0 turns it off, 0.2 is usual (not a slim flag).",
         minimum=0,
     )
     cutmix_alpha: float = option(
         0.0,
-        "CutMix: paste a rectangle of another image, labels by area, with shares from"
-        " Beta(alpha, alpha); 0 is off, 1 usual. With mixup, either one by chance.",
+        "CutMix: paste a rectangle of another image and mix the labels by area, with"
+        " shares drawn from Beta(alpha, alpha); 0 turns it off, 1 is usual. With mixup,"
+        " one of the two is applied, at random (not a slim flag).",
         minimum=0,
     )
 
@@ -62,8 +74,8 @@ class FineTuneOptions(Options):
     )
     checkpoint_exclude_scopes: str | None = option(
         None,
-        "Comma-separated scopes that start afresh in place of being restored: name"
-        " prefixes or regular expressions; `head` is the net's own logits and"
+        "Comma-separated scopes to initialize anew instead of restoring: name"
+        " prefixes or regular expressions; `head` stands for the net's logits and"
         " auxiliary head.",
     )
     trainable_scopes: str | None = option(
@@ -72,43 +84,47 @@ class FineTuneOptions(Options):
         " everything else is frozen. By default everything is trained.",
     )
     ignore_missing_vars: bool = option(
-        False, "Start variables afresh that the checkpoint lacks."
+        False, "Initialize variables that the checkpoint lacks, instead of refusing it."
     )
     freeze_batch_norm: bool = option(
         True,
-        "Batch norms outside --trainable_scopes use their stored statistics and leave"
-        " them alone (slim: they use the batch's and drift, as false does here).",
+        "Batch norms outside --trainable_scopes use their stored statistics and do"
+        " not update them. With false they use batch statistics and drift, as in slim"
+        " (not a slim flag).",
     )
     batch_norm_decay: float | None = option(
         None,
-        "Decay of the statistics that the other batch norms store; by default the"
-        " net's own, in the Inceptions 0.9997, which averages over thousands of steps:"
-        " 0.9 to 0.99 suits runs of hundreds (slim: none).",
+        "Decay of the moving statistics of the batch norms that are not frozen; by"
+        " default the net's own. The Inceptions' 0.9997 averages over thousands of"
+        " steps; 0.9 to 0.99 suits runs of a few hundred (not a slim flag).",
         minimum=0,
         maximum=1,
     )
     recompute_batch_norm: str = option(
         "auto",
-        "Whether evaluations of the run, and the checkpoints that it saves, have the"
-        " statistics of its batch norms computed anew over 1,000 training images, in"
-        " place of stored averages: auto (while these cannot have settled, with"
-        " --freeze_batch_norm), true or false. The run goes on from the averages, which"
-        " checkpoints hold as <variable>/RunningAverage (slim: none).",
+        "Whether batch-norm statistics are recomputed over 1,000 training images for"
+        " the run's evaluations and saved checkpoints, in place of the moving"
+        " averages: auto (while these cannot have settled, with --freeze_batch_norm),"
+        " true or false. The run itself continues from the averages, which checkpoints"
+        " hold as <variable>/RunningAverage (not a slim flag).",
         choices=("auto", "true", "false"),
     )
     head_solver: str = option(
         "steps",
-        "How to train where --trainable_scopes=head: steps, as slim does, or logistic,"
-        " which finds the head's best weights on the cached features by logistic"
-        " regression, with an L2 penalty that cross-validation chooses in place of"
-        " --weight_decay; an auxiliary head stays as it is (slim: none).",
+        "How to train the head with --trainable_scopes=head: steps, as slim does, or"
+        " logistic, which fits it on the cached features by logistic regression, with"
+        " an L2 penalty chosen by cross-validation instead of --weight_decay; an"
+        " auxiliary head is left unchanged (not a slim flag).",
         choices=("steps", "logistic"),
     )
     dry_run: bool = option(
-        False, "Print the plan of what is restored and trained; exit."
+        False,
+        "Print the plan of what is restored and trained, then exit (not a slim flag).",
     )
     list_scopes: bool = option(
-        False, "Print the scopes of --model_name with their parameters; exit."
+        False,
+        "Print the scopes of --model_name with their parameter counts, then exit (not"
+        " a slim flag).",
     )
 
     @property
@@ -123,25 +139,26 @@ class FeatureCacheOptions(Options):
 
     feature_cache: str = option(
         "off",
-        "Compute the frozen part of the net once for each image and keep the result:"
-        " off, memory or disk.",
+        "Compute the frozen part of the net once per image and keep the result: off,"
+        " memory or disk (not a slim flag).",
         choices=("off", "memory", "disk"),
     )
     feature_cache_dir: str | None = option(
         None,
-        "Folder of --feature_cache=disk, shared by all runs whose frozen part and data"
-        " are the same; by default <dataset_dir>/feature_cache.",
+        "Folder of --feature_cache=disk, shared by all runs with the same frozen part"
+        " and data; by default <dataset_dir>/feature_cache (not a slim flag).",
     )
     feature_cache_views: int | None = option(
         None,
-        "Versions of each image that the epochs take in turn: 1 is evaluation"
-        " preprocessing, more are augmented ones. By default 1 with a cache, and"
-        " without one a new augmentation each epoch.",
+        "Number of versions of each image, used by the epochs in turn: 1 is"
+        " evaluation preprocessing, more are augmented. By default 1 with a feature"
+        " cache, and a new augmentation in every epoch without one (not a slim flag).",
         minimum=1,
     )
     feature_cache_dtype: str = option(
         "float32",
-        "What features are kept as: float32, or bfloat16 in half the room.",
+        "Dtype of the cached features: float32, or bfloat16 at half the size (not a"
+        " slim flag).",
         choices=("float32", "bfloat16"),
     )
 
@@ -152,24 +169,27 @@ class ScheduleOptions(Options):
 
     learning_rate_decay_type: str = option(
         "exponential",
-        "How the rate falls: fixed, exponential or polynomial.",
+        "Learning-rate schedule: fixed, exponential or polynomial.",
         choices=("fixed", "exponential", "polynomial"),
     )
     learning_rate: float = option(0.01, "Initial learning rate.", minimum=0)
     end_learning_rate: float = option(
-        0.0001, "Last rate of the polynomial decay.", minimum=0
+        0.0001, "Final learning rate of the polynomial schedule.", minimum=0
     )
     learning_rate_decay_factor: float = option(
-        0.94, "Factor of each exponential decay.", minimum=0
+        0.94,
+        "Factor by which the exponential schedule lowers the learning rate at each"
+        " decay.",
+        minimum=0,
     )
     num_epochs_per_decay: float = option(
         2.0,
-        "Epochs between two exponential decays, or the length of the polynomial one,"
-        " counted in batches of one clone.",
+        "Epochs between two decays of the exponential schedule, or length of the"
+        " polynomial one, counted in batches of one clone.",
         above=0,
     )
     warmup_epochs: float = option(
-        0.0, "Epochs over which the rate rises from 0.", minimum=0
+        0.0, "Epochs over which the learning rate rises linearly from 0.", minimum=0
     )
 
 
@@ -179,43 +199,49 @@ class OptimizerOptions(Options):
 
     optimizer: str = option(
         "rmsprop",
-        "Update rule: adadelta, adagrad, adam, ftrl, momentum, sgd or rmsprop, by the"
-        " formulas of TensorFlow 1.",
+        "Optimizer: adadelta, adagrad, adam, ftrl, momentum, sgd or rmsprop, with the"
+        " update rules of TensorFlow 1.",
         choices=("adadelta", "adagrad", "adam", "ftrl", "momentum", "sgd", "rmsprop"),
     )
-    adadelta_rho: float = option(0.95, "Decay of adadelta.", minimum=0, maximum=1)
+    adadelta_rho: float = option(0.95, "Decay rate of adadelta.", minimum=0, maximum=1)
     adagrad_initial_accumulator_value: float = option(
-        0.1, "Start of adagrad's accumulators.", above=0
+        0.1, "Initial value of adagrad's accumulators.", above=0
     )
-    adam_beta1: float = option(0.9, "Decay of adam's first moment.", minimum=0)
-    adam_beta2: float = option(0.999, "Decay of adam's second moment.", minimum=0)
+    adam_beta1: float = option(
+        0.9, "Decay rate of adam's first-moment estimates.", minimum=0
+    )
+    adam_beta2: float = option(
+        0.999, "Decay rate of adam's second-moment estimates.", minimum=0
+    )
     opt_epsilon: float = option(
         1.0,
-        "Epsilon of adadelta, adam and rmsprop. 1.0 is slim's, and large: 1e-8 is"
-        " usual with adam.",
+        "Epsilon of adadelta, adam and rmsprop. slim's default of 1.0 is large: 1e-8"
+        " is usual for adam.",
         above=0,
     )
-    ftrl_learning_rate_power: float = option(-0.5, "Power of ftrl.", maximum=0)
-    ftrl_initial_accumulator_value: float = option(
-        0.1, "Start of ftrl's accumulators.", minimum=0
+    ftrl_learning_rate_power: float = option(
+        -0.5, "Learning-rate power of ftrl.", maximum=0
     )
-    ftrl_l1: float = option(0.0, "L1 strength of ftrl.", minimum=0)
-    ftrl_l2: float = option(0.0, "L2 strength of ftrl.", minimum=0)
+    ftrl_initial_accumulator_value: float = option(
+        0.1, "Initial value of ftrl's accumulators.", minimum=0
+    )
+    ftrl_l1: float = option(0.0, "L1 regularization strength of ftrl.", minimum=0)
+    ftrl_l2: float = option(0.0, "L2 regularization strength of ftrl.", minimum=0)
     momentum: float = option(0.9, "Momentum of the momentum optimizer.", minimum=0)
     clip_gradient_norm: float | None = option(
         None,
-        "Scale gradients down to this global norm; off by default (slim: none).",
+        "Clip gradients to this global norm; off by default (not a slim flag).",
         above=0,
     )
     gradient_accumulation_steps: int = option(
         1,
-        "Batches whose gradients are averaged for one step: the update of a batch so"
-        " many times larger in the memory of one (slim: none).",
+        "Batches whose gradients are averaged into one step: the effect of a batch"
+        " this many times larger, in the memory of one (not a slim flag).",
         minimum=1,
     )
     rmsprop_momentum: float = option(0.9, "Momentum of rmsprop.", minimum=0)
     rmsprop_decay: float = option(
-        0.9, "Decay of rmsprop's mean square.", minimum=0, maximum=1
+        0.9, "Decay rate of rmsprop's mean of squared gradients.", minimum=0, maximum=1
     )
 
 
@@ -223,9 +249,12 @@ class OptimizerOptions(Options):
 class LossOptions(Options):
     """Loss."""
 
-    weight_decay: float = option(0.00004, "L2 penalty on the weights.", minimum=0)
+    weight_decay: float = option(0.00004, "Weight of the L2 penalty.", minimum=0)
     label_smoothing: float = option(
-        0.0, "Share of each label spread over all classes.", minimum=0, maximum=1
+        0.0,
+        "Amount of label smoothing: the share of each label spread over all classes.",
+        minimum=0,
+        maximum=1,
     )
     moving_average_decay: float | None = option(
         None,
@@ -242,19 +271,23 @@ class RunOptions(Options):
 
     train_dir: str = option(
         "/tmp/tfmodel/",
-        "Folder for checkpoints and TensorBoard events. slim's default, in a place that"
-        " all users share, is warned of, and refused where it is not your own.",
+        "Folder for checkpoints and TensorBoard events. slim's default lies in a"
+        " place shared by all users: using it gives a warning, or an error where it is"
+        " not your own.",
     )
     max_number_of_steps: int | None = option(
-        None, "Step to stop at; by default none.", minimum=1
+        None, "Step to stop at; by default the run never stops.", minimum=1
     )
     max_number_of_epochs: float | None = option(
-        None, "Epochs to stop after, in place of --max_number_of_steps.", above=0
+        None,
+        "Number of epochs to train for, instead of --max_number_of_steps (not a slim"
+        " flag).",
+        above=0,
     )
     seed: int = option(
         0,
-        "Seed of the initial weights, the order, the augmentation and dropout (slim:"
-        " none).",
+        "Seed of weight initialization, data order, augmentation and dropout (not a"
+        " slim flag).",
         minimum=0,
     )
     log_every_n_steps: int = option(
@@ -276,18 +309,22 @@ class RunOptions(Options):
     save_interval_secs: int = option(600, "Seconds between two checkpoints.", minimum=1)
     max_run_secs: int | None = option(
         None,
-        "Save and end with status 75 after so many seconds, before a batch system's"
-        " limit; the same command goes on. Off by default.",
+        "Save and exit with status 75 after this many seconds, before a batch"
+        " system's time limit; the same command continues the run. Off by default (not"
+        " a slim flag).",
         minimum=1,
     )
     deterministic: bool = option(
         False,
-        "Let two runs with the same flags give the same bits; slower on GPUs.",
+        "Make runs with the same flags bit-identical; slower on GPUs (not a slim"
+        " flag).",
     )
     num_clones: int = option(
-        1, "Devices of this machine to train on, each with --batch_size.", minimum=1
+        1,
+        "Number of this machine's devices to train on, each with its own --batch_size.",
+        minimum=1,
     )
-    clone_on_cpu: bool = option(False, "Train on the CPU where there is a GPU.")
+    clone_on_cpu: bool = option(False, "Train on the CPU even if there is a GPU.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -295,14 +332,17 @@ class ValidationOptions(Options):
     """Validation during training."""
 
     eval_split_name: str | None = option(
-        None, "Split to evaluate while training; off by default."
+        None, "Split to evaluate during training; by default none (not a slim flag)."
     )
     eval_every_n_steps: int | None = option(
-        None, "Steps between two evaluations; by default once an epoch.", minimum=1
+        None,
+        "Steps between two evaluations; by default one epoch (not a slim flag).",
+        minimum=1,
     )
     early_stopping_patience: int | None = option(
         None,
-        "Stop after this many evaluations without a better accuracy; off by default.",
+        "Stop after this many evaluations without an improvement in accuracy; off by"
+        " default (not a slim flag).",
         minimum=1,
     )
 

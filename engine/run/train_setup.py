@@ -153,8 +153,8 @@ def _check_same_model(train_dir: str, record: ModelRecord) -> None:
     differences = record.differences(earlier) if earlier else []
     if differences:
         raise UserError(
-            f"--train_dir={train_dir} holds a run of another kind; the flags now say"
-            f" {'; '.join(differences)}: use another --train_dir, or the flags of that"
+            f"--train_dir={train_dir} holds a run with other settings:"
+            f" {'; '.join(differences)}; use another --train_dir, or the flags of that"
             " run"
         )
 

@@ -43,8 +43,8 @@ def test_a_finished_run_says_what_has_no_effect(run, said, caplog):
     assert run(learning_rate=0.1, batch_size=8, log_every_n_steps=7) == 0
     ends = ": no effect, since the run is finished; to train so, use another"
     assert said() == [
-        f"--batch_size was 4 and is 8{ends} --train_dir",
-        f"--learning_rate was 0.05 and is 0.1{ends} --train_dir",
+        f"--batch_size was 4, is now 8{ends} --train_dir",
+        f"--learning_rate was 0.05, is now 0.1{ends} --train_dir",
     ]
     assert "nothing to do: step 6 is already done" in caplog.messages
     assert small_runs.steps_saved(run.folder) == [6]
@@ -55,9 +55,9 @@ def test_a_longer_run_goes_on_and_says_from_where(run, said):
     flags["freeze_batch_norm"] = False
     assert run(**flags) == 0
     assert said() == [
-        "--freeze_batch_norm was true and is false: applies from step 7 on",
-        "--weight_decay was 4e-05 and is 0.5: applies from step 7 on",
-        "--ignore_missing_vars was false and is true: no effect, since the run has"
+        "--freeze_batch_norm was true, is now false: applies from step 7 on",
+        "--weight_decay was 4e-05, is now 0.5: applies from step 7 on",
+        "--ignore_missing_vars was false, is now true: no effect, since the run has"
         " started; use another --train_dir",
     ]
     record = json.loads((run.folder / "run.json").read_text())
@@ -69,8 +69,8 @@ def test_a_longer_run_goes_on_and_says_from_where(run, said):
 def test_flags_of_the_start_come_too_late(run, said):
     run(checkpoint_path="elsewhere", dry_run=True)
     assert said() == [
-        "--checkpoint_path was not given and is elsewhere: no effect, since the run has"
-        " started; use another --train_dir"
+        "--checkpoint_path was not given, is now elsewhere: no effect, since the run"
+        " has started; use another --train_dir"
     ]
 
 
@@ -113,7 +113,7 @@ def test_data_that_was_moved_are_the_same(run, images_dir, tmp_path, said):
 
 def test_leaving_out_bad_records_goes_on(run, said):
     assert run(max_bad_records=2, max_number_of_steps=7) == 0
-    assert said() == ["--max_bad_records was 0 and is 2: applies from step 7 on"]
+    assert said() == ["--max_bad_records was 0, is now 2: applies from step 7 on"]
 
 
 def test_another_validation_split_is_refused_before_the_first_step(run):
