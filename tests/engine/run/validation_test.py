@@ -278,6 +278,7 @@ def test_a_best_checkpoint_beyond_the_step_resumed_from_is_not_missed(
         make_validation(state, tmp_path, at_once, [(0.5, 1), (0.9, 1)]), state, 10, 20
     )
     state.set_step(15)
+    caplog.clear()
     resumed = make_validation(state, tmp_path, at_once, [(0.9, 1)])
     assert not caplog.text
     run_at(resumed, state, 20)
