@@ -18,12 +18,14 @@ def shared(tmp_path):
     return folder
 
 
-def test_what_is_ones_own_or_not_there_yet_is_fine(shared):
+def test_what_is_ones_own_or_not_there_yet_is_fine(shared, caplog):
     own = shared / "run"
     require_own(str(own), flag="train_dir")
     own.mkdir(mode=0o755)
     require_own(str(own), flag="train_dir")
     require_own(f"{own}/deep/er", flag="train_dir")
+    assert not caplog.messages
+    assert not (own / "deep").exists()
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o775, 0o1777])
@@ -50,12 +52,13 @@ def test_anothers_is_refused(shared, monkeypatch):
         require_own(str(shared / "run"), flag="train_dir")
 
 
-def test_folders_elsewhere_are_their_owners_affair(tmp_path):
+def test_folders_elsewhere_are_their_owners_affair(tmp_path, caplog):
     (tmp_path / "run").mkdir()
     (tmp_path / "run").chmod(0o777)
     (tmp_path / "link").symlink_to(tmp_path / "run")
     require_own(str(tmp_path / "run"), flag="train_dir")
     require_own(str(tmp_path / "link"), flag="train_dir")
+    assert not caplog.messages
 
 
 def test_slims_default_is_warned_of(caplog, monkeypatch, shared):

@@ -56,7 +56,9 @@ def with_limit(kind):
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_the_defaults_are_within_their_limits(group):
-    group()
+    options = group()
+    for field in dataclasses.fields(group):
+        assert getattr(options, field.name) == field.default
 
 
 @pytest.mark.parametrize(("group", "name", "limit"), with_limit("minimum"))

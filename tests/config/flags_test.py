@@ -214,7 +214,8 @@ def test_evaluation_refuses_its_own(command_line):
     ["--nosync_replicas", "--sync_replicas=false", "--master=", "--quantize_delay=-1"],
 )
 def test_slims_ways_to_write_a_default_are_accepted(command_line, flag):
-    command_line(TrainConfig).read(DATA, flag)
+    read = command_line(TrainConfig).read(DATA, flag)
+    assert read == command_line(TrainConfig).read(DATA)
 
 
 def test_an_unknown_flag_is_not_dropped(command_line):

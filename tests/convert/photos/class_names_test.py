@@ -25,7 +25,11 @@ def test_names_alike_are_refused(names, difference):
 
 
 def test_other_names_are_not_alike():
-    class_names.check_distinct(["cat", "cats", "dog", "1", "10", "1a", "a1", "-", "ä"])
+    names = ["cat", "cats", "dog", "1", "10", "1a", "a1", "-", "ä"]
+    class_names.check_distinct(names)
+    for name in names:  # each of them is alike to itself
+        with pytest.raises(UserError, match="give both one"):
+            class_names.check_distinct([*names, name.upper() + " "])
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,8 @@ def test_wrong_settings_are_explained(settings, change, message):
 def test_photos_to_test_on_need_no_training(settings):
     names = ("cat", "dog")
     dataclasses.replace(settings, test_fraction=1.0, class_names=names).check()
+    with pytest.raises(UserError):
+        dataclasses.replace(settings, test_fraction=1.0, class_names=()).check()
 
 
 def test_the_dataset_may_not_lie_among_the_photos(settings, photo_folder):

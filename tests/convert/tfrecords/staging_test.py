@@ -166,6 +166,8 @@ def test_two_runs_do_not_meet(tmp_path):
 def test_the_lock_ends_with_the_run(tmp_path):
     with staging.staging(str(tmp_path), "d") as directory:
         descriptor = os.open(directory, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(descriptor)
 
