@@ -14,6 +14,7 @@ import typing
 from common import tables
 from config.compare_config import CompareConfig
 from config.eval_config import EvalConfig
+from config.fine_tune_config import FineTuneConfig
 from config.predict_config import PredictConfig
 from config.probe_config import ProbeConfig
 from config.train_config import TrainConfig
@@ -26,6 +27,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 FLAGS_PAGE = ROOT / "docs/flags.md"
 NETS_PAGE = ROOT / "docs/nets.md"
 SCRIPTS = {
+    "fine_tune.py": FineTuneConfig,
     "train_image_classifier.py": TrainConfig,
     "eval_image_classifier.py": EvalConfig,
     "predict_images.py": PredictConfig,
@@ -35,9 +37,16 @@ SCRIPTS = {
 
 
 def flag_tables(script: str) -> str:
-    """A Markdown table for each group of a script's flags."""
+    """A Markdown table for each group of a script's flags.
+
+    Of `fine_tune.py`'s, those of training stand in training's tables.
+    """
+    groups = list(typing.get_type_hints(SCRIPTS[script]).values())
+    if SCRIPTS[script] is FineTuneConfig:
+        of_training = typing.get_type_hints(TrainConfig).values()
+        groups = [group for group in groups if group not in of_training]
     parts = []
-    for group in typing.get_type_hints(SCRIPTS[script]).values():
+    for group in groups:
         rows = [
             [f"`--{f.name}`", _default(f.default), f.metadata["help"]]
             for f in dataclasses.fields(group)
