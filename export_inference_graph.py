@@ -4,8 +4,8 @@ import script_start  # noqa: F401  (before all that takes time)
 
 from config import app, flags
 from convert import export_model
-from convert.exports import export_flags
+from convert.exports.options import ExportConfig
 
 if __name__ == "__main__":
-    flags.define(export_flags.ExportConfig)
+    flags.define(ExportConfig)
     app.run(export_model.main)

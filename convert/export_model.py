@@ -26,10 +26,10 @@ from common import atomic_files, native_log
 from common.progress import progress
 from common.quiet_tensorflow import tf
 from config import app, flags
-from convert.exports import export_flags, export_graph, export_photos
-from convert.exports.export_check import Check
-from convert.exports.export_flags import ExportConfig, ExportOptions
-from convert.exports.export_formats import FORMATS, Job
+from convert.exports import export_photos, graphs
+from convert.exports.check import Check
+from convert.exports.formats import FORMATS, Job
+from convert.exports.options import MAX_SAMPLES, ExportConfig, ExportOptions
 from datasets import input_pipeline, labels
 from engine.restored import checkpoint_record
 from engine.restored import classifier as classifiers
@@ -144,7 +144,7 @@ def write_inference_graph(
     Returns:
       The name of the node with the net's predictions, for tools that freeze.
     """
-    graph, predictions = export_graph.inference_graph(network, batch_size)
+    graph, predictions = graphs.inference_graph(network, batch_size)
     with atomic_files.explained_errors():
         if as_text:
             with atomic_files.atomic_write(output_file, "w") as file:
@@ -175,16 +175,14 @@ def _samples(classifier: Classifier, config: ExportConfig) -> list[np.ndarray]:
         batch_size=1,
         labels_offset=record.labels_offset,
     )
-    return [
-        batch["image"][0].numpy() for batch in batches.take(export_flags.MAX_SAMPLES)
-    ]
+    return [batch["image"][0].numpy() for batch in batches.take(MAX_SAMPLES)]
 
 
 def _representative(where: str, bits: int | None) -> Iterator[bytes]:
     flag = "representative_dir"
     paths = export_photos.find(where, flag)
     # From everywhere in the folder, which may be sorted by class.
-    some = paths[:: -(-len(paths) // export_flags.MAX_SAMPLES)]
+    some = paths[:: -(-len(paths) // MAX_SAMPLES)]
     photos = export_photos.readable(some, flag, bits)
     read = progress(photos, total=len(some), desc="reading", unit="photo")
     return (encoded for _, encoded in read)
@@ -234,7 +232,7 @@ def export_all(config: ExportConfig) -> None:
         logging.info(
             "%s: predictions are %s; it takes preprocessed float32 images at the"
             " node %s",
-            *(graph.output_file, predictions, export_graph.INPUT),
+            *(graph.output_file, predictions, graphs.INPUT),
         )
     if export_options.output_dir:
         _write_exports(classifier, config, export_options.output_dir)

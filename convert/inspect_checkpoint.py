@@ -77,7 +77,7 @@ def sort_names(shapes: Mapping[str, tuple[int, ...]]) -> Contents:
     return Contents(variables, tuple(averages), by_slot, others)
 
 
-def describe(checkpoint: slim_format.Checkpoint) -> str:
+def summary(checkpoint: slim_format.Checkpoint) -> str:
     """What a checkpoint holds: a summary, and a table by scope."""
     contents = sort_names(checkpoint.shapes)
     parameters = sum(map(math.prod, contents.variables.values()))
@@ -209,7 +209,7 @@ def main() -> None:
         other = slim_format.find_checkpoint(FLAGS.compare_with, flag="compare_with")
         print(describe_difference(checkpoint, slim_format.Checkpoint(other)))
         return
-    print(describe(checkpoint))
+    print(summary(checkpoint))
     if FLAGS.variables:
         print(describe_variables(checkpoint.shapes))
     shapes = sort_names(checkpoint.shapes).variables

@@ -132,7 +132,7 @@ def _write_copies(survey: Survey, path: str) -> None:
 def _write_batches(
     config: InspectionConfig,
     dataset: Dataset,
-    preprocess_fn: input_pipeline.PreprocessFn,
+    preprocess_fn: input_pipeline.PhotoPreprocessFn,
     directory: str,
 ) -> None:
     """Draws the first batches that training with the same flags begins with."""
@@ -180,7 +180,7 @@ def _caption(dataset: Dataset, data: DataOptions, shares: np.ndarray) -> str:
     return ", ".join(f"{share:.0%} {title}" for share, title in sorted(titles)[::-1])
 
 
-def _preprocess_fn(config: InspectionConfig) -> input_pipeline.PreprocessFn:
+def _preprocess_fn(config: InspectionConfig) -> input_pipeline.PhotoPreprocessFn:
     entry = nets_factory.get_entry(config.model.model_name)
     size = config.train_data.train_image_size or entry.image_size
     recipe = preprocessing_factory.get_preprocessing(

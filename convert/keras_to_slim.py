@@ -18,8 +18,8 @@ import dataclasses
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
 from config import app, flags
 from config.options import option
-from convert.from_keras import keras_inputs, keras_source
-from convert.from_keras.keras_applications import APPLICATIONS
+from convert.from_keras import keras_source, model_inputs
+from convert.from_keras.applications import APPLICATIONS
 from convert.weights import weight_conversion
 from convert.weights.conversion_options import ConversionOptions
 
@@ -53,7 +53,7 @@ class KerasOptions(ConversionOptions):
         "What the model was fed: pixels of this range, or what Keras' preprocess_input"
         " makes of them for the net. By default pixels from 0 to 255 where the model"
         " rescales them itself, and preprocess_input otherwise.",
-        choices=tuple(keras_inputs.RANGES),
+        choices=tuple(model_inputs.RANGES),
     )
 
 

@@ -18,8 +18,8 @@ from absl import logging
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
 from config import app, flags
 from config.options import option, split_list
-from convert.from_torch import torch_source, torch_state
-from convert.from_torch.torch_architectures import ARCHITECTURES
+from convert.from_torch import state_dict, torch_source
+from convert.from_torch.architectures import ARCHITECTURES
 from convert.weights import weight_conversion
 from convert.weights.conversion_options import ConversionOptions
 from errors import UserError
@@ -75,7 +75,7 @@ def main() -> None:
     options = flags.read(TorchOptions)
     mean, std = _numbers("mean", options.mean), _numbers("std", options.std)
     state = torch_source.without_prefix(
-        torch_state.read(options.state_dict, options.state_dict_key)
+        state_dict.read(options.state_dict, options.state_dict_key)
     )
     architecture = torch_source.recognise(state, options.model_name)
     source = torch_source.source(

@@ -289,7 +289,7 @@ def _no_split(
 
 
 def _no_files(name: str, dataset_dir: str, filenames: Sequence[str]) -> UserError:
-    shown = ", ".join(filenames[:3]) + (", …" if len(filenames) > 3 else "")
+    shown = first_few(filenames)
     spec = _REGISTRY.get(name)
     expected = (
         spec.file_pattern.replace("%s", "<split>")

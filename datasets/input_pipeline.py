@@ -16,14 +16,14 @@ from datasets.records import record_files, record_stream
 from datasets.records.skip_timer import SkipTimer
 
 # (photo [H, W, C] uint8, seed [2] int64) → [h, w, c] float32
-PreprocessFn = Callable[[EncodedPhoto, tf.Tensor], tf.Tensor]
+PhotoPreprocessFn = Callable[[EncodedPhoto, tf.Tensor], tf.Tensor]
 
 
 # Autograph would rewrite every function below it, in a second, to no effect.
 @tf.autograph.experimental.do_not_convert
 def train_batches(
     dataset: Dataset,
-    preprocess_fn: PreprocessFn,
+    preprocess_fn: PhotoPreprocessFn,
     *,
     batch_size: int,
     seed: int,
@@ -96,7 +96,7 @@ def train_batches(
 @tf.autograph.experimental.do_not_convert
 def eval_batches(
     dataset: Dataset,
-    preprocess_fn: PreprocessFn,
+    preprocess_fn: PhotoPreprocessFn,
     *,
     batch_size: int,
     labels_offset: int = 0,

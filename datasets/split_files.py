@@ -108,6 +108,6 @@ def check_complete(filenames: Sequence[str], dataset_dir: str) -> None:
         names = [_SHARD_NUMBER.sub(shard, filenames[0]) for shard in shards]
         first = first_few([os.path.join(dataset_dir, name) for name in names], 1)
         raise UserError(
-            f"{first} is missing: there are"
+            f"{first} {'are' if missing[1:] else 'is'} missing: there are"
             f" {len(filenames)} of {totals[0]} shards; put the rest there too"
         )

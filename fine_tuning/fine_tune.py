@@ -14,7 +14,7 @@ from common.atomic_files import explained_errors
 from config import flags
 from config.fine_tune_config import FineTuneConfig
 from config.train_config import TrainConfig
-from convert.exports.export_flags import ExportConfig
+from convert.exports.options import ExportConfig
 from datasets import dataset_factory
 from engine import devices
 from errors import UserError

@@ -12,8 +12,8 @@ from checkpoints.slim_format import Checkpoint
 from config.eval_config import EvalConfig
 from config.options import split_list
 from convert import export_model
-from convert.exports.export_flags import ExportConfig
-from convert.exports.export_formats import FORMATS
+from convert.exports.formats import FORMATS
+from convert.exports.options import ExportConfig
 from datasets import dataset_factory
 from engine import evaluate
 from engine.evaluation import calibration

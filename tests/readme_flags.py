@@ -18,8 +18,8 @@ from config.fine_tune_config import FineTuneConfig
 from config.predict_config import PredictConfig
 from config.probe_config import ProbeConfig
 from config.train_config import TrainConfig
-from convert.from_keras import keras_applications
-from convert.from_torch import torch_architectures
+from convert.from_keras import applications
+from convert.from_torch import architectures
 from convert.weights import known_archives
 from nets import nets_factory
 
@@ -81,10 +81,8 @@ def nets_table() -> str:
 
 
 def _sources(net: str) -> str:
-    keras = [
-        k for k, a in keras_applications.APPLICATIONS.items() if a.model_name == net
-    ]
-    torch = [a.name for a in torch_architectures.ARCHITECTURES if a.model_name == net]
+    keras = [k for k, a in applications.APPLICATIONS.items() if a.model_name == net]
+    torch = [a.name for a in architectures.ARCHITECTURES if a.model_name == net]
     sources = ["slim's archive"] if net in known_archives.ARCHIVES else []
     sources += [f"Keras {name}" for name in keras]
     sources += torch

@@ -11,7 +11,7 @@ import tensorflow as tf
 from checkpoints import slim_format
 from config.eval_config import EvalConfig
 from config.train_config import TrainConfig
-from convert.exports.export_flags import ExportConfig
+from convert.exports.options import ExportConfig
 from datasets import dataset_utils
 from engine import evaluate, train_loop
 from errors import UserError

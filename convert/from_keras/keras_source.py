@@ -7,9 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from convert.from_keras import keras_files, keras_inputs, keras_outputs
-from convert.from_keras.keras_applications import APPLICATIONS, Application
-from convert.from_keras.keras_names import CLASSIFIER
+from common.untrusted_text import first_few
+from convert.from_keras import model_files, model_inputs, model_outputs
+from convert.from_keras.applications import APPLICATIONS, Application
+from convert.from_keras.layer_names import CLASSIFIER
 from convert.weights import net_fit, weight_conversion
 from convert.weights.weight_layers import BatchNorm, Layer
 from errors import UserError, nearest
@@ -22,7 +23,6 @@ _POOLS = (
     " out, as the TensorFlow weights did that Keras offers; so it was compared. A net"
     " trained in Keras loses a little by that."
 )
-_MAX_NAMED = 4  # names in one message
 
 
 def load(
@@ -42,13 +42,13 @@ def load(
     Raises:
       UserError: there is no such file or name, or it cannot be read or downloaded.
     """
-    if model.endswith(keras_files.MODEL_FILES):
+    if model.endswith(model_files.MODEL_FILES):
         if weights_file:
             raise UserError(
                 f"--weights_file goes with a name as --keras_model; {model} is a file"
                 " and has weights of its own"
             )
-        return *keras_files.load(model), False
+        return *model_files.load(model), False
     if model not in APPLICATIONS:
         raise UserError(
             f"--keras_model={model}: no such net{nearest(model, APPLICATIONS)}; give a"
@@ -66,7 +66,7 @@ def load(
         origin = weights_file or "the weights that Keras offers for download"
         raise UserError(
             f"--keras_model={model}: cannot take {origin}:"
-            f" {keras_files.first_line(error)}; give a file with them as --weights_file"
+            f" {model_files.first_line(error)}; give a file with them as --weights_file"
         ) from error
     return built, None, weights_file is None
 
@@ -86,9 +86,9 @@ def source(
         one, or inside another model. Its softmax, if any, is switched off.
       channel_order: "rgb" or "bgr": the order it was fed; None is that of
         `preprocess_input` of its net.
-      input_range: one of `keras_inputs.RANGES`, what it was fed; None is pixels from 0
+      input_range: one of `model_inputs.RANGES`, what it was fed; None is pixels from 0
         to 255 where it rescales them, and else what `preprocess_input` makes.
-      loss: that it was trained with, if known, as `keras_files.load` gives it.
+      loss: that it was trained with, if known, as `model_files.load` gives it.
       is_published: whether its weights are those that Keras offers.
 
     Returns:
@@ -99,7 +99,7 @@ def source(
         net cannot, or is no classifier.
     """
     _check_ends(model)
-    every_layer = list(keras_files.layers_of(model))
+    every_layer = list(model_files.layers_of(model))
     application = _recognise(model, every_layer)
     layers = {
         layer.name: layer
@@ -109,7 +109,7 @@ def source(
     classifier = _classifier(layers)
     if application.zero_padded_pools:
         model = with_slims_pools(model, application.zero_padded_pools)
-        every_layer = list(keras_files.layers_of(model))
+        every_layer = list(model_files.layers_of(model))
         layers = {la.name: la for la in every_layer if la.name in layers}
     scopes = list(net_fit.net_shapes(application.model_name, 2))
     matched = application.match(weight_conversion.scopes_of(scopes), list(layers))
@@ -119,7 +119,7 @@ def source(
             f"the Keras model has no layer {first}, the first convolution of"
             f" {application.model_name}"
         )
-    inputs = keras_inputs.inputs_of(
+    inputs = model_inputs.inputs_of(
         model,
         every_layer,
         layers[first],
@@ -133,7 +133,7 @@ def source(
         size = inputs.image_size or model_size(application)
         blank = np.zeros((1, size, size, model.input_shape[3]), np.float32)
         last = layers[classifier]
-        is_binary = keras_outputs.is_binary(model, last, inputs.fed(blank), loss)
+        is_binary = model_outputs.is_binary(model, last, inputs.fed(blank), loss)
     run = _run_of(model, layers.get(classifier or ""), inputs, is_binary=is_binary)
 
     def layers_at(scopes: Sequence[str]) -> Mapping[str, Layer]:
@@ -143,7 +143,7 @@ def source(
             names = application.match(scopes, list(layers))
             for scope in found:
                 if names[scope].convolution == CLASSIFIER:
-                    found[scope] = keras_outputs.two_logits(found[scope])
+                    found[scope] = model_outputs.two_logits(found[scope])
         return found
 
     num_outputs = model.output_shape[-1]
@@ -189,7 +189,7 @@ def _check_ends(model: keras.Model) -> None:
 def _run_of(
     model: keras.Model,
     classifier: Any,
-    inputs: keras_inputs.Inputs,
+    inputs: model_inputs.Inputs,
     *,
     is_binary: bool,
 ) -> Callable[[np.ndarray], np.ndarray]:
@@ -209,7 +209,7 @@ def _run_of(
                 classifier.activation = activation
             return keras.ops.convert_to_tensor(logits[0])
 
-        keras_inputs.watched(model, classifier, inputs.fed(photographs), plain)
+        model_inputs.watched(model, classifier, inputs.fed(photographs), plain)
         z = logits[0].reshape(len(photographs), -1)
         return np.concatenate([np.zeros_like(z), z], axis=1) if is_binary else z
 
@@ -225,8 +225,8 @@ def _recognise(model: keras.Model, layers: Sequence[Any]) -> Application:
         ):
             return application
     raise UserError(
-        f"the Keras model, {_some(keras_files.models_in(model))}, is of no net that can"
-        f" be converted: it has the layers {_some(names)}; known nets are"
+        f"the Keras model, {first_few(model_files.models_in(model))}, is of no net"
+        f" that can be converted: it has the layers {first_few(names)}; known nets are"
         f" {', '.join(APPLICATIONS)}"
     )
 
@@ -241,8 +241,8 @@ def _classifier(layers: Mapping[str, Any]) -> str | None:
     ]
     if len(found) > 1:
         raise UserError(
-            f"the Keras model ends in several dense layers, {_some(found)}: slim's nets"
-            " have one; save the model without them and convert that"
+            f"the Keras model ends in several dense layers, {first_few(found)}: slim's"
+            " nets have one; save the model without them and convert that"
         )
     return found[0] if found else None
 
@@ -290,7 +290,7 @@ def _matched(
     if unused := [name for name in layers if name not in used]:
         raise UserError(
             f"{application.model_name} has no place for {len(unused)} layers of the"
-            f" Keras model: {_some(unused)}"
+            f" Keras model: {first_few(unused)}"
         )
     return found
 
@@ -318,7 +318,3 @@ def _layer(convolution: Any, batch_norm: Any) -> Layer:
             epsilon=batch_norm.epsilon,
         )
     return Layer(kernels, bias, norm)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_MAX_NAMED]) + (", …" if len(names) > _MAX_NAMED else "")

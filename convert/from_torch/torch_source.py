@@ -10,15 +10,16 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from convert.from_torch.torch_architectures import (
+from common.untrusted_text import first_few
+from convert.from_torch.architectures import (
     ARCHITECTURES,
     IMAGENET_MEAN,
     IMAGENET_STD,
     Architecture,
 )
-from convert.from_torch.torch_layers import Layers
-from convert.from_torch.torch_names import Modules
-from convert.from_torch.torch_state import State
+from convert.from_torch.layers import Layers
+from convert.from_torch.module_names import Modules
+from convert.from_torch.state_dict import State
 from convert.weights import weight_conversion
 from convert.weights.net_fit import is_auxiliary
 from convert.weights.weight_layers import BatchNorm, Layer
@@ -28,7 +29,6 @@ from nets import nets_factory
 _PUBLISHED = re.compile(
     r"(?:resnet|vgg|googlenet|inception_v3_google|mobilenet_v)\w*-([0-9a-f]{8})\.pth"
 )
-_MAX_NAMED = 4  # names in one message
 _MAP_SIZE = 7  # side of the map that torchvision's VGGs flatten
 _FLATTENING = "/fc6"  # scope of the VGGs' first dense layer
 
@@ -69,7 +69,7 @@ def recognise(state: State, model_name: str | None = None) -> Architecture:
     known = ", ".join(architecture.name for architecture in ARCHITECTURES)
     raise UserError(
         "the state dictionary is of no net that can be converted: it has"
-        f" {_some(list(state))}; known are {known}"
+        f" {first_few(list(state))}; known are {known}"
     )
 
 
@@ -100,7 +100,7 @@ def without_prefix(state: State) -> State:
     )
     if len(found) > 1:
         raise UserError(
-            f"the state dictionary holds several nets, {_some(found)}: save one of"
+            f"the state dictionary holds several nets, {first_few(found)}: save one of"
             " them alone"
         )
     if not found or not found[0]:
@@ -111,10 +111,10 @@ def without_prefix(state: State) -> State:
     if heavy := [n for n in beside if state[n].ndim > 1 and state[n].dtype.kind == "f"]:
         raise UserError(
             f"the net is {prefix.rstrip('.')}, and there are weights beside it,"
-            f" {_some(heavy)}, that {len(kept)} parameters of the net do not name: save"
-            " the net with its classifier as one module"
+            f" {first_few(heavy)}, that {len(kept)} parameters of the net do not name:"
+            " save the net with its classifier as one module"
         )
-    also = f", and leaves out {_some(beside)}" if beside else ""
+    also = f", and leaves out {first_few(beside)}" if beside else ""
     logging.info("Takes the module %s%s.", prefix.rstrip("."), also)
     return kept
 
@@ -229,7 +229,7 @@ def _matched(
     if unused := sorted(modules - used):
         raise UserError(
             f"{architecture.model_name} has no place for {len(unused)} modules of the"
-            f" state dictionary: {_some(unused)}"
+            f" state dictionary: {first_few(unused)}"
         )
     return found
 
@@ -263,7 +263,3 @@ def rescaled(layer: Layer, scale: np.ndarray, offset: np.ndarray) -> Layer:
         constant = constant + layer.bias
     kernels = {"weights": kernel * scale[:, np.newaxis]}
     return dataclasses.replace(layer, kernels=kernels, bias=constant)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_MAX_NAMED]) + (", …" if len(names) > _MAX_NAMED else "")

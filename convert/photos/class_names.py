@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from checkpoints import model_record
 from common.natural_order import natural_key
+from common.untrusted_text import first_few
 from datasets import imagenet, labels
 from errors import UserError, nearest
 
@@ -80,12 +81,12 @@ def check_known(found: Iterable[str], classes: Sequence[str]) -> None:
     """Raises a UserError for photos of classes that are not among those given."""
     unknown = sorted(set(found) - set(classes))
     if unknown:
-        more = f" and {len(unknown) - 1} more" if unknown[1:] else ""
+        shown = first_few(list(map(repr, unknown)), 1)
         raise UserError(
-            f"there are photos of the class {unknown[0]!r}{more}, which"
-            f" {'are' if more else 'is'} not among the {len(classes)} classes given"
-            f"{nearest(unknown[0], classes)}: move the photos elsewhere, or give the"
-            " class its name"
+            f"there are photos of the class {shown}, which"
+            f" {'are' if unknown[1:] else 'is'} not among the {len(classes)} classes"
+            f" given{nearest(unknown[0], classes)}: move the photos elsewhere, or give"
+            " the class its name"
         )
 
 

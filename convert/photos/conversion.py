@@ -50,7 +50,7 @@ def convert(
     """
     settings.check()
     found, fractions = conversion_record.find(settings)
-    made = conversion_record.describe(settings, found)
+    made = conversion_record.entry(settings, found)
     staging.remove_leftovers(settings.dataset_dir)
     if finished := conversion_record.read_finished(
         settings.dataset_dir, settings.dataset_name, made

@@ -171,7 +171,7 @@ def _open_train(source: Source) -> Source:
     )
 
 
-def describe(settings: Settings, found: Found) -> dict[str, Any]:
+def entry(settings: Settings, found: Found) -> dict[str, Any]:
     """What dataset.json says of how it was made.
 
     "settings" and "photos" decide whether another run would make the same: the photos

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from common.untrusted_text import printable
+from common.untrusted_text import first_few, printable
 from convert.photos import class_names
 from convert.photos.split_names import SPLITS
 from convert.photos.splits import Fractions
@@ -79,17 +79,20 @@ def warn_of_gaps(
             logging.warning(
                 "No train photo of %s, so no model can learn it: give it photos to"
                 " train on, or remove it from the other splits",
-                _some(absent),
+                first_few(absent, _MAX_REJECTIONS_SHOWN),
             )
         elif absent:
             logging.warning(
                 "No %s photo of %s: add photos%s",
                 split,
-                _some(absent),
+                first_few(absent, _MAX_REJECTIONS_SHOWN),
                 ", or try another --seed" if fractions.validation else "",
             )
     if lost := sorted(set(classes) - set(info.classes)):
-        logging.warning("Left out, having no usable photo: %s", _some(lost))
+        logging.warning(
+            "Left out, having no usable photo: %s",
+            first_few(lost, _MAX_REJECTIONS_SHOWN),
+        )
     if remark := class_names.explain_order(info.classes):
         logging.info("%s", remark)
 
@@ -105,14 +108,8 @@ def show_absent(info: DatasetInfo) -> None:
     if absent:
         logging.info(
             "%d of the %d classes listed have no photo here: %s",
-            *(len(absent), len(info.classes), _some(absent)),
+            *(len(absent), len(info.classes), first_few(absent, _MAX_REJECTIONS_SHOWN)),
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(printable(name) for name in names[:_MAX_REJECTIONS_SHOWN])
-    more = len(names) - _MAX_REJECTIONS_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def show_rejections(rejected: Sequence[Rejection], num_ignored: int) -> None:
@@ -140,7 +137,7 @@ def show_dark_photos(checked: Sequence[Checked]) -> None:
         logging.warning(
             "%d of %d photos with more than 8 bits a channel are dark, if they are not"
             " of fewer bits than the others: %s",
-            *(len(dark), len(deep), _some(dark)),
+            *(len(dark), len(deep), first_few(dark, _MAX_REJECTIONS_SHOWN)),
         )
 
 

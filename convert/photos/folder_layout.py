@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 
 from absl import logging
 
+from common.untrusted_text import first_few
 from convert.photos import folder_tree, split_names
 from convert.photos.folder_tree import Folder
 from errors import UserError
 
 PLACES_OF_CLASSES = ("top", "nested")
 PLACES_OF_SPLITS = ("none", "top", "inside")
-
 _MAX_NAMED = 3
 
 
@@ -292,7 +292,6 @@ def _is_flat(split: Folder) -> bool:
 
 
 def _some(names: Sequence[str]) -> str:
-    shown = [repr(name) for name in names[:_MAX_NAMED]]
-    if len(names) > _MAX_NAMED:
-        return f"{', '.join(shown)} and {len(names) - _MAX_NAMED} more"
-    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
+    if 1 < len(names) <= _MAX_NAMED:
+        return f"{first_few(list(map(repr, names[:-1])))} and {names[-1]!r}"
+    return first_few(list(map(repr, names)), _MAX_NAMED)

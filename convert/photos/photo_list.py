@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from absl import logging
 
-from common.untrusted_text import csv_text
+from common.untrusted_text import csv_text, first_few
 from convert.photos import split_names
 from convert.photos.split_names import SPLITS
 from datasets.photos.photo_files import has_photo_suffix
@@ -38,7 +38,6 @@ _NO_LABELS = frozenset(
     ["nan", "none", "null", "na", "n/a", "#n/a", "<na>", "nat", "undefined"]
 )
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-_MAX_NAMED = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,11 +108,10 @@ def check_labels(csv_file: str, rows: Sequence[Row]) -> None:
     """Raises a UserError for labels that stand for none, such as nan."""
     empty = [row for row in rows if row.label.strip().lower() in _NO_LABELS]
     if empty:
-        lines = ", ".join(str(row.line) for row in empty[:_MAX_NAMED])
-        more = f" and {len(empty) - _MAX_NAMED} more" if empty[_MAX_NAMED:] else ""
+        lines = first_few([str(row.line) for row in empty])
         raise UserError(
             f"{csv_file} has the label {empty[0].label!r}, which stands for a missing"
-            f" one, in line {lines}{more}: give the photos a label or remove the lines;"
+            f" one, in line {lines}: give the photos a label or remove the lines;"
             " if it is a class, list the classes in a --labels_file"
         )
 
@@ -243,8 +241,7 @@ def _likely_split(
 
 
 def _examples(values: set[str]) -> str:
-    shown = ", ".join(map(repr, sorted(values)[:_MAX_NAMED]))
-    return f"{shown}, …" if len(values) > _MAX_NAMED else shown
+    return first_few(list(map(repr, sorted(values))))
 
 
 def _cell(cells: Sequence[str], column: int, name: str, where: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from common import atomic_files, fetching
 from convert.tfrecords.rejections import Kind, Rejection
 from datasets.photos import photo_codec
-from datasets.photos.photo_codec import Photo
+from datasets.photos.photo_codec import StoredPhoto
 from datasets.photos.unfit_photos import UnfitPhotoError
 from errors import UserError
 
@@ -31,7 +31,7 @@ class Example:
 class Usable:
     """An example whose image can be stored."""
 
-    photo: Photo
+    photo: StoredPhoto
     label: int
     name: str
 

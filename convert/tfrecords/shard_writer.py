@@ -16,7 +16,7 @@ from convert.tfrecords.source_photo import Checked
 from datasets import example_schema
 from datasets.dataset_json import ShardInfo, SplitInfo
 from datasets.photos import photo_reader
-from datasets.photos.photo_codec import Photo
+from datasets.photos.photo_codec import StoredPhoto
 from errors import UserError
 
 
@@ -126,11 +126,11 @@ def _record(photo: Checked, label: int) -> bytes:
             f"{photo.source.path} changed while it was being converted: start again"
             " when the photos are at rest"
         )
-    stored = Photo(encoded, photo.format, photo.height, photo.width)
+    stored = StoredPhoto(encoded, photo.format, photo.height, photo.width)
     return serialize(stored, label, photo.source.name)
 
 
-def serialize(photo: Photo, label: int, name: str) -> bytes:
+def serialize(photo: StoredPhoto, label: int, name: str) -> bytes:
     """The record of a photo, whose bytes TensorFlow has been seen to decode."""
     photo = photo_reader.decodable(photo)
     return example_schema.build_example(

@@ -36,7 +36,7 @@ class Checked:
       height: of it, in pixels.
       width: of it, in pixels.
       encoded_path: the file that holds what will be stored, if the source does not.
-      depth: of a photo with more than 8 bits a channel; see `Photo`.
+      depth: of a photo with more than 8 bits a channel; see `StoredPhoto`.
       doubt: why 16 bits are not certain; "" if they are.
     """
 

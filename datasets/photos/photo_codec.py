@@ -34,7 +34,7 @@ _JPEG_FRAMES = (0xC0, 0xC1, 0xC2)
 
 
 @dataclasses.dataclass(frozen=True)
-class Photo:
+class StoredPhoto:
     """A photo fit for a TFRecord.
 
     Attributes:
@@ -55,7 +55,7 @@ class Photo:
 
 def normalise(
     data: bytes, *, max_side: int = 0, keep: bool = True, bits: int | None = None
-) -> Photo:
+) -> StoredPhoto:
     """Checks a photo by decoding it whole, and encodes it anew where needed.
 
     Args:
@@ -89,7 +89,9 @@ def normalise(
                 image.draft(image.mode, (1, 1))
             image.load()
             if may_stay and _stays(image, data):
-                return Photo(data, "jpg" if is_jpeg(image) else "png", height, width)
+                return StoredPhoto(
+                    data, "jpg" if is_jpeg(image) else "png", height, width
+                )
             is_lossless = _is_lossless(image, data)
             return _encode(image, is_lossless, max_side if shrinks else 0)
         except UnfitPhotoError:
@@ -206,7 +208,7 @@ def _jpeg_frame(data: bytes) -> int | None:
 
 def _encode_deep(
     image: Image.Image, data: bytes, max_side: int, bits: int | None
-) -> Photo:
+) -> StoredPhoto:
     is_lossless = _is_lossless(image, data)
     reduced, depth = deep_photo.reduce(image, data, bits)
     reduced.getexif()[_ORIENTATION] = _orientation(image)
@@ -214,7 +216,7 @@ def _encode_deep(
     return dataclasses.replace(photo, depth=depth)
 
 
-def _encode(image: Image.Image, lossless: bool, max_side: int) -> Photo:
+def _encode(image: Image.Image, lossless: bool, max_side: int) -> StoredPhoto:
     image = _plain(ImageOps.exif_transpose(image))
     if max_side:
         image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
@@ -225,7 +227,7 @@ def _encode(image: Image.Image, lossless: bool, max_side: int) -> Photo:
     else:
         image.save(buffer, "JPEG", quality=95, subsampling=0)
     suffix = "png" if lossless else "jpg"
-    return Photo(buffer.getvalue(), suffix, image.height, image.width)
+    return StoredPhoto(buffer.getvalue(), suffix, image.height, image.width)
 
 
 def _is_lossless(image: Image.Image, data: bytes) -> bool:

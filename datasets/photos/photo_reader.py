@@ -3,10 +3,10 @@
 import tensorflow as tf
 
 from datasets.photos import photo_bytes, photo_codec
-from datasets.photos.photo_codec import Photo
+from datasets.photos.photo_codec import StoredPhoto
 
 
-def read(path: str, bits: int | None = None) -> Photo:
+def read(path: str, bits: int | None = None) -> StoredPhoto:
     """The photo in a file, as the converter would store it.
 
     Args:
@@ -19,14 +19,14 @@ def read(path: str, bits: int | None = None) -> Photo:
     return decodable(photo_codec.normalise(photo_bytes.read(path), bits=bits))
 
 
-def decodable(photo: Photo) -> Photo:
+def decodable(photo: StoredPhoto) -> StoredPhoto:
     """The photo, encoded anew where TensorFlow, stricter than Pillow, refuses it."""
     if _tensorflow_decodes(photo):
         return photo
     return photo_codec.normalise(photo.encoded, keep=False)
 
 
-def _tensorflow_decodes(photo: Photo) -> bool:
+def _tensorflow_decodes(photo: StoredPhoto) -> bool:
     """Whether TensorFlow takes the bytes; it is a little stricter than Pillow."""
     try:
         with tf.device("CPU"):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from datasets import input_pipeline
 from datasets.dataset import Dataset
-from datasets.input_pipeline import PreprocessFn
+from datasets.input_pipeline import PhotoPreprocessFn
 from datasets.records import record_faults
 from engine.feature_cache import feature_cache
 from engine.feature_cache.feature_cache import FeatureCache
@@ -22,7 +22,7 @@ def compute(
     network: Network,
     depths: Sequence[Depth],
     dataset: Dataset,
-    preprocess_fn: PreprocessFn,
+    preprocess_fn: PhotoPreprocessFn,
     *,
     preprocessing_name: str,
     batch_size: int,

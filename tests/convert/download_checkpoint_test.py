@@ -17,7 +17,7 @@ import pytest
 from checkpoints import slim_format
 from common import fetching
 from convert import download_checkpoint
-from convert.from_keras.keras_applications import APPLICATIONS
+from convert.from_keras.applications import APPLICATIONS
 from convert.weights import known_archives, net_fit
 from convert.weights.known_archives import Archive
 from errors import UserError

@@ -21,9 +21,9 @@ from checkpoints.model_record import ModelRecord
 from checkpoints.slim_format import Checkpoint
 from config.predict_config import NetOptions
 from convert import export_model
-from convert.exports import export_formats, export_graph, export_photos, served_photo
-from convert.exports.export_check import Check, CheckError, as_predicted
-from convert.exports.export_formats import FORMATS, Format, Job
+from convert.exports import export_photos, formats, graphs, served_photo
+from convert.exports.check import Check, CheckError, as_predicted
+from convert.exports.formats import FORMATS, Format, Job
 from convert.weights import frozen_graph
 from engine.restored import classifier as classifiers
 from errors import UserError
@@ -177,7 +177,7 @@ def test_frozen_graph_holds_the_checkpoint(exported, checkpoint):
     graph = tf.compat.v1.GraphDef()
     graph.ParseFromString((exported[0] / "frozen_graph.pb").read_bytes())
     assert [n.name for n in graph.node if n.op == "Placeholder"] == ["input"]
-    assert export_graph.predictions_node(graph) == "MobilenetV1/Predictions/Reshape_1"
+    assert graphs.predictions_node(graph) == "MobilenetV1/Predictions/Reshape_1"
     saved = Checkpoint(checkpoint)
     frozen = frozen_graph.frozen_variables(graph)
     assert set(frozen) == set(saved.shapes) - {"global_step"}
@@ -194,12 +194,12 @@ def samples(classifier):
     ]
 
 
-@pytest.mark.parametrize("io_type", export_formats.INT8_IO)
+@pytest.mark.parametrize("io_type", formats.INT8_IO)
 def test_int8_is_near_and_takes_the_type_asked_for(
     io_type, classifier, check, samples, tmp_path
 ):
     path = str(tmp_path / "int8.tflite")
-    export_formats.write_tflite_int8(Job(classifier, 3, lambda: samples, io_type), path)
+    formats.write_tflite_int8(Job(classifier, 3, lambda: samples, io_type), path)
     interpreter = tf.lite.Interpreter(path)
     (source,), (target,) = (
         interpreter.get_input_details(),
@@ -211,7 +211,7 @@ def test_int8_is_near_and_takes_the_type_asked_for(
     assert np.int8 in inner
     expected = classifier.probabilities(tf.constant(np.stack(samples))).numpy()
     # Eight images in batches of three: the last one is filled up.
-    got = export_formats.run_tflite(path, np.stack(samples))
+    got = formats.run_tflite(path, np.stack(samples))
     assert got.shape == expected.shape
     assert 0 < np.max(np.abs(got - expected)) < 0.1
     assert "largest difference" in check.compare(FORMATS["tflite_int8"], path)
@@ -231,17 +231,17 @@ def test_float16_is_the_checkpoint_with_rounded_weights(
     def copy(job: Job, path: str) -> None:  # in place of converting once more
         shutil.copyfile(exported[0] / "model.tflite", path)
 
-    monkeypatch.setattr(export_formats, "write_tflite", copy)
+    monkeypatch.setattr(formats, "write_tflite", copy)
     kind, path = FORMATS["tflite_float16"], str(tmp_path / "model")
     kind.write(Job(classifier), path)
     assert "from the checkpoint with rounded weights 0" in check.compare(kind, path)
     # Within what rounding may do, but not by rounding.
     error = np.array([0.001, -0.001, 0])
-    answer = export_formats.run_tflite(path, check._images) + error
+    answer = formats.run_tflite(path, check._images) + error
     other = dataclasses.replace(kind, run=lambda *_: answer)
     with pytest.raises(CheckError, match=r"with rounded weights by 0\.001"):
         check.compare(other, path)
-    monkeypatch.setattr(export_formats, "run_tflite", lambda *_: answer)
+    monkeypatch.setattr(formats, "run_tflite", lambda *_: answer)
     with pytest.raises(CheckError, match=r"before its weights are rounded.* by 0\.001"):
         check.compare(kind, path)
 
@@ -257,8 +257,8 @@ def test_rounding_to_float16_by_hand(tmp_path):
     )
     path = tmp_path / "model"
     path.write_bytes(converter.convert())
-    export_formats.round_to_float16(str(path))
-    rounded = export_formats.run_tflite(str(path), np.ones([1, 1, 1, 3], np.float32))
+    formats.round_to_float16(str(path))
+    rounded = formats.run_tflite(str(path), np.ones([1, 1, 1, 3], np.float32))
     np.testing.assert_array_equal(rounded.ravel(), [1, 1365 / 4096, 0])
 
 
@@ -284,9 +284,7 @@ def test_answers_of_no_number_or_another_shape_fail(check, answer):
 
     for limit in (None, 1.0):
         with pytest.raises(CheckError):
-            check.compare(
-                Format("x", export_formats.write_tflite, run, str, limit), "x"
-            )
+            check.compare(Format("x", formats.write_tflite, run, str, limit), "x")
 
 
 def test_an_export_is_never_written_over(exported, classifier, check):
@@ -295,9 +293,7 @@ def test_an_export_is_never_written_over(exported, classifier, check):
 
 
 def test_a_net_without_softmax_gives_its_logits():
-    graph, output = export_graph.inference_graph(
-        Network("alexnet_v2", num_classes=3), 2
-    )
+    graph, output = graphs.inference_graph(Network("alexnet_v2", num_classes=3), 2)
     assert output == "alexnet_v2/fc8/squeezed"
     assert not any(node.op == "Softmax" for node in graph.node)
 

@@ -61,7 +61,7 @@ def test_a_checkpoint_is_described_by_scope(tmp_path):
             "global_step": np.int64(5),
         },
     )
-    text = inspect_checkpoint.describe(checkpoint)
+    text = inspect_checkpoint.summary(checkpoint)
     assert "3 variables, 15 parameters" in text
     assert "1 moving averages (/ExponentialMovingAverage)" in text
     assert "1 optimizer slots /Momentum" in text

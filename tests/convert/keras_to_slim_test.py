@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 from checkpoints import slim_format
-from convert.from_keras import keras_names, keras_source
-from convert.from_keras.keras_applications import APPLICATIONS
-from convert.from_keras.keras_names import Names
+from convert.from_keras import keras_source, layer_names
+from convert.from_keras.applications import APPLICATIONS
+from convert.from_keras.layer_names import Names
 from convert.weights import net_fit, weight_conversion
 from errors import UserError
 from nets import nets_factory
@@ -78,7 +78,7 @@ def _scopes(net):
 def test_inception_resnet_v2_is_numbered_but_for_its_residuals():
     numbered = ["", *(f"_{n}" for n in range(1, 203))]
     names = [f"{kind}{n}" for n in numbered for kind in ("conv2d", _NORM)]
-    found = keras_names.inception_resnet_v2(_scopes("inception_resnet_v2"), names)
+    found = layer_names.inception_resnet_v2(_scopes("inception_resnet_v2"), names)
     used = [name for name in found.values() if name.batch_norm]
     expected = [Names(f"conv2d{n}", f"{_NORM}{n}") for n in numbered]
     assert [name for name in used if name != Names("conv_7b", "conv_7b_bn")] == expected
@@ -88,11 +88,11 @@ def test_inception_resnet_v2_is_numbered_but_for_its_residuals():
 
 
 def test_every_variable_of_vgg_19_is_found():
-    found = keras_names.vgg(_scopes("vgg_19"), ())
+    found = layer_names.vgg(_scopes("vgg_19"), ())
     assert list(found) == _scopes("vgg_19")
     assert found["vgg_19/conv5/conv5_4"] == Names("block5_conv4")
     assert found["vgg_19/fc6"] == Names("fc1")
-    assert found["vgg_19/fc8"] == Names(keras_names.CLASSIFIER)
+    assert found["vgg_19/fc8"] == Names(layer_names.CLASSIFIER)
 
 
 def test_every_application_has_a_net_of_the_factory():
@@ -228,7 +228,7 @@ def test_wrong_inputs_are_one_line(model, weights, message):
 
 def test_every_variable_of_nasnet_is_found():
     scopes = [s for s in _scopes("nasnet_mobile") if not s.startswith("aux_")]
-    found = keras_names.nasnet(scopes, ())
+    found = layer_names.nasnet(scopes, ())
     assert set(found) == set(scopes)
     assert len(set(found.values())) == len(scopes), "a layer was used twice"
     assert found["cell_3/1x1"] == Names("normal_conv_1_3")

@@ -12,12 +12,12 @@ import tensorflow as tf
 
 from checkpoints import slim_format
 from convert.from_torch import (
-    torch_architectures,
-    torch_forward,
-    torch_inceptions,
+    architectures,
+    forward,
+    inceptions,
     torch_source,
 )
-from convert.from_torch.torch_layers import Layers
+from convert.from_torch.layers import Layers
 from convert.weights import weight_conversion
 from convert.weights.weight_layers import Layer
 from errors import UserError
@@ -49,15 +49,15 @@ def _small_state():
 @pytest.mark.parametrize(
     ("name", "forward", "epsilon"),
     [
-        ("resnet18", torch_forward.resnet, 1e-5),
-        ("resnet50", torch_forward.resnet, 1e-5),
-        ("vgg16", torch_forward.vgg, 0.0),
-        ("vgg_bn_narrow", torch_forward.vgg, 1e-5),
-        ("googlenet", torch_inceptions.googlenet, 1e-3),
-        ("inception_v3", torch_inceptions.inception_v3, 1e-3),
-        ("mobilenet_v2", torch_forward.mobilenet_v2, 1e-5),
-        ("inception_v4", torch_inceptions.inception_v4, 1e-3),
-        ("inception_resnet_v2", torch_inceptions.inception_resnet_v2, 1e-3),
+        ("resnet18", forward.resnet, 1e-5),
+        ("resnet50", forward.resnet, 1e-5),
+        ("vgg16", forward.vgg, 0.0),
+        ("vgg_bn_narrow", forward.vgg, 1e-5),
+        ("googlenet", inceptions.googlenet, 1e-3),
+        ("inception_v3", inceptions.inception_v3, 1e-3),
+        ("mobilenet_v2", forward.mobilenet_v2, 1e-5),
+        ("inception_v4", inceptions.inception_v4, 1e-3),
+        ("inception_resnet_v2", inceptions.inception_resnet_v2, 1e-3),
     ],
 )
 def test_what_is_compared_with_is_what_pytorch_computes(name, forward, epsilon):
@@ -131,7 +131,7 @@ def test_every_variable_of_timms_nets_is_found(name, scope, module):
     np.testing.assert_array_equal(variables[beta], state[f"{module}.bn.bias"])
 
 
-@pytest.mark.parametrize("architecture", torch_architectures.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", architectures.ARCHITECTURES)
 def test_every_architecture_has_a_net_of_the_factory(architecture):
     entry = nets_factory.NETWORKS[architecture.model_name]
     assert entry.preprocessing in torch_source.NORMALISATIONS
@@ -210,8 +210,8 @@ def test_pixels_of_the_nets_own_kind_change_nothing_in_it(preprocessing):
     source = torch_source.source(
         state,
         architecture,
-        mean=torch_architectures.IMAGENET_MEAN,
-        std=torch_architectures.IMAGENET_STD,
+        mean=architectures.IMAGENET_MEAN,
+        std=architectures.IMAGENET_STD,
         preprocessing=preprocessing,
     )
     names = [name for name, *_ in nets_golden_test.read_rows(source.model_name)]

@@ -17,8 +17,8 @@ import pytest
 from config.predict_config import NetOptions
 from convert import export_model
 from convert.exports import export_photos
-from convert.exports.export_check import Check
-from convert.exports.export_formats import Job
+from convert.exports.check import Check
+from convert.exports.formats import Job
 from engine.restored import classifier as classifiers
 from errors import UserError
 from tests.convert.sample_photos import make_folder

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from config.predict_config import NetOptions
-from convert.exports.export_formats import FORMATS
+from convert.exports.formats import FORMATS
 from datasets.photos import photo_reader
 from engine.restored import classifier as classifiers
 from tests.real import browser, digits

@@ -141,7 +141,7 @@ def finish(settings, made):
 def made(settings, tmp_path):
     """What the run of `settings` says, once it has finished."""
     (tmp_path / "data").mkdir()
-    made = conversion_record.describe(settings, conversion_record.find(settings)[0])
+    made = conversion_record.entry(settings, conversion_record.find(settings)[0])
     finish(settings, made)
     return made
 
@@ -159,7 +159,7 @@ def test_an_equal_run_has_finished(settings, made):
 
 
 def test_nothing_has_finished(settings):
-    made = conversion_record.describe(settings, Found())
+    made = conversion_record.entry(settings, Found())
     assert read_finished(settings, made) is None
 
 
@@ -175,7 +175,7 @@ def test_nothing_has_finished(settings):
 )
 def test_other_settings_are_another_dataset(settings, made, change, message):
     settings = dataclasses.replace(settings, **change)
-    made = conversion_record.describe(settings, conversion_record.find(settings)[0])
+    made = conversion_record.entry(settings, conversion_record.find(settings)[0])
     with pytest.raises(UserError, match=f"another dataset \\(.*{message}"):
         read_finished(settings, made)
 
@@ -189,7 +189,7 @@ def test_other_photos_are_another_dataset(settings, made, photo_folder, change):
         old.rename(photo_folder / "cat" / "new.png")
     else:
         old.write_bytes(old.read_bytes() + b"x")
-    now = conversion_record.describe(settings, conversion_record.find(settings)[0])
+    now = conversion_record.entry(settings, conversion_record.find(settings)[0])
     with pytest.raises(UserError, match=r"made from 8 photos, there are [89] now"):
         read_finished(settings, now)
 

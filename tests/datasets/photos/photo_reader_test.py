@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from datasets.photos import photo_reader
-from datasets.photos.photo_codec import Photo
+from datasets.photos.photo_codec import StoredPhoto
 from datasets.photos.unfit_photos import UnfitPhotoError
 from tests.convert import sample_photos
 
@@ -32,7 +32,7 @@ def test_what_tensorflow_reads_stays_and_the_rest_is_encoded_anew(tmp_path):
 
 def test_what_only_pillow_decodes_is_encoded_anew():
     data = sample_photos.encode(sample_photos.pixels(1, 20, 30), "BMP")
-    photo = photo_reader.decodable(Photo(data, "png", 20, 30))
+    photo = photo_reader.decodable(StoredPhoto(data, "png", 20, 30))
     assert photo.encoded != data
     assert tf.io.decode_png(photo.encoded).shape == (20, 30, 3)
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from absl import logging
 
-from convert.from_keras import keras_inputs
+from convert.from_keras import model_inputs
 from convert.weights.weight_layers import Layer
 from errors import UserError
 
@@ -57,7 +57,7 @@ def is_binary(
         probe["z"] = z.reshape(len(z), -1)
         return classifier.activation(keras.ops.convert_to_tensor(z))
 
-    output, _ = keras_inputs.watched(model, classifier, images, known)
+    output, _ = model_inputs.watched(model, classifier, images, known)
     z = probe["z"]
     made = None
     for name in ("linear", "sigmoid", "softmax", "log_softmax"):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.from_torch.torch_pickle import as_float32
+from convert.from_torch.pickle_file import as_float32
 
 _MAX_HEADER = 100 * 2**20  # bytes; the format's own limit
 _DTYPES: dict[str, np.dtype[Any]] = {

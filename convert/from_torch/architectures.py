@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from convert.from_torch import torch_forward, torch_inceptions, torch_names
-from convert.from_torch.torch_layers import Layers
+from convert.from_torch import forward, inceptions, module_names
+from convert.from_torch.layers import Layers
 
 Triple = tuple[float, float, float]
 
@@ -38,7 +38,7 @@ class Architecture:
 
     name: str
     model_name: str
-    match: torch_names.Match
+    match: module_names.Match
     forward: Callable[[Layers, tf.Tensor], tf.Tensor]
     markers: tuple[str, ...]
     classifier: str
@@ -54,8 +54,8 @@ def _resnet(layers: int, model_name: str, last_of_layer_3: str) -> Architecture:
     return Architecture(
         f"torchvision's resnet{layers}",
         model_name,
-        torch_names.resnet,
-        torch_forward.resnet,
+        module_names.resnet,
+        forward.resnet,
         ("conv1", f"layer3.{last_of_layer_3}"),
         "fc",
         1e-5,
@@ -69,8 +69,8 @@ def _vgg(layers: int, model_name: str, last_convolution: int) -> Architecture:
     return Architecture(
         f"torchvision's vgg{layers}",
         model_name,
-        torch_names.vgg,
-        torch_forward.vgg,
+        module_names.vgg,
+        forward.vgg,
         (f"features.{last_convolution}", "classifier.3"),
         "classifier.6",
         mean=IMAGENET_MEAN,
@@ -82,7 +82,7 @@ def _vgg_bn(layers: int, model_name: str, last_convolution: int) -> Architecture
     return dataclasses.replace(
         _vgg(layers, model_name, last_convolution),
         name=f"torchvision's vgg{layers}_bn",
-        match=torch_names.vgg_bn,
+        match=module_names.vgg_bn,
         markers=("features.1", f"features.{last_convolution}", "classifier.3"),
         epsilon=1e-5,
     )
@@ -94,9 +94,9 @@ def _mobilenet_v3(
     return Architecture(
         f"torchvision's mobilenet_v3_{size}",
         f"mobilenet_v3_{size}_torchvision",
-        torch_names.mobilenet,
+        module_names.mobilenet,
         functools.partial(
-            torch_forward.mobilenet_v3, strided=strided, first_swish=first_swish
+            forward.mobilenet_v3, strided=strided, first_swish=first_swish
         ),
         (f"features.{last_block}.block.3.0", f"features.{last_block + 1}.0"),
         "classifier.3",
@@ -123,8 +123,8 @@ ARCHITECTURES = (
     Architecture(
         "inception_v3 of torchvision or timm",
         "inception_v3",
-        torch_names.inception_v3,
-        functools.partial(torch_inceptions.inception_v3, counts_padding=False),
+        module_names.inception_v3,
+        functools.partial(inceptions.inception_v3, counts_padding=False),
         ("Mixed_5b.branch1x1.conv",),
         "fc",
         caveat=(
@@ -137,16 +137,16 @@ ARCHITECTURES = (
     Architecture(
         "inception_v3 trained in torchvision or timm",
         "inception_v3_torchvision",
-        torch_names.inception_v3,
-        torch_inceptions.inception_v3,
+        module_names.inception_v3,
+        inceptions.inception_v3,
         ("Mixed_5b.branch1x1.conv",),
         "fc",
     ),
     Architecture(
         "torchvision's googlenet",
         "inception_v1_torchvision",
-        torch_names.googlenet,
-        torch_inceptions.googlenet,
+        module_names.googlenet,
+        inceptions.googlenet,
         ("inception5b.branch4.1.conv",),
         "fc",
         ignored=("aux1.", "aux2."),
@@ -154,24 +154,24 @@ ARCHITECTURES = (
     Architecture(
         "timm's inception_v4",
         "inception_v4",
-        torch_names.inception_v4,
-        torch_inceptions.inception_v4,
+        module_names.inception_v4,
+        inceptions.inception_v4,
         ("features.21.branch0.conv",),
         "last_linear",
     ),
     Architecture(
         "timm's inception_resnet_v2",
         "inception_resnet_v2",
-        torch_names.inception_resnet_v2,
-        torch_inceptions.inception_resnet_v2,
+        module_names.inception_resnet_v2,
+        inceptions.inception_resnet_v2,
         ("repeat_2.8.conv2d",),
         "classif",
     ),
     Architecture(
         "torchvision's mobilenet_v2",
         "mobilenet_v2_torchvision",
-        torch_names.mobilenet,
-        torch_forward.mobilenet_v2,
+        module_names.mobilenet,
+        forward.mobilenet_v2,
         ("features.17.conv.2", "features.18.0"),
         "classifier.1",
         1e-5,

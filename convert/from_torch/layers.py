@@ -7,7 +7,7 @@ that the modules have in the dictionary.
 import numpy as np
 import tensorflow as tf
 
-from convert.from_torch.torch_state import State
+from convert.from_torch.state_dict import State
 
 SAME = -1  # padding: half of the kernel's size on each side
 VALID = 0

@@ -8,7 +8,7 @@ import keras
 import pytest
 from keras import layers
 
-from convert.from_keras import keras_files
+from convert.from_keras import model_files
 from errors import UserError
 
 
@@ -50,13 +50,13 @@ def rewritten(path, target, old, new):
 
 def refused(path):
     with pytest.raises(UserError) as error:
-        keras_files.load(path)
+        model_files.load(path)
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
 def test_a_whole_model_is_read(saved):
-    model, loss = keras_files.load(str(saved))
+    model, loss = model_files.load(str(saved))
     assert [w.shape for w in model.weights][-1] == (5,)
     assert loss is None
 
@@ -85,7 +85,7 @@ def test_arrays_beyond_memory_are_not_made(saved, tmp_path):
 
 
 def test_a_configuration_that_unpacks_to_gigabytes_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(keras_files, "_MAX_CONFIG_BYTES", 1000)
+    monkeypatch.setattr(model_files, "_MAX_CONFIG_BYTES", 1000)
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("config.json", json.dumps({"config": "0" * 2000}))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from convert.from_keras import keras_outputs, keras_source
+from convert.from_keras import keras_source, model_outputs
 from convert.weights import weight_conversion
 from convert.weights.weight_layers import Layer
 from errors import UserError
@@ -40,7 +40,7 @@ def test_a_classifier_is_told_by_what_it_makes_of_logits(
     units, activation, after, loss, is_binary
 ):
     model, classifier = _model(units, *after, activation=activation)
-    assert keras_outputs.is_binary(model, classifier, IMAGES, loss) == is_binary
+    assert model_outputs.is_binary(model, classifier, IMAGES, loss) == is_binary
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,12 @@ def test_what_is_no_classifier_is_refused_by_name(
 ):
     model, classifier = _model(units, *after, activation=activation)
     with pytest.raises(UserError, match=message):
-        keras_outputs.is_binary(model, classifier, IMAGES, loss)
+        model_outputs.is_binary(model, classifier, IMAGES, loss)
 
 
 def test_one_logit_becomes_the_second_of_two():
     layer = Layer({"weights": np.array([[2.0], [3.0]])}, np.array([4.0]))
-    two = keras_outputs.two_logits(layer)
+    two = model_outputs.two_logits(layer)
     assert two.kernels["weights"].tolist() == [[0, 2], [0, 3]]
     assert two.bias is not None
     assert two.bias.tolist() == [0, 4]

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from absl import logging
 
-from convert.from_keras.keras_applications import Application
+from convert.from_keras.applications import Application
 from convert.weights.weight_layers import Layer
 from errors import UserError
 from preprocessing import preprocessing_factory

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from convert.from_keras import keras_names
+from convert.from_keras import layer_names
 
 _UNITS_OF_BLOCK_3 = {50: 6, 101: 23, 152: 36}
 
@@ -28,7 +28,7 @@ class Application:
 
     function: str
     model_name: str
-    match: keras_names.Match
+    match: layer_names.Match
     markers: tuple[str, ...]
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     first_filters: int | None = None
@@ -41,7 +41,7 @@ def _mobilenet_v1(model_name: str, alpha: float, first_filters: int) -> Applicat
     return Application(
         "MobileNet",
         model_name,
-        keras_names.mobilenet_v1,
+        layer_names.mobilenet_v1,
         ("conv_dw_13", "conv_pw_13"),
         {"alpha": alpha},
         first_filters,
@@ -52,7 +52,7 @@ def _mobilenet_v2(model_name: str, alpha: float, first_filters: int) -> Applicat
     return Application(
         "MobileNetV2",
         model_name,
-        keras_names.mobilenet_v2,
+        layer_names.mobilenet_v2,
         ("block_16_project", "bn_Conv1"),
         {"alpha": alpha},
         first_filters,
@@ -64,7 +64,7 @@ def _mobilenet_v3(size: str, marker: str, minimalistic: bool = False) -> Applica
     return Application(
         f"MobileNetV3{size.capitalize()}",
         f"mobilenet_v3_{size}{suffix}",
-        keras_names.mobilenet_v3,
+        layer_names.mobilenet_v3,
         (marker, "conv_1_bn"),
         {"minimalistic": minimalistic},
     )
@@ -74,7 +74,7 @@ def _nasnet(size: str, marker: str) -> Application:
     return Application(
         f"NASNet{size.capitalize()}",
         f"nasnet_{size}",
-        keras_names.nasnet,
+        layer_names.nasnet,
         (marker,),
         zero_padded_pools="reduction_(pad_1|left2|left3|right5)_",
     )
@@ -86,7 +86,7 @@ def _resnet(version: int, layers: int) -> Application:
     return Application(
         f"ResNet{layers}V2" if of_v2 else f"ResNet{layers}",
         f"resnet_v{version}_{layers}_keras",
-        keras_names.resnet,
+        layer_names.resnet,
         (last_unit, "post_bn" if of_v2 else "conv1_bn"),
         is_bgr=not of_v2,
         epsilon=1e-5,
@@ -96,18 +96,18 @@ def _resnet(version: int, layers: int) -> Application:
 # The first row all of whose markers a model has is the model's net.
 APPLICATIONS = {
     "vgg19": Application(
-        "VGG19", "vgg_19", keras_names.vgg, ("block5_conv4",), is_bgr=True
+        "VGG19", "vgg_19", layer_names.vgg, ("block5_conv4",), is_bgr=True
     ),
     "vgg16": Application(
-        "VGG16", "vgg_16", keras_names.vgg, ("block5_conv3",), is_bgr=True
+        "VGG16", "vgg_16", layer_names.vgg, ("block5_conv3",), is_bgr=True
     ),
     "inception_v3": Application(
-        "InceptionV3", "inception_v3", keras_names.inception_v3, ("mixed9_0", "mixed10")
+        "InceptionV3", "inception_v3", layer_names.inception_v3, ("mixed9_0", "mixed10")
     ),
     "inception_resnet_v2": Application(
         "InceptionResNetV2",
         "inception_resnet_v2",
-        keras_names.inception_resnet_v2,
+        layer_names.inception_resnet_v2,
         ("block35_1_conv", "conv_7b"),
     ),
     "resnet152": _resnet(1, 152),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from convert.from_torch import torch_state
+from convert.from_torch import state_dict
 from errors import UserError
 from tests.convert import torch_files
 from tests.convert.torch_files import Global, Stored
@@ -45,7 +45,7 @@ def test_safetensors_of_every_type(tmp_path):
             "count": ("I64", np.array(7, np.int64)),
         },
     )
-    state = torch_state.read(path)
+    state = state_dict.read(path)
     assert set(state) == {"single", "half", "double", "brain", "count"}
     assert state["count"] == 7
     for name in ("single", "half", "double", "brain"):
@@ -57,7 +57,7 @@ def test_safetensors_of_every_type(tmp_path):
 def test_a_damaged_file_is_one_line(content, tmp_path):
     (tmp_path / "a.safetensors").write_bytes(content)
     with pytest.raises(UserError, match="is damaged or no safetensors file"):
-        torch_state.read(str(tmp_path / "a.safetensors"))
+        state_dict.read(str(tmp_path / "a.safetensors"))
 
 
 def test_cut_off_values_are_one_line(tmp_path):
@@ -68,14 +68,14 @@ def test_cut_off_values_are_one_line(tmp_path):
         (tmp_path / "a.safetensors").read_bytes()[:-40]
     )
     with pytest.raises(UserError, match="is damaged or no safetensors file"):
-        torch_state.read(path)
+        state_dict.read(path)
 
 
 def test_a_missing_file_and_another_kind_are_one_line(tmp_path):
     with pytest.raises(UserError, match="No such file"):
-        torch_state.read(str(tmp_path / "none.safetensors"))
+        state_dict.read(str(tmp_path / "none.safetensors"))
     with pytest.raises(UserError, match=r"give a \.safetensors, \.pth or \.pt file"):
-        torch_state.read("weights.onnx")
+        state_dict.read("weights.onnx")
 
 
 def _header(path, header, body=b""):
@@ -111,7 +111,7 @@ def _entry(shape, begin, end, dtype="F32"):
 def test_a_header_that_contradicts_the_file_is_refused(header, reason, tmp_path):
     path = _header(tmp_path / "a.safetensors", header, bytes(12))
     with pytest.raises(UserError, match=f"is damaged or no safetensors .*{reason}"):
-        torch_state.read(path)
+        state_dict.read(path)
 
 
 _JSON = st.recursive(
@@ -132,7 +132,7 @@ _JSON = st.recursive(
 def test_whatever_the_header_says_is_read_or_refused(tmp_path_factory, header, body):
     path = tmp_path_factory.mktemp("fuzz") / "a.safetensors"
     try:
-        state = torch_state.read(_header(path, header, body))
+        state = state_dict.read(_header(path, header, body))
     except UserError:
         return
     assert all(isinstance(values, np.ndarray) for values in state.values())
@@ -153,7 +153,7 @@ def test_what_torch_saves_is_read_without_it(write, tmp_path):
         part=Stored(KERNEL, (2, 1), (8, 1), offset=5, key="shared"),
         spread=Stored(np.array([3], "<f4"), (64,), (0,)),
     )
-    read = torch_state.read(write(tmp_path / "a.pth", state))
+    read = state_dict.read(write(tmp_path / "a.pth", state))
     for name in ("half", "brain", "double"):
         assert read[name].dtype == np.float32
         np.testing.assert_array_equal(read[name], KERNEL)
@@ -174,7 +174,7 @@ def test_the_dictionary_is_found_in_what_training_scripts_save(wrapper, tmp_path
     arguments = Global("argparse", "Namespace")
     optimizer = {"state": {0: {"step": 3, "exp_avg": Stored(KERNEL)}}}
     saved = {"epoch": 3, "args": arguments, "optimizer": optimizer, wrapper: _state(2)}
-    state = torch_state.read(torch_files.write(tmp_path / "a.pth", saved))
+    state = state_dict.read(torch_files.write(tmp_path / "a.pth", saved))
     assert {name: values.item() for name, values in state.items()} == {"conv.weight": 2}
 
 
@@ -191,16 +191,16 @@ def test_of_weights_and_their_average_the_taken_ones_are_said(
     name, ema, key, tmp_path, caplog
 ):
     path = torch_files.write(tmp_path / "a.pth", {"state_dict": _state(2), name: ema})
-    assert torch_state.read(path)["conv.weight"].item() == 2
+    assert state_dict.read(path)["conv.weight"].item() == 2
     key = key.format(name)
     assert f"the weights state_dict of {path}" in caplog.text
     assert f"--state_dict_key={key} takes these" in caplog.text
-    state = torch_state.read(path, key)
+    state = state_dict.read(path, key)
     assert {n: v.item() for n, v in state.items()} == {"conv.weight": 5}
     with pytest.raises(
         UserError, match="no such dictionary of tensors; it has state_d"
     ):
-        torch_state.read(path, "none")
+        state_dict.read(path, "none")
 
 
 def test_of_two_nets_none_is_taken_silently(tmp_path):
@@ -209,18 +209,18 @@ def test_of_two_nets_none_is_taken_silently(tmp_path):
     with pytest.raises(
         UserError, match="teacher, student: say which as --state_dict_k"
     ):
-        torch_state.read(path)
+        state_dict.read(path)
 
 
 def test_prefixes_of_parallel_and_compiled_nets_go(tmp_path):
     one = Stored(np.ones(1, "<f4"))
     saved = {"module._orig_mod.a.weight": one, "b._orig_mod.weight": one}
     path = torch_files.write(tmp_path / "a.pth", saved)
-    assert set(torch_state.read(path)) == {"a.weight", "b.weight"}
+    assert set(state_dict.read(path)) == {"a.weight", "b.weight"}
     saved = {"module.a.weight": one, "a.weight": one}
     path = torch_files.write(tmp_path / "b.pth", saved)
     with pytest.raises(UserError, match=r"two tensors that become a\.weight"):
-        torch_state.read(path)
+        state_dict.read(path)
 
 
 @pytest.mark.parametrize("write", [torch_files.write, torch_files.write_legacy])
@@ -231,7 +231,7 @@ def test_a_pickle_runs_nothing(write, tmp_path):
             f"touch {marker}" if name == "system" else f"open({str(marker)!r}, 'w')"
         )
         saved = {"state_dict": _state(2), "args": Global(module, name, command)}
-        state = torch_state.read(write(tmp_path / "a.pth", saved))
+        state = state_dict.read(write(tmp_path / "a.pth", saved))
         assert state["conv.weight"].item() == 2
         assert not marker.exists()
 
@@ -251,14 +251,14 @@ def test_a_pickle_runs_nothing(write, tmp_path):
 )
 def test_what_is_no_state_dictionary_is_one_line(value, message, tmp_path):
     with pytest.raises(UserError, match=message):
-        torch_state.read(torch_files.write(tmp_path / "a.pth", value))
+        state_dict.read(torch_files.write(tmp_path / "a.pth", value))
 
 
 def test_storages_of_another_size_and_other_files_are_refused(tmp_path):
     state = {"a": Stored(KERNEL, key="0")}
     path = torch_files.write(tmp_path / "a.pth", state, sizes={"0": 60})
     with pytest.raises(UserError, match="storage 0 has 60 bytes in place of 64"):
-        torch_state.read(path)
+        state_dict.read(path)
     for content in (
         b"",
         b"PK\x05\x06" + bytes(18),
@@ -268,7 +268,7 @@ def test_storages_of_another_size_and_other_files_are_refused(tmp_path):
     ):
         (tmp_path / "a.pth").write_bytes(content)
         with pytest.raises(UserError, match=r"is damaged or no file of torch\.save"):
-            torch_state.read(path)
+            state_dict.read(path)
     (tmp_path / "folder.pt").mkdir()
     with pytest.raises(UserError, match="is no file: name one"):
-        torch_state.read(str(tmp_path / "folder.pt"))
+        state_dict.read(str(tmp_path / "folder.pt"))

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
-from convert.exports import export_graph, export_saved_model
+from convert.exports import graphs, saved_model
 from engine.restored.classifier import Classifier
 from errors import UserError
 
@@ -62,7 +62,7 @@ class Format:
 
 def write_saved_model(job: Job, path: str) -> None:
     """Writes a SavedModel that takes photographs."""
-    export_saved_model.write(job.classifier, path)
+    saved_model.write(job.classifier, path)
 
 
 def _write_bytes(path: str, content: bytes) -> None:
@@ -73,7 +73,7 @@ def _write_bytes(path: str, content: bytes) -> None:
 def _function(job: Job, batch_size: int | None) -> tf.types.experimental.Callable:
     """The net from preprocessed images to probabilities, for converters."""
     shape = (batch_size, *job.classifier.network.input_shape)
-    spec = tf.TensorSpec(shape, tf.float32, export_graph.INPUT)
+    spec = tf.TensorSpec(shape, tf.float32, graphs.INPUT)
     return tf.function(job.classifier.probabilities, input_signature=[spec])
 
 
@@ -188,7 +188,7 @@ def _batches(images: np.ndarray, size: int) -> Iterable[np.ndarray]:
 
 def write_frozen_graph(job: Job, path: str) -> None:
     """Writes the old frozen GraphDef."""
-    _write_bytes(path, export_graph.frozen_graph(job.classifier, job.batch_size))
+    _write_bytes(path, graphs.frozen_graph(job.classifier, job.batch_size))
 
 
 def run_frozen_graph(path: str, images: np.ndarray) -> np.ndarray:
@@ -196,10 +196,10 @@ def run_frozen_graph(path: str, images: np.ndarray) -> np.ndarray:
     definition = tf.compat.v1.GraphDef()
     with open(path, "rb") as file:
         definition.ParseFromString(file.read())
-    output = export_graph.predictions_node(definition)
+    output = graphs.predictions_node(definition)
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(definition, name="")
-        source = graph.get_tensor_by_name(f"{export_graph.INPUT}:0")
+        source = graph.get_tensor_by_name(f"{graphs.INPUT}:0")
         target = graph.get_tensor_by_name(f"{output}:0")
         if not any(node.op == "Softmax" for node in definition.node):
             target = tf.nn.softmax(target)
@@ -252,7 +252,7 @@ def _images_taken(_: str) -> str:
 
 FORMATS = {
     "saved_model": Format(
-        "saved_model", write_saved_model, None, lambda _: export_saved_model.TAKES
+        "saved_model", write_saved_model, None, lambda _: saved_model.TAKES
     ),
     "tflite": Format("model.tflite", write_tflite, run_tflite, tflite_takes),
     "tflite_float16": Format(

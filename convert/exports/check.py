@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from convert.exports import export_formats, export_photos, served_photo
-from convert.exports.export_formats import Format, Job
+from convert.exports import export_photos, formats, served_photo
+from convert.exports.formats import Format, Job
 from datasets.photos import photo_codec, photo_reader
 from engine.restored.classifier import Classifier
 from errors import NotFiniteError, UserError
@@ -123,12 +123,12 @@ class Check:
         Returns:
           The largest difference from the twin.
         """
-        export_formats.write_tflite(Job(self._classifier), twin)
-        before = self._difference(export_formats.run_tflite(twin, self._images))
+        formats.write_tflite(Job(self._classifier), twin)
+        before = self._difference(formats.run_tflite(twin, self._images))
         name = f"{kind.file}, before its weights are rounded, differs"
         self._require(before, self._max_difference, f"{name} from the checkpoint")
-        export_formats.round_to_float16(twin)
-        rounded = export_formats.run_tflite(twin, self._images)
+        formats.round_to_float16(twin)
+        rounded = formats.run_tflite(twin, self._images)
         found = float(np.max(np.abs(answer - rounded)))
         name = f"{kind.file} differs from the checkpoint with rounded weights"
         self._require(found, self._max_difference, name)

@@ -12,8 +12,8 @@ import numpy as np
 from absl import logging
 
 from common.untrusted_text import printable
-from convert.from_torch import torch_pickle, torch_safetensors
-from convert.from_torch.torch_pickle import Tensor
+from convert.from_torch import pickle_file, safetensors_file
+from convert.from_torch.pickle_file import Tensor
 from errors import UserError
 
 State = Mapping[str, np.ndarray]
@@ -80,16 +80,14 @@ def _read_safetensors(path: str) -> dict[str, np.ndarray]:
     with open(path, "rb") as file:
         if not file.read(1):
             raise ValueError("it is empty")
-    return torch_safetensors.parse(np.memmap(path, np.uint8, "r"))
+    return safetensors_file.parse(np.memmap(path, np.uint8, "r"))
 
 
 def _read_torch(path: str, key: str | None) -> dict[str, np.ndarray]:
-    value, arrays = torch_pickle.read(path)
+    value, arrays = pickle_file.read(path)
     found = dict(_dictionaries(value, ""))
     if not found:
-        what = (
-            "a whole model" if isinstance(value, torch_pickle.Inert) else "no tensors"
-        )
+        what = "a whole model" if isinstance(value, pickle_file.Inert) else "no tensors"
         name = f" ({printable(value.kind)})" if hasattr(value, "kind") else ""
         raise UserError(
             f"--state_dict={path} holds {what}{name} and no state dictionary: save"

@@ -4,8 +4,8 @@ import dataclasses
 
 from config.options import Options, option, split_list
 from config.predict_config import NetOptions
-from convert.exports import export_formats
-from convert.exports.export_formats import FORMATS, INT8_IO
+from convert.exports import formats
+from convert.exports.formats import FORMATS, INT8_IO
 from errors import UserError, nearest
 
 MAX_SAMPLES = 200  # images that calibrate int8
@@ -117,7 +117,7 @@ class ExportConfig:
                 " --representative_dir, or --dataset_name and --dataset_dir"
             )
         if "onnx" in self.formats:
-            export_formats.require_onnx()
+            formats.require_onnx()
 
     @property
     def formats(self) -> list[str]:

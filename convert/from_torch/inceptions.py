@@ -1,12 +1,18 @@
-"""What torchvision's and timm's Inceptions compute, evaluating, as in torch_forward.py.
+"""What torchvision's and timm's Inceptions compute, evaluating, as in forward.py.
 
 Branches are written as the names of their modules.
 """
 
 import tensorflow as tf
 
-from convert.from_torch import torch_layers
-from convert.from_torch.torch_layers import SAME, VALID, Layers, max_pool
+from convert.from_torch.layers import (
+    SAME,
+    VALID,
+    Layers,
+    avg_pool_3x3,
+    ceil_max_pool,
+    max_pool,
+)
 
 
 def googlenet(net: Layers, x: tf.Tensor) -> tf.Tensor:
@@ -14,7 +20,7 @@ def googlenet(net: Layers, x: tf.Tensor) -> tf.Tensor:
 
     Its 5x5 convolutions are 3x3.
     """
-    pool = torch_layers.ceil_max_pool
+    pool = ceil_max_pool
     x = pool(net.basic(x, "conv1", 2), 3)
     x = pool(net.basic(net.basic(x, "conv2"), "conv3"), 3)
     for block in ("3a", "3b"):
@@ -141,7 +147,7 @@ def _pooled(
     counts_padding: bool = False,
 ) -> tf.Tensor:
     """Branches, and beside them an average pool with the convolution `pool` behind."""
-    pooled = torch_layers.avg_pool_3x3(x, counts_padding)
+    pooled = avg_pool_3x3(x, counts_padding)
     parts = [
         _branches(net, x, block, branches),
         net.basic(pooled, f"{block}.branch{pool}"),

@@ -1,6 +1,6 @@
 """What torchvision's nets compute, evaluating, from a state dictionary.
 
-The Inceptions, timm's too, are in torch_inceptions.py.
+The Inceptions, timm's too, are in inceptions.py.
 Each function takes the layers and images `[batch, height, width, channels]` float32,
 and returns `[batch, classes]` logits, or pooled features where the dictionary has no
 classifier.
@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from common import natural_order
-from convert.from_torch import torch_layers, torch_names
-from convert.from_torch.torch_layers import Layers, max_pool
+from convert.from_torch import module_names
+from convert.from_torch.layers import Layers, global_pool, max_pool
 
 
 def resnet(net: Layers, x: tf.Tensor) -> tf.Tensor:
@@ -97,7 +97,7 @@ def mobilenet_v3(
         strided,
         lambda number: tf.nn.relu if 0 < number < first_swish else _hard_swish,
     )
-    x = _hard_swish(net.linear(torch_layers.global_pool(x), "classifier.0"))
+    x = _hard_swish(net.linear(global_pool(x), "classifier.0"))
     return net.linear(x, "classifier.3") if net.has("classifier.3") else x
 
 
@@ -153,6 +153,6 @@ def _inverted_residual(
             x = x * tf.nn.relu6(net.conv(squeezed, name) + 3) / 6
         else:
             x = net.conv(x, name, stride if is_depthwise or len(modules) == 1 else 1)
-            x = net.norm(x, str(torch_names.norm_behind(name)))
+            x = net.norm(x, str(module_names.norm_behind(name)))
             x = x if is_projection else activation(x)
     return x
