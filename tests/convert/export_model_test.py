@@ -448,7 +448,9 @@ def test_a_run_with_a_broken_photo_and_what_a_killed_one_left(checkpoint, tmp_pa
     assert len(skipped) == 2
     # TensorFlow says nothing.
     others = [s for s in process.stderr.splitlines() if s not in skipped]
-    assert all(re.match(r"I.*progress\.py", line) for line in others), process.stderr
+    assert all(
+        re.match(r"\d\d:\d\d:\d\d (exporting|/.*: mobilenet)", line) for line in others
+    ), process.stderr
     assert "takes photographs, by serving_default: JPEG, PNG" in process.stdout
     assert f"[1, {SIZE}, {SIZE}, 3] as uint8" in process.stdout
     assert max(map(len, process.stdout.split("\n  ")[-1].splitlines())) <= 80

@@ -122,7 +122,7 @@ def test_a_checkpoint(disk, images_dir, monkeypatch):
 class NoSummaries:
     """Stands in for TensorBoard's events."""
 
-    def __init__(self, *args):
+    def __init__(self, *args, **kwargs):
         pass
 
     def __getattr__(self, name):
