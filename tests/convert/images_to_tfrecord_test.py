@@ -1,8 +1,8 @@
 """The script itself, in a process of its own."""
 
 import os
-import re
 import pathlib
+import re
 import signal
 import subprocess
 import sys
