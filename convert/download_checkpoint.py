@@ -1,9 +1,9 @@
 r"""Downloads a checkpoint that slim published.
 
     python -m convert.download_checkpoint --model_name=inception_v3 \
-        --checkpoint_dir=/tmp/checkpoints
+        --checkpoint_dir=weights
 
-goes on where an earlier try broke off, unpacks into /tmp/checkpoints/inception_v3,
+goes on where an earlier try broke off, unpacks into weights/inception_v3,
 checks that the variables are those of the net and prints the path to give as
 `--checkpoint_path`. `--list` prints all that there are. The archives go dark one after
 another: of a dead one it is said which conversion brings in the same architecture.
