@@ -9,6 +9,8 @@ from config.train_config import TrainConfig
 from errors import UserError
 
 _HEADING = re.compile(r"\[([A-Za-z0-9][\w-]*)\]$")
+# At the start of a word: names of files may hold a #. Quotes mean nothing in it.
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
 # What fine_tune.py decides itself, and of which a recipe is not to speak.
 _NOT_ITS_OWN = (
     *("dataset_dir", "dataset_name", "train_dir", "dry_run", "list_scopes"),
@@ -84,11 +86,9 @@ def _heading(line: str, sections: dict[str, list[str]], where: str) -> str:
 
 def _flags(line: str, where: str, *, is_common: bool) -> list[str]:
     try:
-        words = shlex.split(line, comments=False)
+        words = shlex.split(_COMMENT.sub("", line))
     except ValueError as error:
         raise UserError(f"{where}: {error}, in {line!r}") from error
-    comment = next((i for i, word in enumerate(words) if word.startswith("#")), None)
-    words = words[:comment]
     try:
         given = flags.values_of(TrainConfig, words)
     except UserError as error:

@@ -19,7 +19,7 @@ def write(tmp_path, text):
 def test_flags_above_the_first_heading_hold_for_all_stages(tmp_path):
     path = write(
         tmp_path,
-        "# a comment\n--model_name=lenet --batch_size=8  # two flags\n\n"
+        "# it's a comment \\\n--model_name=lenet --batch_size=8  # 'two\n\n"
         "[head]\n--max_number_of_epochs=1\n"
         "[top]  # the last\n--batch_size=4\n--max_number_of_steps=5\n",
     )
