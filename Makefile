@@ -36,7 +36,7 @@ format: $(installed)
 	$(python) -m ruff check --fix .
 	$(python) -m ruff format .
 	$(python) tests/bazel/build_files.py
-	$(python) -m tests.readme_flags
+	$(python) -m tests.docs_tables
 
 # ONNX and tensorflow-datasets, which the other targets do without, are tried here.
 real: $(extras)

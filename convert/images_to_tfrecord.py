@@ -29,7 +29,7 @@ from common import atomic_files
 from config import app
 from convert.photos import class_names, conversion, folder_layout
 from convert.photos.conversion_record import Settings
-from convert.tfrecords import parallel
+from convert.tfrecords import parallel, rejections
 
 _IMAGE_DIR = flags.DEFINE_string(
     "image_dir",
@@ -131,7 +131,7 @@ _BITS = flags.DEFINE_integer(
 )
 _MAX_REJECTED_FRACTION = flags.DEFINE_float(
     "max_rejected_fraction",
-    0.1,
+    rejections.MAX_FRACTION,
     "Fail when more than this share of the photos is damaged, empty, absurdly large or"
     " under two labels.",
     lower_bound=0,

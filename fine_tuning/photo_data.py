@@ -7,13 +7,12 @@ import re
 from config.shared_options import DataOptions
 from convert.photos import conversion
 from convert.photos.conversion_record import Settings
-from convert.tfrecords import parallel
+from convert.tfrecords import parallel, rejections
 from datasets import dataset_json
 from errors import UserError
 from fine_tuning.commands import Command
 
 _FOLDER = "data"
-_MAX_REJECTED_FRACTION = 0.1  # the converter's default
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +61,7 @@ class PhotoData:
             conversion.convert(
                 self.settings,
                 num_workers=parallel.num_usable_cpus(),
-                max_rejected_fraction=_MAX_REJECTED_FRACTION,
+                max_rejected_fraction=rejections.MAX_FRACTION,
                 shows_next=False,
             )
 

@@ -9,7 +9,7 @@ from absl import logging
 from checkpoints import model_record, slim_format
 from checkpoints.slim_format import Checkpoint
 from convert import download_checkpoint, inspect_checkpoint
-from convert.weights import net_fit, packaged_weights
+from convert.weights import net_fit, packaged_weights, weights_there
 from convert.weights.known_archives import ARCHIVES
 from errors import UserError
 from nets import nets_factory
@@ -49,8 +49,7 @@ def fetch(model_name: str) -> str:
       UserError: it is not there and cannot be had; the message says the ways to get it.
     """
     nets_factory.get_entry(model_name)
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    folder = os.path.join(base, "slim-image-classifier", "weights", model_name)
+    folder = os.path.join(weights_there.cache_folder(), model_name)
     reasons = []
     if model_name in ARCHIVES or os.path.isdir(folder):
         archive, _ = download_checkpoint.find_archive(model_name, None)

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from tests import readme_flags
+from tests import docs_tables
 
-ROOT = readme_flags.ROOT
+ROOT = docs_tables.ROOT
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
 PAGES += [ROOT / "benchmarks/README.md", ROOT / "tests/faults/README.md"]
 USER_PAGES = [page for page in PAGES if page.parent in (ROOT, ROOT / "docs")]
@@ -20,11 +20,11 @@ def text_of(page: pathlib.Path) -> str:
 
 
 def test_tables_are_those_of_the_scripts_and_networks():
-    for page in (readme_flags.FLAGS_PAGE, readme_flags.NETS_PAGE):
-        assert readme_flags.renewed(text_of(page)) == text_of(page), "run `make format`"
-    for script in readme_flags.SCRIPTS:
-        assert f"<!-- flags of {script} -->" in text_of(readme_flags.FLAGS_PAGE)
-    assert "<!-- table of the nets -->" in text_of(readme_flags.NETS_PAGE)
+    for page in (docs_tables.FLAGS_PAGE, docs_tables.NETS_PAGE):
+        assert docs_tables.renewed(text_of(page)) == text_of(page), "run `make format`"
+    for script in docs_tables.SCRIPTS:
+        assert f"<!-- flags of {script} -->" in text_of(docs_tables.FLAGS_PAGE)
+    assert "<!-- table of the nets -->" in text_of(docs_tables.NETS_PAGE)
 
 
 def commands(pages: list[pathlib.Path]) -> list[list[str]]:

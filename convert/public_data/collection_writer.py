@@ -18,7 +18,6 @@ from datasets.dataset_json import DatasetInfo, SplitInfo
 from errors import UserError
 
 _EXAMPLES_PER_TASK = 16
-_MAX_REJECTED_FRACTION = 0.1
 
 
 def convert(
@@ -93,7 +92,7 @@ def _write_splits(
             counts.total(), tuple(counts[label] for label in classes), shards
         )
     total = sum(split.num_examples for split in collection.splits.values())
-    if len(rejected) > _MAX_REJECTED_FRACTION * total:
+    if len(rejected) > rejections.MAX_FRACTION * total:
         raise UserError(
             f"{len(rejected)} of {total} images cannot be used, {rejected[0].name!r} is"
             f" the first ({rejected[0].reason}): get the data anew"

@@ -12,6 +12,7 @@ from datasets.photos import unfit_photos
 from datasets.photos.unfit_photos import UnfitPhotoError
 
 FILENAME = "rejected.csv"
+MAX_FRACTION = 0.1  # of all photos; beyond it something else is wrong
 
 
 class Kind(enum.Enum):

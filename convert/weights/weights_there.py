@@ -35,9 +35,13 @@ def find() -> Weights | None:
     Returns:
       None where no folder there holds a checkpoint whose net is known.
     """
+    return next(_known_in(FOLDER), None) or next(_known_in(cache_folder()), None)
+
+
+def cache_folder() -> str:
+    """Where weights are kept for all commands of the user, a folder for each net."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    cached = os.path.join(base, "slim-image-classifier", "weights")
-    return next(_known_in(FOLDER), None) or next(_known_in(cached), None)
+    return os.path.join(base, "slim-image-classifier", "weights")
 
 
 def _known_in(parent: str) -> Iterator[Weights]:

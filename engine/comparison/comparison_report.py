@@ -1,18 +1,16 @@
 """A comparison as a table, as CSV and as a page that needs no other file."""
 
-import io
 import os
 import pathlib
 from collections.abc import Sequence
 
-import jinja2
 from matplotlib.figure import Figure
 
 from common import tables
 from common.atomic_files import atomic_write
-from common.untrusted_text import CsvWriter, printable_lines
+from common.untrusted_text import CsvWriter
 from engine.comparison.run_facts import RunFacts
-from engine.report import thumbnails
+from engine.report import html_page, thumbnails
 
 _TEMPLATE = pathlib.Path(__file__).with_name("comparison.html.jinja")
 _START, _TRAINED = 2, 3  # columns
@@ -87,13 +85,8 @@ def write(
         writer = CsvWriter(file)
         writer.write_row(headers(epochs))
         writer.write_rows([_plain(row) for row in cells])
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        finalize=lambda value: printable_lines(value) if type(value) is str else value,
-    )
-    page = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+    page = html_page.render(
+        _TEMPLATE,
         header=headers(epochs),
         rows=cells,
         curves=thumbnails.data_uri(draw(runs), "image/svg+xml"),
@@ -122,13 +115,9 @@ def draw(runs: Sequence[RunFacts]) -> bytes:
         for boundary in boundaries:
             axes.axvline(boundary, color=color, linestyle=":", linewidth=1)
     axes.set(xlabel="epoch", ylabel="accuracy in validation")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
     if axes.lines:
         axes.legend(frameon=False, loc="lower right")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+    return html_page.svg(figure)
 
 
 def _joined(

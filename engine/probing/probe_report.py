@@ -1,7 +1,6 @@
 """What a probe says: a table and its verdict, commands, files."""
 
 import dataclasses
-import io
 import json
 import os
 import shlex
@@ -17,6 +16,7 @@ from config.probe_config import ProbeConfig
 from datasets.dataset import Dataset
 from engine.probing import depths, probe_scores
 from engine.probing.probe_scores import Rise, Score, choose
+from engine.report import html_page
 from nets import nets_factory
 from nets.network import Network
 
@@ -251,9 +251,5 @@ def draw(result: Result) -> bytes:
         places, [s.depth.end_point for s in scores], rotation=60, ha="right"
     )
     axes.set(ylabel="accuracy", title=_title(result))
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+    return html_page.svg(figure)

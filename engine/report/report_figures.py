@@ -1,14 +1,13 @@
 """The drawings of an evaluation's page, as SVG."""
 
-import io
 from collections.abc import Sequence
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from engine.evaluation.calibration import Bin
 from engine.events.run_events import Curve
+from engine.report import html_page
 
 _INCHES = (5.6, 3.8)
 _LINE_COLOURS = ("#1f6feb", "#d9480f", "#2b8a3e", "#862e9c")
@@ -37,7 +36,7 @@ def draw_reliability(bins: Sequence[Bin]) -> bytes:
     for axes in (upper, lower):
         axes.xaxis.set_major_formatter(PercentFormatter(1, 0))
     upper.yaxis.set_major_formatter(PercentFormatter(1, 0))
-    return _svg(figure, [upper, lower])
+    return html_page.svg(figure)
 
 
 def draw_curves(title: str, curves: Sequence[Curve]) -> bytes:
@@ -56,14 +55,4 @@ def draw_curves(title: str, curves: Sequence[Curve]) -> bytes:
         )
     axes.set(xlabel="step", ylabel=title)
     axes.legend(frameon=False)
-    return _svg(figure, [axes])
-
-
-def _svg(figure: Figure, all_axes: Sequence[Axes]) -> bytes:
-    for axes in all_axes:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25)
-        axes.set_axisbelow(True)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+    return html_page.svg(figure)

@@ -5,17 +5,15 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from common import tables
-from common.untrusted_text import printable_lines
 from datasets.dataset import Dataset
 from engine.evaluation import calibration, label_errors
 from engine.evaluation.evaluation import Results
 from engine.evaluation.label_errors import Suspect
 from engine.events import run_events
-from engine.report import report_figures, thumbnails
+from engine.report import html_page, report_figures, thumbnails
 
 _TEMPLATE = pathlib.Path(__file__).with_name("report.html.jinja")
 _MAX_SHOWN = 12  # pictures in a gallery
@@ -55,15 +53,9 @@ def render(evaluated: Evaluated) -> str:
     suspects = label_errors.find(results)
     mistakes = _most_confident_mistakes(results)
     gallery = _Gallery(evaluated, mistakes, suspects)
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        finalize=lambda value: printable_lines(value) if type(value) is str else value,
-    )
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     header, *class_rows = evaluated.class_rows
-    return template.render(
+    return html_page.render(
+        _TEMPLATE,
         summary=evaluated.summary,
         more_than_5_classes=len(evaluated.class_names) > 5,
         interval=calibration.wilson_interval(int(correct.sum()), len(correct)),

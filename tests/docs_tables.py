@@ -1,6 +1,6 @@
 """The tables of docs/flags.md and docs/nets.md, made from the flags and networks.
 
-`python -m tests.readme_flags` writes them (`make format` does); docs_test.py fails
+`python -m tests.docs_tables` writes them (`make format` does); docs_test.py fails
 while they differ.
 """
 

@@ -1,0 +1,37 @@
+"""Pages that need no other file, and the pictures in them."""
+
+import io
+import pathlib
+from typing import Any
+
+import jinja2
+from matplotlib.figure import Figure
+
+from common.untrusted_text import printable_lines
+
+
+def render(template: pathlib.Path, **values: Any) -> str:
+    """A page; texts among the values are escaped, and what is not shown is made so.
+
+    Args:
+      template: of jinja, UTF-8.
+      **values: what the template names.
+    """
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        finalize=lambda value: printable_lines(value) if type(value) is str else value,
+    )
+    return environment.from_string(template.read_text(encoding="utf-8")).render(values)
+
+
+def svg(figure: Figure) -> bytes:
+    """A figure with open axes on a faint grid, as an SVG that no date makes differ."""
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+        axes.set_axisbelow(True)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
