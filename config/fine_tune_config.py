@@ -3,18 +3,7 @@
 import dataclasses
 
 from config.options import Options, option
-from config.shared_options import ComputeOptions, DataOptions, ModelOptions
-from config.train_config import (
-    AugmentationOptions,
-    FeatureCacheOptions,
-    FineTuneOptions,
-    LossOptions,
-    OptimizerOptions,
-    RunOptions,
-    ScheduleOptions,
-    TrainDataOptions,
-    ValidationOptions,
-)
+from config.train_config import TrainGroups
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,19 +37,7 @@ class StagesOptions(Options):
 
 
 @dataclasses.dataclass(frozen=True)
-class FineTuneConfig:
+class FineTuneConfig(TrainGroups):
     """All options of `fine_tune.py`."""
 
     stages: StagesOptions
-    data: DataOptions
-    train_data: TrainDataOptions
-    augmentation: AugmentationOptions
-    model: ModelOptions
-    compute: ComputeOptions
-    fine_tune: FineTuneOptions
-    feature_cache: FeatureCacheOptions
-    schedule: ScheduleOptions
-    optimizer: OptimizerOptions
-    loss: LossOptions
-    validation: ValidationOptions
-    run: RunOptions

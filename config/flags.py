@@ -21,6 +21,7 @@ No other module reads values of flags.
 """
 
 import dataclasses
+import inspect
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -59,7 +60,7 @@ def define(config: type, into: flags.FlagValues = flags.FLAGS) -> None:
     if issubclass(config, Options):
         _define_group(config, into)
         return
-    for group in typing.get_type_hints(config).values():
+    for group in _groups_of(config).values():
         _define_group(group, into)
     for name, (default, _) in _REPLACED.items():
         if name not in into:
@@ -70,6 +71,12 @@ def define(config: type, into: flags.FlagValues = flags.FLAGS) -> None:
                 flag_values=into,
                 module_name="Refused flags of slim",
             )
+
+
+def _groups_of(config: type) -> dict[str, type]:
+    """A record's groups by field, its own before those of its base class."""
+    hints = typing.get_type_hints(config)
+    return {name: hints[name] for name in inspect.get_annotations(config)} | hints
 
 
 def _define_group(group: type, into: flags.FlagValues) -> None:
@@ -101,11 +108,8 @@ def read(config: type[Config], known: flags.FlagValues = flags.FLAGS) -> Config:
     for name, (default, instead) in _REPLACED.items():
         if values[name] != default:
             raise UserError(f"--{name}={values[name]} is refused: {instead}")
-    groups = {
-        name: _read_group(group, values)
-        for name, group in typing.get_type_hints(config).items()
-    }
-    return config(**groups)
+    groups = _groups_of(config).items()
+    return config(**{name: _read_group(group, values) for name, group in groups})
 
 
 def _read_group(group: type[Config], values: Mapping[str, Any]) -> Config:

@@ -24,7 +24,8 @@ from common.untrusted_text import CsvWriter
 from config import app, flags
 from config.options import Options, option
 from config.shared_options import DataOptions, ModelOptions
-from config.train_config import AugmentationOptions, TrainDataOptions
+from config.training.augmentation_options import AugmentationOptions
+from config.training.data_options import TrainDataOptions
 from convert.inspection import contact_sheet, dataset_report
 from convert.inspection.dataset_survey import SAMPLE_SIDE, Survey
 from datasets import dataset_factory, input_pipeline

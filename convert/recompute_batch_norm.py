@@ -31,7 +31,7 @@ from config import app, flags
 from config.options import Options, option
 from config.predict_config import NetOptions
 from config.shared_options import DataOptions
-from config.train_config import AugmentationOptions
+from config.training.augmentation_options import AugmentationOptions
 from datasets import input_pipeline, labels
 from datasets.dataset import Dataset
 from engine import inputs

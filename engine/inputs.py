@@ -9,7 +9,7 @@ import tensorflow as tf
 from absl import logging
 
 from config.shared_options import DataOptions
-from config.train_config import AugmentationOptions
+from config.training.augmentation_options import AugmentationOptions
 from datasets import dataset_factory, dataset_json
 from datasets.dataset import Dataset
 from errors import UserError

@@ -16,7 +16,8 @@ import tensorflow as tf
 from absl import logging
 
 from common.progress import progress
-from config.train_config import AugmentationOptions, FineTuneOptions
+from config.training.augmentation_options import AugmentationOptions
+from config.training.fine_tune_options import FineTuneOptions
 from engine.batch_norm.batch_norm_lag import Lag
 from engine.batch_norm.population_statistics import Moments, MomentsFn, over_batches
 from engine.step.moving_average import SUFFIX, holding

@@ -9,7 +9,7 @@ from checkpoints import restore, scopes, slim_format
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.slim_format import Checkpoint
 from common.untrusted_text import first_few
-from config.train_config import FineTuneOptions
+from config.training.fine_tune_options import FineTuneOptions
 from engine.step.moving_average import SUFFIX
 from engine.step.train_state import TrainState
 from nets import nets_factory

@@ -6,7 +6,7 @@ from absl import logging
 
 from checkpoints import model_record, scopes
 from checkpoints.model_record import ModelRecord, first_difference
-from config.train_config import FineTuneOptions
+from config.training.fine_tune_options import FineTuneOptions
 from engine.run.initial_weights import Start
 from errors import UserError
 from nets import nets_factory

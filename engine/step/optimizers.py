@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from config.train_config import OptimizerOptions
+from config.training.optimizer_options import OptimizerOptions
 
 _train = tf.compat.v1.train
 

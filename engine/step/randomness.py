@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from config.train_config import AugmentationOptions
+from config.training.augmentation_options import AugmentationOptions
 from preprocessing import mixing
 
 # Folded into a step's seed for mixing, which must not repeat what dropout draws.

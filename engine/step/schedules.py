@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from config.train_config import ScheduleOptions
+from config.training.schedule_options import ScheduleOptions
 from errors import UserError
 
 

@@ -7,7 +7,8 @@ import typing
 import pytest
 
 from config.eval_config import EvalConfig
-from config.train_config import ScheduleOptions, TrainConfig
+from config.train_config import TrainConfig
+from config.training.schedule_options import ScheduleOptions
 from errors import UserError
 
 GROUPS = sorted(

@@ -8,6 +8,7 @@ from absl import flags as absl_flags
 
 from config import flags
 from config.eval_config import EvalConfig
+from config.fine_tune_config import FineTuneConfig
 from config.options import Options, option
 from config.train_config import TrainConfig
 from errors import UserError
@@ -228,6 +229,14 @@ def test_given_names_what_the_command_line_sets(command_line):
     line = command_line(EvalConfig)
     line.read(DATA, "--batch_size=100")
     assert flags.given() == {"dataset_dir", "batch_size"}
+
+
+def test_fine_tunes_own_flags_stand_before_those_of_training():
+    values = absl_flags.FlagValues()
+    flags.define(FineTuneConfig, values)
+    titles = list(values.flags_by_module_dict())
+    assert titles[:3] == ["Stages", "Data", "Training data"]
+    assert titles[-2:] == ["Run", "Refused flags of slim"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from config.shared_options import DataOptions, ModelOptions
-from config.train_config import AugmentationOptions, TrainDataOptions
+from config.training.augmentation_options import AugmentationOptions
+from config.training.data_options import TrainDataOptions
 from convert import inspect_dataset
 from convert.inspect_dataset import InspectionConfig, InspectionOptions
 from convert.inspection import contact_sheet

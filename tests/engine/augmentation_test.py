@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from config.shared_options import DataOptions
-from config.train_config import AugmentationOptions
+from config.training.augmentation_options import AugmentationOptions
 from engine import inputs
 from errors import UserError
 from nets.network import Network

@@ -11,7 +11,7 @@ import tensorflow as tf
 from common import progress
 from config.eval_config import EvalConfig, EvalOptions
 from config.shared_options import DataOptions, ModelOptions
-from config.train_config import AugmentationOptions
+from config.training.augmentation_options import AugmentationOptions
 from engine import evaluate
 from engine.batch_norm.recomputation import moments_of, num_batches
 from tests.engine import coloured_images, small_runs

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from checkpoints.checkpoint_folder import CheckpointFolder
-from config.train_config import FineTuneOptions
+from config.training.fine_tune_options import FineTuneOptions
 from engine.run.initial_weights import find_start, restore_start
 from engine.step.train_state import TrainState
 from errors import UserError

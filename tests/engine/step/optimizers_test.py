@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from config.train_config import OptimizerOptions
+from config.training.optimizer_options import OptimizerOptions
 from engine.step import optimizers
 
 STEPS = 3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from config.train_config import ScheduleOptions
+from config.training.schedule_options import ScheduleOptions
 from engine.step import schedules
 from errors import UserError
 

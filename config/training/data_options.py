@@ -1,0 +1,19 @@
+"""What training reads: the split, its batches, their order."""
+
+import dataclasses
+
+from config.options import Options, option
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainDataOptions(Options):
+    """Training data."""
+
+    dataset_split_name: str = option("train", "Split to train on.")
+    batch_size: int = option(32, "Batch size per clone.", minimum=1)
+    train_image_size: int | None = option(
+        None, "Side of the images in pixels; by default the net's.", minimum=1
+    )
+    num_readers: int = option(
+        4, "Number of TFRecord files read in parallel.", minimum=1
+    )
