@@ -2,9 +2,9 @@
 
 import script_start  # noqa: F401  (before all that takes time)
 
-from config import app
+from config import app, flags
 from convert import download_and_convert_data
 
 if __name__ == "__main__":
-    download_and_convert_data.define_flags()
+    flags.define(download_and_convert_data.DataOptions)
     app.run(download_and_convert_data.main)

@@ -8,10 +8,17 @@ import pathlib
 import shutil
 from collections.abc import Iterator
 
-from absl import flags
-
 from benchmarks import measuring, photos
 from benchmarks.measuring import Contestant, Scale
+from config import flags
+from config.options import Options, option
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvertOptions(Options):
+    """Conversion."""
+
+    images: int = option(3000, "Photos to convert.", minimum=1)
 
 
 def tables(folder: pathlib.Path, scale: Scale) -> Iterator[str]:
@@ -50,9 +57,11 @@ def tables(folder: pathlib.Path, scale: Scale) -> Iterator[str]:
 
 
 def _at_full_scale(folder: pathlib.Path, scale: Scale) -> Iterator[str]:
-    return tables(folder, dataclasses.replace(scale, num_images=flags.FLAGS.images))
+    return tables(
+        folder, dataclasses.replace(scale, num_images=flags.read(ConvertOptions).images)
+    )
 
 
 if __name__ == "__main__":
-    flags.DEFINE_integer("images", 3000, "Photos to convert.", 1)
+    flags.define(ConvertOptions)
     measuring.run(_at_full_scale)

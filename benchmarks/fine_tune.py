@@ -19,13 +19,21 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from absl import flags
-
 from benchmarks import measuring
 from benchmarks.measuring import Scale
+from config import flags
+from config.options import Options, option, split_list
 
 _BATCH_SIZE = 32  # the default of both
 _KERAS_BATCHES = 20  # of an epoch that are timed
+
+
+@dataclasses.dataclass(frozen=True)
+class FineTuneOptions(Options):
+    """Fine-tune."""
+
+    images: int = option(1000, "Photos to train on.", minimum=1)
+    epochs: str = option("10,30", "Numbers of epochs, each a run of its own.")
 
 
 def tables(
@@ -146,13 +154,13 @@ def _keras(folder: pathlib.Path, scale: Scale, started_at: float) -> _KerasTimes
 
 
 def _at_full_scale(folder: pathlib.Path, scale: Scale) -> Iterator[str]:
+    options = flags.read(FineTuneOptions)
     scale = dataclasses.replace(
-        scale, num_images=flags.FLAGS.images, batch_size=_BATCH_SIZE
+        scale, num_images=options.images, batch_size=_BATCH_SIZE
     )
-    return tables(folder, scale, epochs=list(map(int, flags.FLAGS.epochs)))
+    return tables(folder, scale, epochs=list(map(int, split_list(options.epochs))))
 
 
 if __name__ == "__main__":
-    flags.DEFINE_integer("images", 1000, "Photos to train on.", 1)
-    flags.DEFINE_list("epochs", "10,30", "Numbers of epochs, each a run of its own.")
+    flags.define(FineTuneOptions)
     measuring.run(_at_full_scale, has_precision=True)

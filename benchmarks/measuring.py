@@ -17,10 +17,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from absl import flags
-
 from common.tables import text_table
-from config import app
+from config import app, flags
+from config.options import Options, option
 
 # Called again and again, each time for another figure.
 Measure = Callable[[], float]
@@ -185,6 +184,24 @@ def table(
     return text_table(("", unit, f"{ours} is better by", "range"), rows, title=title)
 
 
+@dataclasses.dataclass(frozen=True)
+class RoundOptions(Options):
+    """Rounds."""
+
+    rounds: int = option(Scale.rounds, "Turns of each contestant.", minimum=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class PrecisionOptions(Options):
+    """Precision."""
+
+    precision: str = option(
+        Scale.precision,
+        "Compute dtype of the nets: float32 or mixed_bfloat16.",
+        choices=(Scale.precision, "mixed_bfloat16"),
+    )
+
+
 def run(
     benchmark: Callable[[pathlib.Path, Scale], Iterator[str]],
     *,
@@ -197,19 +214,18 @@ def run(
       has_precision: whether there is a flag for it.
     """
     if has_precision:
-        precisions = [Scale.precision, "mixed_bfloat16"]
-        flags.DEFINE_enum(
-            "precision", Scale.precision, precisions, "What nets compute with."
-        )
-    flags.DEFINE_integer("rounds", Scale.rounds, "Turns of each contestant.", 1)
-    app.run(functools.partial(_run, benchmark))
+        flags.define(PrecisionOptions)
+    flags.define(RoundOptions)
+    app.run(functools.partial(_run, benchmark, has_precision))
 
 
-def _run(benchmark: Callable[[pathlib.Path, Scale], Iterator[str]]) -> None:
-    values = flags.FLAGS.flag_values_dict()
-    scale = Scale(
-        rounds=values["rounds"], precision=values.get("precision", Scale.precision)
-    )
+def _run(
+    benchmark: Callable[[pathlib.Path, Scale], Iterator[str]], has_precision: bool
+) -> None:
+    scale = Scale(rounds=flags.read(RoundOptions).rounds)
+    if has_precision:
+        precision = flags.read(PrecisionOptions).precision
+        scale = dataclasses.replace(scale, precision=precision)
     with tempfile.TemporaryDirectory() as folder:
         for text in benchmark(pathlib.Path(folder), scale):
             print(f"\n{text}\n", flush=True)

@@ -4,14 +4,24 @@ python -m benchmarks.step --trainable=head
 python -m benchmarks.step --trainable=all
 """
 
+import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable, Iterator
 
-from absl import flags
-
 from benchmarks import measuring
 from benchmarks.measuring import Contestant, Measure, Scale
+from config import flags
+from config.options import Options, option
+
+
+@dataclasses.dataclass(frozen=True)
+class StepOptions(Options):
+    """Step."""
+
+    trainable: str = option(
+        "head", "What is trained: head or all.", choices=("head", "all")
+    )
 
 
 def tables(folder: pathlib.Path, scale: Scale, *, trainable: str) -> Iterator[str]:
@@ -79,8 +89,8 @@ def _warm(step: Callable[[], int], scale: Scale) -> Measure:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_enum("trainable", "head", ["head", "all"], "What is trained.")
+    flags.define(StepOptions)
     measuring.run(
-        lambda *args: tables(*args, trainable=flags.FLAGS.trainable),
+        lambda *args: tables(*args, trainable=flags.read(StepOptions).trainable),
         has_precision=True,
     )

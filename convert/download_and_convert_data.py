@@ -1,4 +1,4 @@
-r"""Downloads a public data set and turns it into TFRecords.
+r"""Downloads a public data set and converts it to TFRecords.
 
     python convert/download_and_convert_data.py --dataset_name=flowers \
         --dataset_dir=data/flowers
@@ -7,24 +7,24 @@ r"""Downloads a public data set and turns it into TFRecords.
     python convert/download_and_convert_data.py --dataset_name=imagenet \
         --data_dir=/data/ILSVRC2012 --dataset_dir=data/imagenet
 
-The files have slim's names, the dataset appears whole or not at all, and training finds
-it under the same --dataset_name (without "tfds:").
+The files have slim's names, the data set appears as a whole or not at all, and training
+finds it under the same --dataset_name (without "tfds:").
 """
 
 import script_start  # noqa: F401  (before all that takes time)
 
+import dataclasses
 import functools
 import os
 import signal
 import sys
 from collections.abc import Callable
 
-from absl import flags
-
 from common import atomic_files
 
-# Nothing up here imports TensorFlow: each worker process imports this file too.
-from config import app
+# Nothing here imports TensorFlow: every worker process imports this file, too.
+from config import app, flags
+from config.options import Options, option
 from convert.public_data import (
     imagenet_folders,
     stock_datasets,
@@ -35,63 +35,113 @@ from convert.public_data.collection import Collection
 from convert.tfrecords import parallel
 from errors import UserError, nearest
 
-FLAGS = flags.FLAGS
-
 _TFDS = tfds_source.PREFIX
 _NAMES = ("cifar10", "flowers", "imagenet", "mnist", "visualwakewords")
 
 
-def main() -> None:
-    """Reads the flags and converts."""
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # nothing here needs a GPU
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    name, dataset_dir = FLAGS.dataset_name, FLAGS.dataset_dir
-    if not name.startswith(_TFDS) and name not in _NAMES:
-        raise UserError(
-            f"--dataset_name={name}: no such data set{nearest(name, _NAMES)}; there are"
-            f" {', '.join(_NAMES)}, and {_TFDS}NAME for those of tensorflow-datasets"
-        )
-    if not dataset_dir:
-        raise UserError("no --dataset_dir: name a folder for the dataset")
-    with atomic_files.explained_errors():
-        _convert(name, dataset_dir)
+@dataclasses.dataclass(frozen=True)
+class DataOptions(Options):
+    """Public data set."""
 
-
-def _convert(name: str, dataset_dir: str) -> None:
-    from convert.public_data import (
-        collection_writer,  # needs TensorFlow, which takes seconds
+    dataset_name: str = option(
+        None,
+        f"One of {', '.join(_NAMES)}; or {_TFDS}NAME, an image-classification data set"
+        " of tensorflow-datasets (pip install tensorflow-datasets).",
+        required=True,
+    )
+    dataset_dir: str = option(
+        None,
+        "Folder for the TFRecords; created if it does not exist.",
+        required=True,
+    )
+    data_dir: str | None = option(
+        None,
+        "Folder for downloads; files already there are used. With imagenet: the folder"
+        f" that holds train/ and val/. With {_TFDS}NAME: the folder of"
+        " tensorflow-datasets. By default downloads/ in --dataset_dir, with"
+        f" {_TFDS}NAME ~/tensorflow_datasets (not a slim flag).",
+    )
+    splits: str = option(
+        "",
+        f"With {_TFDS}NAME: the parts to convert, as in train[:80%],train[80%:] (train"
+        " and validation) or train=train[:80%],mine=train[80%:]+test. By default the"
+        " splits of the data set (not a slim flag).",
+    )
+    num_shards: int = option(
+        5,
+        f"With {_TFDS}NAME: TFRecord files per split (not a slim flag).",
+        minimum=1,
+        maximum=99999,
+    )
+    num_workers: int | None = option(
+        None,
+        "Number of processes that check images. By default one per available CPU (not a"
+        " slim flag).",
+        minimum=1,
+    )
+    small_object_area_threshold: float = option(
+        0.005,
+        "With visualwakewords: the fraction of a photo's area that an object must"
+        " exceed.",
+    )
+    foreground_class_of_interest: str = option(
+        "person", "With visualwakewords: the object to look for, a COCO category."
     )
 
-    read, settings = _reader(name, dataset_dir)
+
+def main() -> None:
+    """Converts the data set that the flags name."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # nothing here needs a GPU
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    options = flags.read(DataOptions)
+    name = options.dataset_name
+    if not name.startswith(_TFDS) and name not in _NAMES:
+        raise UserError(
+            f"--dataset_name={name}: no such data set{nearest(name, _NAMES)}; expected"
+            f" one of {', '.join(_NAMES)}, or {_TFDS}NAME for a data set of"
+            " tensorflow-datasets"
+        )
+    with atomic_files.explained_errors():
+        _convert(options)
+
+
+def _convert(options: DataOptions) -> None:
+    from convert.public_data import (
+        collection_writer,  # imports TensorFlow, which takes seconds
+    )
+
+    read, settings = _reader(options)
+    name = options.dataset_name
     collection_writer.convert(
         read,
-        dataset_dir=dataset_dir,
+        dataset_dir=options.dataset_dir,
         dataset_name=tfds_source.dataset_name(name.removeprefix(_TFDS)),
         settings={
             "dataset_name": name,
-            **{flag: FLAGS[flag].value for flag in settings},
+            **{flag: getattr(options, flag) for flag in settings},
         },
-        num_workers=FLAGS.num_workers or parallel.num_usable_cpus(),
+        num_workers=options.num_workers or parallel.num_usable_cpus(),
     )
 
 
-def _reader(name: str, dataset_dir: str) -> tuple[Callable[[], Collection], list[str]]:
-    """What reads a data set, and the flags that decide what it reads."""
+def _reader(options: DataOptions) -> tuple[Callable[[], Collection], list[str]]:
+    """The function that reads a data set, and the flags that determine its content."""
+    name = options.dataset_name
     if name.startswith(_TFDS):
         return functools.partial(
             tfds_source.tfds_collection,
             name.removeprefix(_TFDS),
-            splits=FLAGS.splits,
-            data_dir=FLAGS.data_dir,
-            num_shards=FLAGS.num_shards,
+            splits=options.splits,
+            data_dir=options.data_dir,
+            num_shards=options.num_shards,
         ), ["splits", "num_shards"]
-    data_dir = FLAGS.data_dir or os.path.join(dataset_dir, "downloads")
+    data_dir = options.data_dir or os.path.join(options.dataset_dir, "downloads")
     if name == "visualwakewords":
         return functools.partial(
             visual_wake_words.visual_wake_words,
             data_dir,
-            foreground=FLAGS.foreground_class_of_interest,
-            area=FLAGS.small_object_area_threshold,
+            foreground=options.foreground_class_of_interest,
+            area=options.small_object_area_threshold,
         ), ["foreground_class_of_interest", "small_object_area_threshold"]
     return functools.partial(_READERS[name], data_dir), []
 
@@ -104,58 +154,6 @@ _READERS = {
 }
 
 
-def define_flags() -> None:
-    """Defines the script's flags."""
-    flags.DEFINE_string(
-        "dataset_name",
-        None,
-        f"One of {', '.join(_NAMES)}; or {_TFDS}NAME, an image-classification data set"
-        " of tensorflow-datasets (pip install tensorflow-datasets).",
-    )
-    flags.DEFINE_string(
-        "dataset_dir", None, "Folder for the TFRecords; made if absent."
-    )
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "Where downloads are kept, and found if you put them there by hand; with"
-        f" {_TFDS}NAME the folder of tensorflow-datasets; with imagenet the folder that"
-        " holds train/ and val/. Default: downloads/ in --dataset_dir, and with"
-        f" {_TFDS}NAME ~/tensorflow_datasets.",
-    )
-    flags.DEFINE_string(
-        "splits",
-        "",
-        f"With {_TFDS}NAME: the parts to convert, as in train[:80%],train[80%:] (train"
-        " and validation) or train=train[:80%],mine=train[80%:]+test. Default: the"
-        " splits of the data set.",
-    )
-    flags.DEFINE_integer(
-        "num_shards",
-        5,
-        f"With {_TFDS}NAME: TFRecord files a split.",
-        lower_bound=1,
-        upper_bound=99999,
-    )
-    flags.DEFINE_integer(
-        "num_workers",
-        None,
-        "Processes that check images. Default: the processors there are.",
-        lower_bound=1,
-    )
-    flags.DEFINE_float(
-        "small_object_area_threshold",
-        0.005,
-        "With visualwakewords: the share of a photo that an object must exceed.",
-    )
-    flags.DEFINE_string(
-        "foreground_class_of_interest",
-        "person",
-        "With visualwakewords: the object to look for, a category of COCO.",
-    )
-    flags.mark_flags_as_required(["dataset_name", "dataset_dir"])
-
-
 if __name__ == "__main__":
-    define_flags()
+    flags.define(DataOptions)
     app.run(main)

@@ -3,30 +3,31 @@ r"""Downloads a checkpoint that slim published.
     python -m convert.download_checkpoint --model_name=inception_v3 \
         --checkpoint_dir=weights
 
-goes on where an earlier try broke off, unpacks into weights/inception_v3,
-checks that the variables are those of the net and prints the path to give as
-`--checkpoint_path`. `--list` prints all that there are. The archives go dark one after
-another: of a dead one it is said which conversion brings in the same architecture.
+resumes an interrupted download, unpacks into weights/inception_v3, verifies that the
+variables are those of the net and prints the path to pass as `--checkpoint_path`.
+`--list` prints all published checkpoints. More and more of these archives are taken
+offline: the error for one that is gone names the conversion that provides weights of
+the same architecture.
 """
 
 import script_start  # noqa: F401  (before all that takes time)
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator
 
-from absl import flags, logging
+from absl import logging
 
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
 from checkpoints import slim_format
 from common import atomic_files, fetching, tables
-from config import app
+from config import app, flags
+from config.options import Options, option
 from convert import inspect_checkpoint
 from convert.weights import fit_text, net_fit
 from convert.weights.known_archives import ARCHIVES, Archive
 from errors import UserError, nearest
-
-FLAGS = flags.FLAGS
 
 
 def find_archive(model_name: str, image_size: int | None) -> tuple[Archive, int]:
@@ -34,24 +35,25 @@ def find_archive(model_name: str, image_size: int | None) -> tuple[Archive, int]
 
     Args:
       model_name: the net.
-      image_size: side of the images it was trained on; None is the largest there is.
+      image_size: side in pixels of the images it was trained on; None takes the
+        largest.
 
     Returns:
-      The archive, and its image size.
+      The archive and its image size.
 
     Raises:
-      UserError: none was published.
+      UserError: no such checkpoint was published.
     """
     if model_name not in ARCHIVES:
         raise UserError(
-            f"--model_name={model_name}: no checkpoint of it was published"
-            f"{nearest(model_name, ARCHIVES)}; there are {', '.join(ARCHIVES)}"
+            f"--model_name={model_name}: slim published no checkpoint of it"
+            f"{nearest(model_name, ARCHIVES)}; expected one of {', '.join(ARCHIVES)}"
         )
     sizes = ARCHIVES[model_name]
     size = image_size or max(sizes)
     if size not in sizes:
         raise UserError(
-            f"--image_size={size}: {model_name} was published for"
+            f"--image_size={size}: {model_name} was only published for"
             f" {', '.join(map(str, sizes))} pixels"
         )
     return sizes[size], size
@@ -64,14 +66,14 @@ def download(archive: Archive, model_name: str, folder: str) -> str:
     Args:
       archive: what to download.
       model_name: the net it must fit.
-      folder: what to make; when it is there already, nothing is downloaded.
+      folder: folder to create; if it exists, nothing is downloaded.
 
     Returns:
       The checkpoint's path, for `--checkpoint_path`.
 
     Raises:
-      UserError: the archive is gone, damaged, or not what it was known to be, or the
-        folder cannot be written to.
+      UserError: the archive is gone or damaged, differs from the published one, or the
+        folder cannot be written.
     """
     if not os.path.isdir(folder):
         parent = os.path.dirname(folder) or "."
@@ -85,9 +87,9 @@ def download(archive: Archive, model_name: str, folder: str) -> str:
 
 @contextlib.contextmanager
 def _on_disk(archive: Archive, file: str) -> Iterator[None]:
-    """Sees to the archive's file: what was there stays, what is downloaded goes."""
+    """Provides the archive; afterwards deletes it if it had to be downloaded."""
     if os.path.lexists(file):
-        logging.info("%s is there, and is not downloaded.", file)
+        logging.info("%s exists and is not downloaded again.", file)
         yield
         return
     try:
@@ -97,14 +99,14 @@ def _on_disk(archive: Archive, file: str) -> Iterator[None]:
     try:
         yield
     finally:
-        os.remove(file)  # Unpacked, or of no use.
+        os.remove(file)  # either unpacked or useless
 
 
 def _instead(archive: Archive) -> str:
     if not archive.replacement:
         return "no other source of weights for this net is known"
     return (
-        "weights of the same architecture come from python -m"
+        "for weights of the same architecture, run python -m"
         f" convert.{archive.replacement} --checkpoint_path=…"
     )
 
@@ -113,19 +115,19 @@ def _check_digest(file: str, archive: Archive) -> None:
     digest = atomic_files.sha256(file)
     if archive.sha256 is None:
         logging.info(
-            "%s: no published SHA-256 of it is known (this one is %s); it is checked by"
-            " its %d bytes, all that the server has, and by its variables.",
+            "%s: no published SHA-256 is known (this file's is %s); it is verified by"
+            " its size, the server's %d bytes, and by its variables.",
             *(file, digest, os.path.getsize(file)),
         )
     elif digest != archive.sha256:
         raise UserError(
-            f"{file} has sha256 {digest}, and that of {archive.url} was"
-            f" {archive.sha256}: it is not what was published; nothing was unpacked"
+            f"{file} has SHA-256 {digest}, expected {archive.sha256} as published at"
+            f" {archive.url}: it is not the published file; nothing was unpacked"
         )
 
 
 def _unpack(file: str, model_name: str, folder: str) -> None:
-    """Makes `folder`, once its checkpoint is known to fit the net."""
+    """Unpacks into `folder`, which appears only if the checkpoint fits the net."""
     parent, name = os.path.split(folder)
     with atomic_files.scratch_directory(parent or ".", name) as scratch:
         staging = os.path.join(scratch, "unpacked")
@@ -137,18 +139,18 @@ def _unpack(file: str, model_name: str, folder: str) -> None:
         logging.info("%s", fit_text.describe_fits([fit]))
         if not fit.is_whole:
             raise UserError(
-                f"{file}: {fit_text.describe_fits([fit])}; it is not the"
+                f"{file}: {fit_text.describe_fits([fit])}; it is not a"
                 f" checkpoint of {model_name}"
             )
         os.rename(staging, folder)
 
 
 def _checkpoint_in(folder: str, archive: str = "") -> str:
-    """The one checkpoint at or below a folder; the published ones differ in depth.
+    """The checkpoint somewhere in a folder: published archives differ in depth.
 
     Args:
-      folder: where it is.
-      archive: what the folder was unpacked from, if just now.
+      folder: the folder.
+      archive: the file that the folder was just unpacked from; "" if it was there.
     """
     found = [
         os.path.join(directory, name)
@@ -157,13 +159,13 @@ def _checkpoint_in(folder: str, archive: str = "") -> str:
     ]
     if not found:
         raise UserError(
-            f"{archive or folder} holds no checkpoint; remove it and run this again"
+            f"{archive or folder} holds no checkpoint: delete it and try again"
         )
     return sorted(found)[0]
 
 
-def describe_all() -> str:
-    """The published checkpoints as a table."""
+def archives_table() -> str:
+    """A table of the published checkpoints."""
     rows = [
         [
             name,
@@ -180,40 +182,42 @@ def describe_all() -> str:
     return tables.printed(headers, rows)
 
 
+@dataclasses.dataclass(frozen=True)
+class DownloadOptions(Options):
+    """Published checkpoint."""
+
+    model_name: str | None = option(
+        None, "The net, by its --model_name in training; see --list."
+    )
+    checkpoint_dir: str | None = option(
+        None,
+        "Folder for downloaded checkpoints, each in a subfolder named after its net.",
+    )
+    image_size: int | None = option(
+        None,
+        "For MobileNets: side in pixels of the images it was trained on. By default the"
+        " largest.",
+        minimum=1,
+    )
+    list: bool = option(False, "Print all published checkpoints and exit.")
+
+
 def main() -> None:
     """Downloads or lists what the flags name."""
-    if FLAGS.list:
-        print(describe_all())
+    options = flags.read(DownloadOptions)
+    if options.list:
+        print(archives_table())
         return
-    if not (FLAGS.model_name and FLAGS.checkpoint_dir):
+    model_name = options.model_name
+    if not (model_name and options.checkpoint_dir):
         raise UserError("give --model_name and --checkpoint_dir, or --list")
-    archive, size = find_archive(FLAGS.model_name, FLAGS.image_size)
-    name = (
-        FLAGS.model_name if FLAGS.image_size is None else f"{FLAGS.model_name}_{size}"
-    )
-    path = download(archive, FLAGS.model_name, os.path.join(FLAGS.checkpoint_dir, name))
+    archive, size = find_archive(model_name, options.image_size)
+    name = model_name if options.image_size is None else f"{model_name}_{size}"
+    path = download(archive, model_name, os.path.join(options.checkpoint_dir, name))
     logging.info("Published top-1 accuracy: %s %%, at %d pixels.", archive.top_1, size)
-    print(f"--model_name={FLAGS.model_name} --checkpoint_path={path} {archive.flags}")
-
-
-def _define_flags() -> None:
-    flags.DEFINE_string(
-        "model_name", None, "The net, as the training script calls it; see --list."
-    )
-    flags.DEFINE_string(
-        "checkpoint_dir",
-        None,
-        "Where to put it: the checkpoint goes into a folder of the net's name there.",
-    )
-    flags.DEFINE_integer(
-        "image_size",
-        None,
-        "For MobileNets, side of the images it was trained on. Unset: the largest.",
-        lower_bound=1,
-    )
-    flags.DEFINE_bool("list", False, "Print all published checkpoints and stop.")
+    print(f"--model_name={model_name} --checkpoint_path={path} {archive.flags}")
 
 
 if __name__ == "__main__":
-    _define_flags()
+    flags.define(DownloadOptions)
     app.run(main)

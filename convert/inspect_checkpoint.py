@@ -1,11 +1,11 @@
-r"""Says what a checkpoint holds, which net it fits, and how it differs from another.
+r"""Shows what a checkpoint holds, which net it fits, and how it differs from another.
 
     python -m convert.inspect_checkpoint --checkpoint_path=/tmp/train
     python -m convert.inspect_checkpoint --checkpoint_path=/tmp/train/model.ckpt-500 \
         --compare_with=/tmp/train/model.ckpt-1000
 
-`--checkpoint_path` takes what the training script takes: a directory, a prefix, one of
-the checkpoint's files, or a single file in the format of 2016.
+`--checkpoint_path` takes what the training script takes: a folder, a prefix, one of the
+checkpoint's files, or a single-file checkpoint in the format of 2016.
 """
 
 import script_start  # noqa: F401  (before all that takes time)
@@ -16,7 +16,6 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from absl import flags
 
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
 from checkpoints import scopes, slim_format
@@ -24,24 +23,23 @@ from checkpoints.restore import RUNNING_AVERAGE
 from common import progress, tables
 from common.natural_order import natural_key
 from common.untrusted_text import first_few, printable
-from config import app
+from config import app, flags
+from config.options import Options, option
 from convert.weights import fit_text, net_fit
-
-FLAGS = flags.FLAGS
 
 AVERAGE = "ExponentialMovingAverage"
 
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """A checkpoint's names, sorted by what they are.
+    """The names in a checkpoint, by kind.
 
     Attributes:
-      variables: shape of every variable of the net.
-      averages: the variables that have a moving average, a shadow.
-      slots: by the optimizer's name for the slot ("RMSProp_1"), the variables that
-        have one.
-      others: shape of everything else: `global_step`, an optimizer's scalars.
+      variables: the shape of each variable of the net, by name.
+      averages: names of the variables that have a moving average.
+      slots: names of the variables that have a slot, by the optimizer's name for it
+        ("RMSProp_1").
+      others: the shape of everything else: `global_step`, an optimizer's scalars.
     """
 
     variables: dict[str, tuple[int, ...]]
@@ -51,13 +49,13 @@ class Contents:
 
 
 def sort_names(shapes: Mapping[str, tuple[int, ...]]) -> Contents:
-    """Tells a net's variables from what training keeps beside them.
+    """Separates a net's variables from what training stores with them.
 
-    A name below a variable's name is a companion of that variable: its moving average
-    or an optimizer's slot. A name without a scope is no variable of a net.
+    A name below a variable's name belongs to that variable: its moving average or an
+    optimizer's slot. A name without a scope is not a variable of a net.
 
     Args:
-      shapes: shape by name, as in a checkpoint.
+      shapes: the shape of each array of a checkpoint, by name.
 
     Returns:
       The names by kind, each kind in natural order: Mixed_10 after Mixed_9.
@@ -78,7 +76,7 @@ def sort_names(shapes: Mapping[str, tuple[int, ...]]) -> Contents:
 
 
 def summary(checkpoint: slim_format.Checkpoint) -> str:
-    """What a checkpoint holds: a summary, and a table by scope."""
+    """What a checkpoint holds: totals, and a table by scope."""
     contents = sort_names(checkpoint.shapes)
     parameters = sum(map(math.prod, contents.variables.values()))
     lines = [
@@ -99,12 +97,12 @@ def summary(checkpoint: slim_format.Checkpoint) -> str:
 
 def _kind_of_slot(slot: str) -> str:
     if slot == RUNNING_AVERAGE:
-        return "running averages of batch norms, whose statistics were recomputed,"
+        return "running averages of batch norms with recomputed statistics,"
     return "optimizer slots"
 
 
-def describe_variables(shapes: Mapping[str, tuple[int, ...]]) -> str:
-    """Every name with shape and number of parameters."""
+def variables_table(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """A table of all names with their shapes and numbers of parameters."""
     rows = [
         [name, _shape(shapes[name]), f"{math.prod(shapes[name]):,}"]
         for name in sorted(shapes, key=natural_key)
@@ -112,19 +110,20 @@ def describe_variables(shapes: Mapping[str, tuple[int, ...]]) -> str:
     return tables.text_table(("name", "shape", "parameters"), rows)
 
 
-def describe_difference(
+def difference_text(
     first: slim_format.Checkpoint, second: slim_format.Checkpoint
 ) -> str:
     """How the values of two checkpoints differ, by scope.
 
     Args:
       first: a checkpoint.
-      second: the one to compare it with.
+      second: the checkpoint to compare it with.
 
     Returns:
-      Names that only one of them has, names of differing shapes, and for the rest a
-      table: how many of a scope's arrays are the same to the last bit, and the largest
-      difference of two values, absolute and against the first's largest value.
+      The names that only one of them has, the names whose shapes differ, and a table
+      of the others: how many arrays of a scope are identical to the last bit, and the
+      largest difference between two values, absolute and relative to the largest value
+      in the first checkpoint's array.
     """
     lines = [
         *_only_in(first, second),
@@ -134,7 +133,7 @@ def describe_difference(
     misshapen = [n for n in common if first.shapes[n] != second.shapes[n]]
     for name in misshapen:
         shapes = _shape(first.shapes[name]), _shape(second.shapes[name])
-        lines.append(f"{printable(name)}: shape {shapes[0]} and {shapes[1]}")
+        lines.append(f"{printable(name)}: shape {shapes[0]} vs. {shapes[1]}")
     comparable = [name for name in common if name not in set(misshapen)]
     differences: dict[str, list[tuple[float, float]]] = collections.defaultdict(list)
     for name in progress.progress(
@@ -153,13 +152,13 @@ def describe_difference(
         ]
         for block, pairs in differences.items()
     ]
-    headers = ("scope", "in both", "the same", "largest difference", "relative")
+    headers = ("scope", "in both", "identical", "largest difference", "relative")
     title = f"{first.path} and {second.path}"
     return "\n".join([*lines, tables.printed(headers, rows, title=title)])
 
 
 def _difference(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
-    """Largest absolute difference, and the same as a part of the first's largest."""
+    """The largest difference, absolute and relative to the largest value of `first`."""
     if first.dtype.kind not in "fiu" or not first.size:
         return float(not np.array_equal(first, second)), 0.0
     ours, theirs = first.astype(np.float64), second.astype(np.float64)
@@ -200,18 +199,38 @@ def _shape(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape)) or "scalar"
 
 
+@dataclasses.dataclass(frozen=True)
+class InspectionOptions(Options):
+    """Checkpoint to inspect."""
+
+    checkpoint_path: str = option(
+        None,
+        "The checkpoint: a folder (its newest checkpoint), a prefix such as"
+        " model.ckpt-1000, or one of its files.",
+        required=True,
+    )
+    compare_with: str | None = option(
+        None,
+        "Another checkpoint: prints only how the two differ.",
+    )
+    variables: bool = option(
+        False, "List every name with its shape, in addition to the scopes."
+    )
+
+
 def main() -> None:
     """Prints what the flags ask for."""
+    options = flags.read(InspectionOptions)
     checkpoint = slim_format.Checkpoint(
-        slim_format.find_checkpoint(FLAGS.checkpoint_path)
+        slim_format.find_checkpoint(options.checkpoint_path)
     )
-    if FLAGS.compare_with:
-        other = slim_format.find_checkpoint(FLAGS.compare_with, flag="compare_with")
-        print(describe_difference(checkpoint, slim_format.Checkpoint(other)))
+    if options.compare_with:
+        other = slim_format.find_checkpoint(options.compare_with, flag="compare_with")
+        print(difference_text(checkpoint, slim_format.Checkpoint(other)))
         return
     print(summary(checkpoint))
-    if FLAGS.variables:
-        print(describe_variables(checkpoint.shapes))
+    if options.variables:
+        print(variables_table(checkpoint.shapes))
     shapes = sort_names(checkpoint.shapes).variables
     names = net_fit.candidates(shapes)
     fits = [
@@ -223,24 +242,6 @@ def main() -> None:
     print(fit_text.describe_fits(fits))
 
 
-def _define_flags() -> None:
-    flags.DEFINE_string(
-        "checkpoint_path",
-        None,
-        "The checkpoint: a directory (its newest), a prefix as in model.ckpt-1000, or "
-        "a file of it.",
-    )
-    flags.DEFINE_string(
-        "compare_with",
-        None,
-        "Another checkpoint. Set: prints how the two differ, and nothing else.",
-    )
-    flags.DEFINE_bool(
-        "variables", False, "List every name with its shape, not only the scopes."
-    )
-    flags.mark_flags_as_required(["checkpoint_path"])
-
-
 if __name__ == "__main__":
-    _define_flags()
+    flags.define(InspectionOptions)
     app.run(main)

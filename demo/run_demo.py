@@ -6,6 +6,7 @@ digits 5 to 9, which it has never seen, and compared with the same net trained o
 for as many steps from random weights.
 """
 
+import dataclasses
 import json
 import os
 import shlex
@@ -15,16 +16,12 @@ import tempfile
 from collections.abc import Sequence
 
 import numpy as np
-from absl import flags
 from PIL import Image
 from sklearn import datasets as sklearn_datasets
 
-from config import app
+from config import app, flags
+from config.options import Options, option
 from errors import UserError
-
-_WORK_DIR = flags.DEFINE_string(
-    "work_dir", None, "Folder for all that the demo makes; by default a new one."
-)
 
 _NAMES = ["zero", "one", "two", "three", "four"]
 _NAMES += ["five", "six", "seven", "eight", "nine"]
@@ -46,9 +43,18 @@ _TRAINING = (
 _HEAD = "InceptionV3/Logits,InceptionV3/AuxLogits"
 
 
+@dataclasses.dataclass(frozen=True)
+class DemoOptions(Options):
+    """Demo."""
+
+    work_dir: str | None = option(
+        None, "Folder for everything the demo writes. By default a new temporary one."
+    )
+
+
 def main() -> None:
     """Runs every command and prints the two accuracies."""
-    work_dir = _WORK_DIR.value or tempfile.mkdtemp(prefix="demo-")
+    work_dir = flags.read(DemoOptions).work_dir or tempfile.mkdtemp(prefix="demo-")
     _say(f"photos of handwritten digits go to {work_dir}/photos")
     _write_photos(f"{work_dir}/photos")
 
@@ -147,4 +153,5 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
+    flags.define(DemoOptions)
     app.run(main)

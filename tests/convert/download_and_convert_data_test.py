@@ -54,10 +54,10 @@ def test_imagenet_from_its_folders(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ((), "--dataset_name must have a value"),
+        ((), "--dataset_name is missing"),
         (("--dataset_name=flower",), "no such data set (did you mean flowers?)"),
         (("--dataset_name=imagenet",), "downloads has no folder train"),
-        (("--dataset_name=imagenet", "--dataset_dir="), "no --dataset_dir"),
+        (("--dataset_name=imagenet", "--dataset_dir="), "--dataset_dir is missing"),
     ],
 )
 def test_wrong_input_gives_one_line(tmp_path, flags, message):

@@ -333,8 +333,8 @@ def test_a_checkpoint_arrives_ready_to_use_and_once(served, tgz, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"sha256": "0" * 64}, "not what was published; nothing was unpacked"),
-        ({"url": "/other.tgz"}, "it is not the checkpoint of mobilenet_v1_025"),
+        ({"sha256": "0" * 64}, "not the published file; nothing was unpacked"),
+        ({"url": "/other.tgz"}, "it is not a checkpoint of mobilenet_v1_025"),
     ],
 )
 def test_what_is_not_the_checkpoint_leaves_nothing(
@@ -365,7 +365,7 @@ def test_a_file_that_was_there_is_used_and_stays(served, tgz, tmp_path, caplog):
     assert mine.read_bytes() == tgz
     assert served.asked == []
     (line,) = [m for m in caplog.messages if "SHA-256" in m]
-    assert f"its {len(tgz)} bytes" in line
+    assert f"the server's {len(tgz)} bytes" in line
 
 
 @pytest.mark.parametrize("digest", ["0" * 64, None])
@@ -392,7 +392,7 @@ def test_what_a_killed_run_left_goes(served, tgz, tmp_path):
 @pytest.mark.parametrize(
     ("replacement", "message"),
     [
-        ("keras_to_slim --keras_model=mobilenet_025", "come from python -m convert.ke"),
+        ("keras_to_slim --keras_model=mobilenet_025", "run python -m convert.ke"),
         ("", "no other source of weights"),
     ],
 )
@@ -426,7 +426,7 @@ def test_a_net_and_a_size_are_found_or_named():
 
 
 def test_every_archive_is_listed_and_of_a_net_of_the_factory():
-    text = download_checkpoint.describe_all()
+    text = download_checkpoint.archives_table()
     for name, sizes in known_archives.ARCHIVES.items():
         assert name in nets_factory.NETWORKS
         assert name in text

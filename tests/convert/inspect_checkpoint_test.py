@@ -146,10 +146,10 @@ def test_differences_are_counted_by_scope(tmp_path):
         },
         "second",
     )
-    text = inspect_checkpoint.describe_difference(first, second)
+    text = inspect_checkpoint.difference_text(first, second)
     assert f"only in {first.path}: 1 (gone)" in text
     assert f"only in {second.path}: 1 (new)" in text
-    assert "Net/C/weights: shape 3 and 2" in text
+    assert "Net/C/weights: shape 3 vs. 2" in text
     assert _line(text, "Net/A") == ["Net/A", "2", "1", "1", "0.25"]
     assert _line(text, "Net/B") == ["Net/B", "1", "1", "0", "0"]
     assert _line(text, "global_step") == ["global_step", "1", "0", "2", "0.4"]
