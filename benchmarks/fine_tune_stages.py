@@ -1,0 +1,130 @@
+"""What the stages of fine_tune.py gain over its head, on photos that chose nothing.
+
+python -m benchmarks.fine_tune_stages --photos=stamps --budget_mins=10
+python -m benchmarks.fine_tune_stages --photos=stamps --recipe=recipes/head_then_top.txt
+
+Half of the photos are for training, a fifth chooses among the stages, and the rest, the
+test split, judges what was handed out and the first stage alone.
+"""
+
+import dataclasses
+import json
+import pathlib
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks import ours, real_photos
+from common.tables import text_table
+from config import app, flags
+from config.options import Options, option, split_list
+
+_NAME = "photos"
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchmarkOptions(Options):
+    """Benchmark."""
+
+    photos: str = option(
+        ",".join(real_photos.SETS), "Sets, comma-separated, or folders of photos."
+    )
+    model_name: str = option("mobilenet_v1", "Network.")
+    splits: int = option(3, "Divisions of each set.", minimum=1)
+    budget_mins: float = option(10.0, "As of fine_tune.py.")
+    recipe: str | None = option(None, "As of fine_tune.py.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What one run of fine_tune.py reached on the test split.
+
+    Attributes:
+      first: accuracy of the first stage, in [0, 1].
+      handed_out: of what the command handed out.
+      stage: which one that is.
+      num_images: of the test split.
+    """
+
+    first: float
+    handed_out: float
+    stage: str
+    num_images: int
+
+    @property
+    def standard_error(self) -> float:
+        """Of the first stage's accuracy, as of a share of independent images."""
+        return float((self.first * (1 - self.first) / self.num_images) ** 0.5)
+
+
+def main() -> None:
+    """Prints a row for each set and split, and the means."""
+    options = flags.read(BenchmarkOptions)
+    rows = []
+    for name in split_list(options.photos):
+        found = []
+        for seed in range(options.splits):
+            with tempfile.TemporaryDirectory() as folder:
+                found.append(_measure(options, name, pathlib.Path(folder), seed))
+            rows.append(_row(f"{pathlib.Path(name).name} {seed}", found[-1:]))
+            print(*rows[-1], sep="  ", file=sys.stderr, flush=True)
+        if len(found) > 1:
+            rows.append(_row("  mean", found))
+    headings = ("photos", "first stage", "handed out", "gain", "standard error", "by")
+    print(text_table(headings, rows))
+
+
+def _row(title: str, found: Sequence[Outcome]) -> list[str]:
+    first = np.mean([one.first for one in found])
+    handed_out = np.mean([one.handed_out for one in found])
+    # All tested images in one: each split draws its own.
+    error = np.mean([one.standard_error for one in found]) / len(found) ** 0.5
+    figures = f"{first:.4f}", f"{handed_out:.4f}", f"{handed_out - first:+.4f}"
+    return [title, *figures, f"{error:.4f}", ", ".join(one.stage for one in found)]
+
+
+def _measure(
+    options: BenchmarkOptions, name: str, folder: pathlib.Path, seed: int
+) -> Outcome:
+    ours.run(
+        "convert/images_to_tfrecord.py",
+        image_dir=real_photos.folder(name),
+        dataset_dir=folder / "data",
+        dataset_name=_NAME,
+        validation_fraction=0.2,
+        test_fraction=0.3,
+        seed=seed,
+    )
+    values: dict[str, Any] = {"output_dir": folder / "run", "seed": seed}
+    if options.recipe:
+        values["recipe"] = options.recipe
+    else:
+        values["model_name"] = options.model_name
+        values["checkpoint_path"] = real_photos.checkpoint(options.model_name)
+        values["budget_mins"] = options.budget_mins
+    said = ours.run("fine_tune.py", str(folder / "data"), **values).output
+    print(said.strip().splitlines()[-3], file=sys.stderr)
+    (first,) = (folder / "run").glob("1-*")
+    ours.run(
+        "eval_image_classifier.py",
+        checkpoint_path=first / "best",
+        dataset_dir=folder / "data",
+        dataset_name=_NAME,
+        dataset_split_name="test",
+        eval_dir=folder / "first",
+    )
+    of_first, of_best = (
+        json.loads((folder / path / "metrics.json").read_text())
+        for path in ("first", "run/evaluation")
+    )
+    assert of_best["split"] == of_first["split"] == "test"
+    stage = said.rpartition(", by ")[2].split()[0]
+    return Outcome(of_first["accuracy"], of_best["accuracy"], stage, of_first["images"])
+
+
+if __name__ == "__main__":
+    flags.define(BenchmarkOptions)
+    app.run(main)
