@@ -69,18 +69,18 @@ def main() -> None:
         for seed in range(options.splits):
             with tempfile.TemporaryDirectory() as folder:
                 found.append(_measure(options, name, pathlib.Path(folder), seed))
-            rows.append(_row(f"{pathlib.Path(name).name} {seed}", found[-1:]))
+            rows.append(row(f"{pathlib.Path(name).name} {seed}", found[-1:]))
             print(*rows[-1], sep="  ", file=sys.stderr, flush=True)
         if len(found) > 1:
-            rows.append(_row("  mean", found))
+            rows.append(row("  mean", found))
     headings = ("photos", "first stage", "handed out", "gain", "standard error", "by")
     print(text_table(headings, rows))
 
 
-def _row(title: str, found: Sequence[Outcome]) -> list[str]:
+def row(title: str, found: Sequence[Outcome]) -> list[str]:
+    """Means over the splits, and the standard error of their images taken together."""
     first = np.mean([one.first for one in found])
     handed_out = np.mean([one.handed_out for one in found])
-    # All tested images in one: each split draws its own.
     error = np.mean([one.standard_error for one in found]) / len(found) ** 0.5
     figures = f"{first:.4f}", f"{handed_out:.4f}", f"{handed_out - first:+.4f}"
     return [title, *figures, f"{error:.4f}", ", ".join(one.stage for one in found)]

@@ -24,7 +24,6 @@ from PIL import Image, ImageOps
 from benchmarks import measuring, ours, real_photos
 from benchmarks.measuring import Scale
 
-_NUM_PHOTOS = 300
 _SIDE = 500  # pixels, of the longer side
 _QUALITY = 90
 
@@ -63,7 +62,7 @@ def tables(
     turns: dict[str, list[Turn]] = {"ours": [], "Keras": []}
     for number in range(scale.rounds):
         divided = folder / f"photos{number}"
-        lay_out(photos, divided, seed=number)
+        lay_out(photos, divided, num_photos=scale.num_images, seed=number)
         turns["ours"].append(_ours(divided, folder / "run", model_name, checkpoint))
         turns["Keras"].append(_keras(divided, model_name, weights_file))
         for name, of_one in turns.items():
@@ -74,7 +73,7 @@ def tables(
             for name, of_one in turns.items()
         }
         yield measuring.table(
-            f"{_NUM_PHOTOS} photos to a report, {model_name}, {title}",
+            f"{scale.num_images} photos to a report, {model_name}, {title}",
             figures,
             "s",
             more_is_better=False,
@@ -86,7 +85,9 @@ def tables(
     yield f"accuracy on the photos held out: {', '.join(means)}"
 
 
-def lay_out(source: pathlib.Path, target: pathlib.Path, *, seed: int) -> None:
+def lay_out(
+    source: pathlib.Path, target: pathlib.Path, *, num_photos: int, seed: int
+) -> None:
     """Writes `train/` and `validation/` with folders of JPEG files, a fifth held out.
 
     Where the photos are fewer, mirrored ones of the training photos make up the number.
@@ -94,15 +95,16 @@ def lay_out(source: pathlib.Path, target: pathlib.Path, *, seed: int) -> None:
     Args:
       source: with a folder for each class.
       target: a new folder.
+      num_photos: in all.
       seed: of the division.
     """
     paths = sorted(source.glob("*/*"))
-    order = np.random.default_rng(seed).permutation(len(paths))[:_NUM_PHOTOS]
-    num_held_out = _NUM_PHOTOS // 5
+    order = np.random.default_rng(seed).permutation(len(paths))[:num_photos]
+    num_held_out = num_photos // 5
     for place, number in enumerate(order):
         split = "validation" if place < num_held_out else "train"
         _write(paths[number], target / split, is_mirrored=False)
-    for number in order[num_held_out:][: _NUM_PHOTOS - len(order)]:
+    for number in order[num_held_out:][: num_photos - len(order)]:
         _write(paths[number], target / "train", is_mirrored=True)
 
 
@@ -153,6 +155,7 @@ def _keras(photos: pathlib.Path, model_name: str, weights_file: pathlib.Path) ->
 def _at_full_scale(folder: pathlib.Path, scale: Scale) -> Iterator[str]:
     values = flags.FLAGS
     photos = real_photos.folder(values.photos)
+    scale = dataclasses.replace(scale, num_images=values.images)
     return tables(folder, scale, model_name=values.model_name, photos=photos)
 
 
@@ -160,5 +163,6 @@ if __name__ == "__main__":
     flags.DEFINE_enum(
         "model_name", "mobilenet_v1", ["mobilenet_v1", "inception_v3"], "Network."
     )
+    flags.DEFINE_integer("images", 300, "Photos, a fifth of them held out.", 10)
     flags.DEFINE_string("photos", "stamps", "A set, or a folder of photos.")
     measuring.run(_at_full_scale)

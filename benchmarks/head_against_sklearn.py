@@ -34,7 +34,7 @@ from nets import nets_factory
 from nets.network import Network
 
 _NAME = "photos"
-_STRENGTHS = np.logspace(-5, 1, 13)  # as many as ours, over the same range
+_STRENGTHS = np.logspace(-5, 0, 11)
 _NUM_FOLDS = 5
 
 
@@ -57,14 +57,14 @@ def main() -> None:
         for name in split_list(options.photos):
             with tempfile.TemporaryDirectory() as folder:
                 examples = _features(model_name, name, pathlib.Path(folder))
-            found = [_compare(*examples, seed) for seed in range(options.splits)]
-            rows.append(_row(model_name, name, len(examples[1]), np.array(found)))
+            found = [compare(*examples, seed) for seed in range(options.splits)]
+            rows.append(row(model_name, name, len(examples[1]), np.array(found)))
             print(*rows[-1], found, sep="  ", file=sys.stderr, flush=True)
     headings = ("net", "photos", "images", "ours", "scikit-learn", "ours above it by")
     print(text_table((*headings, "ours, s", "scikit-learn, s"), rows))
 
 
-def _row(model_name: str, name: str, num_images: int, found: np.ndarray) -> list[str]:
+def row(model_name: str, name: str, num_images: int, found: np.ndarray) -> list[str]:
     """Means over the splits, and the difference's with its standard error."""
     here, there, secs_here, secs_there = found.mean(0)
     differences = found[:, 0] - found[:, 1]
@@ -76,7 +76,7 @@ def _row(model_name: str, name: str, num_images: int, found: np.ndarray) -> list
     ]
 
 
-def _compare(
+def compare(
     features: list[np.ndarray], labels: np.ndarray, seed: int
 ) -> tuple[float, float, float, float]:
     """Accuracy on the other half, ours and the peer's, and the seconds of each."""
