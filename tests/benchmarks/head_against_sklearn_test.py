@@ -8,7 +8,7 @@ def test_both_are_judged_by_the_half_that_neither_saw():
     """Labels that follow from the features are found, drawn ones are not."""
     generator = np.random.default_rng(0)
     features = generator.normal(size=(200, 6)).astype(np.float32)
-    labels = np.int32(features[:, 0] > 0)
+    labels = (features[:, 0] > 0).astype(np.int32)
     ours, peer, *_ = head_against_sklearn.compare([features], labels, seed=1)
     assert min(ours, peer) > 0.9
     drawn = generator.integers(0, 2, 200).astype(np.int32)
