@@ -24,6 +24,7 @@ class PlannedVariable:
       trained: changed by the optimizer; otherwise frozen. Moving statistics of batch
         norms are never trained.
       trainable: could be trained at all.
+      rate_factor: what the learning rate is multiplied by in its updates.
     """
 
     name: str
@@ -31,6 +32,7 @@ class PlannedVariable:
     restored: bool
     trained: bool
     trainable: bool
+    rate_factor: float = 1.0
 
     @property
     def size(self) -> int:
@@ -67,6 +69,15 @@ class Plan:
     def trained_names(self) -> list[str]:
         """Variables that the optimizer changes."""
         return [v.name for v in self.variables if v.trained]
+
+    @property
+    def rate_factors(self) -> dict[str, float]:
+        """By name, of the trained variables whose factor is not 1."""
+        return {
+            v.name: v.rate_factor
+            for v in self.variables
+            if v.trained and v.rate_factor != 1
+        }
 
     @property
     def updated_statistics(self) -> list[str]:
@@ -210,6 +221,15 @@ def make_plan(
             n for n in checkpoint_names if n not in taken and n != "global_step"
         ),
     )
+
+
+def with_rate_factors(plan: Plan, factors: Mapping[str, float]) -> Plan:
+    """The plan with factors of the learning rate; 1 where none is given by name."""
+    variables = tuple(
+        dataclasses.replace(v, rate_factor=factors.get(v.name, 1.0))
+        for v in plan.variables
+    )
+    return dataclasses.replace(plan, variables=variables)
 
 
 def batch_norm_scopes(variable_names: Sequence[str]) -> list[str]:

@@ -13,8 +13,13 @@ from common.untrusted_text import printable
 HEADERS = ("scope", "variables", "parameters", "weights", "training", "batch norm")
 
 
+def headers(plan: Plan) -> tuple[str, ...]:
+    """`HEADERS`, and one for the rates where they differ by variable."""
+    return (*HEADERS, "rate") if plan.rate_factors else HEADERS
+
+
 def table_rows(plan: Plan) -> list[list[str]]:
-    """The plan by scope of the second level, and a row of totals; see `HEADERS`."""
+    """The plan by scope of the second level, and a row of totals; see `headers`."""
     blocks: dict[str, list[PlannedVariable]] = {}
     for variable in plan.variables:
         blocks.setdefault(block_of(variable.name), []).append(variable)
@@ -25,14 +30,29 @@ def table_rows(plan: Plan) -> list[list[str]]:
         for block, variables in blocks.items()
     ]
     total = _row("total", plan.variables, sum(updating.values()), sum(frozen.values()))
-    return [*rows, total]
+    rows.append(total)
+    if plan.rate_factors:
+        for row, variables in zip(
+            rows, [*blocks.values(), plan.variables], strict=True
+        ):
+            row.append(_rates(variables))
+    return rows
+
+
+def _rates(variables: Sequence[PlannedVariable]) -> str:
+    """The factors of the trained ones among them, as in "× 0.1 to 1"."""
+    factors = [v.rate_factor for v in variables if v.trained]
+    if not factors:
+        return ""
+    low, high = f"{min(factors):.3g}", f"{max(factors):.3g}"
+    return f"× {low}" if low == high else f"× {low} to {high}"
 
 
 def as_text(plan: Plan) -> str:
     """The plan as printed before the first step."""
     optional = "variables", "parameters"
     rows, title = table_rows(plan), _title(plan)
-    lines = [tables.printed(HEADERS, rows, title=title, optional=optional)]
+    lines = [tables.printed(headers(plan), rows, title=title, optional=optional)]
     if plan.unused:
         by_block = Counter(map(block_of, plan.unused))
         unused = ", ".join(
@@ -45,7 +65,7 @@ def as_text(plan: Plan) -> str:
 
 def as_markdown(plan: Plan) -> str:
     """The plan for TensorBoard's text page."""
-    return f"{_title(plan)}\n\n{tables.markdown_table(HEADERS, table_rows(plan))}"
+    return f"{_title(plan)}\n\n{tables.markdown_table(headers(plan), table_rows(plan))}"
 
 
 def scopes_as_text(variable_shapes: Mapping[str, tuple[int, ...]]) -> str:

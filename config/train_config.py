@@ -59,6 +59,11 @@ class TrainConfig(TrainGroups):
                 "--mixup_alpha and --cutmix_alpha mix images, which --feature_cache"
                 " replaces by features: leave one of them out"
             )
+        if self.fine_tune.learning_rate_multipliers and self.fine_tune.layer_decay:
+            raise UserError(
+                "--learning_rate_multipliers and --layer_decay both say by how much the"
+                " learning rates of the layers differ: give one"
+            )
         if self.fine_tune.solves_head:
             self._check_solved_head()
         if run.max_number_of_steps and run.max_number_of_epochs:
@@ -66,6 +71,8 @@ class TrainConfig(TrainGroups):
                 "--max_number_of_steps and --max_number_of_epochs are both given: give"
                 " one"
             )
+        is_endless = not (run.max_number_of_steps or run.max_number_of_epochs)
+        self.schedule.check(is_endless=is_endless)
         if not validation.eval_split_name and (
             validation.eval_every_n_steps or validation.early_stopping_patience
         ):
@@ -92,6 +99,8 @@ class TrainConfig(TrainGroups):
             "max_number_of_epochs": self.run.max_number_of_epochs,
             "label_smoothing": self.loss.label_smoothing,
             "moving_average_decay": self.loss.moving_average_decay,
+            "learning_rate_multipliers": self.fine_tune.learning_rate_multipliers,
+            "layer_decay": self.fine_tune.layer_decay,
         }
         for name, value in without_meaning.items():
             if value:

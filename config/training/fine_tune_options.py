@@ -59,6 +59,21 @@ class FineTuneOptions(Options):
         " auxiliary head is left unchanged (not a slim flag).",
         choices=("steps", "logistic"),
     )
+    learning_rate_multipliers: str | None = option(
+        None,
+        "Comma-separated scope=factor pairs: the learning rate of variables that a"
+        " scope, written as for --trainable_scopes, matches is multiplied by its"
+        " factor. The first match wins, and 1 is the factor where none does (not a"
+        " slim flag).",
+    )
+    layer_decay: float | None = option(
+        None,
+        "Layer-wise learning-rate decay: each block's rate is this factor times that"
+        " of the next block, up to the head's, which is the full rate; 0.65 to 0.85 is"
+        " usual (not a slim flag).",
+        above=0,
+        maximum=1,
+    )
     dry_run: bool = option(
         False,
         "Print the plan of what is restored and trained, then exit (not a slim flag).",

@@ -1,11 +1,12 @@
 """Where a run's weights come from: its own folder, a checkpoint, or nowhere."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from absl import logging
 
 from checkpoints import plan as plans
-from checkpoints import restore, scopes, slim_format
+from checkpoints import rate_factors, restore, scopes, slim_format
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.slim_format import Checkpoint
 from common.untrusted_text import first_few
@@ -84,7 +85,20 @@ def find_start(
         head_scopes=head_scopes[:1] if options.solves_head else head_scopes,
         freeze_batch_norm=options.freeze_batch_norm,
     )
+    factors = _rate_factors(plan, options, head_scopes)
+    plan = plans.with_rate_factors(plan, factors)
     return Start(plan, checkpoint, resumes=bool(own), step=step)
+
+
+def _rate_factors(
+    plan: plans.Plan, options: FineTuneOptions, head_scopes: Sequence[str]
+) -> dict[str, float]:
+    """By how much learning rates differ from that of the run, by variable."""
+    of_net = [v.name for v in plan.variables], plan.trained_names, head_scopes
+    if options.layer_decay:
+        return rate_factors.by_depth(options.layer_decay, *of_net)
+    multipliers = rate_factors.parse(options.learning_rate_multipliers)
+    return rate_factors.by_scope(multipliers, *of_net)
 
 
 def restore_start(state: TrainState, start: Start, options: FineTuneOptions) -> None:

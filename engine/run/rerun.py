@@ -28,15 +28,18 @@ _UNRECORDED = {
     "summarize_sparsity",
     "clone_on_cpu",
 }
+_LENGTH = {"max_number_of_steps", "max_number_of_epochs"}
 
 
 def record_of(config: TrainConfig, dataset: Dataset) -> RunRecord:
     """What decides on the result of a run with these options on this data."""
+    is_cosine = config.schedule.learning_rate_decay_type == "cosine"
+    unrecorded = _UNRECORDED - _LENGTH if is_cosine else _UNRECORDED
     values = {
         name: value
         for group in dataclasses.asdict(config).values()
         for name, value in group.items()
-        if name not in _UNRECORDED
+        if name not in unrecorded
     }
     return RunRecord(
         start_flags={n: v for n, v in values.items() if n in _OF_THE_START},

@@ -26,7 +26,8 @@ from engine.run import rerun, warm_start
 from engine.run.background import BackgroundWriter
 from engine.run.initial_weights import Start, find_start, restore_start
 from engine.run.validation import Validation, read_history
-from engine.step import schedules
+from engine.step import run_length, schedules
+from engine.step.run_length import RunLength
 from engine.step.train_state import TrainState
 from errors import UserError
 from nets.network import Network
@@ -49,8 +50,7 @@ class Setup:
       start: what will be restored, trained and frozen.
       lag: of the statistics of its batch norms.
       split: the net in its frozen and its trained part, where features are cached.
-      images_per_step: over all devices.
-      last_step: the step to stop at; None trains for ever.
+      length: of the run.
     """
 
     dataset: Dataset
@@ -63,8 +63,17 @@ class Setup:
     start: Start
     lag: Lag
     split: SplitNetwork | None
-    images_per_step: int
-    last_step: int | None
+    length: RunLength
+
+    @property
+    def images_per_step(self) -> int:
+        """Images per step, over all devices."""
+        return self.length.images_per_step
+
+    @property
+    def last_step(self) -> int | None:
+        """The step to stop at; None trains until interrupted."""
+        return self.length.last_step
 
 
 def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
@@ -93,14 +102,7 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
     record = record_of(network, dataset, data)
     _check_same_model(run.train_dir, record)
     folder = CheckpointFolder(run.train_dir, keep=CHECKPOINTS_KEPT)
-    images_per_step = config.train_data.batch_size * run.num_clones
-    images_per_step *= config.optimizer.gradient_accumulation_steps
-    last_step = run.max_number_of_steps
-    if run.max_number_of_epochs:
-        images = run.max_number_of_epochs * dataset.num_examples
-        last_step = max(1, math.ceil(images / images_per_step))
-    if config.fine_tune.solves_head:
-        last_step = 1
+    length = run_length.of(config, dataset.num_examples)
     start = find_start(network, folder, config.fine_tune)
     warm_start.check(start, record, config.fine_tune)
     earlier, now = run_record.read(run.train_dir), rerun.record_of(config, dataset)
@@ -123,12 +125,11 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
         folder=folder,
         record=record,
         run_record=now,
-        changes=rerun.changes(earlier, now, start, last_step),
+        changes=rerun.changes(earlier, now, start, length.last_step),
         start=start,
         lag=lag_of(network, start.plan, config.fine_tune.batch_norm_decay),
         split=split,
-        images_per_step=images_per_step,
-        last_step=last_step,
+        length=length,
     )
 
 
@@ -191,31 +192,24 @@ def announce(setup: Setup, config: TrainConfig) -> None:
 
 
 def _describe_steps(setup: Setup, config: TrainConfig) -> None:
-    dataset, schedule = setup.dataset, config.schedule
+    dataset, length = setup.dataset, setup.length
     batch_size, clones = config.train_data.batch_size, config.run.num_clones
-    steps_per_epoch = dataset.num_examples / setup.images_per_step
     logging.info(
         "data: %d images in %d classes; batches of %d on %d device(s) × %d accumulated"
         " = %d images a step, %.1f steps an epoch",
         *(dataset.num_examples, dataset.num_classes, batch_size, clones),
         *(config.optimizer.gradient_accumulation_steps, setup.images_per_step),
-        steps_per_epoch,
+        length.steps_per_epoch,
     )
-    decay = schedules.decay_steps(schedule, dataset.num_examples, batch_size)
-    forms = {
-        "fixed": "fixed",
-        "exponential": f"× {schedule.learning_rate_decay_factor} every {decay} steps",
-        "polynomial": f"down to {schedule.end_learning_rate} at step {decay}",
-    }
-    form = forms[schedule.learning_rate_decay_type]
-    logging.info("learning rate: %g, %s", schedule.learning_rate, form)
+    schedule = schedules.describe(config.schedule, length)
+    logging.info("learning rate: %s", schedule)
     logging.info("precision: %s", config.compute.precision)
     option = recomputation.resolved(config.fine_tune)
     recomputation.tell(setup.lag, option, setup.last_step)
     if setup.last_step is None:
         logging.info("no --max_number_of_steps: training until interrupted")
     else:
-        epochs = setup.last_step / steps_per_epoch
+        epochs = setup.last_step / length.steps_per_epoch
         logging.info("training to step %d = %.1f epochs", setup.last_step, epochs)
 
 
@@ -244,7 +238,7 @@ def make_validation(
         return None
     make = cached_training.make_evaluator if setup.split else _make_evaluator
     evaluator = make(setup.network, setup.start.plan, setup.validation_dataset, config)
-    steps_per_epoch = setup.dataset.num_examples / setup.images_per_step
+    steps_per_epoch = setup.length.steps_per_epoch
     return Validation(
         state,
         evaluator,

@@ -1,6 +1,6 @@
 """Slim's optimizers: TensorFlow 1's formulas, slots under slim's checkpoint names."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -72,6 +72,46 @@ def make_optimizer(
         ),
     }
     return makers[options.optimizer]()
+
+
+def scale_rates(
+    optimizer: tf.compat.v1.train.Optimizer,
+    trained: Mapping[str, tf.Variable],
+    factors: Mapping[str, float],
+) -> None:
+    """Gives some variables a learning rate of their own: a multiple of the optimizer's.
+
+    Each update is what an optimizer of its own would do that has that rate. Factors on
+    gradients would not do: Adam and RMSProp divide by the gradients' size. Factors on
+    updates would not either: FTRL's is not proportional to its rate.
+
+    Args:
+      optimizer: as `make_optimizer` gives it.
+      trained: variables that it will change, by name.
+      factors: by name; 1 where none is given.
+    """
+    if not factors:
+        return
+    # On several devices an update gets the variable of its device.
+    factor_of = {
+        id(on_device): factors.get(name, 1.0)
+        for name, variable in trained.items()
+        for on_device in getattr(variable, "values", [variable])
+    }
+    # TF1 optimizers have no public way to it: this tensor is what each update reads.
+    is_short = isinstance(optimizer, (_train.AdamOptimizer, _train.AdadeltaOptimizer))
+    attribute = "_lr_t" if is_short else "_learning_rate_tensor"
+    apply_dense = optimizer._resource_apply_dense
+
+    def apply_scaled(gradient: tf.Tensor, variable: tf.Variable) -> tf.Operation:
+        rate = getattr(optimizer, attribute)
+        setattr(optimizer, attribute, rate * factor_of[id(variable)])
+        try:
+            return apply_dense(gradient, variable)
+        finally:
+            setattr(optimizer, attribute, rate)
+
+    optimizer._resource_apply_dense = apply_scaled
 
 
 def create_slots(

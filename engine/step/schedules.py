@@ -1,8 +1,11 @@
-"""Learning rate by step, slim's formulas."""
+"""Learning rate by step: slim's formulas, cosine and piecewise decay."""
+
+import math
 
 import tensorflow as tf
 
 from config.training.schedule_options import ScheduleOptions
+from engine.step.run_length import RunLength
 from errors import UserError
 
 
@@ -21,7 +24,7 @@ def decay_steps(options: ScheduleOptions, num_examples: int, batch_size: int) ->
       UserError: the length is less than one step.
     """
     steps = int(num_examples / batch_size * options.num_epochs_per_decay)
-    if steps < 1 and options.learning_rate_decay_type != "fixed":
+    if steps < 1:
         raise UserError(
             f"--num_epochs_per_decay={options.num_epochs_per_decay} is less than a step"
             f" ({num_examples} images in batches of {batch_size}): raise it, or use"
@@ -31,31 +34,85 @@ def decay_steps(options: ScheduleOptions, num_examples: int, batch_size: int) ->
 
 
 def learning_rate(
-    options: ScheduleOptions, step: tf.Tensor, num_examples: int, batch_size: int
+    options: ScheduleOptions, step: tf.Tensor, length: RunLength
 ) -> tf.Tensor:
     """The rate of a step.
 
     Args:
       options: the schedule.
       step: scalar integer, the global step, 0 for the first.
-      num_examples: of the training split.
-      batch_size: images a step on each clone.
+      length: of the run.
 
     Returns:
       Scalar float32.
     """
     done = tf.cast(step, tf.float32)
-    length = float(decay_steps(options, num_examples, batch_size))
     initial = tf.constant(options.learning_rate)
-    if options.learning_rate_decay_type == "fixed":
+    decay_type = options.learning_rate_decay_type
+    if decay_type == "fixed":
         rate = initial
-    elif options.learning_rate_decay_type == "exponential":
-        decays = tf.floor(done / length)
+    elif decay_type == "piecewise":
+        starts = tf.constant(_decay_starts(options, length), tf.float32)
+        decays = tf.math.count_nonzero(done >= starts, dtype=tf.float32)
+        rate = initial * options.learning_rate_decay_factor**decays
+    elif decay_type == "exponential":
+        decays = tf.floor(done / _slims_length(options, length))
         rate = initial * options.learning_rate_decay_factor**decays
     else:
-        left = 1 - tf.minimum(done, length) / length
-        rate = (initial - options.end_learning_rate) * left + options.end_learning_rate
+        end = options.end_learning_rate
+        rate = (initial - end) * _share_left(options, done, length) + end
     if options.warmup_epochs:
-        warmup_steps = num_examples / batch_size * options.warmup_epochs
+        warmup_steps = length.num_examples / length.batch_size * options.warmup_epochs
         rate = tf.minimum(initial * done / warmup_steps, rate)
     return rate
+
+
+def _share_left(
+    options: ScheduleOptions, done: tf.Tensor, length: RunLength
+) -> tf.Tensor:
+    """What is left of the way from the initial rate to the final one, in [0, 1].
+
+    Cosine: (1 + cos(π t/T)) / 2 over the T steps of the run, Loshchilov and Hutter,
+    "SGDR", https://arxiv.org/abs/1608.03983, equation 5, without restarts.
+    """
+    if options.learning_rate_decay_type == "cosine":
+        assert length.last_step  # `TrainConfig` refuses a run without end
+        share_done = tf.minimum(done / length.last_step, 1.0)
+        return (1 + tf.cos(math.pi * share_done)) / 2
+    steps = _slims_length(options, length)
+    return 1 - tf.minimum(done, steps) / steps
+
+
+def _slims_length(options: ScheduleOptions, length: RunLength) -> float:
+    return float(decay_steps(options, length.num_examples, length.batch_size))
+
+
+def _decay_starts(options: ScheduleOptions, length: RunLength) -> list[int]:
+    """The first step after each epoch of `--learning_rate_decay_epochs`."""
+    return [
+        math.ceil(epoch * length.num_examples / length.images_per_step)
+        for epoch in options.decay_epochs
+    ]
+
+
+def describe(options: ScheduleOptions, length: RunLength) -> str:
+    """The schedule in words, for the log.
+
+    Raises:
+      UserError: it decays more than once per step.
+    """
+    factor, end = options.learning_rate_decay_factor, options.end_learning_rate
+    decay_type = options.learning_rate_decay_type
+    if decay_type == "fixed":
+        form = "fixed"
+    elif decay_type == "cosine":
+        form = f"down to {end:g} at step {length.last_step}, by half a cosine"
+    elif decay_type == "piecewise":
+        starts = ", ".join(map(str, _decay_starts(options, length)))
+        form = f"× {factor} after step {starts}"
+    else:
+        steps = decay_steps(options, length.num_examples, length.batch_size)
+        form = f"down to {end} at step {steps}"
+        if decay_type == "exponential":
+            form = f"× {factor} every {steps} steps"
+    return f"{options.learning_rate:g}, {form}"

@@ -8,7 +8,7 @@ import tensorflow as tf
 from checkpoints.plan import Plan
 from checkpoints.restore import RUNNING_AVERAGE
 from config.train_config import TrainConfig
-from engine.step import optimizers, schedules
+from engine.step import optimizers, run_length, schedules
 from engine.step.loss_scale import LossScale
 from engine.step.moving_average import MovingAverage
 from errors import NotFiniteError
@@ -48,8 +48,9 @@ class TrainState:
             trainable=False,
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
-        self._schedule = config.schedule, num_examples, config.train_data.batch_size
+        self._schedule = config.schedule, run_length.of(config, num_examples)
         self.optimizer = optimizers.make_optimizer(config.optimizer, self.learning_rate)
+        optimizers.scale_rates(self.optimizer, self.trained, plan.rate_factors)
         self._slots = optimizers.create_slots(
             config.optimizer.optimizer, self.optimizer, self.trained
         )
@@ -62,9 +63,9 @@ class TrainState:
 
     def learning_rate(self) -> tf.Tensor:
         """The rate of the next step, a float32 scalar."""
-        options, num_examples, batch_size = self._schedule
+        options, length = self._schedule
         step = tf.convert_to_tensor(self.global_step)
-        return schedules.learning_rate(options, step, num_examples, batch_size)
+        return schedules.learning_rate(options, step, length)
 
     def named_variables(self) -> dict[str, tf.Variable]:
         """Every variable that a checkpoint holds, by slim's name."""

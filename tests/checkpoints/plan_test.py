@@ -273,6 +273,26 @@ def test_a_block_that_is_trained_in_part():
     )
 
 
+def test_the_rates_have_a_column_where_they_differ():
+    plan = fine_tuning("Net/Block_2,head")
+    assert plan_text.headers(plan) == plan_text.HEADERS
+    factors = {"Net/Block_2/conv/weights": 0.1, "Net/Block_2/conv/BatchNorm/beta": 0.1}
+    assert plans.with_rate_factors(plan, factors | {"Net/Block_1": 7}).rate_factors == (
+        dict.fromkeys(factors, 0.1)
+    )
+    plan = plans.with_rate_factors(plan, {**factors, "Net/Logits/fc/weights": 0.5})
+    assert plan_text.headers(plan)[-1] == "rate"
+    rates = {row[0]: row[-1] for row in plan_text.table_rows(plan)}
+    assert rates == {
+        "Net/Block_1": "",
+        "Net/Block_2": "× 0.1",
+        "Net/AuxLogits": "× 1",
+        "Net/Logits": "× 0.5 to 1",
+        "total": "× 0.1 to 1",
+    }
+    assert plan_text.as_markdown(plan).splitlines()[2].endswith("| rate |")
+
+
 def test_what_is_left_in_the_checkpoint():
     plan = fine_tuning()
     assert plan.unused == (

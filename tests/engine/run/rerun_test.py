@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from engine.run import rerun
 from errors import UserError
 from tests.engine import coloured_images, small_runs
 
@@ -137,6 +138,21 @@ def test_a_new_run_does_not_replace_the_best_of_another(run, said):
     # The same command: the run was killed before its first checkpoint.
     (run.folder / "aside").rename(run.folder / "run.json")
     assert run(dry_run=True) == 0
+
+
+def test_the_length_counts_where_the_rate_ends_with_it(images_dir):
+    dataset = coloured_images.get_split(images_dir, "train")
+
+    def lengths(**flags):
+        flags |= {"dataset_dir": images_dir, "train_dir": "", "max_number_of_steps": 6}
+        recorded = rerun.record_of(small_runs.make_config(**flags), dataset).flags
+        return {n: v for n, v in recorded.items() if n.startswith("max_number_of_")}
+
+    assert lengths() == {}
+    assert lengths(learning_rate_decay_type="cosine") == {
+        "max_number_of_steps": 6,
+        "max_number_of_epochs": None,
+    }
 
 
 @pytest.mark.parametrize("damage", ["", "[]", "{", '{"flags": 3}', '{"new": {}}'])

@@ -112,6 +112,63 @@ def test_values_and_slots_are_those_of_tensorflow_1_under_slims_names(name):
         )
 
 
+def rates_of(step):
+    """Falling, as a schedule makes it."""
+    return 0.5 * 0.9**step
+
+
+def two_optimizers_values(name, factor, steps):
+    """What two hand-made optimizers of TensorFlow make of the two variables."""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        variables = {n: v1.get_variable(n, initializer=a) for n, a in arrays(0).items()}
+        rate = v1.placeholder(tf.float32, [])
+        gradients = {n: v1.placeholder(tf.float32, s) for n, s in SHAPES.items()}
+        updates = [
+            slims_optimizer(name, rate * of_rate).apply_gradients(
+                [(gradients[n], variables[n])]
+            )
+            for n, of_rate in zip(SHAPES, (factor, 1.0), strict=True)
+        ]
+        slots = {
+            v.op.name: v
+            for v in v1.global_variables()
+            if v.op.name.startswith(tuple(SHAPES))
+        }
+        session.run(v1.global_variables_initializer())
+        for step in range(steps):
+            feed = {gradients[n]: g for n, g in arrays(1 + step).items()}
+            session.run(updates, {**feed, rate: rates_of(step)})
+        return session.run(slots)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_factor_is_an_optimizer_of_its_own(name):
+    rate, steps = tf.Variable(0.0), 20
+    variables = {n: tf.Variable(a) for n, a in arrays(0).items()}
+    optimizer = optimizers.make_optimizer(
+        OptimizerOptions(optimizer=name, **OPTIONS[name]),
+        lambda: tf.convert_to_tensor(rate),
+    )
+    optimizers.scale_rates(optimizer, variables, {"net/w": 0.1})
+    slots = optimizers.create_slots(name, optimizer, variables)
+
+    @tf.function
+    def update(gradients):
+        optimizer.apply_gradients([(gradients[n], variables[n]) for n in SHAPES])
+
+    for step in range(steps):
+        rate.assign(rates_of(step))
+        update({n: tf.constant(g) for n, g in arrays(1 + step).items()})
+    expected = two_optimizers_values(name, 0.1, steps)
+    ours = {n: v.numpy() for n, v in (variables | slots).items()}
+    assert set(expected) == {n for n in ours if n.startswith("net/")}
+    for variable, value in expected.items():
+        np.testing.assert_allclose(ours[variable], value, atol=1e-6, err_msg=variable)
+    unscaled = two_optimizers_values(name, 1.0, steps)
+    assert np.abs(unscaled["net/w"] - ours["net/w"]).max() > 1e-3
+
+
 def test_slot_names_of_rmsprop_and_adam():
     w = {"w": tf.Variable([1.0])}
 

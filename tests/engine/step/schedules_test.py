@@ -6,19 +6,25 @@ import tensorflow as tf
 
 from config.training.schedule_options import ScheduleOptions
 from engine.step import schedules
+from engine.step.run_length import RunLength
 from errors import UserError
 
 # 100 images in batches of 10: 10 steps an epoch.
 IMAGES, BATCH = 100, 10
 
 
-def rates(options, steps, num_examples=IMAGES, batch_size=BATCH):
+def rates(
+    options,
+    steps,
+    num_examples=IMAGES,
+    batch_size=BATCH,
+    images_per_step=BATCH,
+    last_step=None,
+):
     """The rate of each of the steps."""
+    length = RunLength(num_examples, batch_size, images_per_step, last_step)
     return [
-        float(
-            schedules.learning_rate(options, tf.constant(s), num_examples, batch_size)
-        )
-        for s in steps
+        float(schedules.learning_rate(options, tf.constant(s), length)) for s in steps
     ]
 
 
@@ -48,6 +54,55 @@ def test_polynomial_is_a_line_that_ends_at_the_end_rate():
     assert rates(options, [0, 5, 10, 20, 50]) == pytest.approx(
         [1.0, 0.8, 0.6, 0.2, 0.2]
     )
+
+
+def test_cosine_ends_with_the_run():
+    options = ScheduleOptions(
+        learning_rate_decay_type="cosine", learning_rate=1.0, end_learning_rate=0.2
+    )
+    # cos(π/3) = 1/2: a quarter of the way down after a third of the 30 steps.
+    found = rates(options, [0, 10, 15, 20, 30, 99], last_step=30)
+    assert found == pytest.approx([1.0, 0.8, 0.6, 0.4, 0.2, 0.2])
+
+
+def test_piecewise_decays_at_the_first_step_after_each_epoch():
+    options = ScheduleOptions(
+        learning_rate_decay_type="piecewise",
+        learning_rate=0.8,
+        learning_rate_decay_factor=0.5,
+        learning_rate_decay_epochs="1, 2.5",
+    )
+    assert rates(options, [0, 9, 10, 24, 25, 99]) == pytest.approx(
+        [0.8, 0.8, 0.4, 0.4, 0.2, 0.2]
+    )
+    # On three clones step 3 is of images 90 to 119, and epoch 1 ends within it.
+    on_clones = rates(options, [2, 3, 4, 8, 9], images_per_step=30)
+    assert on_clones == pytest.approx([0.8, 0.8, 0.4, 0.4, 0.2])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"learning_rate_decay_type": "fixed"}, "0.01, fixed"),
+        ({}, "0.01, × 0.94 every 20 steps"),
+        ({"learning_rate_decay_type": "polynomial"}, "0.01, down to 0.0001 at step 20"),
+        (
+            {"learning_rate_decay_type": "cosine"},
+            "0.01, down to 0.0001 at step 30, by half a cosine",
+        ),
+        (
+            {
+                "learning_rate_decay_type": "piecewise",
+                "learning_rate_decay_epochs": "1,2",
+                "learning_rate_decay_factor": 0.1,
+            },
+            "0.01, × 0.1 after step 10, 20",
+        ),
+    ],
+)
+def test_the_log_says_where_the_rate_goes(options, said):
+    length = RunLength(IMAGES, BATCH, BATCH, last_step=30)
+    assert schedules.describe(ScheduleOptions(**options), length) == said
 
 
 @pytest.mark.parametrize("decay_type", ["fixed", "exponential", "polynomial"])

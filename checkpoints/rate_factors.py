@@ -1,0 +1,122 @@
+"""By how much the learning rate of each variable differs from that of the run."""
+
+import math
+from collections.abc import Sequence
+
+from checkpoints import scopes
+from errors import UserError
+
+_FLAG = "learning_rate_multipliers"
+_FORM = "expected scope=factor pairs, as in InceptionV3/Mixed_7=0.3,head=1,.*=0.1"
+
+
+def parse(text: str | None) -> list[tuple[str, float]]:
+    """Scopes and factors of a value of `--learning_rate_multipliers`, in order.
+
+    Raises:
+      UserError: an entry is no pair, or its factor is no finite number above 0.
+    """
+    return [_parse_pair(pair) for pair in scopes.parse_scopes(text, flag=_FLAG)]
+
+
+def _parse_pair(pair: str) -> tuple[str, float]:
+    scope, separator, number = pair.rpartition("=")
+    try:
+        factor = float(number)
+    except ValueError:
+        factor = math.nan
+    if not (separator and scope.strip()) or not math.isfinite(factor) or factor < 0:
+        raise UserError(f"--{_FLAG}: {pair}: {_FORM}")
+    if factor == 0:
+        raise UserError(
+            f"--{_FLAG}: {pair} would freeze what it matches: a factor is above 0, and"
+            " --trainable_scopes says what is trained"
+        )
+    return scope.strip(), factor
+
+
+def by_scope(
+    multipliers: Sequence[tuple[str, float]],
+    variable_names: Sequence[str],
+    trained_names: Sequence[str],
+    head_scopes: Sequence[str],
+) -> dict[str, float]:
+    """The factors of `--learning_rate_multipliers`: the first scope that matches wins.
+
+    Args:
+      multipliers: from `parse`.
+      variable_names: all of the net.
+      trained_names: those that the optimizer changes.
+      head_scopes: what the scope `head` stands for.
+
+    Returns:
+      Factors by name of those that a scope matches.
+
+    Raises:
+      UserError: a scope matches nothing that is trained, or only what earlier ones
+        match already.
+    """
+    factors: dict[str, float] = {}
+    for scope, factor in multipliers:
+        matched = scopes.select(
+            (scope,), variable_names, flag=_FLAG, head_scopes=head_scopes
+        )
+        trained = [name for name in trained_names if name in set(matched)]
+        if not trained:
+            near = scopes.nearest_scopes(scope, trained_names)
+            near = near or list(dict.fromkeys(map(scopes.block_of, trained_names)))[:3]
+            raise UserError(
+                f"--{_FLAG}: nothing that {scope} matches is trained; the nearest"
+                f" scopes that are: {', '.join(near)}"
+            )
+        left = [name for name in trained if name not in factors]
+        if not left:
+            raise UserError(
+                f"--{_FLAG}: {scope} comes too late: scopes before it match all that it"
+                " matches, and the first match wins; move it to the front"
+            )
+        factors |= dict.fromkeys(left, factor)
+    return factors
+
+
+def by_depth(
+    decay: float,
+    variable_names: Sequence[str],
+    trained_names: Sequence[str],
+    head_scopes: Sequence[str],
+) -> dict[str, float]:
+    """The factors of `--layer_decay`: decay^(L - 1 - i) in block i of L.
+
+    Blocks are scopes of the second level, in the order of the plan. The head, whose
+    factor is 1, is the last one, auxiliary head included. As in BEiT (Bao et al.,
+    https://arxiv.org/abs/2106.08254, fine-tuning) and in timm.
+
+    Args:
+      decay: above 0, up to 1.
+      variable_names: all of the net, in order of creation.
+      trained_names: those that the optimizer changes.
+      head_scopes: the net's logits and auxiliary scopes.
+
+    Returns:
+      Factors of all that are trained, by name.
+
+    Raises:
+      UserError: nothing but the head is trained.
+    """
+
+    def is_head(name: str) -> bool:
+        return any(scopes.matches(head, name) for head in head_scopes)
+
+    if all(map(is_head, trained_names)):
+        raise UserError(
+            f"--layer_decay={decay:g} lowers the rate of what comes before the head,"
+            " and only the head is trained: leave it out, or open more with"
+            " --trainable_scopes"
+        )
+    body = [scopes.block_of(name) for name in variable_names if not is_head(name)]
+    blocks = list(dict.fromkeys(body))
+    to_head = {block: len(blocks) - i for i, block in enumerate(blocks)}
+    return {
+        name: 1.0 if is_head(name) else decay ** to_head[scopes.block_of(name)]
+        for name in trained_names
+    }

@@ -1,0 +1,47 @@
+"""How long a run is, and how its steps divide into epochs."""
+
+import dataclasses
+import math
+
+from config.train_config import TrainConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class RunLength:
+    """The arithmetic of batches, epochs and steps.
+
+    Attributes:
+      num_examples: of the training split.
+      batch_size: images per step on each clone.
+      images_per_step: over all clones and accumulated batches.
+      last_step: the step to stop at; None trains until interrupted.
+    """
+
+    num_examples: int
+    batch_size: int
+    images_per_step: int
+    last_step: int | None
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Steps in which as many images are seen as the split has."""
+        return self.num_examples / self.images_per_step
+
+
+def of(config: TrainConfig, num_examples: int) -> RunLength:
+    """The length that the options give a run.
+
+    Args:
+      config: the options.
+      num_examples: of the training split.
+    """
+    run, batch_size = config.run, config.train_data.batch_size
+    images_per_step = batch_size * run.num_clones
+    images_per_step *= config.optimizer.gradient_accumulation_steps
+    last_step = run.max_number_of_steps
+    if run.max_number_of_epochs:
+        images = run.max_number_of_epochs * num_examples
+        last_step = max(1, math.ceil(images / images_per_step))
+    if config.fine_tune.solves_head:
+        last_step = 1
+    return RunLength(num_examples, batch_size, images_per_step, last_step)
