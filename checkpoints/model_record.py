@@ -60,6 +60,26 @@ class ModelRecord:
         ]
 
 
+def require_agreement(record: ModelRecord, given: Mapping[str, Any]) -> None:
+    """Refuses flags that say otherwise than the record.
+
+    Args:
+      record: of the checkpoint that is read.
+      given: values by the name of the flag, which is that of the attribute; None is not
+        given.
+
+    Raises:
+      UserError: one contradicts the record.
+    """
+    for name, value in given.items():
+        recorded = getattr(record, name)
+        if value is not None and value != recorded:
+            raise UserError(
+                f"--{name}={value} contradicts {FILE_NAME} beside the checkpoint, which"
+                f" was trained with {recorded}: leave it out"
+            )
+
+
 def first_difference(trained: Sequence[str], here: Sequence[str]) -> str:
     """Where two lists of class names part, for a message.
 

@@ -126,11 +126,7 @@ def _completed(config: ProbeConfig, checkpoint: Checkpoint) -> ProbeConfig:
         name = options.model_name or "inception_v3"
         options = dataclasses.replace(options, model_name=name)
         return dataclasses.replace(config, probe=options)
-    if options.model_name not in (None, source.model_name):
-        raise UserError(
-            f"--model_name={options.model_name} contradicts {model_record.FILE_NAME}"
-            f" beside the checkpoint, which is of {source.model_name}: leave it out"
-        )
+    model_record.require_agreement(source, {"model_name": options.model_name})
     return dataclasses.replace(
         config,
         probe=dataclasses.replace(

@@ -18,10 +18,10 @@ from convert.exports.options import ExportConfig
 from datasets import dataset_factory
 from engine import devices
 from errors import UserError
-from fine_tuning import photo_data, record, results, weights
+from fine_tuning import photo_data, results, tuning_state, weights
 from fine_tuning import recipes as recipe_files
 from fine_tuning.photo_data import PhotoData
-from fine_tuning.record import Record
+from fine_tuning.tuning_state import TuningState
 from fine_tuning.runs import Runs
 
 # What this command decides for every stage.
@@ -54,14 +54,14 @@ def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> 
     data = photo_data.find(photos, config.data, output_dir)
     if formats := config.stages.export_formats:
         results.export_command(data, output_dir, formats).parse(ExportConfig)
-    now = Record(
+    now = TuningState(
         data=os.path.abspath(
             data.settings.source if data.settings else data.dataset_dir
         ),
         recipe=[[s.name, list(s.arguments)] for s in recipe] if recipe else None,
         flags=flags.as_arguments(values),
     )
-    progress = record.resumed(now, output_dir)
+    progress = tuning_state.resumed(now, output_dir)
     above = recipe[0].arguments if recipe else ()
     start = weights.find(
         flags.values_of(TrainConfig, [*above, *flags.as_arguments(values)])

@@ -23,7 +23,7 @@ from fine_tuning import stages
 from fine_tuning.commands import Command, merged
 from fine_tuning.photo_data import PhotoData
 from fine_tuning.recipes import Stage
-from fine_tuning.record import Record
+from fine_tuning.tuning_state import TuningState
 
 _PROBE_FOLDER = "probe"
 _DEFAULT_BUDGET_MINS = 10.0
@@ -48,7 +48,7 @@ class Runs:
         start: Sequence[str],
         values: dict[str, Any],
         recipe: list[Stage] | None,
-        record: Record,
+        record: TuningState,
         output_dir: str,
     ) -> None:
         """Nothing runs yet.

@@ -30,7 +30,7 @@ def find(values: Mapping[str, Any]) -> list[str]:
     if model_name:
         nets_factory.get_entry(model_name)  # an unknown name is told now
     if path:
-        return [*_net_of(path, model_name, values), f"--checkpoint_path={path}"]
+        return [*_net_of(path, model_name), f"--checkpoint_path={path}"]
     if path == "":  # given, as in recipes/from_scratch.txt
         if model_name is None:
             raise UserError(
@@ -73,7 +73,7 @@ def fetch(model_name: str) -> str:
     )
 
 
-def _net_of(path: str, model_name: str | None, values: Mapping[str, Any]) -> list[str]:
+def _net_of(path: str, model_name: str | None) -> list[str]:
     """The flags of the net that a checkpoint is of, as `model.json` or its names say.
 
     Raises:
@@ -84,20 +84,8 @@ def _net_of(path: str, model_name: str | None, values: Mapping[str, Any]) -> lis
     if record is None:
         model_name = model_name or _fitting_net(checkpoint)
         return [f"--model_name={model_name}"]
-    if model_name not in (None, record.model_name):
-        raise UserError(
-            f"--model_name={model_name} contradicts {model_record.FILE_NAME} beside the"
-            f" checkpoint, which is of {record.model_name}: leave it out"
-        )
-    entry = nets_factory.get_entry(record.model_name)
-    arguments = [f"--model_name={record.model_name}"]
-    if record.image_size != entry.image_size and "train_image_size" not in values:
-        arguments.append(f"--train_image_size={record.image_size}")
-    if record.preprocessing_name != entry.preprocessing:
-        arguments.append(f"--preprocessing_name={record.preprocessing_name}")
-    if record.use_grayscale:
-        arguments.append("--use_grayscale=true")
-    return arguments
+    model_record.require_agreement(record, {"model_name": model_name})
+    return [f"--model_name={record.model_name}", *weights_there.image_flags(record)]
 
 
 def _fitting_net(checkpoint: Checkpoint) -> str:

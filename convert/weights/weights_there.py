@@ -53,12 +53,13 @@ def _known_in(parent: str) -> Iterator[Weights]:
             continue
         name = os.path.basename(folder)
         if record:
-            yield Weights(folder, record.model_name, _image_flags(record))
+            yield Weights(folder, record.model_name, image_flags(record))
         elif name in ARCHIVES:  # as `download_checkpoint` calls its folders
             yield Weights(folder, name)
 
 
-def _image_flags(record: ModelRecord) -> tuple[str, ...]:
+def image_flags(record: ModelRecord) -> tuple[str, ...]:
+    """Training flags that prepare images as the weights of a record expect them."""
     flags = (
         f"--train_image_size={record.image_size}",
         f"--preprocessing_name={record.preprocessing_name}",

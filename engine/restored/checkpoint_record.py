@@ -34,13 +34,9 @@ def describe(checkpoint: Checkpoint | None, options: NetOptions) -> ModelRecord:
     record = model_record.read(folder) if folder else None
     if record is None:
         return _from_options(checkpoint, options)
-    for name in ("model_name", "preprocessing_name", "use_grayscale", "labels_offset"):
-        value, recorded = getattr(options, name), getattr(record, name)
-        if value is not None and value != recorded:
-            raise UserError(
-                f"--{name}={value} contradicts {model_record.FILE_NAME} beside the"
-                f" checkpoint, which was trained with {recorded}: leave it out"
-            )
+    names = ("model_name", "preprocessing_name", "use_grayscale", "labels_offset")
+    given = {name: getattr(options, name) for name in names}
+    model_record.require_agreement(record, given)
     if record.class_names and options.dataset_dir:
         _require_same_names(record, options)
     return dataclasses.replace(

@@ -13,7 +13,7 @@ _OTHERWISE = "use another --output_dir, or the command of that fine-tuning"
 
 
 @dataclasses.dataclass
-class Record:
+class TuningState:
     """What decides on the result of a fine-tuning, and the stages that are done.
 
     Attributes:
@@ -35,7 +35,7 @@ class Record:
             file.write("\n")
 
 
-def resumed(now: Record, folder: str) -> Record:
+def resumed(now: TuningState, folder: str) -> TuningState:
     """The record of this command with what an earlier try of it has finished.
 
     Args:
@@ -47,7 +47,7 @@ def resumed(now: Record, folder: str) -> Record:
     """
     try:
         with open(os.path.join(folder, FILE_NAME), encoding="utf-8") as file:
-            earlier = Record(**json.load(file))
+            earlier = TuningState(**json.load(file))
     except FileNotFoundError:
         _require_empty(folder)
         return now
@@ -72,7 +72,7 @@ def resumed(now: Record, folder: str) -> Record:
     )
 
 
-def _stages(record: Record) -> str:
+def _stages(record: TuningState) -> str:
     if record.recipe is None:
         return "none: the probe decides"
     text = " ".join(f"[{name}] {' '.join(flags)}" for name, flags in record.recipe)

@@ -5,16 +5,16 @@ import dataclasses
 import pytest
 
 from errors import UserError
-from fine_tuning import record
-from fine_tuning.record import Record
+from fine_tuning import tuning_state
+from fine_tuning.tuning_state import TuningState
 
-NOW = Record("/photos", None, ["--batch_size=8"])
+NOW = TuningState("/photos", None, ["--batch_size=8"])
 
 
 def test_the_same_command_knows_what_is_finished(tmp_path):
-    assert record.resumed(NOW, str(tmp_path / "new")) == NOW
+    assert tuning_state.resumed(NOW, str(tmp_path / "new")) == NOW
     dataclasses.replace(NOW, finished=["1-head"]).write(str(tmp_path))
-    assert record.resumed(NOW, str(tmp_path)).finished == ["1-head"]
+    assert tuning_state.resumed(NOW, str(tmp_path)).finished == ["1-head"]
 
 
 @pytest.mark.parametrize(
@@ -28,16 +28,16 @@ def test_the_same_command_knows_what_is_finished(tmp_path):
 def test_another_command_is_refused(tmp_path, changes, said):
     NOW.write(str(tmp_path))
     with pytest.raises(UserError, match=said):
-        record.resumed(dataclasses.replace(NOW, **changes), str(tmp_path))
+        tuning_state.resumed(dataclasses.replace(NOW, **changes), str(tmp_path))
 
 
 def test_a_folder_with_other_things_is_in_use(tmp_path):
     (tmp_path / "thesis.tex").write_text("")
     with pytest.raises(UserError, match=r"is in use: it holds 'thesis.tex'"):
-        record.resumed(NOW, str(tmp_path))
+        tuning_state.resumed(NOW, str(tmp_path))
 
 
 def test_a_damaged_record_is_refused(tmp_path):
-    (tmp_path / record.FILE_NAME).write_text('{"data": 1}')
+    (tmp_path / tuning_state.FILE_NAME).write_text('{"data": 1}')
     with pytest.raises(UserError, match="cannot be read"):
-        record.resumed(NOW, str(tmp_path))
+        tuning_state.resumed(NOW, str(tmp_path))
