@@ -11,16 +11,21 @@ was interrupted. Training flags hold for all stages.
 
 import script_start  # noqa: F401  (before all that takes time)
 
+import signal
+import sys
+
 # Nothing up here imports TensorFlow: each worker process of the conversion imports
 # this file too.
 from config import app, flags
 from config.fine_tune_config import FineTuneConfig
+from convert.tfrecords import parallel
 
 
 def main(photos: list[str]) -> int:
     """Fine-tunes as the flags say; the exit status is that of the run."""
-    from fine_tuning import fine_tune
-
+    with parallel.signals_held():
+        from fine_tuning import fine_tune
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     return fine_tune.fine_tune(flags.read(FineTuneConfig), photos, given=flags.given())
 
 

@@ -24,9 +24,11 @@ class StagesOptions(Options):
     )
     budget_mins: float | None = option(
         None,
-        "Minutes that the stages after the first may take together. Given without"
-        " --recipe, the last blocks are opened whatever the probe expects; 0 stops"
-        " after the first stage. By default 10, and no limit for a recipe.",
+        "Minutes that the stages after the first may take together, over all commands"
+        " in --output_dir, but for one that was killed outright; a larger budget goes"
+        " on with the last stage. Given without --recipe, the last blocks are opened"
+        " whatever the probe expects; 0 stops after the first stage. By default 10, and"
+        " no limit for a recipe.",
         minimum=0,
     )
     export_formats: str | None = option(

@@ -57,9 +57,14 @@ class Interruption:
 
 
 @contextlib.contextmanager
-def interruption(max_secs: float | None = None) -> Iterator[Interruption]:
-    """Watches for SIGINT, SIGTERM and the time limit inside."""
-    watch = Interruption(max_secs)
+def interruption(watch: Interruption | None = None) -> Iterator[Interruption]:
+    """Watches for SIGINT and SIGTERM inside.
+
+    Args:
+      watch: takes note of them, with a time limit that is running; by default a new
+        one, without a limit.
+    """
+    watch = Interruption() if watch is None else watch
     before = {number: signal.signal(number, watch._note) for number in _NUMBERS}
     try:
         yield watch

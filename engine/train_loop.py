@@ -61,43 +61,45 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
         logging.info("nothing to do: step %d is already done", setup.start.step)
         return 0
     setup.folder.create(setup.record)
-    with locked(run.train_dir), interruption(run.max_run_secs) as interrupted:
+    limit = Interruption(run.max_run_secs)
+    with locked(run.train_dir), BackgroundWriter() as writer:
         setup.run_record.write(run.train_dir)
-        with BackgroundWriter() as writer:
-            wants_every = "log_every_n_steps" in given
-            built = training.build(
-                *(setup, config, strategy, writer),
-                secs_between_lines=0.0 if wants_every else _SECS_BETWEEN_LINES,
-            )
-            with _explained_errors(setup, config):
-                return _run_steps(built, config, interrupted)
+        wants_every = "log_every_n_steps" in given
+        # A signal ends this at once: a feature cache keeps the rows that it has.
+        built = training.build(
+            *(setup, config, strategy, writer),
+            secs_between_lines=0.0 if wants_every else _SECS_BETWEEN_LINES,
+        )
+        with interruption(limit) as interrupted, explained_step_errors(setup, config):
+            take_steps(built, config, interrupted)
+            return _finish(built, interrupted)
 
 
-def _run_steps(
+def take_steps(
     training: Training, config: TrainConfig, interrupted: Interruption
-) -> int:
+) -> None:
     """Steps until the last one, until patience runs out, or until interrupted.
 
-    Returns:
-      The exit status.
+    Args:
+      training: the run, built; a later call goes on from where this one ends.
+      config: the options.
+      interrupted: what may end it early.
+
+    Raises:
+      UserError: the loss is not finite (`NotFiniteError`), or a file cannot be written.
     """
     log, saver, summaries = training.log, training.saver, training.summaries
     validation, last_step = training.validation, training.setup.last_step
-    step, log_every = training.setup.start.step, config.run.log_every_n_steps
-
-    def is_finished() -> bool:
-        no_gain = validation is not None and validation.should_stop
-        return step == last_step or no_gain
-
+    step, log_every = training.step, config.run.log_every_n_steps
     log.show_start()
-    while not is_finished() and not interrupted:
+    while not training.is_finished and not interrupted:
         num_steps = min(
             log.steps_in(_SECS_PER_CALL),
             *_steps_to_events(step, last_step, log_every, validation),
         )
         started_at = time.monotonic()
         totals = training.train_fn(training.batches, tf.constant(num_steps))
-        step = int(training.state.global_step.numpy())
+        step = training.step
         _check_finite(totals, step, saver)
         log.add(totals, started_at)
 
@@ -111,12 +113,20 @@ def _run_steps(
                 results = validation.run()
             summaries.write_validation(step, validation.split_name, results)
         saver.save_if_due(step)
-    saver.save(step, in_haste=not is_finished())
+
+
+def _finish(training: Training, interrupted: Interruption) -> int:
+    """Saves and says how the run ended; the exit status.
+
+    That of a signal even where the run is finished: what would follow is not wanted.
+    """
+    step = training.step
+    training.saver.save(step, in_haste=not training.is_finished)
     training.writer.wait()
-    summaries.close()
-    if is_finished():
+    training.summaries.close()
+    if training.is_finished:
         _report_end(training, step)
-        return 0
+        return interrupted.exit_status if interrupted.signal_number else 0
     logging.info("interrupted at step %d: the same command continues the run", step)
     if training.recomputation.is_due(step):
         logging.warning("batch norm: the statistics saved are those that still lag")
@@ -131,7 +141,7 @@ def _report_end(training: Training, step: int) -> None:
 
 
 @contextlib.contextmanager
-def _explained_errors(setup: Setup, config: TrainConfig) -> Iterator[None]:
+def explained_step_errors(setup: Setup, config: TrainConfig) -> Iterator[None]:
     """Turns what fails in a step into an error that says what to do about it."""
     try:
         yield

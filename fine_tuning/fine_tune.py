@@ -33,7 +33,18 @@ _REFUSED = {
 }
 
 
+@contextlib.contextmanager
+def _resumable() -> Iterator[None]:
+    """Says how to go on where Ctrl-C or SIGTERM ends it outside of a training run."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        logging.warning("stopped: the same command goes on from here")
+        raise
+
+
 @explained_errors()
+@_resumable()
 def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> int:
     """Tunes a classifier to photos as the options say.
 
@@ -43,7 +54,7 @@ def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> 
       given: names of the flags that the user gave.
 
     Returns:
-      The exit status: 0, or that of a stage that was interrupted.
+      The exit status: 0, or 128 + the number of the signal that ended a stage.
 
     Raises:
       UserError: wrong input.
@@ -61,7 +72,7 @@ def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> 
         recipe=[[s.name, list(s.arguments)] for s in recipe] if recipe else None,
         flags=flags.as_arguments(values),
     )
-    progress = tuning_state.resumed(now, output_dir)
+    state = tuning_state.resumed(now, output_dir)
     above = recipe[0].arguments if recipe else ()
     start = weights.find(
         flags.values_of(TrainConfig, [*above, *flags.as_arguments(values)])
@@ -73,10 +84,10 @@ def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> 
     )
     tf.random.set_seed(config.run.seed)  # for nets that are made to be restored
     with _folder(output_dir, dry=config.fine_tune.dry_run):
-        runs = Runs(config.stages, start, values, recipe or None, progress, output_dir)
+        runs = Runs(config.stages, start, values, recipe or None, state, output_dir)
         if config.fine_tune.dry_run:
             return _dry_run(runs, data)
-        progress.write(output_dir)
+        state.write(output_dir)
         if data.command:
             print(data.command, flush=True)
             data.convert()

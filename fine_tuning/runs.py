@@ -1,7 +1,9 @@
 """The runs of a fine-tuning: the probe and the stages, each in a folder of its own."""
 
+import contextlib
 import dataclasses
 import os
+import re
 import time
 import typing
 from collections.abc import Iterator, Sequence
@@ -26,6 +28,7 @@ from fine_tuning.recipes import Stage
 from fine_tuning.tuning_state import TuningState
 
 _PROBE_FOLDER = "probe"
+_STAGE_FOLDER = re.compile(r"\d+-")  # see `Runs._folder`
 _DEFAULT_BUDGET_MINS = 10.0
 _LAST_STEP = 1 << 62  # of any run
 # They count where the first stage starts, not where the others go on from it.
@@ -48,7 +51,7 @@ class Runs:
         start: Sequence[str],
         values: dict[str, Any],
         recipe: list[Stage] | None,
-        record: TuningState,
+        state: TuningState,
         output_dir: str,
     ) -> None:
         """Nothing runs yet.
@@ -58,7 +61,7 @@ class Runs:
           start: training flags of net and checkpoint.
           values: the training flags that the command line gave, by name.
           recipe: the stages; None lets the probe decide.
-          record: of the output folder.
+          state: of the output folder.
           output_dir: that folder.
         """
         self.values = values
@@ -69,7 +72,7 @@ class Runs:
         self._start = [a for a in start if not a.startswith("--checkpoint_path")]
         self._checkpoint = [a for a in start if a.startswith("--checkpoint_path")]
         self._recipe = recipe
-        self._record = record
+        self._state = state
 
     def use(self, data: PhotoData, eval_split_name: str) -> None:
         """Takes the data."""
@@ -82,32 +85,45 @@ class Runs:
         Raises:
           UserError: wrong input.
         """
-        used_secs, before = 0.0, None
+        before = None
         for number, stage in enumerate(self._stages(), 1):
             folder = self._folder(number, stage)
-            if folder in self._record.finished:
+            if folder in self._state.finished:
                 logging.info("%s is done already", folder)
             else:
-                left = self._secs_left(number, used_secs)
+                left = self._secs_left(number)
                 if left is not None and left < 1:
-                    logging.info("%s is left out: --budget_mins is used up", folder)
+                    logging.info("--budget_mins is used up before %s ends", folder)
                     return 0
-                started_at = time.monotonic()
                 command = self._command(stage, folder, before, left)
-                status = self._train(command, may_fail=number > 1)
-                if status and not (status == EXIT_TIME_LIMIT and left is not None):
+                with self._on_budget() if number > 1 else contextlib.nullcontext():
+                    status = self._train(command, may_fail=number > 1)
+                if status == EXIT_TIME_LIMIT and left is not None:
+                    logging.info("a larger --budget_mins goes on with %s", folder)
+                    return 0
+                if status:
                     return status
-                used_secs += (time.monotonic() - started_at) * (number > 1)
-                self._record.finished.append(folder)
-                self._record.write(self.output_dir)
+                self._state.finished.append(folder)
+                self._state.write(self.output_dir)
             before = self._result(folder)
         return 0
 
+    @contextlib.contextmanager
+    def _on_budget(self) -> Iterator[None]:
+        """Counts what is done inside towards --budget_mins, however it ends."""
+        started_at = time.monotonic()
+        try:
+            yield
+        finally:
+            self._state.used_secs += time.monotonic() - started_at
+            self._state.write(self.output_dir)
+
     def scores(self) -> dict[str, Score]:
-        """The best evaluation of each finished stage, by its folder."""
+        """The best evaluation of each stage that was begun, by its folder."""
         split = self.eval_split()
+        begun = filter(_STAGE_FOLDER.match, os.listdir(self.output_dir))
         found = {}
-        for folder in self._record.finished:
+        for folder in sorted(begun, key=lambda name: int(name.partition("-")[0])):
             path = os.path.join(self.output_dir, folder)
             history = validation.read_history(path, split, step=_LAST_STEP)
             if history:
@@ -169,13 +185,13 @@ class Runs:
     def _is_perfect(self) -> bool:
         return any(score.accuracy == 1 for score in self.scores().values())
 
-    def _secs_left(self, number: int, used_secs: float) -> float | None:
+    def _secs_left(self, number: int) -> float | None:
         """What the budget leaves a stage, in seconds; None without a limit."""
         budget = self._options.budget_mins
         if number == 1 or (budget is None and self._recipe):
             return None
         mins = _DEFAULT_BUDGET_MINS if budget is None else budget
-        return 60 * mins - used_secs
+        return 60 * mins - self._state.used_secs
 
     def _folder(self, number: int, stage: Stage) -> str:
         return f"{number}-{stage.name}"

@@ -1,4 +1,4 @@
-"""`fine_tune.json` in the output folder: which command works there, how far it is."""
+"""`fine_tune.json` in the output folder: of which command it is, and how far it is."""
 
 import dataclasses
 import json
@@ -20,13 +20,15 @@ class TuningState:
       data: where photos or data set are.
       recipe: name and flags of each stage; None where the probe decides.
       flags: of training, that the command line gave.
-      finished: folders of the stages that are not to be gone on with, in order.
+      finished: folders of the stages that are finished, in order.
+      used_secs: of --budget_mins, over all commands in the folder.
     """
 
     data: str
     recipe: list[list[Any]] | None
     flags: list[str]
     finished: list[str] = dataclasses.field(default_factory=list)
+    used_secs: float = 0.0
 
     def write(self, folder: str) -> None:
         """Writes it into the output folder, whole or not at all."""
@@ -36,7 +38,7 @@ class TuningState:
 
 
 def resumed(now: TuningState, folder: str) -> TuningState:
-    """The record of this command with what an earlier try of it has finished.
+    """The state of this command with what an earlier try of it has done.
 
     Args:
       now: of this command, nothing finished.
@@ -72,10 +74,10 @@ def resumed(now: TuningState, folder: str) -> TuningState:
     )
 
 
-def _stages(record: TuningState) -> str:
-    if record.recipe is None:
+def _stages(state: TuningState) -> str:
+    if state.recipe is None:
         return "none: the probe decides"
-    text = " ".join(f"[{name}] {' '.join(flags)}" for name, flags in record.recipe)
+    text = " ".join(f"[{name}] {' '.join(flags)}" for name, flags in state.recipe)
     return text if len(text) <= 120 else f"{text[:119]}…"
 
 

@@ -54,6 +54,17 @@ class Training:
     saver: Saver
     writer: BackgroundWriter
 
+    @property
+    def step(self) -> int:
+        """The step that the run has reached."""
+        return int(self.state.global_step.numpy())
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last step is taken, or patience has run out."""
+        no_gain = self.validation is not None and self.validation.should_stop
+        return self.step == self.setup.last_step or no_gain
+
 
 def build(
     setup: Setup,

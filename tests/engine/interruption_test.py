@@ -10,7 +10,7 @@ import time
 import pytest
 
 from engine import interruption as interruption_module
-from engine.interruption import interruption
+from engine.interruption import Interruption, interruption
 
 NUMBERS = [signal.SIGINT, signal.SIGTERM]
 
@@ -34,7 +34,7 @@ def test_without_a_signal_the_exit_status_is_0():
 def test_the_time_limit_asks_to_try_again_later(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    with interruption(max_secs=30) as watch:
+    with interruption(Interruption(30)) as watch:
         now[0] = 129.0
         assert not watch
         now[0] = 130.0
