@@ -21,8 +21,8 @@ from errors import UserError
 from fine_tuning import photo_data, results, tuning_state, weights
 from fine_tuning import recipes as recipe_files
 from fine_tuning.photo_data import PhotoData
-from fine_tuning.tuning_state import TuningState
 from fine_tuning.runs import Runs
+from fine_tuning.tuning_state import TuningState
 
 # What this command decides for every stage.
 _NOT_FOR_STAGES = {"dataset_name": "the photos", "dataset_dir": "the photos"}
