@@ -1,4 +1,4 @@
-"""AlexNet, in the one-column version of 2014.
+"""AlexNet in its one-tower version of 2014.
 
 Krizhevsky, "One weird trick for parallelizing convolutional neural networks",
 https://arxiv.org/abs/1404.5997. No weights were published. Its preprocessing subtracts
@@ -30,10 +30,10 @@ _LAYERS = {
 
 
 def alexnet_v2_arg_scope(weight_decay: float = 0.0005) -> dict[str, Any]:
-    """The layer defaults of AlexNet.
+    """The default layer arguments of AlexNet.
 
     Args:
-      weight_decay: L2 coefficient of all weights.
+      weight_decay: coefficient of the L2 penalty on all weights.
 
     Returns:
       An arg scope, for `slim.arg_scope`.
@@ -63,14 +63,14 @@ def alexnet_v2(
     """AlexNet for classification.
 
     Args:
-      inputs: `[batch, height, width, channels]` float32, mean colours subtracted.
-      num_classes: None or 0 gives the features of `fc7` in place of logits.
+      inputs: `[batch, height, width, channels]` float32, mean colors subtracted.
+      num_classes: number of logits; None or 0 returns the output of `fc7`.
       is_training: whether dropout is on.
-      dropout_keep_prob: share of features kept in training.
-      spatial_squeeze: logits are `[batch, num_classes]`; False: a map of them.
+      dropout_keep_prob: fraction of features kept in training.
+      spatial_squeeze: return logits `[batch, num_classes]`; otherwise a map.
       scope: variable scope.
-      global_pool: average over the map before the logits; images of other sizes than
-        224 then give one row of logits.
+      global_pool: average over the feature map before the logits, so that images
+        larger than 224 pixels yield one row of logits too.
 
     Returns:
       The logits (or features), and all end points by name.

@@ -1,6 +1,6 @@
 """CifarNet: the small net of TensorFlow's CIFAR-10 tutorial.
 
-Two convolutions with local response normalisation (section 3.3 of Krizhevsky et al.,
+Two convolutions with local response normalization (section 3.3 of Krizhevsky et al.,
 "ImageNet Classification with Deep Convolutional Neural Networks", 2012) and three fully
 connected layers. Neither weights nor an accuracy were published.
 """
@@ -28,12 +28,12 @@ def cifarnet(
     """CifarNet.
 
     Args:
-      images: `[batch, height, width, channels]` float32, of one known size; per-image
-        standardised by its preprocessing.
-      num_classes: None or 0 gives the features of `fc4` in place of logits.
+      images: `[batch, height, width, channels]` float32 of known size, standardized
+        per image by its preprocessing.
+      num_classes: number of logits; None or 0 returns the output of `fc4` instead.
       is_training: whether dropout is on.
-      dropout_keep_prob: share of features kept in training.
-      prediction_fn: from logits to the end point `Predictions`.
+      dropout_keep_prob: fraction of features kept in training.
+      prediction_fn: maps the logits to the end point `Predictions`.
       scope: variable scope.
 
     Returns:
@@ -73,17 +73,17 @@ cifarnet.default_image_size = 32  # type: ignore[attr-defined]
 
 
 def _lrn(net: tf.Tensor, name: str) -> tf.Tensor:
-    """Local response normalisation over nine channels."""
+    """Local response normalization over nine channels."""
     wide = tf.cast(net, tf.float32)  # there is no kernel for bfloat16
     wide = tf.nn.lrn(wide, 4, bias=1.0, alpha=0.001 / 9.0, beta=0.75, name=name)
     return tf.cast(wide, net.dtype)
 
 
 def cifarnet_arg_scope(weight_decay: float = 0.004) -> dict[str, Any]:
-    """The layer defaults CifarNet was trained with.
+    """The default layer arguments CifarNet was trained with.
 
     Args:
-      weight_decay: L2 coefficient of the weights of `fc3` and `fc4`.
+      weight_decay: coefficient of the L2 penalty on the weights of `fc3` and `fc4`.
 
     Returns:
       An arg scope, for `slim.arg_scope`.

@@ -1,7 +1,7 @@
 """The fully connected layers of AlexNet, OverFeat and VGG, as convolutions.
 
-So they take larger images too, and give a map of logits then (section 3.2 of the VGG
-paper, https://arxiv.org/abs/1409.1556).
+Larger images then yield a map of logits (section 3.2 of the VGG paper,
+https://arxiv.org/abs/1409.1556).
 """
 
 import tensorflow as tf
@@ -23,23 +23,24 @@ def fc_head(
     global_pool: bool,
     fc6_padding: str = "VALID",
 ) -> tf.Tensor:
-    """Builds `fc6`, `fc7` and `fc8`; adds them to `end_points`.
+    """Builds `fc6`, `fc7` and `fc8`, and adds them to `end_points`.
 
     Args:
       net: `[batch, height, width, channels]` float32.
-      end_points: by name, `<root>/<layer>`.
+      end_points: receives the layers by name, `<root>/<layer>`.
       root: name of the net's variable scope.
       fc6_depth: channels of `fc6`; `fc7` has 4096.
-      fc6_kernel: rows and columns of `fc6`: all of the map at the net's own image size.
-      num_classes: None or 0 leaves out `fc8`.
+      fc6_kernel: height and width of the kernel of `fc6`, which covers the whole map at
+        the net's own image size.
+      num_classes: number of logits; None or 0 omits `fc8`.
       is_training: whether dropout is on.
-      dropout_keep_prob: share of features kept in training.
-      spatial_squeeze: logits are `[batch, num_classes]`, not `[batch, 1, 1, …]`.
-      global_pool: average over the map before `fc8`.
-      fc6_padding: of `fc6`.
+      dropout_keep_prob: fraction of features kept in training.
+      spatial_squeeze: return logits `[batch, num_classes]`, not `[batch, 1, 1, …]`.
+      global_pool: average over the feature map before `fc8`.
+      fc6_padding: padding of `fc6`.
 
     Returns:
-      The logits, or the features where there are no classes.
+      The logits, or the features if there are no classes.
     """
 
     def dropout(net: tf.Tensor, scope: str) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""The Inception nets under one name, as code written against slim imports them."""
+"""The Inception nets under one name, as code written for slim imports them."""
 
 from nets.inception_resnet_v2 import (
     inception_resnet_v2,

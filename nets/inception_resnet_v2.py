@@ -20,7 +20,8 @@ Activation = Callable[..., tf.Tensor] | None
 def _residual(name: str, *sequences: list[Layer]) -> Callable[..., tf.Tensor]:
     """A residual module as a function; `name` is its default scope.
 
-    The branches are mapped to the input's channels, scaled (section 3.3) and added.
+    The branches are projected to the channels of the input, scaled (section 3.3) and
+    added to it.
     """
 
     def block(
@@ -40,7 +41,7 @@ def _residual(name: str, *sequences: list[Layer]) -> Callable[..., tf.Tensor]:
                 scope="Conv2d_1x1",
             )
             if activation_fn is tf.nn.relu6:
-                # Keeps a quantised residual in range, as relu6 does the sum.
+                # Bounds the residual for quantization, as relu6 bounds the sum.
                 residual = tf.clip_by_value(residual, -6.0, 6.0)
             net += residual
             return activation_fn(net) if activation_fn else net
@@ -88,7 +89,7 @@ def _repeat(
     scale: float,
     activation_fn: Activation,
 ) -> Layer:
-    """`count` blocks, from `<scope>_1` on."""
+    """`count` blocks, named `<scope>_1` and up."""
 
     def layer(net: tf.Tensor) -> tf.Tensor:
         for i in range(1, count + 1):
@@ -99,7 +100,7 @@ def _repeat(
 
 
 def _stem(padding: str) -> dict[str, Layer]:
-    """Up to `Mixed_5b`, which is not residual."""
+    """The layers up to `Mixed_5b`, none of them residual."""
     return {
         "Conv2d_1a_3x3": conv("Conv2d_1a_3x3", 32, stride=2, padding=padding),
         "Conv2d_2a_3x3": conv("Conv2d_2a_3x3", 32, padding=padding),
@@ -123,7 +124,7 @@ def _stem(padding: str) -> dict[str, Layer]:
 
 
 def _body(padding: str, atrous: bool, activation_fn: Activation) -> dict[str, Layer]:
-    """From the first residual module on; repeats belong to the end point after them."""
+    """The residual modules; repeats belong to the end point that follows them."""
     half: dict[str, Any] = {"stride": 2, "padding": padding}
     half_6a = {**half, "stride": 1 if atrous else 2}
     mixed_6a = mixed(
@@ -175,28 +176,28 @@ def inception_resnet_v2_base(
     scope: str | None = None,
     activation_fn: Activation = tf.nn.relu,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """The convolutions of Inception-ResNet v2, up to `final_endpoint`.
+    """The convolutional layers of Inception-ResNet v2, up to `final_endpoint`.
 
     Args:
       inputs: `[batch, height, width, channels]` float32.
       final_endpoint: the last end point to build.
-      output_stride: that of `PreAuxLogits`: 16; or 8, by dilated (atrous)
-        convolutions, up to `PreAuxLogits` only.
-      align_feature_maps: pad with SAME everywhere, so that the maps of the net lie
-        on each other; the published weights are for False.
+      output_stride: stride of `PreAuxLogits`: 16, or 8 by dilated (atrous)
+        convolutions, in which case the net ends at `PreAuxLogits`.
+      align_feature_maps: pad with SAME everywhere, which aligns the feature maps; the
+        published weights need False.
       scope: variable scope; "InceptionResnetV2" by default.
-      activation_fn: of the residual modules.
+      activation_fn: activation of the residual modules.
 
     Returns:
       The final end point, and all end points by name.
 
     Raises:
-      ValueError: an unknown `final_endpoint`, or an `output_stride` it cannot have.
+      ValueError: unknown `final_endpoint`, or an `output_stride` it does not allow.
     """
     if output_stride not in (8, 16):
         raise ValueError(f"output_stride is {output_stride}; it must be 8 or 16.")
     if output_stride == 8 and final_endpoint in ("Mixed_7a", "Conv2d_7b_1x1"):
-        raise ValueError("output_stride=8 is there up to PreAuxLogits only.")
+        raise ValueError("output_stride=8 needs a final_endpoint up to PreAuxLogits.")
     padding = "SAME" if align_feature_maps else "VALID"
     table = {**_stem(padding), **_body(padding, output_stride == 8, activation_fn)}
     with (
@@ -220,18 +221,18 @@ def inception_resnet_v2(
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """Inception-ResNet v2 for classification.
 
-    It takes images from 75 pixels on, with an auxiliary head from 107 on.
+    Images must be at least 75 pixels wide and high, 107 with the auxiliary head.
 
     Args:
       inputs: `[batch, height, width, channels]` float32, in [-1, 1] for the published
         weights.
-      num_classes: None or 0 gives the pooled features in place of logits.
-      is_training: batch norm and dropout in training or inference mode.
-      dropout_keep_prob: share of features kept in training.
-      reuse: reuse the variables of `scope`.
+      num_classes: number of logits; None or 0 returns the pooled features instead.
+      is_training: whether batch norm and dropout run in training mode.
+      dropout_keep_prob: fraction of features kept in training.
+      reuse: whether to reuse the variables of `scope`.
       scope: variable scope.
-      create_aux_logits: build the auxiliary head; its weights fit one image size.
-      activation_fn: of the residual modules.
+      create_aux_logits: build the auxiliary head, whose weights fit one image size.
+      activation_fn: activation of the residual modules.
 
     Returns:
       The logits (or features `[batch, 1, 1, 1536]`), and all end points by name.
@@ -266,15 +267,16 @@ def inception_resnet_v2_arg_scope(
     batch_norm_updates_collections: str | None = tf.compat.v1.GraphKeys.UPDATE_OPS,
     batch_norm_scale: bool = False,
 ) -> dict[str, Any]:
-    """The layer defaults Inception-ResNet v2 was trained with.
+    """The default layer arguments Inception-ResNet v2 was trained with.
 
     Args:
-      weight_decay: L2 coefficient of weights and, other than elsewhere, biases.
-      batch_norm_decay: of the moving statistics.
+      weight_decay: coefficient of the L2 penalty on weights and, only here, biases.
+      batch_norm_decay: decay of the moving statistics.
       batch_norm_epsilon: added to the variance.
-      activation_fn: of every convolution but those that say otherwise.
-      batch_norm_updates_collections: graph collection of the update ops, if any.
-      batch_norm_scale: batch norm has a gamma; the published net has none.
+      activation_fn: activation of the convolutions that do not set their own.
+      batch_norm_updates_collections: graph collection for the update ops; None updates
+        in place.
+      batch_norm_scale: whether batch norm has a gamma; the published net has none.
 
     Returns:
       An arg scope, for `slim.arg_scope`.

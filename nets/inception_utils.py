@@ -1,7 +1,7 @@
-"""What the Inception nets share: layer defaults, table words, heads.
+"""What the Inception nets share: default layer arguments, layers for tables, heads.
 
-An Inception net is a table from end point to layer. Scopes end in the size of their
-window, height by width, as in `Conv2d_0b_1x7`; the words below take it from there.
+An Inception net is a table from end points to layers. Scopes end in the size of the
+kernel, height by width, as in `Conv2d_0b_1x7`; the layers below take it from there.
 """
 
 import functools
@@ -24,17 +24,17 @@ def inception_arg_scope(
     batch_norm_updates_collections: str | None = tf.compat.v1.GraphKeys.UPDATE_OPS,
     batch_norm_scale: bool = False,
 ) -> dict[str, Any]:
-    """The layer defaults of Inception v1 to v4.
+    """The default layer arguments of Inception v1 to v4.
 
     Args:
-      weight_decay: L2 coefficient of the weights.
-      use_batch_norm: convolutions have batch norm; False: biases.
-      batch_norm_decay: of the moving statistics.
+      weight_decay: coefficient of the L2 penalty on the weights.
+      use_batch_norm: whether convolutions have batch norm; otherwise biases.
+      batch_norm_decay: decay of the moving statistics.
       batch_norm_epsilon: added to the variance.
-      activation_fn: of every convolution but those that give logits.
-      batch_norm_updates_collections: graph collection of the update ops; None updates
+      activation_fn: activation of every convolution except those that return logits.
+      batch_norm_updates_collections: graph collection for the update ops; None updates
         in place.
-      batch_norm_scale: batch norm has a gamma; the published nets have none.
+      batch_norm_scale: whether batch norm has a gamma; the published nets have none.
 
     Returns:
       An arg scope, for `slim.arg_scope`.
@@ -62,12 +62,12 @@ def inception_arg_scope(
 
 
 def truncated_normal(stddev: float) -> Any:
-    """An initialiser around 0."""
+    """An initializer of mean 0."""
     return tf.compat.v1.truncated_normal_initializer(0.0, stddev)
 
 
 def window(scope: str) -> list[int]:
-    """The size that a scope's name ends in.
+    """The kernel size that a scope ends in.
 
     >>> window("Conv2d_0b_1x7")
     [1, 7]
@@ -78,13 +78,13 @@ def window(scope: str) -> list[int]:
 def conv(
     scope: str, depth: int, size: list[int] | None = None, **options: Any
 ) -> Layer:
-    """A convolution to `depth` channels; `size` where the scope does not say it."""
+    """A convolution to `depth` channels; `size` if the scope does not end in it."""
     size = size or window(scope)
     return lambda net: slim.conv2d(net, depth, size, scope=scope, **options)
 
 
 def max_pool(scope: str, **options: Any) -> Layer:
-    """A maximum pooling."""
+    """A max pooling."""
     return lambda net: slim.max_pool2d(net, window(scope), scope=scope, **options)
 
 
@@ -96,20 +96,20 @@ def avg_pool(scope: str, **options: Any) -> Layer:
 def padded(
     border: tuple[int, int], word: Callable[..., Layer], *args: Any, **options: Any
 ) -> Layer:
-    """A layer behind a border of zeros, whatever the image's size.
+    """A layer on inputs padded by a border of zeros, whatever their size.
 
     Args:
-      border: its pixels above, and so on the left, and below, and so on the right.
-      word: `conv`, `avg_pool` or, of maps without negative numbers, `max_pool`.
-      *args: of `word`.
-      **options: of `word`.
+      border: pixels at the top and left, and at the bottom and right.
+      word: `conv`, `avg_pool` or, if the inputs are not negative, `max_pool`.
+      *args: positional arguments of `word`.
+      **options: keyword arguments of `word`.
     """
     layer = word(*args, padding="VALID", **options)
     return lambda net: layer(tf.pad(net, [[0, 0], border, border, [0, 0]]))
 
 
 def fork(*layers: Layer) -> Layer:
-    """All `layers` on the same input, their channels put together."""
+    """All `layers` applied to the same input, their channels concatenated."""
     return lambda net: tf.concat([layer(net) for layer in layers], 3)
 
 
@@ -119,15 +119,15 @@ def chain(*layers: Layer) -> Layer:
 
 
 def branches(net: tf.Tensor, *sequences: list[Layer], axis: int = 3) -> tf.Tensor:
-    """Runs each sequence of layers on `net` in a scope of its own.
+    """Applies each sequence of layers to `net`, in a scope of its own.
 
     Args:
-      net: `[batch, height, width, channels]`, or as `axis` says.
+      net: `[batch, height, width, channels]`, or with the channels at `axis`.
       *sequences: the layers of `Branch_0`, `Branch_1` and so on.
-      axis: that of the channels.
+      axis: axis of the channels.
 
     Returns:
-      The results, their channels put together.
+      The outputs, their channels concatenated.
     """
     results = []
     for index, layers in enumerate(sequences):
@@ -149,7 +149,7 @@ def mixed(scope: str, *sequences: list[Layer], axis: int = 3) -> Layer:
 def build(
     net: tf.Tensor, table: Mapping[str, Layer], final_endpoint: str
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Runs a net's table of layers, up to and with `final_endpoint`.
+    """Builds the layers of a table, up to and including `final_endpoint`.
 
     Returns:
       The final end point, and all end points by name.
@@ -170,9 +170,9 @@ def build(
 
 
 def pool(net: tf.Tensor, side: int, scope: str, global_pool: bool) -> tf.Tensor:
-    """Averages over everything, or over a window of at most `side` x `side`.
+    """Averages over the whole feature map, or over at most `side` x `side`.
 
-    The window is slim's default; images larger than the net's own leave a map then.
+    The latter is slim's default, and leaves a map if images exceed the net's size.
     """
     if global_pool:
         return tf.reduce_mean(net, [1, 2], keepdims=True, name="global_pool")
@@ -193,7 +193,7 @@ def head(
     """Pool, dropout and logits of Inception v2 and v3; adds to `end_points`.
 
     Returns:
-      The logits, or the pooled features where there are no classes.
+      The logits, or the pooled features if there are no classes.
     """
     with tf.compat.v1.variable_scope("Logits"):
         net = pool(net, side, "AvgPool_1a", global_pool)
@@ -211,7 +211,7 @@ def head(
 def linear(
     net: tf.Tensor, num_classes: int, scope: str, spatial_squeeze: bool
 ) -> tf.Tensor:
-    """Logits by a 1x1 convolution, `[batch, num_classes]` or, unsqueezed, a map."""
+    """Logits by a 1x1 convolution: `[batch, num_classes]` or, not squeezed, a map."""
     logits = slim.conv2d(
         net, num_classes, [1, 1], activation_fn=None, normalizer_fn=None, scope=scope
     )
@@ -225,7 +225,7 @@ def aux_logits(
 ) -> tf.Tensor:
     """The auxiliary head of Inception v4 and Inception-ResNet v2.
 
-    Its second convolution spans all that the pooling leaves.
+    Its second convolution spans the whole output of the pooling.
     """
     with (
         tf.compat.v1.variable_scope("AuxLogits"),
@@ -250,7 +250,7 @@ def flat_head(
     Adds to `end_points`.
 
     Returns:
-      The logits, or the pooled features where there are no classes.
+      The logits, or the pooled features if there are no classes.
     """
     with tf.compat.v1.variable_scope("Logits"):
         if net.shape[1:3].is_fully_defined():

@@ -1,8 +1,8 @@
-"""Inception v1 (GoogLeNet), with batch norm and without its auxiliary heads.
+"""Inception v1 (GoogLeNet), with batch norm and without the auxiliary heads.
 
 Szegedy et al., "Going Deeper with Convolutions", https://arxiv.org/abs/1409.4842,
-table 1; its 5x5 convolutions are 3x3 here, as in the published weights. ImageNet
-top-1/top-5 of these: 69.8/89.6; of torchvision's, which pads in another way, 69.8/89.5.
+table 1, with 3x3 in place of 5x5 convolutions, as in the published weights. ImageNet
+top-1/top-5 of these: 69.8/89.6; of torchvision's, which need other padding, 69.8/89.5.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ def _module(
     branch_3: int,
     branch_2_scope: str = "Conv2d_0b_3x3",
 ) -> tuple[str, Layer]:
-    """A row of table 1: "#1x1", "#3x3" and "#5x5" after their reductions, pool."""
+    """A row of table 1: "#1x1"; "#3x3" and "#5x5" with their reductions; "pool"."""
     return name, mixed(
         name,
         [conv("Conv2d_0a_1x1", branch_0)],
@@ -52,13 +52,13 @@ _BODY: Mapping[str, Layer] = dict(
         _module("Mixed_4e", 112, (144, 288), (32, 64), 64),
         _module("Mixed_4f", 256, (160, 320), (32, 128), 128),
         ("MaxPool_5a_2x2", max_pool("MaxPool_5a_2x2", stride=2)),
-        # The published weights have this other scope, in this module only.
+        # In this module alone, the published weights use this scope.
         _module("Mixed_5b", 256, (160, 320), (32, 128), 128, "Conv2d_0a_3x3"),
         _module("Mixed_5c", 384, (192, 384), (48, 128), 128),
     ]
 )
-# torchvision's padding: of the convolution the same on every side, of the pools below
-# and on the right only. "SAME" pads so for some image sizes alone.
+# torchvision pads the convolution equally on every side, the pools only at the bottom
+# and on the right. "SAME" does so for some image sizes only.
 _EXPLICITLY_PADDED: Mapping[str, Layer] = {
     "Conv2d_1a_7x7": padded((3, 3), conv, "Conv2d_1a_7x7", 64, stride=2),
     "MaxPool_2a_3x3": padded((0, 1), max_pool, "MaxPool_2a_3x3", stride=2),
@@ -74,15 +74,15 @@ def inception_v1_base(
     scope: str = "InceptionV1",
     use_explicit_padding: bool = False,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """The convolutions of Inception v1, up to `final_endpoint`.
+    """The convolutional layers of Inception v1, up to `final_endpoint`.
 
     Args:
       inputs: `[batch, height, width, channels]` float32.
       final_endpoint: the last end point to build.
-      include_root_block: False leaves out all before `Mixed_3b`; `inputs` are then
-        what comes out of `MaxPool_3a_3x3`.
+      include_root_block: False omits everything before `Mixed_3b`; `inputs` is then
+        an output of `MaxPool_3a_3x3`.
       scope: variable scope.
-      use_explicit_padding: pad layers with a stride as torchvision does.
+      use_explicit_padding: pad strided layers as torchvision does.
 
     Returns:
       The final end point, and all end points by name.
@@ -123,15 +123,15 @@ def inception_v1(
     Args:
       inputs: `[batch, height, width, channels]` float32, in [-1, 1] for the published
         weights.
-      num_classes: None or 0 gives the pooled features in place of logits.
-      is_training: batch norm and dropout in training or inference mode.
-      dropout_keep_prob: share of features kept in training.
-      prediction_fn: from logits to the end point `Predictions`.
-      spatial_squeeze: logits are `[batch, num_classes]`, not `[batch, 1, 1, …]`.
-      reuse: reuse the variables of `scope`.
+      num_classes: number of logits; None or 0 returns the pooled features instead.
+      is_training: whether batch norm and dropout run in training mode.
+      dropout_keep_prob: fraction of features kept in training.
+      prediction_fn: maps the logits to the end point `Predictions`.
+      spatial_squeeze: return logits `[batch, num_classes]`, not `[batch, 1, 1, …]`.
+      reuse: whether to reuse the variables of `scope`.
       scope: variable scope.
-      global_pool: pool over whatever is left of the image; False: over 7x7 at most.
-      use_explicit_padding: pad layers with a stride as torchvision does.
+      global_pool: pool over the whole feature map rather than over 7x7 at most.
+      use_explicit_padding: pad strided layers as torchvision does.
 
     Returns:
       The logits (or features), and all end points by name.

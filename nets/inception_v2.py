@@ -1,4 +1,4 @@
-"""Inception v2: Inception v1 with batch norm and factorised 5x5 convolutions.
+"""Inception v2: Inception v1 with batch norm and factorized 5x5 convolutions.
 
 Ioffe and Szegedy, "Batch Normalization", https://arxiv.org/abs/1502.03167, figure 5;
 the first layer is a separable convolution. ImageNet top-1/top-5 of the published
@@ -21,7 +21,7 @@ _PROJECTING = {"weights_initializer": truncated_normal(0.1)}  # after a pooling
 
 
 class _Module(NamedTuple):
-    """Channels of four branches, the last of them behind a pooling."""
+    """Channels of the four branches, the last of which follows a pooling."""
 
     branch_0: int
     branch_1: tuple[int, int]
@@ -47,7 +47,7 @@ class _Module(NamedTuple):
 
 
 class _Reduction(NamedTuple):
-    """Channels of two branches which, beside a pooling, halve the map."""
+    """Channels of the two branches that, beside a pooling, halve the feature map."""
 
     branch_0: tuple[int, int]
     branch_1: tuple[int, int, int]
@@ -118,17 +118,17 @@ def inception_v2_base(
     include_root_block: bool = True,
     scope: str | None = None,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """The convolutions of Inception v2, up to `final_endpoint`.
+    """The convolutional layers of Inception v2, up to `final_endpoint`.
 
     Args:
       inputs: `[batch, height, width, channels]` float32, or as `data_format` says.
       final_endpoint: the last end point to build.
-      min_depth: no layer gets fewer channels than this.
-      depth_multiplier: width: factor of every layer's channels; above 0.
-      use_separable_conv: the first layer is separable; False: a full convolution.
-      data_format: "NHWC"; or "NCHW", without the separable convolution.
-      include_root_block: False leaves out all before `Mixed_3b`; `inputs` are then
-        what comes out of `MaxPool_3a_3x3`.
+      min_depth: minimum number of channels per layer.
+      depth_multiplier: width: multiplies the channels of every layer; above 0.
+      use_separable_conv: whether the first layer is a separable convolution.
+      data_format: "NHWC", or "NCHW" without the separable convolution.
+      include_root_block: False omits everything before `Mixed_3b`; `inputs` is then
+        an output of `MaxPool_3a_3x3`.
       scope: variable scope; "InceptionV2" by default.
 
     Returns:
@@ -143,7 +143,9 @@ def inception_v2_base(
     if data_format not in ("NHWC", "NCHW"):
         raise ValueError(f"data_format is {data_format}; expected NHWC or NCHW.")
     if data_format == "NCHW" and use_separable_conv:
-        raise ValueError("NCHW has no separable convolution; use_separable_conv=False.")
+        raise ValueError(
+            "NCHW has no separable convolution; pass use_separable_conv=False."
+        )
 
     def depth(channels: int) -> int:
         return max(int(channels * depth_multiplier), min_depth)
@@ -185,16 +187,16 @@ def inception_v2(
     Args:
       inputs: `[batch, height, width, channels]` float32, in [-1, 1] for the published
         weights.
-      num_classes: None or 0 gives the pooled features in place of logits.
-      is_training: batch norm and dropout in training or inference mode.
-      dropout_keep_prob: share of features kept in training.
+      num_classes: number of logits; None or 0 returns the pooled features instead.
+      is_training: whether batch norm and dropout run in training mode.
+      dropout_keep_prob: fraction of features kept in training.
       min_depth: see `inception_v2_base`.
       depth_multiplier: see `inception_v2_base`.
-      prediction_fn: from logits to the end point `Predictions`.
-      spatial_squeeze: logits are `[batch, num_classes]`, not `[batch, 1, 1, …]`.
-      reuse: reuse the variables of `scope`.
+      prediction_fn: maps the logits to the end point `Predictions`.
+      spatial_squeeze: return logits `[batch, num_classes]`, not `[batch, 1, 1, …]`.
+      reuse: whether to reuse the variables of `scope`.
       scope: variable scope.
-      global_pool: pool over whatever is left of the image; False: over 7x7 at most.
+      global_pool: pool over the whole feature map rather than over 7x7 at most.
 
     Returns:
       The logits (or features), and all end points by name.

@@ -1,4 +1,4 @@
-"""Inception v3: factorised convolutions and an auxiliary head.
+"""Inception v3: factorized convolutions and an auxiliary head.
 
 Szegedy et al., "Rethinking the Inception Architecture for Computer Vision",
 https://arxiv.org/abs/1512.00567. ImageNet top-1/top-5 of the published weights:
@@ -38,7 +38,7 @@ def _mixed_5(
     pooled: int,
     branch_1: tuple[str, str] = ("Conv2d_0a_1x1", "Conv2d_0b_5x5"),
 ) -> list[list[Layer]]:
-    """Figure 5, with a 5x5 convolution; `pooled` channels behind the pool."""
+    """Figure 5, with a 5x5 convolution and `pooled` channels after the pooling."""
     return [
         [conv("Conv2d_0a_1x1", 64)],
         [conv(branch_1[0], 48), conv(branch_1[1], 64)],
@@ -52,7 +52,7 @@ def _mixed_5(
 
 
 def _mixed_6a(conv: _Conv) -> list[list[Layer]]:
-    """Halves the map; the scopes of its last convolutions do not say their size."""
+    """Halves the feature map; its last scopes do not end in the kernel size."""
     return [
         [conv("Conv2d_1a_1x1", 384, size=[3, 3], **_HALVING)],
         [
@@ -85,7 +85,7 @@ def _mixed_6(conv: _Conv, pool: Layer, depth: int) -> list[list[Layer]]:
 
 
 def _mixed_7a(conv: _Conv) -> list[list[Layer]]:
-    """Halves the map."""
+    """Halves the feature map."""
     return [
         [conv("Conv2d_0a_1x1", 192), conv("Conv2d_1a_3x3", 320, **_HALVING)],
         [
@@ -140,15 +140,15 @@ def inception_v3_base(
     scope: str | None = None,
     counts_padding: bool = False,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """The convolutions of Inception v3, up to `final_endpoint`.
+    """The convolutional layers of Inception v3, up to `final_endpoint`.
 
     Args:
       inputs: `[batch, height, width, channels]` float32.
       final_endpoint: the last end point to build.
-      min_depth: no layer gets fewer channels than this.
-      depth_multiplier: width: factor of every layer's channels; above 0.
+      min_depth: minimum number of channels per layer.
+      depth_multiplier: width: multiplies the channels of every layer; above 0.
       scope: variable scope; "InceptionV3" by default.
-      counts_padding: the zeros around a map count in its average pools.
+      counts_padding: whether average pools count the zeros of the padding.
 
     Returns:
       The final end point, and all end points by name.
@@ -196,19 +196,19 @@ def inception_v3(
     Args:
       inputs: `[batch, height, width, channels]` float32, in [-1, 1] for the published
         weights.
-      num_classes: None or 0 gives the pooled features in place of logits.
-      is_training: batch norm and dropout in training or inference mode.
-      dropout_keep_prob: share of features kept in training.
-      min_depth: no layer of the base gets fewer channels than this.
-      depth_multiplier: width: factor of every layer's channels; above 0.
-      prediction_fn: from logits to the end point `Predictions`.
-      spatial_squeeze: logits are `[batch, num_classes]`, not `[batch, 1, 1, …]`.
-      reuse: reuse the variables of `scope`.
-      create_aux_logits: build the auxiliary head, end point `AuxLogits`.
+      num_classes: number of logits; None or 0 returns the pooled features instead.
+      is_training: whether batch norm and dropout run in training mode.
+      dropout_keep_prob: fraction of features kept in training.
+      min_depth: minimum number of channels per layer of the base.
+      depth_multiplier: width: multiplies the channels of every layer; above 0.
+      prediction_fn: maps the logits to the end point `Predictions`.
+      spatial_squeeze: return logits `[batch, num_classes]`, not `[batch, 1, 1, …]`.
+      reuse: whether to reuse the variables of `scope`.
+      create_aux_logits: build the auxiliary head, whose end point is `AuxLogits`.
       scope: variable scope.
-      global_pool: pool over whatever is left of the image; False: over 8x8 at most.
-      counts_padding: the zeros around a map count in its average pools, as PyTorch has
-        it.
+      global_pool: pool over the whole feature map rather than over 8x8 at most.
+      counts_padding: whether average pools count the zeros of the padding, as in
+        PyTorch.
 
     Returns:
       The logits (or features), and all end points by name.

@@ -20,7 +20,7 @@ _VALID_STRIDE_2: dict[str, Any] = {"stride": 2, "padding": "VALID"}
 
 
 def _block(name: str, *sequences: list[Layer]) -> Callable[..., tf.Tensor]:
-    """A module as a function, as slim has them; `name` is its default scope."""
+    """A module as a function, as in slim; `name` is its default scope."""
 
     def block(
         inputs: tf.Tensor, scope: str | None = None, reuse: bool | None = None
@@ -149,7 +149,7 @@ _BODY: dict[str, Callable[..., tf.Tensor]] = {
 def inception_v4_base(
     inputs: tf.Tensor, final_endpoint: str = "Mixed_7d", scope: str | None = None
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """The convolutions of Inception v4, up to `final_endpoint`.
+    """The convolutional layers of Inception v4, up to `final_endpoint`.
 
     Args:
       inputs: `[batch, height, width, channels]` float32.
@@ -181,17 +181,17 @@ def inception_v4(
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """Inception v4 for classification.
 
-    It takes images from 75 pixels on, with an auxiliary head from 107 on.
+    Images must be at least 75 pixels wide and high, 107 with the auxiliary head.
 
     Args:
       inputs: `[batch, height, width, channels]` float32, in [-1, 1] for the published
         weights.
-      num_classes: None or 0 gives the pooled features in place of logits.
-      is_training: batch norm and dropout in training or inference mode.
-      dropout_keep_prob: share of features kept in training.
-      reuse: reuse the variables of `scope`.
+      num_classes: number of logits; None or 0 returns the pooled features instead.
+      is_training: whether batch norm and dropout run in training mode.
+      dropout_keep_prob: fraction of features kept in training.
+      reuse: whether to reuse the variables of `scope`.
       scope: variable scope.
-      create_aux_logits: build the auxiliary head; its weights fit one image size.
+      create_aux_logits: build the auxiliary head, whose weights fit one image size.
 
     Returns:
       The logits (or features `[batch, 1, 1, 1536]`), and all end points by name.

@@ -1,4 +1,4 @@
-"""LeNet, widened, with rectified units and dropout, as slim runs it on MNIST.
+"""LeNet as slim trains it on MNIST: wider, with ReLUs and dropout.
 
 After LeCun et al., "Gradient-Based Learning Applied to Document Recognition",
 http://yann.lecun.com/exdb/publis/pdf/lecun-01a.pdf, figure 2.
@@ -24,12 +24,12 @@ def lenet(
     """LeNet.
 
     Args:
-      images: `[batch, height, width, channels]` float32, of one known size; in [-1, 1)
-        by its preprocessing.
-      num_classes: None or 0 gives the features of `dropout3` in place of logits.
+      images: `[batch, height, width, channels]` float32 of known size, in [-1, 1) as
+        its preprocessing returns them.
+      num_classes: number of logits; None or 0 returns the output of `dropout3`.
       is_training: whether dropout is on.
-      dropout_keep_prob: share of features kept in training.
-      prediction_fn: from logits to the end point `Predictions`.
+      dropout_keep_prob: fraction of features kept in training.
+      prediction_fn: maps the logits to the end point `Predictions`.
       scope: variable scope.
 
     Returns:
@@ -52,7 +52,7 @@ def lenet(
         logits = end_points["Logits"] = slim.fully_connected(
             net, num_classes, activation_fn=None, scope="fc4"
         )
-    # Outside of the scope, as in slim: the node's name is Predictions.
+    # Outside the scope, as in slim, where the node is named Predictions.
     end_points["Predictions"] = prediction_fn(logits, scope="Predictions")
     return logits, end_points
 
@@ -61,10 +61,10 @@ lenet.default_image_size = 28  # type: ignore[attr-defined]
 
 
 def lenet_arg_scope(weight_decay: float = 0.0) -> dict[str, Any]:
-    """The layer defaults LeNet was trained with.
+    """The default layer arguments LeNet was trained with.
 
     Args:
-      weight_decay: L2 coefficient of all weights.
+      weight_decay: coefficient of the L2 penalty on all weights.
 
     Returns:
       An arg scope, for `slim.arg_scope`.

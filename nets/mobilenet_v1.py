@@ -16,7 +16,7 @@ from nets.mobilenet import layer_sizes
 
 
 class Conv(NamedTuple):
-    """A full convolution: kernel size, stride, output channels at width 1.0."""
+    """A full convolution: kernel size, stride, and output channels at width 1.0."""
 
     kernel: list[int]
     stride: int
@@ -59,26 +59,26 @@ def mobilenet_v1_base(
     use_explicit_padding: bool = False,
     scope: str | None = None,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """The convolutions of MobileNet v1, up to `final_endpoint`.
+    """The convolutional layers of MobileNet v1, up to `final_endpoint`.
 
     Args:
       inputs: `[batch, height, width, channels]` float32.
       final_endpoint: the last end point to build: `Conv2d_0`, or `Conv2d_<i>_depthwise`
         or `Conv2d_<i>_pointwise` with i from 1 to 13.
-      min_depth: no layer gets fewer channels than this.
-      depth_multiplier: width: factor of every layer's channels; above 0.
+      min_depth: minimum number of channels per layer.
+      depth_multiplier: width: multiplies the channels of every layer; above 0.
       conv_defs: the layers; `MOBILENETV1_CONV_DEFS` by default.
-      output_stride: 8, 16 or 32: from there on strides become dilation (atrous
+      output_stride: 8, 16 or 32: once it is reached, strides become dilation (atrous
         convolution); None keeps all strides.
-      use_explicit_padding: pad by the kernel's size, then convolve VALID.
+      use_explicit_padding: pad by the size of the kernel, then convolve with VALID.
       scope: variable scope; "MobilenetV1" by default.
 
     Returns:
       The final end point, and all end points by name.
 
     Raises:
-      ValueError: `depth_multiplier` or `output_stride` out of range, or an unknown
-        `final_endpoint`.
+      ValueError: `depth_multiplier` or `output_stride` is out of range, or
+        `final_endpoint` is unknown.
     """
     if depth_multiplier <= 0:
         raise ValueError(f"depth_multiplier is {depth_multiplier}; it must be above 0.")
@@ -149,17 +149,17 @@ def mobilenet_v1(
     Args:
       inputs: `[batch, height, width, channels]` float32, in [-1, 1] for the published
         weights.
-      num_classes: None or 0 gives the pooled features in place of logits.
-      dropout_keep_prob: share of features kept in training.
-      is_training: batch norm and dropout in training or inference mode.
+      num_classes: number of logits; None or 0 returns the pooled features instead.
+      dropout_keep_prob: fraction of features kept in training.
+      is_training: whether batch norm and dropout run in training mode.
       min_depth: see `mobilenet_v1_base`.
       depth_multiplier: see `mobilenet_v1_base`.
       conv_defs: see `mobilenet_v1_base`.
-      prediction_fn: from logits to the end point `Predictions`; None leaves it out.
-      spatial_squeeze: logits are `[batch, num_classes]`, not `[batch, 1, 1, …]`.
-      reuse: reuse the variables of `scope`.
+      prediction_fn: maps the logits to the end point `Predictions`; None omits it.
+      spatial_squeeze: return logits `[batch, num_classes]`, not `[batch, 1, 1, …]`.
+      reuse: whether to reuse the variables of `scope`.
       scope: variable scope.
-      global_pool: pool over whatever is left of the image; False: over 7x7 at most.
+      global_pool: pool over the whole feature map rather than over 7x7 at most.
 
     Returns:
       The logits (or features), and all end points by name.
@@ -208,7 +208,7 @@ mobilenet_v1.default_image_size = 224  # type: ignore[attr-defined]
 
 
 def _pool(net: tf.Tensor, global_pool: bool) -> tf.Tensor:
-    """Average over everything, or over a window of at most 7x7 (slim's default)."""
+    """Averages over the whole feature map, or over at most 7x7 (slim's default)."""
     if global_pool:
         return tf.reduce_mean(net, [1, 2], keepdims=True, name="global_pool")
     height, width = net.shape.as_list()[1:3]
@@ -232,17 +232,17 @@ def mobilenet_v1_arg_scope(
     batch_norm_updates_collections: str = tf.compat.v1.GraphKeys.UPDATE_OPS,
     normalizer_fn: Callable[..., tf.Tensor] = slim.batch_norm,
 ) -> dict[str, Any]:
-    """The layer defaults MobileNet v1 was trained with.
+    """The default layer arguments MobileNet v1 was trained with.
 
     Args:
-      is_training: mode of batch norm; None leaves it to the network function.
-      weight_decay: L2 coefficient of the convolutions' weights.
-      stddev: of the truncated normal that weights start from.
-      regularize_depthwise: whether the L2 penalty takes in depthwise weights.
-      batch_norm_decay: of the moving statistics.
+      is_training: mode of batch norm; None leaves it to the net's own argument.
+      weight_decay: coefficient of the L2 penalty on the convolutions' weights.
+      stddev: standard deviation of the truncated normal initializer.
+      regularize_depthwise: whether the L2 penalty includes depthwise weights.
+      batch_norm_decay: decay of the moving statistics.
       batch_norm_epsilon: added to the variance.
-      batch_norm_updates_collections: graph collection of the update ops.
-      normalizer_fn: the normaliser of every convolution but the last.
+      batch_norm_updates_collections: graph collection for the update ops.
+      normalizer_fn: normalizer of every convolution except the last.
 
     Returns:
       An arg scope, for `slim.arg_scope`.

@@ -1,4 +1,4 @@
-"""A row of the table of networks, and networks with other defaults."""
+"""A row of the table of nets, and nets with other defaults."""
 
 import dataclasses
 import functools
@@ -12,15 +12,15 @@ NetworkFn = Callable[..., tuple[tf.Tensor, dict[str, tf.Tensor]]]
 
 @dataclasses.dataclass(frozen=True)
 class NetEntry:
-    """What the scripts need to know of a network.
+    """What the commands need to know about a net.
 
     Attributes:
-      builder: (images, num_classes, is_training) to (logits, end points).
-      arg_scope: from weight_decay to the net's layer defaults.
+      builder: maps (images, num_classes, is_training) to (logits, end points).
+      arg_scope: maps weight_decay to the net's default layer arguments.
       image_size: default side of the square input image, in pixels.
-      head_scopes: scopes that depend on the number of classes, the auxiliary head
-        included: what fine-tuning leaves out of a checkpoint and trains first.
-      preprocessing: name of the preprocessing it was trained with.
+      head_scopes: scopes whose shapes depend on the number of classes, including the
+        auxiliary head: what fine-tuning does not restore, and trains first.
+      preprocessing: name of the preprocessing the net was trained with.
     """
 
     builder: NetworkFn
@@ -36,7 +36,7 @@ def wrapped_partial(
     new_defaults: dict[str, Any] | None = None,
     **kwargs: Any,
 ) -> Callable[..., Any]:
-    """`func` with other defaults, its documentation and its attributes."""
+    """`func` with other defaults, keeping its docstring and attributes."""
     result = functools.partial(func, *args, **(new_defaults or {}), **kwargs)
     functools.update_wrapper(result, func)
     return result

@@ -1,4 +1,4 @@
-"""The networks by name: one row each."""
+"""The table of nets: one row per `--model_name`."""
 
 import functools
 from typing import Any
@@ -58,7 +58,7 @@ NETWORKS: dict[str, NetEntry] = {
         ("InceptionV1/Logits",),
         "inception",
     ),
-    # For torchvision's googlenet, whose pixels are those of slim's weights.
+    # For torchvision's googlenet, which was trained on the same pixel range as slim's.
     "inception_v1_torchvision": NetEntry(
         functools.partial(
             inception.inception_v1,
@@ -92,7 +92,7 @@ NETWORKS: dict[str, NetEntry] = {
         ("InceptionV3/Logits", "InceptionV3/AuxLogits"),
         "inception",
     ),
-    # For nets trained in PyTorch, whose average pools count the zeros around a map.
+    # For nets trained in PyTorch, whose average pools count the zeros of the padding.
     "inception_v3_torchvision": NetEntry(
         functools.partial(
             inception.inception_v3,
@@ -222,21 +222,21 @@ NETWORKS: dict[str, NetEntry] = {
     **nasnet_entries.ENTRIES,
 }
 
-# The same as two tables, which code written against slim looks names up in.
+# The same as two tables, in which code written for slim looks names up.
 networks_map = {name: entry.builder for name, entry in NETWORKS.items()}
 arg_scopes_map = {name: entry.arg_scope for name, entry in NETWORKS.items()}
 
 
 def get_entry(name: str) -> NetEntry:
-    """The row of `name`.
+    """The row called `name`.
 
     Raises:
-      UserError: no network has this name.
+      UserError: no net has this name.
     """
     if name not in NETWORKS:
         raise UserError(
-            f"--model_name={name}: no such network{nearest(name, NETWORKS)}."
-            f" The networks are: {', '.join(sorted(NETWORKS))}"
+            f"--model_name={name}: no such net{nearest(name, NETWORKS)}."
+            f" The nets are: {', '.join(sorted(NETWORKS))}"
         )
     return NETWORKS[name]
 
@@ -247,28 +247,28 @@ def get_network_fn(
     weight_decay: float = 0.0,
     is_training: bool = False,
 ) -> NetworkFn:
-    """A network as a function of images alone, as in slim.
+    """A net as a function of images alone, as in slim.
 
     Args:
       name: a key of `NETWORKS`.
-      num_classes: number of logits; None or 0 gives the features before them.
-      weight_decay: coefficient of the L2 penalty on the regularised variables.
+      num_classes: number of logits; None or 0 returns the features before them.
+      weight_decay: coefficient of the L2 penalty on the regularized variables.
       is_training: mode of batch norm and dropout.
 
     Returns:
-      `network_fn(images, **options)` to (logits, end_points), with the attribute
-      `default_image_size`. `images` are `[batch, height, width, channels]` float32 as
-      the net's preprocessing makes them.
+      A function `network_fn(images, **options)` that returns (logits, end_points) and
+      has the attribute `default_image_size`. `images` are `[batch, height, width,
+      channels]` float32, preprocessed for the net.
 
     Raises:
-      UserError: no network has this name.
+      UserError: no net has this name.
     """
     entry = get_entry(name)
 
     def network_fn(
         images: tf.Tensor, **options: Any
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        # Made here, it takes in the arg scopes around the call.
+        # Entered here, the arg scope inherits those around the call.
         with slim.arg_scope(entry.arg_scope(weight_decay=weight_decay)):
             return entry.builder(
                 images, num_classes=num_classes, is_training=is_training, **options

@@ -1,4 +1,4 @@
-"""A slim network as a `tf.Module`: variables by slim's names, a call to run it."""
+"""A net as a `tf.Module`: variables under slim's names, and a call that runs it."""
 
 import inspect
 from collections.abc import Iterable
@@ -16,21 +16,21 @@ COMPUTE_DTYPES = {
 
 
 class Network(tf.Module):
-    """One network of the factory with its variables.
+    """A net of the factory together with its variables.
 
-    Variables are made when the object is: under `strategy.scope()` they belong to the
-    strategy. A call inside `tf.function` uses them.
+    Variables are created by the constructor: under `strategy.scope()` they belong to
+    the strategy. Calls, also inside a `tf.function`, only use them.
 
     Attributes:
       model_name: its name in `nets_factory.NETWORKS`.
       num_classes: number of logits.
       image_size: side of the square input images, in pixels.
       input_shape: (image_size, image_size, channels).
-      precision: what the layers compute with, a key of `COMPUTE_DTYPES`.
-      model_variables: all variables by slim name, in order of creation.
-      regularized: those of them that are in slim's L2 penalty, in the same order.
+      precision: compute dtype of the layers, a key of `COMPUTE_DTYPES`.
+      model_variables: all variables by slim's names, in order of creation.
+      regularized: those in slim's L2 penalty, in the same order.
       batch_norm_decays: the net's own decay of the statistics of each batch norm, by
-        its scope.
+        scope.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class Network(tf.Module):
           model_name: a key of `nets_factory.NETWORKS`.
           num_classes: number of logits.
           image_size: side of the input images in pixels; None is the net's default.
-          channels: of the input images: 3, or 1 for grayscale.
-          precision: what the layers compute with, a key of `COMPUTE_DTYPES`; variables
-            and the statistics of batch norms are float32 with each.
+          channels: channels of the input images: 3, or 1 for grayscale.
+          precision: compute dtype of the layers, a key of `COMPUTE_DTYPES`; variables,
+            including batch-norm statistics, are always float32.
 
         Raises:
-          UserError: no such net, or it cannot take images of this size.
+          UserError: there is no such net, or it cannot be built for this image size.
         """
         super().__init__(name=model_name)
         entry = nets_factory.get_entry(model_name)
@@ -61,17 +61,17 @@ class Network(tf.Module):
         self.num_classes = num_classes
         self.image_size = image_size or entry.image_size
         self.input_shape = (self.image_size, self.image_size, channels)
-        # Nets of one size in slim: larger images leave more than one feature to pool.
+        # For nets that have a fixed size in slim: larger images leave a map to pool.
         takes_it = "global_pool" in inspect.signature(entry.builder).parameters
         larger = self.image_size > entry.image_size
         self._options = {"global_pool": True} if takes_it and larger else {}
-        # The store takes note of a regularised variable by what its layer computes
-        # with, which must be the variable itself.
+        # The store registers a regularized variable by the tensor its layer uses,
+        # which must be the variable itself: hence float32.
         self.precision = "float32"
-        # Any nonzero weight decay marks the regularised variables.
+        # Any nonzero weight decay marks the regularized variables.
         self._network_fns = self._make_network_fns(weight_decay=1.0)
         self._build(entry)
-        # The penalty is computed from the variables: no call need compute it again.
+        # The penalty is computed from the variables; calls need not compute it again.
         self._network_fns = self._make_network_fns(weight_decay=0.0)
         self.precision = precision
         store = self._tf1_style_var_store
@@ -93,8 +93,8 @@ class Network(tf.Module):
         }
 
     def _build(self, entry: nets_factory.NetEntry) -> None:
-        # Variables live outside this graph. A tf.function would be traced twice: with
-        # variables yet to make, and without.
+        # The variables live outside this graph. A tf.function would be traced twice:
+        # once with variables to create, and once without.
         graph = tf.__internal__.FuncGraph("build")
         self.batch_norm_decays: dict[str, float] = {}
 
@@ -116,7 +116,7 @@ class Network(tf.Module):
             ) from error
 
     def variable_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of all variables by name."""
+        """The shapes of all variables by name."""
         return {name: tuple(v.shape) for name, v in self.model_variables.items()}
 
     @slim.track_variables
@@ -130,21 +130,22 @@ class Network(tf.Module):
         dropout_seed: tf.Tensor | None = None,
         watch_batch_norm: slim.BatchNormWatcher | None = None,
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """Runs the network.
+        """Runs the net.
 
         Args:
           images: `[batch, image_size, image_size, channels]` float32, preprocessed.
-          is_training: batch norm uses batch statistics and updates the stored ones,
-            dropout is on.
+          is_training: whether batch norm uses batch statistics and updates the stored
+            ones, and dropout is on.
           frozen_batch_norms: scopes of the batch norms that stay in inference mode.
           batch_norm_decay: decay of the other batch norms' stored statistics; None is
             the net's own.
-          dropout_seed: `[2]` int tensor; the dropout masks are a function of it.
+          dropout_seed: `[2]` int tensor that determines the dropout masks; None leaves
+            them to TensorFlow's stateful generator.
           watch_batch_norm: called for every batch norm that is not frozen.
 
         Returns:
-          `[batch, num_classes]` float32 logits, and the end points by slim's names,
-          float32 as well.
+          The logits, `[batch, num_classes]` float32, and the end points by slim's
+          names, float32 as well.
         """
         policy = slim.LayerPolicy(
             frozenset(frozen_batch_norms).__contains__,
@@ -163,6 +164,6 @@ class Network(tf.Module):
 
 
 def _reason(error: ValueError) -> str:
-    """What a traced function's long message says at its end, without the operation."""
+    """The last line of a traced function's message, without its operation."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1].partition(" for '{{")[0].rstrip(".")

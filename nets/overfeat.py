@@ -1,4 +1,4 @@
-"""OverFeat, the fast model.
+"""OverFeat, the "fast" model.
 
 Sermanet et al., "OverFeat: Integrated Recognition, Localization and Detection using
 Convolutional Networks", https://arxiv.org/abs/1312.6229, table 1. No weights were
@@ -32,10 +32,10 @@ _LAYERS = {
 
 
 def overfeat_arg_scope(weight_decay: float = 0.0005) -> dict[str, Any]:
-    """The layer defaults of OverFeat.
+    """The default layer arguments of OverFeat.
 
     Args:
-      weight_decay: L2 coefficient of all weights.
+      weight_decay: coefficient of the L2 penalty on all weights.
 
     Returns:
       An arg scope, for `slim.arg_scope`.
@@ -65,14 +65,14 @@ def overfeat(
     """OverFeat for classification.
 
     Args:
-      inputs: `[batch, height, width, channels]` float32, mean colours subtracted.
-      num_classes: None or 0 gives the features of `fc7` in place of logits.
+      inputs: `[batch, height, width, channels]` float32, mean colors subtracted.
+      num_classes: number of logits; None or 0 returns the output of `fc7`.
       is_training: whether dropout is on.
-      dropout_keep_prob: share of features kept in training.
-      spatial_squeeze: logits are `[batch, num_classes]`; False: a map of them.
+      dropout_keep_prob: fraction of features kept in training.
+      spatial_squeeze: return logits `[batch, num_classes]`; otherwise a map.
       scope: variable scope.
-      global_pool: average over the map before the logits; images of other sizes than
-        231 then give one row of logits.
+      global_pool: average over the feature map before the logits, so that images
+        larger than 231 pixels yield one row of logits too.
 
     Returns:
       The logits (or features), and all end points by name.

@@ -1,16 +1,16 @@
-"""ResNets laid out as Keras and torchvision have them, for their weights.
+"""ResNets laid out like those of Keras and torchvision, for their weights.
 
-They have the variables of slim's nets, under a root of their own. Slim has a block's
-stride in its last unit; of these nets,
+They have the variables of slim's nets, under a scope of their own. Slim puts the stride
+of a block in its last unit, whereas
 
 * Keras' v1 has it in the first unit, before all of its convolutions, as in He et al.,
   https://arxiv.org/abs/1512.03385;
-* torchvision's v1 has it in the first unit's 3x3 convolution, as in He et al.,
+* torchvision's v1 has it in the 3x3 convolution of the first unit, as in He et al.,
   https://arxiv.org/abs/1812.01187, figure 2b;
 * Keras' v2 has it where slim has it.
 
-All three pad `pool1` by a pixel on every side. ImageNet top-1/top-5 of the weights for
-50, 101 and 152 layers: Keras' v1 74.9/92.1, 76.4/92.8, 76.6/93.1; torchvision's v1
+All three pad `pool1` by one pixel on every side. ImageNet top-1/top-5 of the weights
+for 50, 101 and 152 layers: Keras' v1 74.9/92.1, 76.4/92.8, 76.6/93.1; torchvision's v1
 (IMAGENET1K_V1) 76.1/92.9, 77.4/93.5, 78.3/94.0; Keras' v2 76.0/93.0, 77.2/93.8,
 78.0/94.2.
 """
@@ -44,7 +44,7 @@ def _postnorm(net: tf.Tensor) -> tf.Tensor:
 
 
 def _strided_input(inputs: tf.Tensor, stride: int, **options: Any) -> tf.Tensor:
-    """Keras' unit: 1x1 convolutions with a stride see every other pixel, no more."""
+    """Keras' unit: its strided 1x1 convolutions only see every other pixel."""
     inputs = resnet_utils.subsample(inputs, stride)
     return resnet_v1.bottleneck(inputs, stride=1, **options)
 
@@ -65,14 +65,13 @@ def _block_v2(scope: str, depth: int, num_units: int) -> Any:
 def _resnet(
     name: str, layers: int, block: Callable[..., Any], **parts: Any
 ) -> NetworkFn:
-    """The net of so many layers; `parts` go to `resnet_utils.resnet`."""
+    """The net with this many layers; `parts` go to `resnet_utils.resnet`."""
 
     def network(
         inputs: tf.Tensor,
         num_classes: int | None = None,
         is_training: bool = True,
         global_pool: bool = True,
-        output_stride: int | None = None,
         spatial_squeeze: bool = True,
         reuse: bool | None = None,
         scope: str = name,
@@ -89,7 +88,7 @@ def _resnet(
             num_classes=num_classes,
             is_training=is_training,
             global_pool=global_pool,
-            output_stride=output_stride,
+            output_stride=None,
             spatial_squeeze=spatial_squeeze,
             store_non_strided_activations=False,
             reuse=reuse,

@@ -1,7 +1,8 @@
-"""What the ResNets share: blocks of units, dense (atrous) stacking, layer defaults.
+"""What the ResNets share: stacks of blocks, the net around them, layer defaults.
 
-Stacking follows Chen et al., "DeepLab", https://arxiv.org/abs/1606.00915: where a map
-has to be finer than the net's own, strides become dilation of the layers that follow.
+Dense (atrous) stacking follows Chen et al., "DeepLab",
+https://arxiv.org/abs/1606.00915: where a finer feature map is asked for, strides become
+dilation of the following layers.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,23 +27,23 @@ def stack_blocks_dense(
     store_non_strided_activations: bool = False,
     outputs_collections: str | None = None,
 ) -> tf.Tensor:
-    """Runs blocks of residual units one after the other.
+    """Stacks blocks of residual units.
 
     Args:
       net: `[batch, height, width, channels]` float32.
-      blocks: `Block(scope, unit_fn, args)`: for each unit, `unit_fn` is called with
-        one dictionary of `args`.
-      output_stride: that of the result against `net`; None is the product of all
+      blocks: `Block(scope, unit_fn, args)`; each dictionary of `args` holds the
+        arguments of one unit.
+      output_stride: stride of the result relative to `net`; None is the product of all
         strides. Once it is reached, strides become dilation.
-      store_non_strided_activations: a block's end point is its map before its stride,
-        so that maps of every size can be had.
-      outputs_collections: graph collection of the blocks' end points.
+      store_non_strided_activations: the end point of a block is taken before its
+        stride, which yields feature maps of every size.
+      outputs_collections: graph collection that the outputs of blocks are added to.
 
     Returns:
-      The result.
+      `[batch, height / output_stride, width / output_stride, depth]` float32.
 
     Raises:
-      ValueError: the strides do not come to `output_stride`.
+      ValueError: the product of the strides is not `output_stride`.
     """
     stride, rate = 1, 1
     for block in blocks:
@@ -69,7 +70,7 @@ def stack_blocks_dense(
                 stride *= block_stride
     if output_stride is not None and stride != output_stride:
         raise ValueError(
-            f"output_stride is {output_stride}; the strides come to {stride}."
+            f"output_stride is {output_stride}; the product of the strides is {stride}."
         )
     return net
 
@@ -91,30 +92,30 @@ def resnet(
     reuse: bool | None,
     scope: str | None,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """A ResNet for classification or dense prediction; v1 and v2 differ in its parts.
+    """A ResNet for classification or dense prediction: v1 or v2, by its parts.
 
     Args:
       inputs: `[batch, height, width, channels]` float32.
       blocks: see `stack_blocks_dense`.
-      default_scope: variable scope where `scope` is None.
-      unit_fns: the units of which `blocks` consist; their results are end points.
-      root_block: what comes before `blocks`, of stride 4; None: nothing.
+      default_scope: variable scope if `scope` is None.
+      unit_fns: the kinds of unit in `blocks`; their outputs are end points.
+      root_block: what comes before `blocks`, of stride 4; None is nothing.
       last_layer: what comes after `blocks`.
-      num_classes: None or 0 gives features in place of logits.
+      num_classes: number of logits; None or 0 returns features instead.
       is_training: mode of batch norm; None leaves it to the arg scope.
-      global_pool: average over the map; False: a map of logits.
-      output_stride: that of the last block against the image, a multiple of 4 with a
-        root block; None is the product of all strides.
-      spatial_squeeze: logits are `[batch, num_classes]`, not `[batch, 1, 1, …]`.
+      global_pool: average over the feature map; otherwise logits are a map.
+      output_stride: stride of the last block relative to the image, a multiple of 4
+        with a root block; None is the product of all strides.
+      spatial_squeeze: return logits `[batch, num_classes]`, not `[batch, 1, 1, …]`.
       store_non_strided_activations: see `stack_blocks_dense`.
-      reuse: reuse the variables of `scope`.
+      reuse: whether to reuse the variables of `scope`.
       scope: variable scope.
 
     Returns:
       The logits (or features), and all end points by name.
 
     Raises:
-      ValueError: `output_stride` cannot be had.
+      ValueError: `output_stride` is not one the strides can reach.
     """
     with (
         tf.compat.v1.variable_scope(
@@ -171,16 +172,16 @@ def resnet_arg_scope(
     use_batch_norm: bool = True,
     batch_norm_updates_collections: str | None = tf.compat.v1.GraphKeys.UPDATE_OPS,
 ) -> dict[str, Any]:
-    """The layer defaults the ResNets were trained with.
+    """The default layer arguments the ResNets were trained with.
 
     Args:
-      weight_decay: L2 coefficient of the convolutions' weights.
-      batch_norm_decay: of the moving statistics.
+      weight_decay: coefficient of the L2 penalty on the convolutions' weights.
+      batch_norm_decay: decay of the moving statistics.
       batch_norm_epsilon: added to the variance.
-      batch_norm_scale: batch norm has a gamma.
-      activation_fn: of the convolutions.
-      use_batch_norm: convolutions have batch norm; False: biases.
-      batch_norm_updates_collections: graph collection of the update ops; None updates
+      batch_norm_scale: whether batch norm has a gamma.
+      activation_fn: activation of the convolutions.
+      use_batch_norm: whether convolutions have batch norm; otherwise biases.
+      batch_norm_updates_collections: graph collection for the update ops; None updates
         in place.
 
     Returns:

@@ -1,9 +1,9 @@
 """ResNet v1: bottleneck units with the activation after the addition.
 
 He et al., "Deep Residual Learning for Image Recognition",
-https://arxiv.org/abs/1512.03385, table 1; as in slim, the stride of a block is in its
-last unit. ImageNet top-1/top-5 of the published weights: 75.2/92.2 (50 layers),
-76.4/92.9 (101), 76.8/93.2 (152); they have 1000 classes, without a background.
+https://arxiv.org/abs/1512.03385, table 1; as in slim, the last unit of a block has
+its stride. ImageNet top-1/top-5 of the published weights: 75.2/92.2 (50 layers),
+76.4/92.9 (101), 76.8/93.2 (152); they have 1000 classes and no background class.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,16 +32,16 @@ def bottleneck(
 
     Args:
       inputs: `[batch, height, width, channels]` float32.
-      depth: channels of the result.
+      depth: output channels.
       depth_bottleneck: channels of the first two convolutions.
-      stride: of the 3x3 convolution.
+      stride: stride of the 3x3 convolution.
       rate: its dilation.
-      outputs_collections: graph collection of the result.
+      outputs_collections: graph collection that the result is added to.
       scope: variable scope; "bottleneck_v1" by default.
-      use_bounded_activations: sums stay within [0, 6], for quantised inference.
+      use_bounded_activations: keep outputs within [0, 6], for quantized inference.
 
     Returns:
-      The result.
+      `[batch, ceil(height / stride), ceil(width / stride), depth]` float32.
     """
     with tf.compat.v1.variable_scope(scope, "bottleneck_v1", [inputs]) as root:
         if depth == inputs.shape[-1]:
@@ -87,9 +87,9 @@ def resnet_v1(
     reuse: bool | None = None,
     scope: str | None = None,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """A ResNet v1 of any blocks; the arguments are those of `resnet_utils.resnet`.
+    """A ResNet v1 of arbitrary blocks; see `resnet_utils.resnet` for the arguments.
 
-    `include_root_block=False` leaves out `conv1` and `pool1`.
+    `include_root_block=False` omits `conv1` and `pool1`.
     """
     return resnet_utils.resnet(
         inputs,
@@ -115,7 +115,7 @@ resnet_v1.default_image_size = 224  # type: ignore[attr-defined]
 def resnet_v1_block(scope: str, base_depth: int, num_units: int, stride: int) -> Any:
     """A block of `num_units` bottlenecks of `4 * base_depth` channels.
 
-    The last unit has the `stride`.
+    The last unit has the stride.
     """
     unit = {"depth": base_depth * 4, "depth_bottleneck": base_depth, "stride": 1}
     units = [unit] * (num_units - 1) + [{**unit, "stride": stride}]
@@ -123,7 +123,7 @@ def resnet_v1_block(scope: str, base_depth: int, num_units: int, stride: int) ->
 
 
 def _resnet_v1(name: str, *num_units: int) -> Callable[..., Any]:
-    """The net with so many units in its four blocks."""
+    """The net whose four blocks have these numbers of units."""
 
     def network(
         inputs: tf.Tensor,
@@ -140,7 +140,7 @@ def _resnet_v1(name: str, *num_units: int) -> Callable[..., Any]:
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """A ResNet v1; see `resnet_utils.resnet` for the arguments.
 
-        Bottlenecks have `depth_multiplier` times their channels, but not fewer than
+        Bottlenecks have `depth_multiplier` times their channels, and at least
         `min_base_depth`.
         """
         blocks = [

@@ -1,10 +1,10 @@
 """ResNet v1 of 18 and 34 layers: basic units of two 3x3 convolutions.
 
 He et al., "Deep Residual Learning for Image Recognition",
-https://arxiv.org/abs/1512.03385, table 1. slim has none of them; these are laid out as
-torchvision's are, so that its weights fit: the stride of a block is in its first unit,
-and `pool1` pads one pixel on every side. ImageNet top-1/top-5 of torchvision's weights:
-69.8/89.1 (18 layers), 73.3/91.4 (34); they have 1000 classes, without a background.
+https://arxiv.org/abs/1512.03385, table 1. slim has neither; they are laid out like
+torchvision's, so that its weights fit: the first unit of a block has its stride, and
+`pool1` pads by one pixel on every side. ImageNet top-1/top-5 of torchvision's weights:
+69.8/89.1 (18 layers), 73.3/91.4 (34); they have 1000 classes and no background class.
 """
 
 from collections.abc import Callable
@@ -29,14 +29,14 @@ def basic(
 
     Args:
       inputs: `[batch, height, width, channels]` float32.
-      depth: channels of the result.
-      stride: of the first convolution.
+      depth: output channels.
+      stride: stride of the first convolution.
       rate: dilation of both.
-      outputs_collections: graph collection of the result.
+      outputs_collections: graph collection that the result is added to.
       scope: variable scope; "basic_v1" by default.
 
     Returns:
-      The result.
+      `[batch, ceil(height / stride), ceil(width / stride), depth]` float32.
     """
     with tf.compat.v1.variable_scope(scope, "basic_v1", [inputs]) as root:
         if depth == inputs.shape[-1]:
@@ -65,7 +65,7 @@ def _root_block(net: tf.Tensor) -> tf.Tensor:
 
 
 def _resnet_v1(name: str, *num_units: int) -> Callable[..., Any]:
-    """The net with so many units in its four blocks."""
+    """The net whose four blocks have these numbers of units."""
     blocks = [
         resnet_utils.Block(
             f"block{i}",

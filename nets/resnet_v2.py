@@ -1,7 +1,7 @@
 """ResNet v2: bottleneck units with batch norm and activation before each convolution.
 
 He et al., "Identity Mappings in Deep Residual Networks",
-https://arxiv.org/abs/1603.05027; as in slim, the stride of a block is in its last unit.
+https://arxiv.org/abs/1603.05027; as in slim, the last unit of a block has its stride.
 ImageNet top-1/top-5 of the published weights, at 299 px and with Inception's
 preprocessing: 75.6/92.8 (50 layers), 77.0/93.7 (101), 77.8/94.1 (152).
 """
@@ -41,9 +41,9 @@ def resnet_v2(
     reuse: bool | None = None,
     scope: str | None = None,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """A ResNet v2 of any blocks; the arguments are those of `resnet_utils.resnet`.
+    """A ResNet v2 of arbitrary blocks; see `resnet_utils.resnet` for the arguments.
 
-    `include_root_block=False` leaves out `conv1` and `pool1`.
+    `include_root_block=False` omits `conv1` and `pool1`.
     """
     return resnet_utils.resnet(
         inputs,
@@ -67,7 +67,7 @@ resnet_v2.default_image_size = 224  # type: ignore[attr-defined]
 
 
 def _resnet_v2(name: str, *num_units: int) -> Callable[..., Any]:
-    """The net with so many units in its four blocks."""
+    """The net whose four blocks have these numbers of units."""
 
     def network(
         inputs: tf.Tensor,

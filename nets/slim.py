@@ -1,24 +1,20 @@
-"""TF-Slim on today's TensorFlow: the one place that knows tf_slim's insides.
+"""TF-Slim on current TensorFlow: the only module that knows tf_slim's internals.
 
-Nets say `from nets import slim`. Importing it mends tf_slim itself, so that code of
-one's own that says `import tf_slim as slim`, before or after, runs too: `_MENDS` lists
-what is changed. `batch_norm` and `dropout` obey a `LayerPolicy`: which batch norms are
-frozen, who watches the others, and the seed of the dropout masks. Outside a policy they
-are slim's own.
+Nets say `from nets import slim`. Importing it patches tf_slim itself, so that your own
+code runs too if it says `import tf_slim as slim`, before or after. `_PATCHES` lists
+every patch with its reason; apart from it, only the loading of sklearn is deferred.
+`batch_norm` and `dropout` follow the `LayerPolicy` in force; without one they are
+slim's own.
 """
 
-import contextlib
-import contextvars
-import dataclasses
 import importlib
 import inspect
-import itertools
 import math
 import pkgutil
 import sys
 import types
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -28,7 +24,7 @@ import tf_keras.src.legacy_tf_layers as legacy_tf_layers
 class _LateMetrics(types.ModuleType):
     """sklearn.metrics for tf_slim's clustering losses, loaded when one is computed.
 
-    Loading it takes a sixth of a command's start.
+    Loading it takes a sixth of the start-up time of a command.
     """
 
     def __getattr__(self, name: str) -> Any:
@@ -52,9 +48,15 @@ from tf_slim.nets import (  # noqa: F401  (the nets take them from here)
 from tf_slim.ops import arg_scope as _arg_scope
 from tf_slim.ops import variables as _variables
 
+from nets.layer_policy import BatchNormWatcher as BatchNormWatcher
+from nets.layer_policy import LayerPolicy as LayerPolicy
+from nets.layer_policy import computing_in as computing_in
+from nets.layer_policy import current_policy
+from nets.layer_policy import layer_policy as layer_policy
+
 v1 = tf.compat.v1
 
-# tf_slim calls layers in their TF1 manner; the advice is not for our users.
+# tf_slim calls layers the TensorFlow 1 way; users can do nothing about the warning.
 for _module_name in ("tensorflow", "tf_keras"):
     warnings.filterwarnings("ignore", module=_module_name, message=r"`(tf\.)?layers?\.")
 
@@ -62,7 +64,7 @@ for _module_name in ("tensorflow", "tf_keras"):
 def _add_variable_to_collections(
     variable: tf.Variable, collections_set: Any, collections_name: str
 ) -> None:
-    """tf_slim's function of this name, comparing variables by identity."""
+    """tf_slim's function of this name, but comparing variables by identity."""
     names = _utils.get_variable_collections(collections_set, collections_name) or []
     for name in names:
         collected = tf.compat.v1.get_collection(name)
@@ -71,11 +73,11 @@ def _add_variable_to_collections(
 
 
 class _Conv2D(_layers.convolutional_layers.Convolution2D):
-    """Computes a fully connected layer, written as a convolution, as what it is.
+    """Computes a fully connected layer, written as a convolution, as a matrix product.
 
-    It does so in functions; code that reads the operations of a graph finds slim's.
-    On CPUs the product takes a third to a fifth of the convolution's time, with its
-    gradients; benchmarks/README.md has the figures.
+    It does so inside functions only; graphs keep the operations slim's have. On CPUs
+    the product takes a third to a fifth of the time of the convolution, gradients
+    included; see benchmarks/README.md.
     """
 
     _convolution_op: Callable[..., tf.Tensor]
@@ -107,62 +109,13 @@ class _Conv2D(_layers.convolutional_layers.Convolution2D):
         )
 
 
-# (scope of a batch norm, its inputs, the decay of its stored statistics)
-BatchNormWatcher = Callable[[str, tf.Tensor, float], None]
-
-
-@dataclasses.dataclass
-class LayerPolicy:
-    """How batch norm and dropout behave while a net is built.
-
-    Attributes:
-      is_frozen: from the scope of a batch norm, as in
-        "InceptionV3/Mixed_7a/Branch_0/Conv2d_0a_1x1/BatchNorm", to whether it uses
-        its stored statistics and leaves them alone, even in training.
-      dropout_seed: `[2]` int tensor from which every dropout mask of this call is
-        derived; None leaves dropout to TensorFlow's own stateful generator.
-      batch_norm_decay: decay of the batch norms' stored statistics; None is the
-        net's own.
-      watch_batch_norm: called for every batch norm that is not frozen, in order of
-        building.
-    """
-
-    is_frozen: Callable[[str], bool]
-    dropout_seed: tf.Tensor | None
-    batch_norm_decay: float | None = None
-    watch_batch_norm: BatchNormWatcher | None = None
-    _layer_ids: Iterator[int] = dataclasses.field(default_factory=itertools.count)
-
-    def next_dropout_seed(self) -> tf.Tensor:
-        """A `[2]` seed of its own for each layer that asks, in order of building."""
-        return tf.random.experimental.stateless_fold_in(
-            self.dropout_seed, next(self._layer_ids)
-        )
-
-
-# Of the current thread: tf.distribute builds each replica in a thread of its own.
-_policy: contextvars.ContextVar[LayerPolicy | None] = contextvars.ContextVar(
-    "layer_policy", default=None
-)
-
-
-@contextlib.contextmanager
-def layer_policy(policy: LayerPolicy) -> Iterator[None]:
-    """Nets built inside follow `policy`."""
-    token = _policy.set(policy)
-    try:
-        yield
-    finally:
-        _policy.reset(token)
-
-
 _slim_batch_norm = _layers.batch_norm
 _slim_dropout = _layers.dropout
 
 
 def batch_norm(inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
-    """`tf_slim.batch_norm`, which a `LayerPolicy` can freeze, quicken or watch."""
-    if policy := _policy.get():
+    """`tf_slim.batch_norm`, which a `LayerPolicy` can freeze, speed up or watch."""
+    if policy := current_policy():
         outer = tf.compat.v1.get_variable_scope().name
         scope = kwargs.get("scope") or "BatchNorm"
         scope = f"{outer}/{scope}" if outer else scope
@@ -176,33 +129,10 @@ def batch_norm(inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
 
 
 def _decay(kwargs: Mapping[str, Any]) -> float:
-    """The decay of a batch norm with these arguments, in the current arg scope."""
+    """The decay of a batch norm with these arguments in the current arg scope."""
     of_scope = _arg_scope.current_arg_scope().get(_slim_batch_norm._key_op, {})
     default = inspect.signature(_slim_batch_norm).parameters["decay"].default
     return {"decay": default, **of_scope, **kwargs}["decay"]
-
-
-@contextlib.contextmanager
-def computing_in(dtype: tf.DType) -> Iterator[None]:
-    """Layers built inside on inputs of `dtype` cast their weights to it.
-
-    The variables themselves are float32, whichever call makes them. Batch norms ask for
-    float32 parameters by themselves, and get the variables, which they assign to.
-    """
-
-    def get(
-        getter: Callable[..., tf.Variable], *args: Any, dtype: tf.DType, **kwargs: Any
-    ) -> tf.Variable | tf.Tensor:
-        variable = getter(*args, dtype=tf.float32, **kwargs)
-        # tf.cast would turn a variable of several devices to a tensor at any rate.
-        return variable if dtype == tf.float32 else tf.cast(variable, dtype)
-
-    scope = tf.compat.v1.get_variable_scope()
-    if dtype == tf.float32:
-        yield
-    else:
-        with tf.compat.v1.variable_scope(scope, custom_getter=get):
-            yield
 
 
 def _dropout(
@@ -214,8 +144,8 @@ def _dropout(
     scope: str | None = None,
     seed: int | None = None,
 ) -> tf.Tensor:
-    """`tf_slim.dropout`, its mask drawn from the `LayerPolicy`'s seed if it has one."""
-    policy = _policy.get()
+    """`tf_slim.dropout`, with masks drawn from the `LayerPolicy`'s seed, if any."""
+    policy = current_policy()
     if is_training and policy is not None and policy.dropout_seed is not None:
         inputs = tf.nn.experimental.stateless_dropout(
             inputs, 1 - keep_prob, policy.next_dropout_seed(), noise_shape=noise_shape
@@ -232,14 +162,14 @@ def _dropout(
     )
 
 
-# arg_scope knows a layer by its key: ours answer to the keys of the layers they wrap.
+# arg_scope identifies a layer by its key: ours have the keys of those they wrap.
 batch_norm._key_op = _slim_batch_norm._key_op  # type: ignore[attr-defined]
 _dropout._key_op = _slim_dropout._key_op  # type: ignore[attr-defined]
 dropout = tf_slim.add_arg_scope(_dropout)
 
 
-class _Mend(NamedTuple):
-    """Names that a module or class of another library is given, and why."""
+class _Patch(NamedTuple):
+    """Names set in a module or class of another library, and why."""
 
     owner: Any
     names: Mapping[str, Any]
@@ -254,7 +184,7 @@ class _Mend(NamedTuple):
 
 
 def _legacy_layers() -> dict[str, Any]:
-    """tf_keras's layers of TensorFlow 1 by the names that TensorFlow imports."""
+    """tf_keras's TensorFlow 1 layers, under the names that TensorFlow imports."""
     found = {"tf_keras.legacy_tf_layers": legacy_tf_layers}
     for module in pkgutil.iter_modules(legacy_tf_layers.__path__):
         found[f"tf_keras.legacy_tf_layers.{module.name}"] = importlib.import_module(
@@ -271,47 +201,55 @@ def _run_in_a_graph(thread: Any) -> None:
         _run_looper(thread)
 
 
-_MOVED = "TensorFlow moved them; records, metrics and train operations need them"
-_MENDS = (
-    _Mend(sys.modules, _legacy_layers(), "tf_keras moved them; batch norm loads them"),
-    _Mend(
+_MOVED = "TensorFlow moved them; records, metrics and train ops need them"
+_PATCHES = (
+    _Patch(
+        sys.modules, _legacy_layers(), "tf_keras moved them; batch norm imports them"
+    ),
+    _Patch(
         _utils.control_flow_ops,
         {n: getattr(v1, n) for n in ("Assert", "case", "cond", "while_loop")},
         _MOVED,
     ),
-    _Mend(_layers.array_ops, {"stack": v1.stack, "unstack": v1.unstack}, _MOVED),
-    _Mend(_utils.ops, {"IndexedSlices": tf.IndexedSlices, "Tensor": tf.Tensor}, _MOVED),
-    _Mend(
+    _Patch(_layers.array_ops, {"stack": v1.stack, "unstack": v1.unstack}, _MOVED),
+    _Patch(
+        _utils.ops, {"IndexedSlices": tf.IndexedSlices, "Tensor": tf.Tensor}, _MOVED
+    ),
+    _Patch(
         _variables.variable_scope,
         {"variable": v1.Variable},
         "TensorFlow removed it; readers count epochs in local variables",
     ),
-    _Mend(
+    _Patch(
         v1.train.LooperThread,
         {"run": _run_in_a_graph},
-        "threads of `learning.train` start eager, and save graphs",
+        "the threads of `learning.train` start in eager mode, but save graphs",
     ),
-    _Mend(
+    _Patch(
         _layers,
         {"_add_variable_to_collections": _add_variable_to_collections},
-        "`variable in list`, which TensorFlow 2 answers element by element",
+        "it tests `variable in list`, which TensorFlow 2 compares by element",
     ),
-    _Mend(
+    _Patch(
         _layers.convolutional_layers,
         {"Convolution2D": _Conv2D},
-        "speed: a fully connected layer is a product",
+        "speed: a fully connected layer is a matrix product",
     ),
     *(
-        _Mend(module, {"batch_norm": batch_norm, "dropout": dropout}, "the policy")
+        _Patch(
+            module,
+            {"batch_norm": batch_norm, "dropout": dropout},
+            "they follow the `LayerPolicy`",
+        )
         for module in (tf_slim, tf_slim.layers, _layers)
     ),
 )
-for _mend in _MENDS:
-    _mend.apply()
+for _patch in _PATCHES:
+    _patch.apply()
 
 
 def safe_arg_scope(funcs: Sequence[Callable], **kwargs: Any) -> Any:
-    """`arg_scope` of the arguments that are not None; the others stay as they are."""
+    """`arg_scope` of the arguments that are not None; others are left unchanged."""
     given = {name: value for name, value in kwargs.items() if value is not None}
     return tf_slim.arg_scope(funcs, **given)
 

@@ -18,10 +18,10 @@ _STAGE_DEPTHS = (64, 128, 256, 512, 512)
 
 
 def vgg_arg_scope(weight_decay: float = 0.0005) -> dict[str, Any]:
-    """The layer defaults VGG was trained with.
+    """The default layer arguments VGG was trained with.
 
     Args:
-      weight_decay: L2 coefficient of all weights.
+      weight_decay: coefficient of the L2 penalty on all weights.
 
     Returns:
       An arg scope, for `slim.arg_scope`.
@@ -39,7 +39,7 @@ def vgg_arg_scope(weight_decay: float = 0.0005) -> dict[str, Any]:
 
 
 def _vgg(name: str, *stages: int) -> Callable[..., Any]:
-    """The net with so many convolutions in each of its stages."""
+    """The net whose stages have these numbers of convolutions."""
 
     def network(
         inputs: tf.Tensor,
@@ -55,17 +55,17 @@ def _vgg(name: str, *stages: int) -> Callable[..., Any]:
         """VGG for classification.
 
         Args:
-          inputs: `[batch, height, width, channels]` float32, mean colours subtracted.
-          num_classes: None or 0 gives the features of `fc7` in place of logits.
+          inputs: `[batch, height, width, channels]` float32, mean colors subtracted.
+          num_classes: number of logits; None or 0 returns the output of `fc7`.
           is_training: whether dropout is on.
-          dropout_keep_prob: share of features kept in training.
-          spatial_squeeze: logits are `[batch, num_classes]`; False: a map of them.
-          reuse: reuse the variables of `scope`.
+          dropout_keep_prob: fraction of features kept in training.
+          spatial_squeeze: return logits `[batch, num_classes]`; otherwise a map.
+          reuse: whether to reuse the variables of `scope`.
           scope: variable scope.
-          fc_conv_padding: of `fc6`: "VALID" gives one row of logits for 224 pixels;
-            "SAME" a map as large as `pool5`.
-          global_pool: average over the map before the logits; images of other sizes
-            than 224 then give one row of logits.
+          fc_conv_padding: padding of `fc6`: "VALID" turns 224 pixels into one row of
+            logits, "SAME" into a map as large as `pool5`.
+          global_pool: average over the feature map before the logits, so that images
+            larger than 224 pixels yield one row of logits too.
 
         Returns:
           The logits (or features), and all end points by name.

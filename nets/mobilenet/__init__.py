@@ -1,1 +1,1 @@
-"""MobileNet v2 and v3: blocks, the reader of their tables, and the tables."""
+"""MobileNet v2 and v3: their blocks, their tables, and what builds nets from them."""

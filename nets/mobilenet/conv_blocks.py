@@ -37,20 +37,20 @@ def split_separable_conv2d(
     endpoints: dict[str, tf.Tensor] | None = None,
     use_explicit_padding: bool = False,
 ) -> tf.Tensor:
-    """The block of MobileNet v1: 3x3 depthwise, then pointwise (1x1).
+    """The block of MobileNet v1: a 3x3 depthwise, then a pointwise (1x1) convolution.
 
-    Other than in `slim.separable_conv2d`, both are normalised and activated.
+    Unlike in `slim.separable_conv2d`, both are followed by normalizer and activation.
 
     Args:
       input_tensor: `[batch, height, width, channels]` float32.
-      num_outputs: channels of the result.
-      scope: the variable scopes are `<scope>_depthwise` and `<scope>_pointwise`, as
-        MobileNet v1 has them; None: `separable/depthwise` and so on, made unique.
-      normalizer_fn: of both convolutions.
-      stride: of the depthwise convolution.
+      num_outputs: output channels.
+      scope: the variable scopes are `<scope>_depthwise` and `<scope>_pointwise`, as in
+        MobileNet v1; without it, `separable/depthwise` and so on, made unique.
+      normalizer_fn: normalizer of both convolutions.
+      stride: stride of the depthwise convolution.
       rate: its dilation.
       endpoints: receives both outputs by the names of their scopes.
-      use_explicit_padding: pad by the kernel's size, then convolve VALID.
+      use_explicit_padding: pad by the size of the kernel, then convolve with VALID.
     """
     outputs = {} if endpoints is None else endpoints
     prefix = f"{scope}_" if scope else ""
@@ -105,36 +105,38 @@ def expanded_conv(
     projection_fn: Callable[..., tf.Tensor] = split_conv,
     scope: str | None = None,
 ) -> tf.Tensor:
-    """Expands to more channels, filters each by itself, projects to a few.
+    """Expands to more channels, filters each of them, and projects to few.
 
     Args:
       input_tensor: `[batch, height, width, channels]` float32.
       num_outputs: channels after the projection.
-      expansion_size: channels after the expansion, or a function to them from the
-        keyword argument `num_inputs`. No more than there are: there is no expansion.
-      stride: of the depthwise convolution.
+      expansion_size: channels after the expansion, or a function that computes them
+        from the keyword argument `num_inputs`. There is no expansion unless they exceed
+        the input channels.
+      stride: stride of the depthwise convolution.
       rate: its dilation.
       kernel_size: its height and width.
-      residual: add the input where the stride is 1 and the channels are as many; or a
-        function of `input_tensor` and `output_tensor`, both by keyword.
-      normalizer_fn: of every convolution.
-      split_projection: groups of the projection.
-      split_expansion: groups of the expansion.
-      split_divisible_by: what the channels of a group are a multiple of.
-      expansion_transform: from the keyword arguments `expansion_tensor` (what would be
-        projected) and `input_tensor` to what is projected.
-      depthwise_location: where the depthwise convolution is: after the "expansion", or
-        on the "input" or the "output", without activation; None: nowhere.
-      depthwise_channel_multiplier: depthwise filters to a channel.
-      endpoints: receives `output`, `projection_output`, `expansion_output` and
-        `depthwise_output`, those that there are.
-      use_explicit_padding: pad by the kernel's size, then convolve VALID.
-      padding: of the depthwise convolution, if not explicit.
-      inner_activation_fn: of expansion and depthwise; by default that of the scope.
-      depthwise_activation_fn: of the depthwise one, where it is another.
-      project_activation_fn: of the projection.
+      residual: whether to add the input, if stride and channels allow it; or a function
+        of the keyword arguments `input_tensor` and `output_tensor`.
+      normalizer_fn: normalizer of every convolution.
+      split_projection: number of groups of the projection.
+      split_expansion: number of groups of the expansion.
+      split_divisible_by: divisor of the number of channels of a group.
+      expansion_transform: maps the keyword arguments `expansion_tensor` (which would be
+        projected otherwise) and `input_tensor` to what is projected.
+      depthwise_location: place of the depthwise convolution: after the "expansion", or
+        on the "input" or "output", without activation; None omits it.
+      depthwise_channel_multiplier: depthwise filters per channel.
+      endpoints: receives `output`, `projection_output` and, if built,
+        `expansion_output` and `depthwise_output`.
+      use_explicit_padding: pad by the size of the kernel, then convolve with VALID.
+      padding: padding of the depthwise convolution, unless explicit.
+      inner_activation_fn: activation of expansion and depthwise; by default that of the
+        arg scope.
+      depthwise_activation_fn: activation of the depthwise convolution, if different.
+      project_activation_fn: activation of the projection.
       depthwise_fn: the depthwise convolution.
-      expansion_fn: the expansion, from a tensor and the number of channels.
+      expansion_fn: the expansion: maps a tensor and the number of channels to a tensor.
       projection_fn: the projection, likewise.
       scope: variable scope.
 
@@ -142,7 +144,7 @@ def expanded_conv(
       `[batch, ceil(height / stride), ceil(width / stride), num_outputs]` float32.
 
     Raises:
-      TypeError: an unknown `depthwise_location`, or two kinds of padding.
+      TypeError: unknown `depthwise_location`, or explicit padding other than SAME.
     """
     _check(depthwise_location, use_explicit_padding, padding)
     outputs = {} if endpoints is None else endpoints
@@ -214,13 +216,13 @@ def _check(
             " output or None."
         )
     if use_explicit_padding and padding != "SAME":
-        raise TypeError(f"padding is {padding}; explicit padding stands for SAME.")
+        raise TypeError(f"padding is {padding}; use_explicit_padding needs SAME.")
 
 
 def _grouped(
     layer: Callable[..., tf.Tensor], num_ways: int, divisible_by: int
 ) -> Callable[..., tf.Tensor]:
-    """`layer`, told of its groups if it can have some."""
+    """`layer` with its groups, if it is one that can have them."""
     if layer is not split_conv:
         return layer
     return functools.partial(layer, num_ways=num_ways, divisible_by=divisible_by)
@@ -232,7 +234,7 @@ def _add(
     input_tensor: tf.Tensor,
     net: tf.Tensor,
 ) -> tf.Tensor:
-    """`net` with the input, or with what `residual` makes of both."""
+    """The sum of `net` and the input, or the result of `residual`."""
     if callable(residual):
         return residual(input_tensor=input_tensor, output_tensor=net)
     is_alike = stride == 1 and _depth(net) == _depth(input_tensor)

@@ -3,8 +3,8 @@
 A table is a dict:
 
   spec       the layers in order, each made by `op`
-  defaults   {layer functions: keyword arguments}: arg scopes around the whole network
-  overrides  likewise, optional, inside of the defaults
+  defaults   {layer functions: keyword arguments}: arg scopes around the whole net
+  overrides  the same, optional, inside the defaults
 """
 
 import functools
@@ -28,10 +28,10 @@ def depth_multiplier(
     """Multiplies `num_outputs` in a layer's arguments, if it is among them.
 
     Args:
-      output_params: the arguments, changed in place.
-      multiplier: factor of the channels.
-      divisible_by: what the new number of channels is a multiple of.
-      min_depth: least number of channels.
+      output_params: the arguments, modified in place.
+      multiplier: factor for the channels.
+      divisible_by: divisor of the new number of channels.
+      min_depth: minimum number of channels.
     """
     if "num_outputs" in output_params:
         depth = output_params["num_outputs"] * multiplier
@@ -44,9 +44,9 @@ class Op(NamedTuple):
     """One layer of a table.
 
     Attributes:
-      op: from a tensor and `params` to a tensor.
+      op: maps a tensor and `params` to a tensor.
       params: its keyword arguments at width 1.
-      multiplier_func: from `params` and the width to `params` at that width, in place.
+      multiplier_func: changes `params`, in place, to those at a given width.
     """
 
     op: Callable[..., tf.Tensor]
@@ -59,24 +59,24 @@ def op(
     multiplier_func: Callable[[dict[str, Any], float], None] = depth_multiplier,
     **params: Any,
 ) -> Op:
-    """A layer of a table; `multiplier_transform` is another name of its function."""
+    """A layer of a table; `multiplier_transform` is an alias of `multiplier_func`."""
     return Op(opfunc, params, params.pop("multiplier_transform", multiplier_func))
 
 
 def finegrained(conv_defs: dict[str, Any]) -> dict[str, Any]:
-    """`conv_defs` whose last layer has the same channels at every width."""
+    """`conv_defs` with the same channels in its last layer at every width."""
     *body, last = conv_defs["spec"]
     return conv_defs | {"spec": [*body, last._replace(multiplier_func=_as_it_is)]}
 
 
 def _as_it_is(output_params: dict[str, Any], multiplier: float) -> None:
-    """The multiplier function that multiplies nothing."""
+    """The multiplier function that changes nothing."""
 
 
 def thinned(
     conv_defs: dict[str, Any], layers: slice, multiplier: float
 ) -> dict[str, Any]:
-    """`conv_defs` with `multiplier` times the channels in some of its layers."""
+    """`conv_defs` with `multiplier` times the channels in the given layers."""
     spec = list(conv_defs["spec"])
     spec[layers] = [
         layer._replace(
@@ -89,7 +89,7 @@ def thinned(
 
 
 def with_group_norm(defaults: dict[Any, Any], groups: int = 8) -> dict[Any, Any]:
-    """`defaults` with group norm wherever they have another normaliser."""
+    """`defaults` with group norm in place of every normalizer."""
     group_norm = slim.tf_slim.group_norm
     return {
         (group_norm,): {"groups": groups},
@@ -103,7 +103,7 @@ def with_group_norm(defaults: dict[Any, Any], groups: int = 8) -> dict[Any, Any]
 
 
 def _dilated(strides: list[int], output_stride: int | None) -> list[tuple[int, int]]:
-    """Stride and rate of each layer: past `output_stride`, strides become dilation."""
+    """Stride and rate per layer: beyond `output_stride`, strides become dilation."""
     result = []
     current_stride, rate = 1, 1
     for stride in strides:
@@ -119,7 +119,7 @@ def _dilated(strides: list[int], output_stride: int | None) -> list[tuple[int, i
 def layer_params(
     conv_defs: dict[str, Any], multiplier: float, output_stride: int | None
 ) -> list[dict[str, Any]]:
-    """The arguments of each layer at this width and output stride."""
+    """The arguments of each layer at the given width and output stride."""
     layers = []
     for layer in conv_defs["spec"]:
         params = dict(layer.params)
@@ -134,7 +134,7 @@ def layer_params(
             params["rate"] = rate
         expansion = params.get("expansion_fn")
         if isinstance(expansion, functools.partial) and "stride" in expansion.keywords:
-            # The block is fused: its expansion has the stride.
+            # A fused block has its stride in the expansion.
             params["expansion_fn"] = functools.partial(
                 expansion, stride=stride, rate=rate
             )

@@ -1,4 +1,4 @@
-"""MobileNet v2 and v3 by name: rows of the table of networks."""
+"""MobileNet v2 and v3 by name: rows of the table of nets."""
 
 from nets.mobilenet import mobilenet, mobilenet_v2, mobilenet_v3
 from nets.net_entry import NetEntry, wrapped_partial
@@ -67,7 +67,7 @@ ENTRIES: dict[str, NetEntry] = {
         ("MobilenetEdgeTPU/Logits",),
         "inception",
     ),
-    # For torchvision's weights: it pads strided convolutions on every side alike.
+    # For torchvision's weights: it pads strided convolutions equally on every side.
     # ImageNet top-1/top-5 (IMAGENET1K_V1): 71.9/90.3, 74.0/91.3, 67.7/87.4.
     **{
         f"{name}_torchvision": NetEntry(

@@ -35,25 +35,25 @@ def mobilenet_base(
     scope: str | tf.compat.v1.VariableScope | None = None,
     is_training: bool | None = False,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """The layers of a table, without pooling and logits.
+    """Builds the layers of a table, without pooling and logits.
 
     Args:
       inputs: `[batch, height, width, channels]` float32.
       conv_defs: the table; see conv_defs.py.
-      multiplier: width: factor of every layer's channels; above 0.
+      multiplier: width: multiplies the channels of every layer; above 0.
       final_endpoint: the last layer to build, `layer_1` or above; None builds all.
-      output_stride: 1 or an even number: from there on strides become dilation (atrous
-        convolution); None keeps all strides.
-      use_explicit_padding: pad by the kernel's size, then convolve VALID.
+      output_stride: 1 or an even number: once it is reached, strides become dilation
+        (atrous convolution); None keeps all strides.
+      use_explicit_padding: pad by the size of the kernel, then convolve with VALID.
       scope: variable scope; "Mobilenet" by default.
       is_training: mode of batch norm; None leaves it to the arg scopes.
 
     Returns:
-      The last layer's output, and the end points: `layer_<i>` for each layer, then
-      `layer_<i>/output` and the like for what expanded convolutions have inside.
+      The output of the last layer, and the end points: `layer_<i>` for each layer, then
+      `layer_<i>/output` and the like for the inside of expanded convolutions.
 
     Raises:
-      ValueError: `multiplier` or `output_stride` out of range, or no layer has the name
+      ValueError: `multiplier` or `output_stride` is out of range, or no layer is named
         `final_endpoint`.
     """
     if multiplier <= 0:
@@ -117,27 +117,27 @@ def mobilenet(
     is_training: bool | None = False,
     **base_args: Any,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """The network of a table, for classification.
+    """Builds the net of a table, for classification.
 
     Args:
       inputs: `[batch, height, width, channels]` float32, in [-1, 1] for the published
         weights.
-      num_classes: None or 0 gives the pooled features in place of logits.
-      prediction_fn: from logits and a scope to the end point `Predictions`; None leaves
-        it out.
-      reuse: reuse the variables of `scope`.
+      num_classes: number of logits; None or 0 returns the pooled features instead.
+      prediction_fn: maps logits and a scope to the end point `Predictions`; None omits
+        it.
+      reuse: whether to reuse the variables of `scope`.
       scope: variable scope.
       base_only: stop before the pooling.
-      use_reduce_mean_for_pooling: pool with a mean, not with average pooling; the
-        values are the same, the graph's operation is another.
+      use_reduce_mean_for_pooling: pool by a mean instead of an average pooling; the
+        values are the same, the operation of the graph is not.
       is_training: mode of batch norm and dropout; None leaves it to the arg scopes.
-      **base_args: for `mobilenet_base`: `conv_defs` and, optionally, the others.
+      **base_args: arguments of `mobilenet_base`; `conv_defs` is required.
 
     Returns:
-      `[batch, num_classes]` logits, or features, and all end points by name.
+      The logits `[batch, num_classes]` (or features), and all end points by name.
 
     Raises:
-      ValueError: `inputs` does not have rank 4; or what `mobilenet_base` raises.
+      ValueError: `inputs` is not of rank 4, or an argument is out of range.
     """
     if inputs.shape.rank != 4:
         raise ValueError(f"Expected inputs of rank 4, was: {inputs.shape.rank}")
@@ -181,17 +181,17 @@ def training_scope(
     dropout_keep_prob: float | None = 0.8,
     bn_decay: float | None = 0.997,
 ) -> dict[str, Any]:
-    """The layer defaults that MobileNet v2 and v3 were trained with.
+    """The default layer arguments MobileNet v2 and v3 were trained with.
 
     Args:
-      is_training: mode of the networks built inside, their batch norm and dropout;
-        None leaves that of batch norm and dropout to others.
-      weight_decay: L2 coefficient of the convolutions' weights; depthwise ones have no
-        penalty.
-      stddev: of the truncated normal that weights start from; below 0 they start from
-        Glorot's uniform distribution.
-      dropout_keep_prob: share of features kept in training; None leaves it to others.
-      bn_decay: of batch norm's moving statistics; None leaves it to others.
+      is_training: mode of the nets built inside and of their batch norm and dropout;
+        None leaves the latter as it is.
+      weight_decay: coefficient of the L2 penalty on the convolutions' weights, except
+        depthwise ones.
+      stddev: standard deviation of the truncated normal initializer; a negative one
+        selects Glorot's uniform initializer.
+      dropout_keep_prob: fraction of features kept in training; None leaves it as it is.
+      bn_decay: decay of the moving statistics of batch norm; None leaves it as it is.
 
     Returns:
       An arg scope, for `slim.arg_scope`.

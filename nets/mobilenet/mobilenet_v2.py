@@ -81,29 +81,30 @@ def mobilenet(
     activation_fn: Callable[..., tf.Tensor] | None = None,
     **kwargs: Any,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """MobileNet v2. Inference mode is created by default; `training_scope` changes it.
+    """MobileNet v2, in inference mode unless built inside `training_scope`.
 
     Args:
       input_tensor: `[batch, height, width, channels]` float32, in [-1, 1] for the
         published weights.
-      num_classes: None or 0 gives the pooled features in place of logits.
-      depth_multiplier: width: factor of every layer's channels; above 0.
+      num_classes: number of logits; None or 0 returns the pooled features instead.
+      depth_multiplier: width: multiplies the channels of every layer; above 0.
       scope: variable scope.
       conv_defs: the table of layers; `V2_DEF` by default.
-      finegrain_classification_mode: below width 1 the last convolution keeps its
-        channels, which helps where there are many classes.
-      min_depth: no layer gets fewer channels than this; 8 by default.
-      divisible_by: what every layer's channels are a multiple of; 8 by default.
-      activation_fn: after every convolution but the projections; relu6 by default.
-      **kwargs: for `mobilenet.mobilenet` and `mobilenet.mobilenet_base`: `is_training`,
+      finegrain_classification_mode: below width 1, the last convolution keeps its
+        channels, which helps with many classes.
+      min_depth: minimum number of channels per layer; 8 by default.
+      divisible_by: divisor of the number of channels of every layer; 8 by default.
+      activation_fn: activation after every convolution except the projections; relu6
+        by default.
+      **kwargs: of `mobilenet.mobilenet` and `mobilenet.mobilenet_base`: `is_training`,
         `prediction_fn`, `reuse`, `base_only`, `final_endpoint`, `output_stride`,
         `use_explicit_padding` and `use_reduce_mean_for_pooling`.
 
     Returns:
-      `[batch, num_classes]` logits, or features, and all end points by name.
+      The logits `[batch, num_classes]` (or features), and all end points by name.
 
     Raises:
-      ValueError: an argument is out of range; the message says which.
+      ValueError: an argument is out of range.
     """
     if "multiplier" in kwargs:
         raise ValueError("mobilenet_v2 takes depth_multiplier, not multiplier.")
@@ -152,7 +153,7 @@ def mobilenet_base_group_norm(
     groups: int = 8,
     **kwargs: Any,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """`mobilenet_base` normalised over `groups` of channels, not over the batch."""
+    """`mobilenet_base` with group norm over `groups` groups instead of batch norm."""
     defaults = tables.with_group_norm(V2_DEF["defaults"], groups)
     kwargs["conv_defs"] = V2_DEF | {"defaults": defaults}
     return mobilenet_base(input_tensor, depth_multiplier=depth_multiplier, **kwargs)

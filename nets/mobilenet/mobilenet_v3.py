@@ -1,4 +1,4 @@
-"""MobileNet v3, its minimalistic variants, and MobileNet for the Edge TPU.
+"""MobileNet v3, its minimalistic variants, and MobileNet Edge TPU.
 
 Howard et al., "Searching for MobileNetV3", https://arxiv.org/abs/1905.02244, tables 1
 and 2. ImageNet top-1 of the published weights at 224 px: large 75.2, small 67.5;
@@ -33,7 +33,7 @@ training_scope = lib.training_scope
 
 
 class Block(NamedTuple):
-    """A row of the paper's tables 1 and 2."""
+    """A row of tables 1 and 2 of the paper."""
 
     kernel: int
     expanded: int
@@ -79,9 +79,9 @@ _SMALL_BLOCKS = (
 
 
 class FusedStage(NamedTuple):
-    """Blocks of one depth of MobileNet Edge TPU.
+    """Consecutive blocks of MobileNet Edge TPU that have the same depth.
 
-    The first expands by `first_factor` and has no shortcut, the others expand by 4.
+    The first expands by `first_factor` and has no shortcut; the others expand by 4.
     """
 
     fused: bool
@@ -118,7 +118,7 @@ DEFAULTS_GROUP_NORM = tables.with_group_norm(DEFAULTS)
 
 
 def _v3_table(blocks: tuple[Block, ...], last_depth: int) -> dict[str, Any]:
-    """The table of the blocks, the stem before and the two last layers after them."""
+    """The table of the stem, the blocks and the two last layers."""
     conv = functools.partial(op, slim.conv2d, activation_fn=blocks[-1].activation_fn)
     stem_depth = 16
     input_depths = [stem_depth, *(block.depth for block in blocks)]
@@ -178,7 +178,7 @@ V3_SMALL = _v3_table(_SMALL_BLOCKS, 1024)
 V3_LARGE_MINIMALISTIC = _v3_table(_minimalistic(_LARGE_BLOCKS), 1280)
 V3_SMALL_MINIMALISTIC = _v3_table(_minimalistic(_SMALL_BLOCKS), 1024)
 V3_EDGETPU = _edgetpu_table()
-# For object detection: the last stage at half the channels, section 6.3 of the paper.
+# For object detection: half the channels in the last stage (section 6.3).
 V3_LARGE_DETECTION = tables.thinned(V3_LARGE, slice(13, 17), 0.5)
 V3_SMALL_DETECTION = tables.thinned(V3_SMALL, slice(9, 13), 0.5)
 
@@ -195,28 +195,28 @@ def mobilenet(
     groups: int = 8,
     **kwargs: Any,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """MobileNet v3. Inference mode is created by default; `training_scope` changes it.
+    """MobileNet v3, in inference mode unless built inside `training_scope`.
 
     Args:
       input_tensor: `[batch, height, width, channels]` float32, in [-1, 1] for the
         published weights.
-      num_classes: None or 0 gives the pooled features in place of logits.
-      depth_multiplier: width: factor of every layer's channels; above 0.
+      num_classes: number of logits; None or 0 returns the pooled features instead.
+      depth_multiplier: width: multiplies the channels of every layer; above 0.
       scope: variable scope.
       conv_defs: the table of layers; `V3_LARGE` by default.
       finegrain_classification_mode: the last layer has the same channels at every
-        width, which helps where there are many classes.
-      use_groupnorm: normalise over groups of channels, not over the batch.
-      groups: how many of them.
-      **kwargs: for `mobilenet.mobilenet` and `mobilenet.mobilenet_base`: `is_training`,
+        width, which helps with many classes.
+      use_groupnorm: use group norm instead of batch norm.
+      groups: number of groups.
+      **kwargs: of `mobilenet.mobilenet` and `mobilenet.mobilenet_base`: `is_training`,
         `prediction_fn`, `reuse`, `base_only`, `final_endpoint`, `output_stride`,
         `use_explicit_padding` and `use_reduce_mean_for_pooling`.
 
     Returns:
-      `[batch, num_classes]` logits, or features, and all end points by name.
+      The logits `[batch, num_classes]` (or features), and all end points by name.
 
     Raises:
-      ValueError: an argument is out of range; the message says which.
+      ValueError: an argument is out of range.
     """
     if "multiplier" in kwargs:
         raise ValueError("mobilenet_v3 takes depth_multiplier, not multiplier.")

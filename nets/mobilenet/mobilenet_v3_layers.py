@@ -1,4 +1,4 @@
-"""The layers of MobileNet v3 and of MobileNet for the Edge TPU, as rows of a table.
+"""The layers of MobileNet v3 and MobileNet Edge TPU, as rows of a table.
 
 Howard et al., "Searching for MobileNetV3", https://arxiv.org/abs/1905.02244, section 5.
 """
@@ -16,12 +16,12 @@ expand_input = conv_blocks.expand_input_by_factor
 
 
 def hard_swish(x: tf.Tensor) -> tf.Tensor:
-    """A piecewise linear form of x * sigmoid(x): section 5.2 of the paper."""
+    """An approximation of x * sigmoid(x) by relu6: section 5.2 of the paper."""
     return x * tf.nn.relu6(x + 3.0) * (1 / 6)
 
 
 def _hard_sigmoid(x: tf.Tensor) -> tf.Tensor:
-    # Not 1/6: the published weights were trained with the constant rounded so.
+    # Not 1/6: the published weights were trained with this rounded constant.
     return tf.nn.relu6(x + 3.0) * 0.16667
 
 
@@ -35,7 +35,7 @@ def _squeeze_excite(expansion_tensor: tf.Tensor, **_: tf.Tensor) -> tf.Tensor:
 
 
 def reduce_to_1x1(input_tensor: tf.Tensor, **_: Any) -> tf.Tensor:
-    """Pools over height and width, whatever arguments a table gives it."""
+    """Pools over height and width, ignoring the other arguments of a table."""
     return conv_blocks.global_pool(input_tensor)
 
 
@@ -51,13 +51,13 @@ def mbv3_op(
     """A block as a layer of a table.
 
     Args:
-      ef: expanded channels to an input channel.
+      ef: expansion factor: expanded channels per input channel.
       n: output channels.
-      k: side of the depthwise kernel.
+      k: height and width of the depthwise kernel.
       s: stride.
       act: inner activation.
       se: squeeze-and-excite, as an `expansion_transform`.
-      **kwargs: for `conv_blocks.expanded_conv`.
+      **kwargs: other arguments of `conv_blocks.expanded_conv`.
     """
     return conv_defs.op(
         conv_blocks.expanded_conv,
@@ -75,7 +75,7 @@ mbv3_op_se = functools.partial(mbv3_op, se=_squeeze_excite)
 
 
 def mbv3_fused(ef: float, n: int, k: int, s: int = 1, **kwargs: Any) -> conv_defs.Op:
-    """`mbv3_op` with one full convolution in place of expansion and depthwise."""
+    """`mbv3_op` with a full convolution in place of expansion and depthwise."""
     return mbv3_op(
         ef,
         n,

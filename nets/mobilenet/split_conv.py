@@ -1,4 +1,4 @@
-"""A 1x1 convolution in groups."""
+"""A grouped 1x1 convolution."""
 
 import itertools
 from typing import Any
@@ -16,16 +16,19 @@ def split_conv(
     divisible_by: int = 8,
     **kwargs: Any,
 ) -> tf.Tensor:
-    """A 1x1 convolution in `num_ways` groups: group i of the outputs sees inputs i.
+    """A 1x1 convolution in groups: outputs of a group depend on its inputs alone.
 
     Args:
       input_tensor: `[batch, height, width, channels]` float32.
       num_outputs: output channels of all groups together.
-      num_ways: number of groups; 1 is the plain convolution, taken as well where a
+      num_ways: number of groups; 1 is a plain convolution, which is also used if a
         group would have fewer than `divisible_by` channels.
-      scope: variable scope; group i adds `_part_<i>` to it.
-      divisible_by: what each group's channels are a multiple of.
-      **kwargs: for `slim.conv2d`.
+      scope: variable scope; group i appends `_part_<i>`.
+      divisible_by: divisor of the number of channels of each group.
+      **kwargs: other arguments of `slim.conv2d`.
+
+    Returns:
+      `[batch, height, width, num_outputs]` float32.
     """
     num_inputs = input_tensor.shape.as_list()[-1]
     if num_ways == 1 or min(num_inputs, num_outputs) // num_ways < divisible_by:
@@ -44,7 +47,7 @@ def split_conv(
 
 
 def _split_sizes(total: int, num_ways: int, divisible_by: int) -> list[int]:
-    """`num_ways` even multiples of `divisible_by`; the first takes what is left."""
+    """Splits evenly into multiples of `divisible_by`; the first gets the remainder."""
     units, rest = divmod(total, divisible_by)
     bounds = [units * way // num_ways for way in range(num_ways, -1, -1)]
     sizes = [divisible_by * (a - b) for a, b in itertools.pairwise(bounds)]

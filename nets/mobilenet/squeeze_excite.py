@@ -1,4 +1,4 @@
-"""Squeeze-and-excite, as MobileNet v3 has it in its blocks, and the pooling for it.
+"""Squeeze-and-excite, as in the blocks of MobileNet v3, and its pooling.
 
 Howard et al., "Searching for MobileNetV3", https://arxiv.org/abs/1905.02244, section
 5.3; after Hu et al., "Squeeze-and-Excitation Networks",
@@ -16,10 +16,10 @@ from nets.mobilenet import layer_sizes
 def global_pool(
     input_tensor: tf.Tensor, pool_op: Callable[..., tf.Tensor] = tf.nn.avg_pool2d
 ) -> tf.Tensor:
-    """`[batch, 1, 1, channels]`: one pooling over height and width, the mean.
+    """Pools over height and width, to `[batch, 1, 1, channels]`; the mean by default.
 
     Raises:
-      ValueError: another pooling, `pool_op`, of an unknown height or width.
+      ValueError: height or width is unknown, and `pool_op` is not the default.
     """
     _, height, width, _ = input_tensor.shape.as_list()
     if height is None or width is None:
@@ -39,16 +39,20 @@ def squeeze_excite(
     squeeze_input_tensor: tf.Tensor | None = None,
     pool: int | None = None,
 ) -> tf.Tensor:
-    """Scales each channel by a gate computed from all channels' means.
+    """Scales each channel by a gate computed from the means of all channels.
 
     Args:
       input_tensor: `[batch, height, width, channels]` float32.
-      divisible_by: what the number of squeezed channels is a multiple of.
-      squeeze_factor: channels averaged to a squeezed one.
-      inner_activation_fn: of the squeezed channels.
-      gating_fn: from the second convolution's output to the gates.
-      squeeze_input_tensor: what to average; `input_tensor` by default.
-      pool: side of the windows to average over; by default they are all one.
+      divisible_by: divisor of the number of squeezed channels.
+      squeeze_factor: number of channels per squeezed channel.
+      inner_activation_fn: activation of the squeezed channels.
+      gating_fn: maps the output of the second convolution to the gates.
+      squeeze_input_tensor: tensor to average; `input_tensor` by default.
+      pool: height and width of the windows to average over; by default the window is
+        the whole feature map.
+
+    Returns:
+      `input_tensor`, scaled.
     """
     averaged = input_tensor if squeeze_input_tensor is None else squeeze_input_tensor
     with tf.compat.v1.variable_scope("squeeze_excite"):

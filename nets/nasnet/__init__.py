@@ -1,1 +1,1 @@
-"""NASNet-A and PNASNet-5: networks whose cells were found by search."""
+"""NASNet-A and PNASNet-5, whose cells were found by search."""

@@ -13,22 +13,22 @@ from nets.nasnet import layers, nasnet_utils
 
 @dataclasses.dataclass
 class Config:
-    """What distinguishes the networks of a family.
+    """What distinguishes the nets of a family.
 
     Attributes:
-      num_cells: cells without stem and reduction cells.
+      num_cells: number of cells besides stem and reduction cells.
       num_conv_filters: channels of a state in the first of them.
-      stem_multiplier: factor of the channels of the stem's convolution.
-      dense_dropout_keep_prob: share of features kept before the logits in training.
-      drop_path_keep_prob: see `layers.scheduled_keep_prob`; 1 is no drop path.
-      total_training_steps: steps until drop path is at its full strength.
-      filter_scaling_rate: factor of the channels where height and width are halved.
-      num_reduction_layers: how often they are, after the stem.
-      skip_reduction_layer_input: a cell after a reduction cell takes its second input
-        not from the cell before the reduction but from the one before that.
-      use_aux_head: whether there is an auxiliary head in training.
+      stem_multiplier: factor for the channels of the stem's convolution.
+      dense_dropout_keep_prob: fraction of features kept before the logits in training.
+      drop_path_keep_prob: see `layers.scheduled_keep_prob`; 1 turns drop path off.
+      total_training_steps: number of steps until drop path reaches its full strength.
+      filter_scaling_rate: factor for the channels where height and width are halved.
+      num_reduction_layers: how often they are halved after the stem.
+      skip_reduction_layer_input: the second input of a cell after a reduction cell is
+        not the cell before the reduction, but the one before that.
+      use_aux_head: whether to build an auxiliary head in training.
       data_format: "NHWC", or "NCHW" for the inner tensors; images are always NHWC.
-      use_bounded_activation: relu6 in place of relu.
+      use_bounded_activation: relu6 instead of relu.
     """
 
     num_cells: int
@@ -61,11 +61,11 @@ class Stem(NamedTuple):
     Attributes:
       conv_scope: variable scope of the convolution.
       batch_norm_scope: variable scope of the batch norm.
-      filters: channels.
-      stride: of the convolution.
-      padding: of the convolution.
-      end_point: the name of its output; None: it is no end point.
-      aux_scope: there is no auxiliary head here.
+      filters: output channels.
+      stride: stride of the convolution.
+      padding: padding of the convolution.
+      end_point: name of its output; None if it is no end point.
+      aux_scope: None: the stem has no auxiliary head.
     """
 
     conv_scope: str
@@ -82,12 +82,13 @@ class PlannedCell(NamedTuple):
 
     Attributes:
       scope: its variable scope.
-      end_point: the name of its output; None: it is no end point.
+      end_point: name of its output; None if it is no end point.
       cell: what builds it.
-      filter_scaling: factor of its channels.
-      stride: of the operations on its inputs.
-      prev: which output before is its second input: -2 is the last but one.
-      aux_scope: variable scope of the auxiliary head on its output; None: none.
+      filter_scaling: factor for its channels.
+      stride: stride of the operations on its inputs.
+      prev: index of its second input among the outputs before it; -2 is the last but
+        one.
+      aux_scope: variable scope of the auxiliary head on its output, if any.
     """
 
     scope: str
@@ -105,7 +106,7 @@ def make_cell(
     total_num_cells: int,
     is_training: bool,
 ) -> nasnet_utils.FoundCell:
-    """A cell for a network of so many; there is drop path in training alone."""
+    """A cell for a net of `total_num_cells`, with drop path in training only."""
     return cell(
         config.num_conv_filters,
         config.drop_path_keep_prob if is_training else 1.0,
@@ -116,7 +117,7 @@ def make_cell(
 
 
 def imagenet_stem(config: Config) -> Stem:
-    """The stem for images of hundreds of pixels; `STEM_CELLS` cells follow."""
+    """The stem for images of ImageNet's size; `STEM_CELLS` cells follow."""
     return Stem(
         "conv0",
         "conv0_bn",
@@ -140,7 +141,7 @@ def stem_cells(config: Config, cell: nasnet_utils.NasNetABaseCell) -> list[Plann
 
 
 def aux_scope(number: int, halved_at: Sequence[int]) -> str | None:
-    """Where the auxiliary head is: on the last cell before the second halving."""
+    """Scope of the auxiliary head, on the last cell before the second halving."""
     return f"aux_{number}" if number + 1 in halved_at[1:2] else None
 
 
@@ -155,30 +156,32 @@ def build(
     final_endpoint: str | None = None,
     current_step: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Builds a network.
+    """Builds a net.
 
     Args:
-      images: `[batch, height, width, channels]` float32; only batch may be unknown.
-      num_classes: None or 0 gives the pooled features in place of logits.
-      is_training: batch norm, dropout and drop path in training or inference mode; in
-        training there is an auxiliary head.
+      images: `[batch, height, width, channels]` float32; only `batch` may be unknown.
+      num_classes: number of logits; None or 0 returns the pooled features instead.
+      is_training: whether batch norm, dropout and drop path run in training mode, with
+        an auxiliary head.
       config: its options.
       stem: what comes before the first cell.
       plan: its cells.
-      final_endpoint: stop at this end point, and return it; None: all is built.
+      final_endpoint: stop at this end point and return it; None builds all.
       current_step: the training step that drop path depends on; see
         `layers.training_progress`.
 
     Returns:
-      `[batch, num_classes]` logits (or features, or the final end point), and all end
-      points by name.
+      The logits `[batch, num_classes]` (or features, or the final end point), and all
+      end points by name.
 
     Raises:
-      ValueError: a side of the images is unknown, or no end point has the name
-        `final_endpoint`.
+      ValueError: height, width or channels of the images are unknown, or no end point
+        is named `final_endpoint`.
     """
     if not images.shape[1:].is_fully_defined():
-        raise ValueError(f"Images of shape {images.shape}: only batch may be unknown.")
+        raise ValueError(
+            f"images have shape {images.shape}; only batch may be unknown."
+        )
     activation = tf.nn.relu6 if config.use_bounded_activation else tf.nn.relu
     aux_classes = num_classes if is_training and config.use_aux_head else None
     end_points: dict[str, tf.Tensor] = {}
@@ -238,7 +241,7 @@ def _outputs(
     plan: Sequence[PlannedCell],
     current_step: tf.Tensor | None,
 ) -> Iterator[tuple[Stem | PlannedCell, tf.Tensor]]:
-    """The outputs of the stem and of the cells, as they are built."""
+    """Builds the stem and the cells one by one, yielding their outputs."""
     if config.data_format == layers.DATA_FORMAT_NCHW:
         images = tf.transpose(images, [0, 3, 1, 2])
     net = slim.conv2d(

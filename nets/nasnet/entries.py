@@ -1,4 +1,4 @@
-"""NASNet and PNASNet by name: rows of the table of networks."""
+"""NASNet and PNASNet by name: rows of the table of nets."""
 
 from nets.nasnet import nasnet, pnasnet
 from nets.net_entry import NetEntry

@@ -1,4 +1,4 @@
-"""What NASNet and PNASNet are made of: layers, their defaults, where they halve.
+"""What NASNet and PNASNet consist of: layers, their defaults, where they halve.
 
 Zoph et al., "Learning Transferable Architectures for Scalable Image Recognition",
 https://arxiv.org/abs/1707.07012, section 3 and appendix A.
@@ -18,7 +18,7 @@ DATA_FORMAT_NCHW = "NCHW"
 
 
 def calc_reduction_layers(num_cells: int, num_reduction_layers: int) -> list[int]:
-    """Numbers of the cells before which the image is halved: evenly spread."""
+    """Indices of the cells before which height and width are halved: evenly spaced."""
     parts = num_reduction_layers + 1
     return [num_cells * part // parts for part in range(1, parts)]
 
@@ -26,7 +26,7 @@ def calc_reduction_layers(num_cells: int, num_reduction_layers: int) -> list[int
 def arg_scope(
     weight_decay: float, batch_norm_decay: float, batch_norm_epsilon: float
 ) -> dict[str, Any]:
-    """The layer defaults of all networks of this package, for `slim.arg_scope`."""
+    """The default layer arguments of every net here, as an arg scope."""
     convolutions = [slim.conv2d, slim.separable_conv2d]
     with (
         slim.arg_scope(
@@ -52,7 +52,7 @@ def get_channel_index(data_format: str = DATA_FORMAT_NHWC) -> int:
     """The axis of the channels.
 
     Raises:
-      ValueError: `data_format` is neither of the two.
+      ValueError: `data_format` is neither "NHWC" nor "NCHW".
     """
     if data_format not in (DATA_FORMAT_NHWC, DATA_FORMAT_NCHW):
         raise ValueError(f"data_format is {data_format}; expected NHWC or NCHW.")
@@ -78,12 +78,12 @@ def factorized_reduction(
     stride: int,
     data_format: str = DATA_FORMAT_NHWC,
 ) -> tf.Tensor:
-    """Halves height and width: two 1x1 convolutions, one on the pixels between.
+    """Halves height and width by two 1x1 convolutions, one on the skipped pixels.
 
     Args:
-      net: a tensor of rank 4, channels where `data_format` says.
-      output_filters: channels of the result.
-      stride: 2; or 1, which is a 1x1 convolution and nothing is halved.
+      net: a tensor of rank 4, its axes as in `data_format`.
+      output_filters: output channels.
+      stride: 2; or 1 for a plain 1x1 convolution, which halves nothing.
       data_format: "NHWC" or "NCHW".
     """
     if stride == 1:
@@ -91,7 +91,7 @@ def factorized_reduction(
         return slim.batch_norm(net, scope="path_bn")
     first = slim.avg_pool2d(net, 1, stride=stride, padding="VALID")
     first = slim.conv2d(first, output_filters // 2, 1, scope="path1_conv")
-    # The second path is the first of the image moved by one pixel down and right.
+    # The second path is the first one on an image shifted by a pixel.
     axes = (1, 2) if data_format == DATA_FORMAT_NHWC else (2, 3)
     padding = [[0, int(axis in axes)] for axis in range(4)]
     moved = [slice(int(axis in axes), None) for axis in range(4)]
@@ -108,10 +108,10 @@ def factorized_reduction(
 def drop_path(
     net: tf.Tensor, keep_prob: float | tf.Tensor, is_training: bool = True
 ) -> tf.Tensor:
-    """Drops the whole tensor of an example, with probability 1 - `keep_prob`.
+    """Drops the whole tensor of an example with probability 1 - `keep_prob`.
 
     Larsson et al., "FractalNet", https://arxiv.org/abs/1605.07648. What is kept is
-    divided by `keep_prob`; where that is the number 1, nothing is added to the graph.
+    divided by `keep_prob`; if that is the number 1, nothing is added to the graph.
     """
     if not is_training or (isinstance(keep_prob, float) and keep_prob == 1):
         return net
@@ -122,12 +122,12 @@ def drop_path(
 def scheduled_keep_prob(
     keep_prob: float, layer_ratio: float, step_ratio: float | tf.Tensor
 ) -> float | tf.Tensor:
-    """Drop path's keep probability, which falls with depth and with training.
+    """The keep probability of drop path, which falls with depth and with training.
 
     Args:
-      keep_prob: of the last cell at the end of training.
-      layer_ratio: how deep the cell is, in (0, 1].
-      step_ratio: how far the training is, in [0, 1].
+      keep_prob: keep probability of the last cell at the end of training.
+      layer_ratio: depth of the cell, in (0, 1].
+      step_ratio: progress of training, in [0, 1].
     """
     return 1 - step_ratio * layer_ratio * (1 - keep_prob)
 
@@ -135,12 +135,12 @@ def scheduled_keep_prob(
 def training_progress(
     total_training_steps: int, current_step: tf.Tensor | None = None
 ) -> float | tf.Tensor:
-    """How far the training is, in [0, 1].
+    """The progress of training, in [0, 1].
 
     Args:
-      total_training_steps: until it is at 1.
-      current_step: scalar. None: the graph's global step; in a `tf.function` there is
-        none, and the training is taken to be at its end.
+      total_training_steps: number of steps at which it reaches 1.
+      current_step: scalar. None is the graph's global step or, in a `tf.function`,
+        which has none, the end of training.
     """
     if current_step is None:
         if tf.compat.v1.get_default_graph().building_function:
@@ -151,7 +151,7 @@ def training_progress(
 
 
 def aux_logits(net: tf.Tensor, num_classes: int, activation: Activation) -> tf.Tensor:
-    """A second classifier on the output of an inner cell."""
+    """A second classifier, on the output of an inner cell."""
     with tf.compat.v1.variable_scope("aux_logits"):
         net = slim.avg_pool2d(activation(net), 5, stride=3, padding="VALID")
         net = slim.conv2d(net, 128, 1, scope="proj")

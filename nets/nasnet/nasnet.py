@@ -1,4 +1,4 @@
-"""NASNet-A: cells found on CIFAR-10 by reinforcement learning, stacked for any size.
+"""NASNet-A: cells found on CIFAR-10 by reinforcement learning, in three stacks.
 
 Zoph et al., "Learning Transferable Architectures for Scalable Image Recognition",
 https://arxiv.org/abs/1707.07012: figure 4 (the cells), figure 2 (their stacks).
@@ -53,7 +53,7 @@ def large_imagenet_config() -> builder.Config:
 def _plan(
     config: builder.Config, is_training: bool, num_stem_cells: int
 ) -> list[builder.PlannedCell]:
-    """Normal cells, and a reduction cell wherever height and width are halved."""
+    """Normal cells, with a reduction cell wherever height and width are halved."""
     halved_at = layers.calc_reduction_layers(
         config.num_cells, config.num_reduction_layers
     )
@@ -96,7 +96,7 @@ def nasnet_cifar_arg_scope(
     batch_norm_decay: float = 0.9,
     batch_norm_epsilon: float = 1e-5,
 ) -> dict[str, Any]:
-    """The layer defaults the CIFAR network was trained with, for `slim.arg_scope`."""
+    """The default layer arguments the CIFAR net was trained with, as an arg scope."""
     return layers.arg_scope(weight_decay, batch_norm_decay, batch_norm_epsilon)
 
 
@@ -105,7 +105,7 @@ def nasnet_mobile_arg_scope(
     batch_norm_decay: float = 0.9997,
     batch_norm_epsilon: float = 1e-3,
 ) -> dict[str, Any]:
-    """The layer defaults the mobile network was trained with, for `slim.arg_scope`."""
+    """The default layer arguments the mobile net was trained with, as an arg scope."""
     return layers.arg_scope(weight_decay, batch_norm_decay, batch_norm_epsilon)
 
 
@@ -114,7 +114,7 @@ def nasnet_large_arg_scope(
     batch_norm_decay: float = 0.9997,
     batch_norm_epsilon: float = 1e-3,
 ) -> dict[str, Any]:
-    """The layer defaults the large network was trained with, for `slim.arg_scope`."""
+    """The default layer arguments the large net was trained with, as an arg scope."""
     return layers.arg_scope(weight_decay, batch_norm_decay, batch_norm_epsilon)
 
 
@@ -125,10 +125,10 @@ def build_nasnet_cifar(
     config: builder.Config | None = None,
     current_step: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """NASNet-A for CIFAR-10: 3.3 million parameters for 10 classes, without aux head.
+    """NASNet-A for CIFAR-10: 3.3 million parameters for 10 classes, no auxiliary head.
 
-    Arguments, results and errors: `builder.build`. `config` is `cifar_config()` by
-    default.
+    See `builder.build` for arguments, results and errors; `config` is `cifar_config()`
+    by default.
     """
     config = config or cifar_config()
     return builder.build(
@@ -162,7 +162,7 @@ def build_nasnet_mobile(
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """NASNet-A Mobile: 74.0/91.6 top-1/top-5 on ImageNet at 224 px.
 
-    Arguments, results and errors: `builder.build`. `config` is
+    See `builder.build` for arguments, results and errors; `config` is
     `mobile_imagenet_config()` by default.
     """
     config = config or mobile_imagenet_config()
@@ -184,7 +184,7 @@ def build_nasnet_large(
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """NASNet-A Large: 82.7/96.2 top-1/top-5 on ImageNet at 331 px.
 
-    Arguments, results and errors: `builder.build`. `config` is
+    See `builder.build` for arguments, results and errors; `config` is
     `large_imagenet_config()` by default.
     """
     config = config or large_imagenet_config()

@@ -1,4 +1,4 @@
-"""The cells of NASNet-A, and the base of all cells.
+"""The cells of NASNet-A, and the base class of all cells.
 
 Zoph et al., "Learning Transferable Architectures for Scalable Image Recognition",
 https://arxiv.org/abs/1707.07012: section 3 (how a cell is built), figure 4 (the cells
@@ -25,12 +25,12 @@ global_avg_pool = layers.global_avg_pool
 
 
 class Operation(NamedTuple):
-    """What happens to a state.
+    """An operation on a state.
 
     Attributes:
       kind: "separable", "max_pool", "avg_pool" or "none".
-      kernel: side of the kernel.
-      repeats: how many separable convolutions.
+      kernel: height and width of the kernel.
+      repeats: number of separable convolutions.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class Operation(NamedTuple):
 
     @classmethod
     def parse(cls, name: str) -> "Operation":
-        """The operation called `separable_5x5_2`, `max_pool_3x3` or `none`.
+        """The operation of a name such as `separable_5x5_2`, `max_pool_3x3` or `none`.
 
         Raises:
           ValueError: no operation has this name.
@@ -56,10 +56,10 @@ class Operation(NamedTuple):
 
 
 class NasNetABaseCell:
-    """A cell: from the outputs of the two cells before it to its own.
+    """A cell, which computes its output from those of the two cells before it.
 
-    It brings both to its own size and depth, which makes states 0 and 1, and adds
-    states, each the sum of two operations on earlier ones.
+    It brings both to its own size and depth, as states 0 and 1, and then adds states,
+    each the sum of two operations on earlier ones.
     """
 
     def __init__(
@@ -73,21 +73,21 @@ class NasNetABaseCell:
         total_training_steps: int,
         use_bounded_activation: bool = False,
     ) -> None:
-        """Takes its table.
+        """Stores the table of the cell.
 
         Args:
-          num_conv_filters: channels of a state where `filter_scaling` is 1.
-          operations: their names (`Operation.parse`), two for each state added.
-          used_hiddenstates: for each state from 0 on, whether it is left out of the
-            output.
-          hiddenstate_indices: for each operation, the state that it works on.
-          drop_path_keep_prob: see `layers.scheduled_keep_prob`; 1 is no drop path.
-          total_num_cells: of the network.
-          total_training_steps: steps until drop path is at its full strength.
-          use_bounded_activation: relu6 in place of relu.
+          num_conv_filters: channels of a state if `filter_scaling` is 1.
+          operations: their names (see `Operation.parse`), two per added state.
+          used_hiddenstates: for each state from 0, whether to omit it from the output.
+          hiddenstate_indices: for each operation, the state it applies to.
+          drop_path_keep_prob: see `layers.scheduled_keep_prob`; 1 turns drop path off.
+          total_num_cells: number of cells of the net.
+          total_training_steps: number of steps until drop path reaches its full
+            strength.
+          use_bounded_activation: relu6 instead of relu.
 
         Raises:
-          ValueError: an unknown operation, or lists that do not fit each other.
+          ValueError: an operation is unknown, or the lengths of the lists disagree.
         """
         if (
             not len(operations)
@@ -123,17 +123,17 @@ class NasNetABaseCell:
         """Builds the cell.
 
         Args:
-          net: the output of the cell before, of rank 4.
+          net: output of the previous cell, of rank 4.
           scope: variable scope; "cell", made unique, by default.
-          filter_scaling: factor of the channels.
-          stride: of the operations on states 0 and 1.
-          prev_layer: the output of the cell before that one, as large or twice as
-            large; None where there is none, then `net` takes its place.
-          cell_num: its place in the network from 0 on, on which drop path depends.
+          filter_scaling: factor for the channels.
+          stride: stride of the operations on states 0 and 1.
+          prev_layer: output of the cell before that one, of the same or twice the size;
+            None if there is none, in which case `net` takes its place.
+          cell_num: index of the cell in the net, from 0, on which drop path depends.
           current_step: see `layers.training_progress`.
 
         Returns:
-          The states that are not left out, concatenated.
+          The states that are not omitted, concatenated.
         """
         filters = int(self._num_conv_filters * filter_scaling)
         keep_prob = self._keep_prob(cell_num, current_step)
@@ -168,8 +168,8 @@ class NasNetABaseCell:
             return 1.0
         if not 0 <= cell_num < self._total_num_cells:
             raise ValueError(
-                f"cell_num is {cell_num}; drop path asks for the cell's place among"
-                f" the {self._total_num_cells}, from 0 on."
+                f"cell_num is {cell_num}; drop path needs the index of the cell, from"
+                f" 0 to {self._total_num_cells - 1}."
             )
         return layers.scheduled_keep_prob(
             self._drop_path_keep_prob,
@@ -178,7 +178,7 @@ class NasNetABaseCell:
         )
 
     def _fit(self, prev: tf.Tensor, net: tf.Tensor, filters: int) -> tf.Tensor:
-        """`prev` with as many channels as `filters`, as large as `net`."""
+        """`prev` with `filters` channels, in the size of `net`."""
         if prev.shape[2] != net.shape[2]:
             return factorized_reduction(self._activation(prev), filters, 2)
         if get_channel_dim(prev.shape.as_list()) != filters:
@@ -208,7 +208,7 @@ class NasNetABaseCell:
     def _separable(
         self, operation: Operation, net: tf.Tensor, filters: int, stride: int
     ) -> tf.Tensor:
-        """Separable convolutions one after the other; the first has the stride."""
+        """A sequence of separable convolutions, the first of which has the stride."""
         for i in range(1, operation.repeats + 1):
             name = f"{operation.kernel}x{operation.kernel}_{i}"
             net = slim.separable_conv2d(
@@ -224,7 +224,7 @@ class NasNetABaseCell:
 
 
 def _concatenated(states: list[tf.Tensor], outputs: Sequence[int]) -> tf.Tensor:
-    """The output states, all brought to the size and the depth of the last one."""
+    """The output states, all brought to the size and depth of the last one."""
     shape = states[-1].shape.as_list()
     filters = get_channel_dim(shape)
     fitted = []
@@ -239,11 +239,11 @@ def _concatenated(states: list[tf.Tensor], outputs: Sequence[int]) -> tf.Tensor:
 
 
 class FoundCell(NasNetABaseCell):
-    """A cell whose table is known: a search found it.
+    """A cell found by search, with a fixed table.
 
     Attributes:
-      PAIRS: for each state added: an operation, its state, the other, and its state.
-      USED: for each state from 0 on, whether it is left out of the output.
+      PAIRS: for each added state: an operation, its state, the other, and its state.
+      USED: see `used_hiddenstates` of `NasNetABaseCell`.
     """
 
     PAIRS: Sequence[tuple[str, int, str, int]]
@@ -257,7 +257,7 @@ class FoundCell(NasNetABaseCell):
         total_training_steps: int,
         use_bounded_activation: bool = False,
     ) -> None:
-        """The arguments are those of `NasNetABaseCell`."""
+        """See `NasNetABaseCell` for the arguments."""
         super().__init__(
             num_conv_filters,
             [name for left, _, right, _ in self.PAIRS for name in (left, right)],

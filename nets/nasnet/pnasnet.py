@@ -1,8 +1,8 @@
 """PNASNet-5: a cell found by progressive search.
 
 Liu et al., "Progressive Neural Architecture Search", https://arxiv.org/abs/1712.00559,
-figure 1: one cell for all places; where height and width are halved its operations
-have stride 2. ImageNet top-1/top-5 of the published weights: 82.9/96.2 (large, 331 px),
+figure 1: the same cell everywhere, with stride 2 where height and width are halved.
+ImageNet top-1/top-5 of the published weights: 82.9/96.2 (large, 331 px),
 74.2/91.9 (mobile, 224 px).
 """
 
@@ -82,7 +82,7 @@ def pnasnet_large_arg_scope(
     batch_norm_decay: float = 0.9997,
     batch_norm_epsilon: float = 1e-3,
 ) -> dict[str, Any]:
-    """The layer defaults the large network was trained with, for `slim.arg_scope`."""
+    """The default layer arguments the large net was trained with, as an arg scope."""
     return layers.arg_scope(weight_decay, batch_norm_decay, batch_norm_epsilon)
 
 
@@ -91,7 +91,7 @@ def pnasnet_mobile_arg_scope(
     batch_norm_decay: float = 0.9997,
     batch_norm_epsilon: float = 1e-3,
 ) -> dict[str, Any]:
-    """The layer defaults the mobile network was trained with, for `slim.arg_scope`."""
+    """The default layer arguments the mobile net was trained with, as an arg scope."""
     return layers.arg_scope(weight_decay, batch_norm_decay, batch_norm_epsilon)
 
 
@@ -105,7 +105,7 @@ def build_pnasnet_large(
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """PNASNet-5 Large: 82.9/96.2 top-1/top-5 on ImageNet at 331 px.
 
-    Arguments, results and errors: `builder.build`. `config` is
+    See `builder.build` for arguments, results and errors; `config` is
     `large_imagenet_config()` by default.
     """
     config = config or large_imagenet_config()
@@ -127,7 +127,7 @@ def build_pnasnet_mobile(
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """PNASNet-5 Mobile: 74.2/91.9 top-1/top-5 on ImageNet at 224 px.
 
-    Arguments, results and errors: `builder.build`. `config` is
+    See `builder.build` for arguments, results and errors; `config` is
     `mobile_imagenet_config()` by default.
     """
     config = config or mobile_imagenet_config()

@@ -192,7 +192,7 @@ def test_patience_ends_a_run_that_gets_no_better(images_dir, tmp_path, said):
         ({"dataset_dir": "/nowhere"}, "/nowhere"),
         ({"batch_size": -1}, "--batch_size=-1: expected 1 or more"),
         ({"learning_rate": float("nan")}, "--learning_rate=nan: expected a finite"),
-        ({"model_name": "tinny"}, "no such network (did you mean tiny"),
+        ({"model_name": "tinny"}, "no such net (did you mean tiny"),
         ({"preprocessing_name": "inseption"}, "inseption"),
         ({"num_epochs_per_decay": 0.01}, "--num_epochs_per_decay=0.01 is less than"),
         ({"labels_offset": 3}, "--labels_offset=3: the data has only 3 classes"),

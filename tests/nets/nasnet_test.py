@@ -158,7 +158,7 @@ def test_cells_without_a_scope_have_one_each():
 
 def test_drop_path_asks_for_the_cells_place():
     cell = cell_of_one_pair(["max_pool_3x3", "none"], [0, 1], drop_path_keep_prob=0.5)
-    with pytest.raises(ValueError, match="cell_num is -1; drop path asks"):
+    with pytest.raises(ValueError, match="cell_num is -1; drop path needs"):
         cell(tf.zeros([2, 8, 8, 4]))
 
 

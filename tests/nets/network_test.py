@@ -328,7 +328,7 @@ def test_an_unknown_net_names_the_nearest():
     with pytest.raises(UserError) as error:
         Network("inceptionv3", num_classes=2)
     message = str(error.value)
-    assert message.startswith("--model_name=inceptionv3: no such network (did you mean")
+    assert message.startswith("--model_name=inceptionv3: no such net (did you mean")
     assert "inception_v3" in message.partition("(")[2].partition(")")[0]
 
 
@@ -377,7 +377,7 @@ def test_the_table_is_also_there_as_slims_two():
 
 
 def test_an_unknown_name_is_slims_error():
-    with pytest.raises(ValueError, match="vgg_61: no such network"):
+    with pytest.raises(ValueError, match="vgg_61: no such net"):
         nets_factory.get_network_fn("vgg_61", 5)
 
 

@@ -59,11 +59,11 @@ def test_the_search_sees_a_name_that_is_gone():
     assert unknown_names(tree) == {"math_ops.gone"}
 
 
-def test_every_mend_has_a_reason_and_is_in_place():
-    for mend in slim._MENDS:
-        assert mend.reason
-        of = mend.owner if mend.owner is sys.modules else vars(mend.owner)
-        assert all(of[name] is value for name, value in mend.names.items())
+def test_every_patch_has_a_reason_and_is_in_place():
+    for patch in slim._PATCHES:
+        assert patch.reason
+        of = patch.owner if patch.owner is sys.modules else vars(patch.owner)
+        assert all(of[name] is value for name, value in patch.names.items())
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is mended of tf_slim, and the policy that batch norm and dropout obey."""
+"""The patches to tf_slim, and the policy that batch norm and dropout follow."""
 
 import importlib
 import sys
