@@ -66,7 +66,7 @@ def test_what_output_stride_cannot_be():
     images = tf.zeros([1, 299, 299, 3])
     with pytest.raises(ValueError, match="output_stride is 4; it must be 8 or 16"):
         inception.inception_resnet_v2_base(images, output_stride=4)
-    with pytest.raises(ValueError, match="up to PreAuxLogits only"):
+    with pytest.raises(ValueError, match="output_stride=8 needs a final_endpoint"):
         inception.inception_resnet_v2_base(images, output_stride=8)
     with pytest.raises(ValueError, match="Unknown final endpoint Mixed_8a"):
         inception.inception_resnet_v2_base(images, "Mixed_8a")

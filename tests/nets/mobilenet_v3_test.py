@@ -114,7 +114,7 @@ def test_edge_tpu_scope():
 def test_variants_tell_what_they_build():
     variants: list[Any] = [mobilenet_v3.edge_tpu_075, mobilenet_v3.small]
     for network in variants:
-        assert "Inference mode is created by default" in network.__doc__
+        assert "in inference mode unless built inside" in network.__doc__
         assert network.default_image_size == 224
 
 

@@ -108,7 +108,9 @@ def test_maps_before_their_stride(output_stride):
 @pytest.mark.parametrize("output_stride", [3, 16])
 def test_strides_that_do_not_come_to_the_output_stride(output_stride):
     blocks = small_blocks(resnet_v1.resnet_v1_block)
-    with pytest.raises(ValueError, match=f"is {output_stride}; the strides come to 8"):
+    with pytest.raises(
+        ValueError, match=f"is {output_stride}; the product of the strides is 8"
+    ):
         resnet_utils.stack_blocks_dense(image(), blocks, output_stride)
 
 
