@@ -16,8 +16,8 @@ import dataclasses
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
 from config import app, flags
 from config.options import option
-from convert.weights import frozen_graph, weight_conversion
-from convert.weights.conversion_options import ConversionOptions
+from convert.weights import conversion, frozen_graph
+from convert.weights.options import ConversionOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ def main() -> None:
     options = flags.read(GraphOptions)
     graph = frozen_graph.read(options.graph_file)
     source = frozen_graph.source(graph, options.model_name)
-    weight_conversion.convert(source, options.checkpoint_path, options.class_names)
+    conversion.convert(source, options.checkpoint_path, options.class_names)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ from config.options import Options, option
 from config.shared_options import DataOptions, ModelOptions
 from config.training.augmentation_options import AugmentationOptions
 from config.training.data_options import TrainDataOptions
-from convert.inspection import contact_sheet, dataset_report
-from convert.inspection.dataset_survey import SAMPLE_SIDE, Survey
+from convert.inspection import contact_sheet, report
+from convert.inspection.survey import SAMPLE_SIDE, Survey
 from datasets import dataset_factory, input_pipeline
 from datasets.dataset import Dataset
 from datasets.records import record_faults
@@ -87,17 +87,17 @@ def inspect(config: InspectionConfig) -> None:
         name, config.train_data.dataset_split_name, directory
     )
     preprocess_fn = _preprocess_fn(config)  # an unknown net is told now
-    print(dataset_report.class_table(splits))
+    print(report.class_table(splits))
     survey = Survey(config.inspection.images_per_class if output_dir else 0)
     for dataset in splits:
         survey.add(dataset)
-    print(dataset_report.size_table(splits, survey))
-    print(dataset_report.copies_text(splits[0], survey))
+    print(report.size_table(splits, survey))
+    print(report.copies_text(splits[0], survey))
     if output_dir:
         _write_sheets(splits[0], survey, os.path.join(output_dir, "classes"))
         _write_copies(survey, os.path.join(output_dir, "duplicates.csv"))
     if survey.unfit:
-        raise UserError(dataset_report.unfit_text(splits[0], survey))
+        raise UserError(report.unfit_text(splits[0], survey))
     if output_dir:
         directory = os.path.join(output_dir, "batches")
         _write_batches(config, training, preprocess_fn, directory)
@@ -109,7 +109,7 @@ def _write_sheets(dataset: Dataset, survey: Survey, directory: str) -> None:
     for label, samples in progress(
         survey.samples.items(), total=len(survey.samples), desc="drawing", unit="class"
     ):
-        title = dataset_report.class_title(dataset, label)
+        title = report.class_title(dataset, label)
         sheet = contact_sheet.draw(
             [sample.image for sample in samples],
             [f"{sample.width} × {sample.height}" for sample in samples],
@@ -172,7 +172,7 @@ def _write_batches(
 def _caption(dataset: Dataset, data: DataOptions, shares: np.ndarray) -> str:
     """The classes of an image; of a mixed one with their shares."""
     titles = [
-        (share, dataset_report.class_title(dataset, label + data.labels_offset))
+        (share, report.class_title(dataset, label + data.labels_offset))
         for label, share in enumerate(shares)
         if share > 0
     ]

@@ -20,8 +20,8 @@ from config import app, flags
 from config.options import option
 from convert.from_keras import keras_source, model_inputs
 from convert.from_keras.applications import APPLICATIONS
-from convert.weights import weight_conversion
-from convert.weights.conversion_options import ConversionOptions
+from convert.weights import conversion
+from convert.weights.options import ConversionOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +70,7 @@ def main() -> None:
         loss=loss,
         is_published=is_published,
     )
-    weight_conversion.convert(source, options.checkpoint_path, options.class_names)
+    conversion.convert(source, options.checkpoint_path, options.class_names)
 
 
 if __name__ == "__main__":

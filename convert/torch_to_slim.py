@@ -20,8 +20,8 @@ from config import app, flags
 from config.options import option, split_list
 from convert.from_torch import state_dict, torch_source
 from convert.from_torch.architectures import ARCHITECTURES
-from convert.weights import weight_conversion
-from convert.weights.conversion_options import ConversionOptions
+from convert.weights import conversion
+from convert.weights.options import ConversionOptions
 from errors import UserError
 
 
@@ -91,7 +91,7 @@ def main() -> None:
             "The order of the classes is that of training: torchvision's ImageFolder"
             " sorts folders as text, timm by number and in lower case."
         )
-    weight_conversion.convert(source, options.checkpoint_path, options.class_names)
+    conversion.convert(source, options.checkpoint_path, options.class_names)
 
 
 def _numbers(flag: str, text: str | None) -> tuple[float, ...] | None:

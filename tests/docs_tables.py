@@ -20,7 +20,7 @@ from config.probe_config import ProbeConfig
 from config.train_config import TrainConfig
 from convert.from_keras import applications
 from convert.from_torch import architectures
-from convert.weights import known_archives
+from convert.weights import archives
 from nets import nets_factory
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -83,7 +83,7 @@ def nets_table() -> str:
 def _sources(net: str) -> str:
     keras = [k for k, a in applications.APPLICATIONS.items() if a.model_name == net]
     torch = [a.name for a in architectures.ARCHITECTURES if a.model_name == net]
-    sources = ["slim's archive"] if net in known_archives.ARCHIVES else []
+    sources = ["slim's archive"] if net in archives.ARCHIVES else []
     sources += [f"Keras {name}" for name in keras]
     sources += torch
     return ", ".join(sources)

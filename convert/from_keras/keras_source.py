@@ -11,8 +11,8 @@ from common.untrusted_text import first_few
 from convert.from_keras import model_files, model_inputs, model_outputs
 from convert.from_keras.applications import APPLICATIONS, Application
 from convert.from_keras.layer_names import CLASSIFIER
-from convert.weights import net_fit, weight_conversion
-from convert.weights.weight_layers import BatchNorm, Layer
+from convert.weights import conversion, net_fit
+from convert.weights.layers import BatchNorm, Layer
 from errors import UserError, nearest
 from nets import nets_factory
 
@@ -78,7 +78,7 @@ def source(
     input_range: str | None = None,
     loss: str | None = None,
     is_published: bool = False,
-) -> weight_conversion.Source:
+) -> conversion.Source:
     """The model as a source of weights for the slim net of its topology.
 
     Args:
@@ -112,7 +112,7 @@ def source(
         every_layer = list(model_files.layers_of(model))
         layers = {la.name: la for la in every_layer if la.name in layers}
     scopes = list(net_fit.net_shapes(application.model_name, 2))
-    matched = application.match(weight_conversion.scopes_of(scopes), list(layers))
+    matched = application.match(conversion.scopes_of(scopes), list(layers))
     first = next(iter(matched.values())).convolution
     if first not in layers:
         raise UserError(
@@ -149,7 +149,7 @@ def source(
     num_outputs = model.output_shape[-1]
     if classifier:
         num_outputs = 2 if is_binary else int(layers[classifier].kernel.shape[-1])
-    return weight_conversion.Source(
+    return conversion.Source(
         description=f"Keras' {application.function} ({model.name})",
         model_name=application.model_name,
         epsilon=application.epsilon,

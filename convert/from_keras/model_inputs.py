@@ -14,7 +14,7 @@ import numpy as np
 from absl import logging
 
 from convert.from_keras.applications import Application
-from convert.weights.weight_layers import Layer
+from convert.weights.layers import Layer
 from errors import UserError
 from preprocessing import preprocessing_factory
 

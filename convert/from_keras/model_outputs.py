@@ -11,7 +11,7 @@ import numpy as np
 from absl import logging
 
 from convert.from_keras import model_inputs
-from convert.weights.weight_layers import Layer
+from convert.weights.layers import Layer
 from errors import UserError
 
 _REGRESSIONS = frozenset(

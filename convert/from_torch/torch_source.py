@@ -20,9 +20,9 @@ from convert.from_torch.architectures import (
 from convert.from_torch.layers import Layers
 from convert.from_torch.module_names import Modules
 from convert.from_torch.state_dict import State
-from convert.weights import weight_conversion
+from convert.weights import conversion
+from convert.weights.layers import BatchNorm, Layer
 from convert.weights.net_fit import is_auxiliary
-from convert.weights.weight_layers import BatchNorm, Layer
 from errors import UserError
 from nets import nets_factory
 
@@ -127,7 +127,7 @@ def source(
     std: Sequence[float] | None = None,
     preprocessing: str | None = None,
     is_published: bool = False,
-) -> weight_conversion.Source:
+) -> conversion.Source:
     """The state dictionary as a source of weights for slim's net.
 
     The first convolution is rewritten to take what slim's preprocessing makes: its
@@ -170,7 +170,7 @@ def source(
 
     classifier = state.get(f"{architecture.classifier}.weight")
     blank = np.zeros((1, entry.image_size, entry.image_size, 3), np.float32)
-    return weight_conversion.Source(
+    return conversion.Source(
         description=architecture.name,
         model_name=architecture.model_name,
         epsilon=architecture.slim_epsilon,

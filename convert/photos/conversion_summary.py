@@ -17,8 +17,8 @@ from convert.photos.splits import Fractions
 from convert.tfrecords import rejections
 from convert.tfrecords.rejections import Rejection
 from convert.tfrecords.source_photo import Checked
-from convert.weights import weights_there
-from convert.weights.weights_there import Weights
+from convert.weights import available
+from convert.weights.available import Weights
 from datasets.dataset_json import DatasetInfo
 
 _MAX_CLASSES_SHOWN = 40
@@ -163,15 +163,15 @@ def show_next_command(info: DatasetInfo, dataset_dir: str) -> None:
             f"--eval_dir=/tmp/{info.name}",
         )
         return
-    weights = weights_there.find()
+    weights = available.find()
     if weights is None:
         print("Next, to get published weights and fit their last layer to the photos:")
         _print_command(
             "python -m convert.download_checkpoint",
             f"--model_name={_EASY_NET}",
-            f"--checkpoint_dir={weights_there.FOLDER}",
+            f"--checkpoint_dir={available.FOLDER}",
         )
-        path = os.path.join(weights_there.FOLDER, _EASY_NET)
+        path = os.path.join(available.FOLDER, _EASY_NET)
         weights = Weights(path, _EASY_NET)
     else:
         print("Next, to fit the last layer of the weights that are here to the photos:")

@@ -11,9 +11,9 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from common.untrusted_text import printable
-from convert.weights import fit_text, frozen_graph_check, net_fit, weight_conversion
+from convert.weights import conversion, fit_text, frozen_graph_check, net_fit
 from convert.weights.frozen_graph_check import node_name
-from convert.weights.weight_layers import Layer
+from convert.weights.layers import Layer
 from errors import UserError
 from nets import nets_factory
 
@@ -100,7 +100,7 @@ def _values(constant: tf.compat.v1.NodeDef) -> np.ndarray:
 
 def source(
     graph: tf.compat.v1.GraphDef, model_name: str | None = None
-) -> weight_conversion.Source:
+) -> conversion.Source:
     """The graph as a source of weights for the slim net that was frozen.
 
     Args:
@@ -131,7 +131,7 @@ def source(
     num_outputs = fit.num_classes
     if num_outputs is None:
         num_outputs = run(np.zeros((1, size, size, channels), np.float32)).shape[1]
-    return weight_conversion.Source(
+    return conversion.Source(
         description="the frozen graph",
         model_name=fit.model_name,
         layers_at=lambda scopes: _layers(variables, scopes),

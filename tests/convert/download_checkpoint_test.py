@@ -18,8 +18,8 @@ from checkpoints import slim_format
 from common import fetching
 from convert import download_checkpoint
 from convert.from_keras.applications import APPLICATIONS
-from convert.weights import known_archives, net_fit
-from convert.weights.known_archives import Archive
+from convert.weights import archives, net_fit
+from convert.weights.archives import Archive
 from errors import UserError
 from nets import nets_factory
 
@@ -427,7 +427,7 @@ def test_a_net_and_a_size_are_found_or_named():
 
 def test_every_archive_is_listed_and_of_a_net_of_the_factory():
     text = download_checkpoint.archives_table()
-    for name, sizes in known_archives.ARCHIVES.items():
+    for name, sizes in archives.ARCHIVES.items():
         assert name in nets_factory.NETWORKS
         assert name in text
         for archive in sizes.values():
@@ -436,16 +436,16 @@ def test_every_archive_is_listed_and_of_a_net_of_the_factory():
 
 
 def test_every_digest_is_of_an_archive():
-    archives = [a for sizes in known_archives.ARCHIVES.values() for a in sizes.values()]
-    known = {a.url.rpartition("/")[2]: a.sha256 for a in archives if a.sha256}
-    assert known == known_archives._SHA256
+    published = [a for sizes in archives.ARCHIVES.values() for a in sizes.values()]
+    known = {a.url.rpartition("/")[2]: a.sha256 for a in published if a.sha256}
+    assert known == archives._SHA256
     assert all(len(bytes.fromhex(digest)) == 32 for digest in known.values())
     assert len(set(known.values())) == len(known)
 
 
 def test_every_replacement_is_a_conversion_that_exists():
     keras = "keras_to_slim --keras_model="
-    for sizes in known_archives.ARCHIVES.values():
+    for sizes in archives.ARCHIVES.values():
         for archive in sizes.values():
             name = archive.replacement.removeprefix(keras)
             assert name in (*APPLICATIONS, "") or name.startswith("torch_to_slim ")

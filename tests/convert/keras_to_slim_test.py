@@ -13,7 +13,7 @@ from checkpoints import slim_format
 from convert.from_keras import keras_source, layer_names
 from convert.from_keras.applications import APPLICATIONS
 from convert.from_keras.layer_names import Names
-from convert.weights import net_fit, weight_conversion
+from convert.weights import conversion, net_fit
 from errors import UserError
 from nets import nets_factory
 from preprocessing import preprocessing_factory
@@ -35,7 +35,7 @@ def _application(name, size, **options):
 def _convert(model, tmp_path, **options):
     prefix = str(tmp_path / "out.ckpt")
     source = keras_source.source(model, **options)
-    return weight_conversion.convert(source, prefix), slim_format.Checkpoint(prefix)
+    return conversion.convert(source, prefix), slim_format.Checkpoint(prefix)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_random_weights_give_the_same_logits(
         slim_format, "write_checkpoint", lambda _, variables: written.update(variables)
     )
     source = keras_source.source(_application(name, size, classes=5))
-    difference = weight_conversion.convert(source, str(tmp_path / "unused"))
+    difference = conversion.convert(source, str(tmp_path / "unused"))
     with capsys.disabled():
         print(f"\n{name}: differs by {difference:.2g} of the largest logit")
     assert difference < tolerance
@@ -72,7 +72,7 @@ def test_random_weights_give_the_same_logits(
 
 def _scopes(net):
     rows = nets_golden_test.read_rows(net)
-    return weight_conversion.scopes_of([name for name, *_ in rows])
+    return conversion.scopes_of([name for name, *_ in rows])
 
 
 def test_inception_resnet_v2_is_numbered_but_for_its_residuals():
@@ -175,7 +175,7 @@ def test_disagreement_writes_nothing(mobilenet, tmp_path):
     source = keras_source.source(mobilenet)
     other = dataclasses.replace(source, run=lambda images: 1.01 * source.run(images))
     with pytest.raises(UserError, match=r"the logits differ by .* nothing was written"):
-        weight_conversion.convert(other, str(tmp_path / "out" / "net.ckpt"))
+        conversion.convert(other, str(tmp_path / "out" / "net.ckpt"))
     assert not os.listdir(tmp_path)
 
 
@@ -183,7 +183,7 @@ def test_not_a_number_is_no_agreement(mobilenet, tmp_path):
     source = keras_source.source(mobilenet)
     other = dataclasses.replace(source, run=lambda images: np.nan * source.run(images))
     with pytest.raises(UserError, match="nothing was written"):
-        weight_conversion.convert(other, str(tmp_path / "net.ckpt"))
+        conversion.convert(other, str(tmp_path / "net.ckpt"))
 
 
 def test_another_net_is_refused():
@@ -206,7 +206,7 @@ def test_a_layer_without_a_place_is_refused():
     extra = keras.layers.Conv2D(256, 1, name="extra")
     source = keras_source.source(keras.Sequential([base, extra]))
     shapes = net_fit.net_shapes("mobilenet_v1_025", 2)
-    scopes = weight_conversion.scopes_of(list(shapes))
+    scopes = conversion.scopes_of(list(shapes))
     with pytest.raises(UserError, match=r"no place for 1 layers .* extra"):
         source.layers_at(scopes)
 

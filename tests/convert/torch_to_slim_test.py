@@ -18,8 +18,8 @@ from convert.from_torch import (
     torch_source,
 )
 from convert.from_torch.layers import Layers
-from convert.weights import weight_conversion
-from convert.weights.weight_layers import Layer
+from convert.weights import conversion
+from convert.weights.layers import Layer
 from errors import UserError
 from nets import nets_factory
 from tests.convert import torch_recipe
@@ -102,7 +102,7 @@ def test_random_weights_give_the_same_logits(
     )
     state = _state(name)
     source = torch_source.source(state, torch_source.recognise(state))
-    difference = weight_conversion.convert(
+    difference = conversion.convert(
         dataclasses.replace(source, image_size=size), str(tmp_path / "unused")
     )
     with capsys.disabled():
@@ -125,7 +125,7 @@ def test_every_variable_of_timms_nets_is_found(name, scope, module):
         for name, shape, *_ in nets_golden_test.read_rows(name)
     }
     source = torch_source.source(state, torch_source.recognise(state))
-    variables = weight_conversion.slim_variables(source, shapes)
+    variables = conversion.slim_variables(source, shapes)
     assert set(shapes) - set(variables) == {n for n in shapes if "/AuxLogits/" in n}
     (beta,) = [n for n in shapes if n.endswith(f"/{scope}/BatchNorm/beta")]
     np.testing.assert_array_equal(variables[beta], state[f"{module}.bn.bias"])
@@ -143,7 +143,7 @@ def test_a_state_without_the_classifier_gives_the_body(tmp_path):
     assert source.num_outputs == 512
     prefix = str(tmp_path / "body.ckpt")
     source = dataclasses.replace(source, image_size=64)
-    assert weight_conversion.convert(source, prefix) < EXACT
+    assert conversion.convert(source, prefix) < EXACT
     shapes = slim_format.Checkpoint(prefix).shapes
     assert len(shapes) == 100
     assert "resnet_v1_18/logits/weights" not in shapes
@@ -179,7 +179,7 @@ def test_a_module_without_a_place_is_named():
     source = torch_source.source(state, torch_source.recognise(state))
     names = [name for name, *_ in nets_golden_test.read_rows("resnet_v1_18")]
     with pytest.raises(UserError, match=r"no place for 1 modules .* extra"):
-        source.layers_at(weight_conversion.scopes_of(names))
+        source.layers_at(conversion.scopes_of(names))
 
 
 def test_what_no_net_can_hold_is_refused():
@@ -198,7 +198,7 @@ def test_an_inception_v3_of_pytorchs_own_keeps_its_pools():
         source.run(127.5 * (images + 1)), golden["logits"], rtol=0, atol=EXACT * largest
     )
     names = [name for name, *_ in nets_golden_test.read_rows(source.model_name)]
-    scopes = weight_conversion.scopes_of(names)
+    scopes = conversion.scopes_of(names)
     assert set(source.layers_at(scopes)) == set(scopes)
 
 
@@ -215,7 +215,7 @@ def test_pixels_of_the_nets_own_kind_change_nothing_in_it(preprocessing):
         preprocessing=preprocessing,
     )
     names = [name for name, *_ in nets_golden_test.read_rows(source.model_name)]
-    scopes = weight_conversion.scopes_of(names)
+    scopes = conversion.scopes_of(names)
     first = source.layers_at(scopes)[scopes[0]]
     kernel = state["conv1.conv.weight"].transpose(2, 3, 1, 0)
     is_its_own = preprocessing == "torchvision"
@@ -238,7 +238,7 @@ def test_heads_that_only_training_uses_are_left_out(caplog):
     source = torch_source.source(state, torch_source.recognise(state))
     assert "Left out 18 parameters of heads that only training uses" in caplog.text
     names = [name for name, *_ in nets_golden_test.read_rows(source.model_name)]
-    scopes = weight_conversion.scopes_of(names)
+    scopes = conversion.scopes_of(names)
     assert set(source.layers_at(scopes)) == set(scopes)
 
 

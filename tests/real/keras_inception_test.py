@@ -6,7 +6,7 @@ import pytest
 
 from checkpoints import slim_format
 from convert.from_keras import keras_source
-from convert.weights import weight_conversion
+from convert.weights import conversion
 from tests.real import assets, nsfwjs_inception
 
 pytestmark = pytest.mark.real
@@ -31,7 +31,7 @@ def _keras_model():
 
 def test_the_real_inception_v3_comes_in_through_keras(tmp_path, capsys):
     prefix = str(tmp_path / "inception_v3.ckpt")
-    difference = weight_conversion.convert(keras_source.source(_keras_model()), prefix)
+    difference = conversion.convert(keras_source.source(_keras_model()), prefix)
     with capsys.disabled():
         print(f"\nreal InceptionV3: differs by {difference:.2g} of the largest feature")
     assert difference < 1e-5

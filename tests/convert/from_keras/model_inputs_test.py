@@ -8,7 +8,7 @@ from keras import layers
 
 from checkpoints import model_record, slim_format
 from convert.from_keras import keras_source
-from convert.weights import weight_conversion
+from convert.weights import conversion
 from errors import UserError
 from nets.network import Network
 from preprocessing import preprocessing_factory
@@ -73,7 +73,7 @@ def test_the_checkpoint_and_its_recipe_give_kerass_answer(
     images = photo[np.newaxis].astype(np.float32)
     expected = np.array(model(images, training=False))
     prefix = str(tmp_path / "model.ckpt")
-    assert weight_conversion.convert(keras_source.source(model), prefix) < 1e-5
+    assert conversion.convert(keras_source.source(model), prefix) < 1e-5
     record = model_record.read(str(tmp_path))
     assert record is not None
     assert (record.preprocessing_name, record.image_size) == (recipe, SIDE)

@@ -6,8 +6,8 @@ import pytest
 from keras import layers
 
 from convert.from_keras import keras_source, model_outputs
-from convert.weights import weight_conversion
-from convert.weights.weight_layers import Layer
+from convert.weights import conversion
+from convert.weights.layers import Layer
 from errors import UserError
 
 IMAGES = np.ones((2, 4, 4, 1), np.float32)
@@ -79,7 +79,7 @@ def test_a_sigmoid_comes_out_as_a_softmax_of_two(tmp_path):
     pooled = layers.GlobalAveragePooling2D()(base.output)
     model = keras.Model(base.input, layers.Dense(1, activation="sigmoid")(pooled))
     source = keras_source.source(model)
-    assert weight_conversion.convert(source, str(tmp_path / "model.ckpt")) < 1e-5
+    assert conversion.convert(source, str(tmp_path / "model.ckpt")) < 1e-5
     photos = np.full((1, 32, 32, 3), 40.0, np.float32)
     odds = np.exp(source.run(photos)[0])
     expected = np.array(model(photos / 127.5 - 1))[0, 0]

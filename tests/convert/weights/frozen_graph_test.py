@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from checkpoints import model_record, slim_format
-from convert.weights import frozen_graph, weight_conversion
-from convert.weights.weight_layers import Layer
+from convert.weights import conversion, frozen_graph
+from convert.weights.layers import Layer
 from errors import UserError
 from tests.convert import frozen_graphs
 
@@ -81,7 +81,7 @@ def source(lenet):
 
 def _convert_and_check(source, values, folder):
     prefix = str(folder / "net" / "model.ckpt")
-    assert weight_conversion.convert(source, prefix) < EXACT
+    assert conversion.convert(source, prefix) < EXACT
     checkpoint = slim_format.Checkpoint(prefix)
     assert set(checkpoint.shapes) == set(values)
     for name, expected in values.items():
@@ -119,7 +119,7 @@ def test_one_weight_that_is_off_is_noticed_and_nothing_written(source, tmp_path)
 
     wrong = dataclasses.replace(source, layers_at=with_a_mistake)
     with pytest.raises(UserError, match=r"the logits differ by .* nothing was written"):
-        weight_conversion.convert(wrong, str(tmp_path / "net" / "model.ckpt"))
+        conversion.convert(wrong, str(tmp_path / "net" / "model.ckpt"))
     assert not os.listdir(tmp_path)
 
 
@@ -128,7 +128,7 @@ def test_a_graph_without_the_classifier_gives_the_body(tmp_path):
     source = frozen_graph.source(graph)
     assert (source.has_classifier, source.num_outputs) == (False, 1024)
     prefix = str(tmp_path / "model.ckpt")
-    assert weight_conversion.convert(source, prefix) < EXACT
+    assert conversion.convert(source, prefix) < EXACT
     names = slim_format.Checkpoint(prefix).shapes
     assert names
     assert not any(name.startswith("LeNet/fc4") for name in names)

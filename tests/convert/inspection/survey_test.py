@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convert.inspection.dataset_survey import SAMPLE_SIDE, Survey
+from convert.inspection.survey import SAMPLE_SIDE, Survey
 from datasets import dataset_factory, example_schema
 from datasets.dataset import Dataset, Shard
 from errors import UserError

@@ -6,7 +6,7 @@ import numpy as np
 
 from common import tables
 from common.untrusted_text import printable
-from convert.inspection.dataset_survey import Record, Survey
+from convert.inspection.survey import Record, Survey
 from datasets.dataset import Dataset
 
 _MAX_SHOWN = 5

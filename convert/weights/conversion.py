@@ -12,8 +12,8 @@ import tensorflow as tf
 from absl import logging
 
 from checkpoints import model_record, slim_format
-from convert.weights import conversion_folder, net_fit, weight_classes, weight_layers
-from convert.weights.weight_layers import Layer
+from convert.weights import classes, layers, model_json, net_fit
+from convert.weights.layers import Layer
 from errors import UserError
 from nets import nets_factory
 from nets.network import Network
@@ -91,7 +91,7 @@ def convert(
     usual = nets_factory.get_entry(source.model_name).preprocessing
     pixels = source.preprocessing or usual
     record = _record(source, net, pixels, class_names)
-    conversion_folder.check(checkpoint_path, record)
+    model_json.check(checkpoint_path, record)
     variables = slim_variables(source, net.variable_shapes())
     for name, values in variables.items():
         net.model_variables[name].assign(values)
@@ -104,7 +104,7 @@ def convert(
         logging.warning("%s", source.caveat)
     if pixels != usual:
         logging.info("Train it with --preprocessing_name=%s.", pixels)
-    conversion_folder.write_record(checkpoint_path, record)
+    model_json.write_record(checkpoint_path, record)
     return difference
 
 
@@ -112,10 +112,10 @@ def _record(
     source: Source, net: Network, preprocessing: str, class_names: str | None
 ) -> model_record.ModelRecord | None:
     if source.has_classifier:
-        named = weight_classes.named(
+        named = classes.named(
             class_names, source.num_outputs, is_published=source.is_published
         )
-        return conversion_folder.record_of(net, preprocessing, *named)
+        return model_json.record_of(net, preprocessing, *named)
     if class_names:
         raise UserError(
             f"--class_names={class_names}: {source.description} has no classifier, and"
@@ -124,9 +124,7 @@ def _record(
     return None
 
 
-def slim_variables(
-    source: Source, shapes: weight_layers.Shapes
-) -> dict[str, np.ndarray]:
+def slim_variables(source: Source, shapes: layers.Shapes) -> dict[str, np.ndarray]:
     """The weights of `source` under slim's names.
 
     Args:
@@ -142,7 +140,7 @@ def slim_variables(
     """
     variables: dict[str, np.ndarray] = {}
     for scope, layer in source.layers_at(scopes_of(shapes)).items():
-        variables |= weight_layers.slim_variables(scope, layer, shapes, source.epsilon)
+        variables |= layers.slim_variables(scope, layer, shapes, source.epsilon)
     heads = nets_factory.get_entry(source.model_name).head_scopes
     for name in shapes:
         may_be_absent = net_fit.is_auxiliary(name) or (
@@ -156,7 +154,7 @@ def slim_variables(
     return variables
 
 
-def scopes_of(names: Sequence[str] | weight_layers.Shapes) -> list[str]:
+def scopes_of(names: Sequence[str] | layers.Shapes) -> list[str]:
     """Scopes of layers, a batch norm inside a layer's scope counting to the layer."""
     scopes = (name.rpartition("/")[0].removesuffix("/BatchNorm") for name in names)
     return list(dict.fromkeys(scopes))

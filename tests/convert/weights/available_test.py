@@ -3,8 +3,8 @@
 import pytest
 
 from checkpoints.model_record import ModelRecord
-from convert.weights import weights_there
-from convert.weights.weights_there import Weights
+from convert.weights import available
+from convert.weights.available import Weights
 
 
 @pytest.fixture
@@ -23,21 +23,21 @@ def add(tmp_path, monkeypatch):
 
 
 def test_nothing_is_there(add):
-    assert weights_there.find() is None
+    assert available.find() is None
 
 
 def test_a_download_is_known_by_its_folder_and_others_by_their_record(add):
     add("weights/inception_v3")
     add("weights/a_run_of_unknown_kind")
-    assert weights_there.find() == Weights("weights/inception_v3", "inception_v3")
+    assert available.find() == Weights("weights/inception_v3", "inception_v3")
     add("weights/food", ModelRecord("lenet", 32, True, "keras", 0, None, 5, None))
     flags = ("--train_image_size=32", "--preprocessing_name=keras", "--use_grayscale")
-    assert weights_there.find() == Weights("weights/food", "lenet", flags)
+    assert available.find() == Weights("weights/food", "lenet", flags)
 
 
 def test_the_cache_comes_after_the_working_folder(add, tmp_path):
     cached = "cache/slim-image-classifier/weights/mobilenet_v1"
     add(cached)
-    assert weights_there.find() == Weights(str(tmp_path / cached), "mobilenet_v1")
+    assert available.find() == Weights(str(tmp_path / cached), "mobilenet_v1")
     add("weights/vgg_16")
-    assert weights_there.find() == Weights("weights/vgg_16", "vgg_16")
+    assert available.find() == Weights("weights/vgg_16", "vgg_16")

@@ -2,8 +2,8 @@ import collections
 
 import pytest
 
-from convert.inspection import dataset_report
-from convert.inspection.dataset_survey import Record, Survey
+from convert.inspection import report
+from convert.inspection.survey import Record, Survey
 from datasets.dataset import Dataset, Shard
 
 
@@ -26,7 +26,7 @@ def cells(text):
 
 
 def test_classes_by_split():
-    assert cells(dataset_report.class_table([TRAIN, TEST])) == [
+    assert cells(report.class_table([TRAIN, TEST])) == [
         ["class", "train", "test", "all"],
         ["0:cat", "1,000", "1", "1,001"],
         ["1:two\\nlines", "2", "0", "2"],
@@ -41,7 +41,7 @@ def test_sizes_by_split():
         "train": collections.Counter({"JPEG": 2, "PNG": 1}),
         "test": collections.Counter(),
     }
-    assert cells(dataset_report.size_table([TRAIN, TEST], survey)) == [
+    assert cells(report.size_table([TRAIN, TEST], survey)) == [
         ["split", "MB", "formats", "width", "height"],
         ["train", "2.5", "2 JPEG, 1 PNG", "10 … 20 … 30", "4 … 5 … 900"],
         ["test", "2.5"],
@@ -65,7 +65,7 @@ def test_the_gravest_copies_come_first():
         [("train", 0), ("train", 1)],
         [("train", 0), ("test", 0)],
     )
-    lines = dataset_report.copies_text(TRAIN, survey).splitlines()
+    lines = report.copies_text(TRAIN, survey).splitlines()
     assert lines[0] == (
         "7 images are there more than once, in 3 groups of copies: 1 across splits, 1"
         " under different labels"
@@ -79,7 +79,7 @@ def test_the_gravest_copies_come_first():
 
 
 def test_no_copies():
-    assert dataset_report.copies_text(TRAIN, copies([("train", 0)])) == (
+    assert report.copies_text(TRAIN, copies([("train", 0)])) == (
         "No image is there twice."
     )
 
@@ -88,13 +88,13 @@ def test_no_copies():
     ("label", "title"), [(0, "0:cat"), (1, "1:two\\nlines"), (2, "2"), (None, "None")]
 )
 def test_class_titles(label, title):
-    assert dataset_report.class_title(TRAIN, label) == title
+    assert report.class_title(TRAIN, label) == title
 
 
 def test_unfit_records_are_counted():
     survey = copies()
     survey.unfit = [(Record("train", "f", 3, 0, ""), "it is bad")] * 2
-    assert dataset_report.unfit_text(TRAIN, survey) == (
+    assert report.unfit_text(TRAIN, survey) == (
         "2 records are of no use to training, the first is train (0:cat; f, record 3):"
         " it is bad"
     )

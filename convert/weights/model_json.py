@@ -6,7 +6,7 @@ from absl import logging
 
 from checkpoints import model_record, slim_format
 from checkpoints.model_record import ModelRecord
-from convert.weights import weight_classes
+from convert.weights import classes
 from errors import UserError
 from nets.network import Network
 
@@ -18,8 +18,8 @@ def record_of(
     class_names: tuple[str, ...] | None,
 ) -> ModelRecord:
     """What the weights are for."""
-    is_imagenet = dataset_name == weight_classes.IMAGENET
-    offsets = weight_classes.IMAGENET_OFFSETS if is_imagenet else {}
+    is_imagenet = dataset_name == classes.IMAGENET
+    offsets = classes.IMAGENET_OFFSETS if is_imagenet else {}
     return ModelRecord(
         model_name=net.model_name,
         image_size=net.image_size,
