@@ -1,4 +1,4 @@
-"""The nets of keras.applications that can be converted: one row each."""
+"""The nets of keras.applications that can be converted, one row each."""
 
 import dataclasses
 from typing import Any
@@ -10,20 +10,20 @@ _UNITS_OF_BLOCK_3 = {50: 6, 101: 23, 152: 36}
 
 @dataclasses.dataclass(frozen=True)
 class Application:
-    """A net of keras.applications and its counterpart.
+    """A net of keras.applications and its counterpart in slim.
 
     Attributes:
       function: its name in keras.applications.
       model_name: slim's net.
-      match: which layers belong to which scopes.
-      markers: layers that tell it from the nets below it in the table.
+      match: which layers of the model hold which scopes of slim's net.
+      markers: layers that distinguish it from the nets below it in the table.
       options: arguments of the function.
-      first_filters: output channels of the first convolution, where only the width
-        tells nets apart.
+      first_filters: output channels of the first convolution, for nets that differ
+        only in width.
       is_bgr: whether its `preprocess_input` swaps red and blue.
       epsilon: of the batch norms of slim's net.
-      zero_padded_pools: pattern for the names of padding layers and of the pools behind
-        them, where slim's pools leave out the border; "" where there are none.
+      zero_padded_pools: pattern for the names of padding layers and of the pools after
+        them, if slim's pools ignore the border instead; "" if there are none.
     """
 
     function: str
@@ -93,7 +93,7 @@ def _resnet(version: int, layers: int) -> Application:
     )
 
 
-# The first row all of whose markers a model has is the model's net.
+# A model's net is the first row all of whose markers are layers of the model.
 APPLICATIONS = {
     "vgg19": Application(
         "VGG19", "vgg_19", layer_names.vgg, ("block5_conv4",), is_bgr=True

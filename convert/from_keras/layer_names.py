@@ -1,7 +1,7 @@
-"""Which layers of keras.applications hold which scopes of slim's nets.
+"""Which layers of keras.applications hold the weights of which scopes of slim's nets.
 
-Keras gives most layers fixed names. Where it numbers them (`conv2d_17`), it makes them
-in slim's order, so that the n-th of one is the n-th of the other.
+Keras gives most layers fixed names. Layers that it numbers (`conv2d_17`) are created in
+slim's order, so the n-th of one net corresponds to the n-th of the other.
 """
 
 import dataclasses
@@ -10,23 +10,23 @@ from collections.abc import Callable, Mapping, Sequence
 
 from common.natural_order import natural_key
 
-CLASSIFIER = "<classifier>"  # stands for the last layer, whatever its name
+CLASSIFIER = "<classifier>"  # stands for the last layer, whatever it is called
 
 
 @dataclasses.dataclass(frozen=True)
 class Names:
-    """Layers of a Keras model: a convolution or dense layer, and its batch norm."""
+    """Names of a convolution or dense layer of a Keras model, and of its batch norm."""
 
     convolution: str | None
     batch_norm: str | None = None
 
 
-# From the net's scopes and the names of the model's layers to the layers by scope.
+# From the net's scopes and the names of the model's layers to names by scope.
 Match = Callable[[Sequence[str], Sequence[str]], Mapping[str, Names]]
 
 
 def _by_rules(*rules: tuple[str, str | None, str | None]) -> Match:
-    """A match by rules: a pattern for the scope, and templates for the two names."""
+    """A match by rules: a pattern for the scope, and templates for both names."""
 
     def match(scopes: Sequence[str], _: Sequence[str]) -> dict[str, Names]:
         found = {}
@@ -115,7 +115,7 @@ def inception_resnet_v2(
 
 
 def resnet(scopes: Sequence[str], names: Sequence[str]) -> dict[str, Names]:
-    """Matches v1 and v2: which convolutions have a batch norm, the model says."""
+    """Matches v1 and v2: the model shows which convolutions have a batch norm."""
     found = {}
     for scope in scopes:
         if unit := re.search(r"/block(\d)/unit_(\d+)/bottleneck_v\d/(\w+)$", scope):
@@ -151,7 +151,7 @@ _NASNET_SEPARABLE = re.compile(
 
 
 def nasnet(scopes: Sequence[str], _: Sequence[str]) -> dict[str, Names]:
-    """Matches NASNet-A: Keras numbers cells and combinations in another way."""
+    """Matches NASNet-A, whose cells and combinations Keras numbers differently."""
     cells = {s.partition("/")[0] for s in scopes if re.match(r"cell_\d", s)}
     per_stack = len(cells) // 3
     found = {
@@ -172,7 +172,7 @@ def _in_nasnet_cell(cell: str, inside: str, per_stack: int) -> Names:
         kind, block_id = "reduction", f"stem_{number + 1}"
     elif cell.startswith("reduction"):
         kind, block_id = "reduction", f"reduce_{(number + 1) * per_stack}"
-    else:  # Keras leaves out one number, after the first stack.
+    else:  # Keras skips one number, after the first stack.
         kind, block_id = "normal", str(number + (number >= per_stack))
     if place := _NASNET_SEPARABLE.match(inside):
         combination, side, is_convolution, repeat = place.groups()

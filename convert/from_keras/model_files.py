@@ -1,4 +1,4 @@
-"""Keras models in files: what is in them is seen before Keras makes it."""
+"""Keras models in files, whose content is checked before Keras builds them."""
 
 import importlib
 import json
@@ -15,52 +15,52 @@ import keras
 from errors import UserError
 
 MODEL_FILES = (".keras", ".h5", ".hdf5")
-# Layers that hold code, or name files with code or graphs in them.
+# Layers that hold code, or refer to files with code or graphs.
 _RUNS_CODE = frozenset(
     ["Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"]
 )
 _MAX_CONFIG_BYTES = 64 * 2**20
-_MAX_ELEMENTS = 2**28  # of what a layer makes of one photograph
+_MAX_ELEMENTS = 2**28  # of a layer's output for one image
 
 
 def load(path: str) -> tuple[keras.Model, str | None]:
-    """A model from a file, and the loss that it was trained with, if it says so.
+    """Loads a model from a file, with the loss it was trained with, if stored.
 
     Raises:
       UserError: the file cannot be read, or holds code.
     """
     try:
         config = _config(path)
-    except Exception as error:  # zipfile, h5py and JSON raise what they like.
+    except Exception as error:  # zipfile, h5py and JSON raise anything
         raise _unreadable(path, error) from error
     for layer in _dictionaries(config):
         if layer.get("class_name") in _RUNS_CODE:
             inner = layer.get("config")
             name = inner.get("name") if isinstance(inner, dict) else None
             raise UserError(
-                f"--keras_model: {path} has the layer {name or '?'} of the class"
-                f" {layer['class_name']}, which could run any code; it was not loaded:"
-                " save the model without it"
+                f"--keras_model: {path} has the layer {name or '?'} of class"
+                f" {layer['class_name']}, which can run any code; the model was not"
+                " loaded: save it without that layer"
             )
-    # A layer that Keras has for one net alone, and does not find when it loads it.
+    # Keras has this layer for one net only, and does not find it when loading.
     module = importlib.import_module(keras.applications.InceptionResNetV2.__module__)
     known = {"CustomScaleLayer": module.CustomScaleLayer}
     options = {"custom_objects": known, "compile": False, "safe_mode": True}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # First without making the variables: so it fails where the file does not
-            # have their values, however large they claim to be.
+            # First without creating the variables, so that a file that lacks their
+            # values fails, however large it claims them to be.
             with keras.StatelessScope(initialize_variables=False) as scope:
                 model = keras.models.load_model(path, **options)
             _check_sizes(path, model)
             unset = [w for w in model.weights if scope.get_current_value(w) is None]
             if unset:
-                raise ValueError(f"it has no values for {unset[0].path}")
+                raise ValueError(f"there are no values for {unset[0].path}")
             model = keras.models.load_model(path, **options)
     except UserError:
         raise
-    except Exception as error:  # zipfile, h5py and Keras raise what they like.
+    except Exception as error:  # zipfile, h5py and Keras raise anything
         raise _unreadable(path, error) from error
     return model, _loss(config)
 
@@ -81,20 +81,20 @@ def models_in(model: keras.Model) -> list[str]:
 
 
 def _check_sizes(path: str, model: keras.Model) -> None:
-    """Refuses a model whose layers make more of a photograph than memory holds."""
+    """Refuses a model with layers whose output for one image exceeds the memory."""
     for layer in layers_of(model):
         for node in layer._inbound_nodes:
             for output in node.output_tensors:
                 if math.prod(side or 1 for side in output.shape) > _MAX_ELEMENTS:
                     raise UserError(
-                        f"--keras_model: the layer {layer.name} of {path} makes arrays"
-                        f" of the shape {tuple(output.shape)}; it was not run: at most"
-                        f" {_MAX_ELEMENTS:,} values are taken"
+                        f"--keras_model: the layer {layer.name} of {path} outputs"
+                        f" arrays of shape {tuple(output.shape)}; at most"
+                        f" {_MAX_ELEMENTS:,} values are supported; it was not run"
                     )
 
 
 def _config(path: str) -> dict[str, Any]:
-    """The model's configuration and how it was compiled, as the file has them."""
+    """The configurations of the model and of its compilation, as stored."""
     if path.endswith(".keras"):
         if os.path.isdir(path):
             raise IsADirectoryError(f"{path} is a folder")
@@ -109,7 +109,7 @@ def _config(path: str) -> dict[str, Any]:
                 "compile_config": json.loads(file.attrs.get("training_config", "null")),
             }
     if not isinstance(config, dict):
-        raise TypeError("its configuration is no JSON object")
+        raise TypeError("its configuration is not a JSON object")
     return config
 
 
@@ -133,21 +133,22 @@ def _loss(config: dict[str, Any]) -> str | None:
 
 
 def _unreadable(path: str, error: BaseException) -> UserError:
-    reason = first_line(error).partition(". Please ")[0]  # of advice for programmers
+    reason = first_line(error).partition(". Please ")[0]  # advice for programmers
     if "Unknown layer" in reason:
         return UserError(
             f"--keras_model: {path} cannot be read as a Keras model: {reason}; .h5"
-            " files keep neither operations, such as preprocess_input makes, nor layers"
-            " of your own: save the model as .keras, or from the net on"
+            " files store neither operations, such as those of preprocess_input, nor"
+            " custom layers: save the model as .keras, or from the net on"
         )
     return UserError(
-        f"--keras_model: {path} cannot be read as a Keras model: {reason}; a file with"
-        " weights only goes into --weights_file, with the net's name as --keras_model"
+        f"--keras_model: {path} cannot be read as a Keras model: {reason}; for a file"
+        " with weights only, give it as --weights_file and the net's name as"
+        " --keras_model"
     )
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in one line: with the next where the first leads to it."""
+    """An error's first line, with the second if the first ends in a colon."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if len(lines) > 1 and lines[0].endswith(":"):
         lines[0] += f" {lines[1]}"

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from checkpoints import slim_format
-from convert.from_keras import keras_source, layer_names
+from convert.from_keras import keras_source, layer_names, loading
 from convert.from_keras.applications import APPLICATIONS
 from convert.from_keras.layer_names import Names
 from convert.weights import conversion, net_fit
@@ -146,7 +146,7 @@ def test_a_file_with_a_classifier_of_its_own(ending, tmp_path):
     scores = keras.layers.Dense(3, activation="softmax", name="mine")(pooled)
     path = str(tmp_path / f"model{ending}")
     keras_models.randomize(keras.Model(base.input, scores)).save(path)
-    difference, checkpoint = _convert(keras_source.load(path)[0], tmp_path)
+    difference, checkpoint = _convert(loading.load(path)[0], tmp_path)
     assert difference < EXACT
     assert checkpoint.shapes["MobilenetV1/Logits/Conv2d_1c_1x1/weights"][3] == 3
 
@@ -158,7 +158,7 @@ def test_a_file_with_the_layer_of_one_net_is_read(ending, tmp_path):
     model = keras.Model(inputs, module.CustomScaleLayer(0.17)(inputs))
     path = str(tmp_path / f"model{ending}")
     model.save(path)
-    loaded, _, _ = keras_source.load(path)
+    loaded, _, _ = loading.load(path)
     assert loaded.layers[-1].scale == 0.17
 
 
@@ -166,7 +166,7 @@ def test_weights_of_a_named_net_come_from_a_file(tmp_path):
     model = _application(SMALL, 224, classes=1000)
     path = str(tmp_path / "mine.weights.h5")
     model.save_weights(path)
-    loaded, _, is_published = keras_source.load(SMALL, path)
+    loaded, _, is_published = loading.load(SMALL, path)
     assert not is_published
     np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
 
@@ -216,13 +216,13 @@ def test_a_layer_without_a_place_is_refused():
     [
         ("mobilnet", None, r"no such net \(did you mean mobilenet"),
         ("none.keras", None, "none.keras cannot be read as a Keras model"),
-        ("none.keras", "w.h5", "--weights_file goes with a name"),
-        (SMALL, "none.h5", "cannot take none.h5: .*; give a file with them"),
+        ("none.keras", "w.h5", "--weights_file is for a --keras_model given by name"),
+        (SMALL, "none.h5", "cannot load none.h5: .*; give a file with them"),
     ],
 )
 def test_wrong_inputs_are_one_line(model, weights, message):
     with pytest.raises(UserError, match=message) as error:
-        keras_source.load(model, weights)
+        loading.load(model, weights)
     assert "\n" not in str(error.value)
 
 

@@ -124,11 +124,11 @@ def test_the_recipe_is_that_whose_zero_is_the_nets(front, options, recipe):
     [
         (
             [layers.Normalization(mean=[90, 100, 110], variance=[9, 9, 9])],
-            r"colour \(90, 100, 110\) of 255 for zero.* nearest preprocessing here",
+            r"color \(90, 100, 110\) of 255 as zero.* nearest preprocessing here",
         ),
         (
             [layers.Rescaling(2.0, -1)],
-            "up to 509 of pixels .*--input_range",
+            "pixels from 0 to 255 into values up to 509, .*--input_range",
         ),
         ([keras.ops.square], "do more than scale and shift"),
         ([layers.AveragePooling2D(3, 1, "same")], "do more than scale and shift"),
@@ -153,8 +153,8 @@ def test_photographs_of_another_form_than_the_nets_are_refused():
     )
     cropped = layers.CenterCrop(SIDE, SIDE)
     for shape, front, message in (
-        ((SIDE, 2 * SIDE, 3), [], "photographs of 32x64 pixels"),
-        ((40, 40, 3), [cropped], "makes photographs of 32x32 pixels out of 40x40"),
+        ((SIDE, 2 * SIDE, 3), [], "images of 32x64 pixels"),
+        ((40, 40, 3), [cropped], "turns images of 40x40 pixels into 32x32"),
     ):
         model = keras.Sequential([keras.Input(shape), *front, base])
         with pytest.raises(UserError, match=message):

@@ -46,14 +46,14 @@ def test_a_classifier_is_told_by_what_it_makes_of_logits(
 @pytest.mark.parametrize(
     ("units", "activation", "after", "loss", "message"),
     [
-        (5, "sigmoid", [], None, "5 sigmoids, so that the model is multi-label"),
+        (5, "sigmoid", [], None, "5 sigmoids, so the model is multi-label"),
         (2, None, [layers.Activation("sigmoid")], None, "2 sigmoids"),
         (5, None, [], "binarycrossentropy", "multi-label"),
         (1, "softmax", [], None, "softmax of one output"),
         (3, "tanh", [], None, "scores, ends in tanh"),
         (1, "relu", [], None, "scores, ends in relu"),
         (3, None, [layers.Rescaling(2.0)], None, "neither softmax nor sigmoid"),
-        (1, None, [], "mse", "trained with mse as loss"),
+        (1, None, [], "mse", "trained with the loss mse"),
     ],
 )
 def test_what_is_no_classifier_is_refused_by_name(
