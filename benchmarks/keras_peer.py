@@ -14,7 +14,7 @@ from checkpoints import slim_format
 from checkpoints.slim_format import Checkpoint
 from convert.from_keras.applications import APPLICATIONS
 from convert.from_keras.layer_names import CLASSIFIER
-from convert.weights import net_fit, weight_conversion
+from convert.weights import conversion, net_fit
 from nets import nets_factory
 
 
@@ -126,7 +126,7 @@ def restore_slim(base: Any, model_name: str, checkpoint_path: str) -> None:
     heads = nets_factory.get_entry(model_name).head_scopes
     names = [n for n in net_fit.net_shapes(model_name, 2) if not n.startswith(heads)]
     layers = {layer.name: layer for layer in base.layers if layer.weights}
-    scopes = weight_conversion.scopes_of(names)
+    scopes = conversion.scopes_of(names)
     for scope, matched in application.match(scopes, list(layers)).items():
         if matched.convolution == CLASSIFIER:
             continue

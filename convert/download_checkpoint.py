@@ -136,10 +136,10 @@ def _unpack(file: str, model_name: str, folder: str) -> None:
         checkpoint = slim_format.Checkpoint(_checkpoint_in(staging, file))
         shapes = inspect_checkpoint.sort_names(checkpoint.shapes).variables
         fit = net_fit.compare(shapes, model_name)
-        logging.info("%s", fit_text.describe_fits([fit]))
+        logging.info("%s", fit_text.fits([fit]))
         if not fit.is_whole:
             raise UserError(
-                f"{file}: {fit_text.describe_fits([fit])}; it is not a"
+                f"{file}: {fit_text.fits([fit])}; it is not a"
                 f" checkpoint of {model_name}"
             )
         os.rename(staging, folder)

@@ -1,12 +1,12 @@
-r"""Makes a slim checkpoint of the constants in a frozen graph.
+r"""Converts a frozen graph to a slim checkpoint.
 
     python -m convert.frozen_graph_to_slim \
         --graph_file=frozen_inference_graph.pb \
         --checkpoint_path=weights/mobilenet_v1/model.ckpt
 
-Which net was frozen is found from the constants, which keep the variables' names. Graph
-and result are run on the same images before anything is written. `--checkpoint_path` of
-the training script takes the result.
+The net is recognized by the graph's constants, which have the variables' names. Graph
+and result are run on the same images before anything is written. Pass the result to the
+training script as `--checkpoint_path`.
 """
 
 import script_start  # noqa: F401  (before all that takes time)
@@ -29,7 +29,7 @@ class GraphOptions(ConversionOptions):
     )
     model_name: str | None = option(
         None,
-        "The net that was frozen, as the training script calls it. By default the one"
+        "The net that was frozen, by its --model_name in training. By default the one"
         " whose variables the graph's constants fit.",
     )
 

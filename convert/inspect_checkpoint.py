@@ -239,7 +239,7 @@ def main() -> None:
             names, total=len(names), desc="trying nets", unit="net"
         )
     ]
-    print(fit_text.describe_fits(fits))
+    print(fit_text.fits(fits))
 
 
 if __name__ == "__main__":

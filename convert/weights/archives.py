@@ -1,14 +1,14 @@
-"""The checkpoints that slim published, and where the same weights come from today.
+"""The checkpoints that slim published, and other sources of weights for the same nets.
 
 URLs and accuracies are those of slim's README and its MobileNet pages: ImageNet
 validation, one central crop. No digests were ever published with the archives: those
-here are what other projects that fetch the same files have pinned.
+here are pinned by other projects that download the same files.
 """
 
 import dataclasses
 
 _STORAGE = "https://storage.googleapis.com"
-# slim's addresses http://download.tensorflow.org/… name the same files.
+# slim's addresses http://download.tensorflow.org/… lead to the same files.
 _MODELS = f"{_STORAGE}/download.tensorflow.org/models"
 _SHA256 = {
     "vgg_16_2016_08_28.tar.gz": (
@@ -74,13 +74,12 @@ class Archive:
 
     Attributes:
       url: of a gzipped tar file.
-      top_1: share of images named rightly, in percent.
-      top_5: share of images whose name is among the five likeliest; None where it was
-        not published.
-      replacement: arguments of `python -m convert.…` that bring in weights of the same
-        architecture from elsewhere; "" where there are none.
-      flags: what evaluation needs for this accuracy, beside `--model_name`.
-      sha256: hexadecimal digest of the archive, where known.
+      top_1: accuracy in percent.
+      top_5: top-5 accuracy in percent; None if it was not published.
+      replacement: arguments of `python -m convert.…` that convert weights of the same
+        architecture from elsewhere; "" if there are none.
+      flags: flags that evaluation needs for this accuracy, besides `--model_name`.
+      sha256: hexadecimal digest of the archive, if known.
     """
 
     url: str
@@ -159,7 +158,7 @@ def _edgetpu(width: str, top_1: float) -> dict[int, Archive]:
     return {224: Archive(url, top_1, None, "", _AVERAGED)}
 
 
-# By the net's name in the factory, and by the side of the images it was trained on.
+# By the net's name, and by the side in pixels of the images it was trained on.
 ARCHIVES: dict[str, dict[int, Archive]] = {
     "vgg_16": {224: _of_2016("vgg_16_2016_08_28", 71.5, 89.8, _keras("vgg16"), _CAFFE)},
     "vgg_19": {224: _of_2016("vgg_19_2016_08_28", 71.1, 89.8, _keras("vgg19"), _CAFFE)},

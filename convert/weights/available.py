@@ -1,4 +1,4 @@
-"""Weights that a fine-tuning can start from and that are on this machine already."""
+"""Weights already on this machine from which fine-tuning can start."""
 
 import dataclasses
 import glob
@@ -15,13 +15,13 @@ FOLDER = "weights"  # where the documentation puts what is downloaded and conver
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """A folder with a checkpoint, and what it is of.
+    """A folder with a checkpoint, and its net.
 
     Attributes:
       path: the folder, for `--checkpoint_path`.
-      model_name: of its net.
-      image_flags: training flags that prepare images as the weights expect them; none
-        where those of the net do.
+      model_name: the net.
+      image_flags: training flags for the preprocessing that the weights expect; none if
+        it is the net's own.
     """
 
     path: str
@@ -30,16 +30,16 @@ class Weights:
 
 
 def find() -> Weights | None:
-    """The first in `weights/` below the working folder, then in the user's cache.
+    """The first weights in `weights/` in the working folder, or in the user's cache.
 
     Returns:
-      None where no folder there holds a checkpoint whose net is known.
+      None if no folder there holds a checkpoint whose net is known.
     """
     return next(_known_in(FOLDER), None) or next(_known_in(cache_folder()), None)
 
 
 def cache_folder() -> str:
-    """Where weights are kept for all commands of the user, a folder for each net."""
+    """Where all commands cache weights, with a folder for each net."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return os.path.join(base, "slim-image-classifier", "weights")
 
@@ -54,12 +54,12 @@ def _known_in(parent: str) -> Iterator[Weights]:
         name = os.path.basename(folder)
         if record:
             yield Weights(folder, record.model_name, image_flags(record))
-        elif name in ARCHIVES:  # as `download_checkpoint` calls its folders
+        elif name in ARCHIVES:  # as `download_checkpoint` names its folders
             yield Weights(folder, name)
 
 
 def image_flags(record: ModelRecord) -> tuple[str, ...]:
-    """Training flags that prepare images as the weights of a record expect them."""
+    """Training flags for the preprocessing that the weights of a record expect."""
     flags = (
         f"--train_image_size={record.image_size}",
         f"--preprocessing_name={record.preprocessing_name}",

@@ -1,7 +1,7 @@
-"""What the classes of converted weights are called.
+"""The names of the classes of converted weights.
 
-The number of outputs proves nothing: a net of 1000 products is no net of ImageNet. Only
-weights whose origin is known are ImageNet's without being said to be.
+The number of outputs proves nothing: a net for 1000 products is not one for ImageNet.
+Without a flag that says so, only weights of known origin count as ImageNet's.
 """
 
 import os
@@ -13,33 +13,34 @@ from datasets import labels
 from errors import UserError
 
 IMAGENET = "imagenet"
-# ImageNet's numbers of classes, and the labels' offset: slim counts its labels from a
-# background class, 0, which other frameworks' nets do not have.
+# The labels offset for each number of ImageNet classes: slim's label 0 is a background
+# class, which other frameworks' nets do not have.
 IMAGENET_OFFSETS = {1001: 0, 1000: 1}
 
 
 def named(
     given: str | None, num_classes: int, *, is_published: bool
 ) -> tuple[str | None, tuple[str, ...] | None]:
-    """The data set that classes are of, and their names.
+    """The data set whose classes the outputs are, and their names.
 
     Args:
       given: `--class_names`.
-      num_classes: of the source.
+      num_classes: number of the source's classes.
       is_published: whether the weights are known to be published ones of ImageNet.
 
     Returns:
-      `"imagenet"` and None, None and the names, or two times None.
+      `"imagenet"` and None, or None and the names, or None twice.
 
     Raises:
-      UserError: there are more names than classes, or fewer, or they cannot be read.
+      UserError: the number of names differs from that of classes, or they cannot be
+        read.
     """
     if given is None and is_published and num_classes in IMAGENET_OFFSETS:
         given = IMAGENET
     if given is None:
         logging.warning(
-            "Nothing names the %d classes, so numbers stand for them: give"
-            " --class_names=FILE with a name a line, in the order of the outputs%s.",
+            "The %d classes have no names, only numbers: give --class_names=FILE with"
+            " one name per line, in the order of the outputs%s.",
             num_classes,
             f", or --class_names={IMAGENET} if they are ImageNet's"
             if num_classes in IMAGENET_OFFSETS
@@ -49,15 +50,15 @@ def named(
     if given == IMAGENET:
         if num_classes not in IMAGENET_OFFSETS:
             raise UserError(
-                f"--class_names={IMAGENET}: ImageNet has 1000 classes, 1001 with slim's"
-                f" background, and the source {num_classes}"
+                f"--class_names={IMAGENET}: the source has {num_classes} classes,"
+                " expected ImageNet's 1000, or 1001 with slim's background"
             )
         return IMAGENET, None
     names = _read(given)
     if len(names) != num_classes:
         raise UserError(
-            f"--class_names={given} names {len(names)} classes, and the source has"
-            f" {num_classes}: give each output its line, in their order"
+            f"--class_names={given} names {len(names)} classes, but the source has"
+            f" {num_classes}: give one line per output, in the same order"
         )
     return None, names
 
@@ -71,7 +72,7 @@ def _read(path: str) -> tuple[str, ...]:
     except OSError as error:
         raise UserError(
             f"--class_names={path} cannot be read: {error.strerror}; give"
-            f" {IMAGENET} or a text file with a name a line"
+            f" {IMAGENET} or a text file with one name per line"
         ) from error
     names = [line for line in lines if line]
     if names and all(re.match(r"\d+:", name) for name in names):  # as labels.txt
@@ -79,7 +80,7 @@ def _read(path: str) -> tuple[str, ...]:
         names = [by_id.get(label, "") for label in range(max(by_id) + 1)]
     if twice := sorted({name or "(none)" for name in names if names.count(name) > 1}):
         raise UserError(
-            f"--class_names={path} has the class {twice[0]!r} twice: give each output a"
-            " name of its own"
+            f"--class_names={path} has the class {twice[0]!r} twice: give each output"
+            " its own name"
         )
     return tuple(names)

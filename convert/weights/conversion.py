@@ -1,7 +1,7 @@
-"""From a trained net of another framework to a slim checkpoint, proven equal.
+"""From a trained net of another framework to a slim checkpoint, verified.
 
-The last step of every conversion runs both nets on the same images; a checkpoint is
-written only if they agree.
+Every conversion runs both nets on the same images before it writes the checkpoint, and
+writes it only if they agree.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from errors import UserError
 from nets import nets_factory
 from nets.network import Network
 
-TOLERANCE = 1e-3  # largest difference, as a part of the largest output
+TOLERANCE = 1e-3  # largest difference, relative to the largest output
 _NUM_IMAGES = 2
 
 
@@ -30,20 +30,21 @@ class Source:
       description: what it is, for messages.
       model_name: slim's net of the same topology.
       layers_at: from the net's scopes, in order of creation, to the layers that belong
-        there. Auxiliary heads may be left out, and the classifier where the source has
-        none.
-      has_classifier: whether the outputs are logits; otherwise pooled features.
+        there. Auxiliary heads may be missing, and so may the classifier if the source
+        has none.
+      has_classifier: whether the outputs are logits; otherwise they are pooled
+        features.
       num_outputs: number of logits or features.
       channels: of the images.
-      image_size: side of the square images that source and net are compared on; None
-        is the net's default.
-      run: from photographs, `[n, size, size, channels]` float32 in [0, 255], to the
+      image_size: side in pixels of the square images on which source and net are
+        compared; None is the net's default.
+      run: from images, `[n, size, size, channels]` float32 in [0, 255], to the
         outputs, `[n, num_outputs]`.
-      inputs: from the same photographs to what slim's net takes of them.
+      inputs: from the same images to the input of slim's net.
       epsilon: of the batch norms of slim's net.
-      preprocessing: the recipe that makes `inputs`; None is the net's own.
+      preprocessing: the preprocessing that `inputs` does; None is the net's own.
       is_published: whether the weights are known to be published ones of ImageNet.
-      caveat: what to know of `run`; "" for nothing.
+      caveat: a limitation of the comparison to report; "" for none.
     """
 
     description: str
@@ -66,21 +67,22 @@ def convert(
 ) -> float:
     """Writes the weights of `source` as a slim checkpoint.
 
-    Beside those of a whole net goes `model.json`, so that evaluation and prediction
-    know the net, its preprocessing and the labels' offset.
+    For a net with a classifier it also writes `model.json`, so that evaluation and
+    prediction know the net, its preprocessing and the labels offset.
 
     Args:
       source: the trained net.
       checkpoint_path: prefix of the checkpoint, as in "folder/model.ckpt".
-      class_names: a file with them, or "imagenet"; None leaves them numbers, but for
-        published weights.
+      class_names: a file with them, or "imagenet"; None leaves the classes numbered,
+        except for published weights.
 
     Returns:
-      The largest difference of the two nets' outputs, as a part of the largest output.
+      The largest difference between the two nets' outputs, relative to the largest
+      output.
 
     Raises:
-      UserError: a layer of the one has no counterpart in the other, or the outputs
-        differ; then nothing is written.
+      UserError: a layer of one net has no counterpart in the other, or the outputs
+        differ; nothing is written.
     """
     net = Network(
         source.model_name,
@@ -118,8 +120,8 @@ def _record(
         return model_json.record_of(net, preprocessing, *named)
     if class_names:
         raise UserError(
-            f"--class_names={class_names}: {source.description} has no classifier, and"
-            " so no classes: leave the flag out"
+            f"--class_names={class_names}: {source.description} has no classifier and"
+            " so no classes: omit the flag"
         )
     return None
 
@@ -129,14 +131,14 @@ def slim_variables(source: Source, shapes: layers.Shapes) -> dict[str, np.ndarra
 
     Args:
       source: the trained net.
-      shapes: shape of the variables of slim's net by name, in order of creation.
+      shapes: shapes of the variables of slim's net by name, in order of creation.
 
     Returns:
-      Values by name: all of the net's variables but, where the source has none, those
-      of the auxiliary heads and of the classifier.
+      Values by name: all of the net's variables, except those of auxiliary heads or a
+      classifier that the source does not have.
 
     Raises:
-      UserError: a layer of the one has no counterpart in the other.
+      UserError: a layer of one net has no counterpart in the other.
     """
     variables: dict[str, np.ndarray] = {}
     for scope, layer in source.layers_at(scopes_of(shapes)).items():
@@ -155,7 +157,7 @@ def slim_variables(source: Source, shapes: layers.Shapes) -> dict[str, np.ndarra
 
 
 def scopes_of(names: Sequence[str] | layers.Shapes) -> list[str]:
-    """Scopes of layers, a batch norm inside a layer's scope counting to the layer."""
+    """Scopes of layers; a batch norm inside a layer's scope belongs to the layer."""
     scopes = (name.rpartition("/")[0].removesuffix("/BatchNorm") for name in names)
     return list(dict.fromkeys(scopes))
 
@@ -188,13 +190,13 @@ def _compare(source: Source, net: Network) -> float:
     )
     if not np.all(np.isfinite(expected)):
         raise UserError(
-            f"{source.description}: its {what} are not finite, so weights of it are"
+            f"{source.description}: its {what} are not finite, so its weights are"
             " damaged; nothing was written"
         )
-    if not relative <= TOLERANCE:  # NaN is no agreement either.
+    if not relative <= TOLERANCE:  # also true for NaN
         raise UserError(
             f"{report}; more than {TOLERANCE:g} means that the nets compute different"
-            " things, and nothing was written"
+            " functions; nothing was written"
         )
     logging.info("%s.", report)
     return relative

@@ -1,4 +1,4 @@
-"""How variables fit the nets of the factory, in words."""
+"""How a checkpoint's variables fit the nets, in words."""
 
 from collections.abc import Sequence
 
@@ -6,28 +6,25 @@ from common.untrusted_text import first_few, printable
 from convert.weights.net_fit import Fit
 
 
-def describe_fits(fits: Sequence[Fit]) -> str:
-    """One line for each net that fits, or one for the net that comes nearest."""
-    whole = [fit for fit in fits if fit.is_whole]
+def fits(found: Sequence[Fit]) -> str:
+    """One line for each net that fits, or one for the nearest net."""
+    whole = [fit for fit in found if fit.is_whole]
     if whole:
         return "\n".join(_fitting_line(fit) for fit in whole)
-    if not fits:
-        return "fits no net of the factory: none has variables under these scopes"
-    nearest = min(fits, key=_distance)
-    return (
-        f"fits no net of the factory; the nearest is {nearest.model_name}:"
-        f" {describe_misfit(nearest)}"
-    )
+    if not found:
+        return "fits no net: none has variables in these scopes"
+    nearest = min(found, key=_distance)
+    return f"fits no net; the nearest is {nearest.model_name}: {misfit(nearest)}"
 
 
-def describe_misfit(fit: Fit) -> str:
-    """How many variables of each kind differ from the net's, with an example."""
+def misfit(fit: Fit) -> str:
+    """How many variables differ from the net's in which way, with an example each."""
     return "; ".join(
         f"{len(names)} {what}, such as {printable(names[0])}"
         for names, what in (
             (fit.missing, "missing"),
-            (fit.unknown, "that it does not have"),
-            (fit.misshapen, "of another shape"),
+            (fit.unknown, "not in the net"),
+            (fit.misshapen, "with another shape"),
         )
         if names
     )
@@ -39,15 +36,13 @@ def _fitting_line(fit: Fit) -> str:
     if fit.missing:
         there = fit.total - len(fit.missing)
         line += (
-            f"{there} of {fit.total} variables, the others are in its heads;"
-            f" --checkpoint_exclude_scopes={','.join(fit.missing_heads)}"
+            f"{there} of {fit.total} variables, all but those of its heads: restore it"
+            f" with --checkpoint_exclude_scopes={','.join(fit.missing_heads)}"
         )
     else:
         line += f"all {fit.total} variables"
     if fit.unknown:
-        line += (
-            f"; {len(fit.unknown)} more that it does not use ({first_few(fit.unknown)})"
-        )
+        line += f"; {len(fit.unknown)} more are not used ({first_few(fit.unknown)})"
     return line
 
 

@@ -1,6 +1,6 @@
 """A frozen graph as a source of weights: its constants, and what it computes.
 
-Freezing turns every variable of a net into a Const that keeps the variable's name, so
+Freezing turns every variable of a net into a Const with the variable's name, so
 constants named like slim's model variables become variables again.
 """
 
@@ -19,7 +19,7 @@ from nets import nets_factory
 
 Nodes = Mapping[str, tf.compat.v1.NodeDef]
 
-# The last part of every variable name that slim's layers make.
+# The last part of the names of all variables that slim's layers create.
 _VARIABLES = frozenset(
     [
         "weights",
@@ -32,9 +32,9 @@ _VARIABLES = frozenset(
         "moving_variance",
     ]
 )
-_READS = ("/read", "/ReadVariableOp")  # Identity ops that hand a variable's value on.
+_READS = ("/read", "/ReadVariableOp")  # Identity ops that return a variable's value
 _ADDITIONS = ("BiasAdd", "Add", "AddV2")
-# About what the net's preprocessing makes, or that of VGG; it is outside the graph.
+# Roughly the net's preprocessing, by whether it is VGG's: it is not in the graph.
 _INPUTS: Mapping[bool, Callable[[np.ndarray], np.ndarray]] = {
     False: lambda photographs: photographs / np.float32(127.5) - 1,
     True: lambda photographs: photographs - np.float32(127.5),
@@ -43,10 +43,10 @@ _MAX_SIDE = 2048  # of images, in pixels
 
 
 def read(graph_file: str) -> tf.compat.v1.GraphDef:
-    """A GraphDef from a file in protocol buffer's binary form.
+    """Reads a GraphDef from a binary file.
 
     Raises:
-      UserError: the file cannot be read, or is no GraphDef.
+      UserError: the file cannot be read, or is not a GraphDef.
     """
     graph = tf.compat.v1.GraphDef()
     try:
@@ -66,16 +66,16 @@ def read(graph_file: str) -> tf.compat.v1.GraphDef:
 
 
 def frozen_variables(graph: tf.compat.v1.GraphDef) -> dict[str, np.ndarray]:
-    """Returns the values of constants with names of slim variables.
+    """The values of constants named like slim variables.
 
-    A Const behind a chain of Identity ops counts under the chain's names too: some
-    tools rename or fold one of the two and keep the other.
+    A Const before a chain of Identity ops also counts under the names in the chain:
+    some tools rename or fold one of them and keep the other.
 
     Args:
       graph: a frozen graph.
 
     Returns:
-      Variable name -> values, sorted by name.
+      Values by variable name, sorted by name.
     """
     nodes = {node.name: node for node in graph.node}
     variables = {}
@@ -104,16 +104,16 @@ def source(
     """The graph as a source of weights for the slim net that was frozen.
 
     Args:
-      graph: a frozen graph, from its placeholder of images on.
-      model_name: a net of the factory; None finds it from the variables.
+      graph: a frozen graph whose placeholder takes images.
+      model_name: a key of `nets_factory.NETWORKS`; None finds it by the variables.
 
     Returns:
       The source.
 
     Raises:
-      UserError: it does more than compute a net, holds no constant with the name of a
-        slim variable, its variables are not those of the net, or it does not begin
-        with a square of pixels.
+      UserError: the graph does more than compute a net, holds no constant with the name
+        of a slim variable, has other variables than the net, or does not take square
+        images.
     """
     frozen_graph_check.check(graph)
     variables = frozen_variables(graph)
@@ -145,27 +145,26 @@ def source(
 
 
 def _fit(shapes: Mapping[str, tuple[int, ...]], model_name: str | None) -> net_fit.Fit:
-    """How the variables fit the net, or the one net that they fit."""
+    """How the variables fit the named net, or the only net that they fit."""
     if model_name:
         fit = net_fit.compare(shapes, model_name)
         if fit.is_whole:
             return fit
         raise UserError(
             f"--model_name={model_name}: the graph's variables are those of another"
-            f" net: {fit_text.describe_misfit(fit)}"
+            f" net: {fit_text.misfit(fit)}"
         )
     fits = [net_fit.compare(shapes, name) for name in net_fit.candidates(shapes)]
     whole = [fit for fit in fits if fit.is_whole]
     if len(whole) == 1:
         return whole[0]
     raise UserError(
-        f"the graph {fit_text.describe_fits(fits)}; name the net that was"
-        " frozen as --model_name"
+        f"the graph {fit_text.fits(fits)}; give the net that was frozen as --model_name"
     )
 
 
 def _output(graph: tf.compat.v1.GraphDef, fit: net_fit.Fit) -> str:
-    """The node with the logits, or without a classifier the one that no other reads."""
+    """The node with the logits; without a classifier, the one that no other reads."""
     nodes = {node.name: node for node in graph.node}
     if fit.num_classes is None:
         read = {node_name(name) for node in graph.node for name in node.input}
@@ -185,13 +184,13 @@ def _output(graph: tf.compat.v1.GraphDef, fit: net_fit.Fit) -> str:
     if len(found) != 1:
         raise UserError(
             f"the graph has {len(found)} outputs to compare {fit.model_name} with"
-            f" ({', '.join(found[:3])}); give a graph with the net alone"
+            f" ({', '.join(found[:3])}); give the graph of the net alone"
         )
     return found[0]
 
 
 def _images(graph: tf.compat.v1.GraphDef, output: str) -> tuple[str, int | None, int]:
-    """The placeholder behind the output; side and channels of its images."""
+    """The placeholder that the output depends on; side and channels of its images."""
     nodes = {node.name: node for node in graph.node}
     needed, unread = {output}, [output]
     while unread:
@@ -210,18 +209,18 @@ def _images(graph: tf.compat.v1.GraphDef, output: str) -> tuple[str, int | None,
         ):
             return found[0].name, shape[1], shape[3] or 3
     raise UserError(
-        "the graph must take its images from one placeholder, [batch, side, side,"
-        f" channels] float32, and has {[node.name for node in found]}: give the graph"
-        " that the net's preprocessing feeds"
+        "the graph must take images from a single placeholder, [batch, side, side,"
+        f" channels] float32; it has {[node.name for node in found]}: give the graph"
+        " that takes preprocessed images"
     )
 
 
 def _function(
     graph: tf.compat.v1.GraphDef, images: str, output: str, shape: tuple[int, ...]
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """What the graph computes of images of a shape, `[n, outputs]`; a map is averaged.
+    """From images of a shape to the graph's outputs, `[n, outputs]`; maps are averaged.
 
-    Images are taken one by one: some graphs were frozen for a single one.
+    Images are fed one by one, as some graphs were frozen for a batch of one.
     """
     part = frozen_graph_check.part_behind(graph, output)
     (node,) = (node for node in part.node if node.name == images)
@@ -269,7 +268,7 @@ def _layers(
 
 
 def _identities(nodes: Nodes, name: str) -> Iterator[str]:
-    """The name, and those that it is a copy of."""
+    """The name, and the names of the nodes that it is a copy of."""
     yield name
     while name in nodes and nodes[name].op == "Identity" and nodes[name].input:
         name = node_name(nodes[name].input[0])

@@ -1,8 +1,8 @@
-"""What a GraphDef from elsewhere may hold before TensorFlow sees it.
+"""Checks of a GraphDef from elsewhere, before TensorFlow runs it.
 
-A graph is a program: operations read and write files, open sockets and loop for ever.
-So every operation, used or not and in functions too, must be one that a net computes
-with, and nothing may be larger than what the file can hold.
+A graph is a program: operations can read and write files, open sockets and loop
+forever. So every operation, used or not and also in functions, must be one that nets
+consist of, and nothing may be larger than the file's size allows.
 """
 
 import graphlib
@@ -15,8 +15,8 @@ import tensorflow as tf
 from common.untrusted_text import printable
 from errors import UserError
 
-# Operations without effects, state, loops or calls, with outputs that their inputs'
-# shapes bound. Fill, Range, Tile and the like make much of little.
+# Operations without side effects, state, loops or calls, whose inputs' shapes bound
+# their outputs. Fill, Range, Tile and the like make large tensors of small ones.
 _OPERATIONS = frozenset(
     [
         "Add",
@@ -107,8 +107,8 @@ _OPERATIONS = frozenset(
         "Unpack",
     ]
 )
-_MAX_SPARE_BYTES = 64 * 2**20  # what constants may take beyond the file's size
-_MAX_FACTOR = 8  # a varint of one byte can be a value of eight
+_MAX_SPARE_BYTES = 64 * 2**20  # that constants may take beyond the file's size
+_MAX_FACTOR = 8  # a varint of one byte can encode a value of eight
 _MAX_ELEMENTS = 2**28  # of one tensor: a gigabyte of float32
 
 
@@ -116,11 +116,11 @@ def check(graph: tf.compat.v1.GraphDef) -> None:
     """Refuses a graph that does more than compute a net.
 
     Args:
-      graph: as it was read.
+      graph: the graph as read.
 
     Raises:
-      UserError: it holds an operation that no net needs, refers to nodes that are not
-        there or in a circle, or a constant that is larger than the file.
+      UserError: it holds an operation that no net needs, refers to missing nodes or in
+        a cycle, or holds a constant that is larger than the file.
     """
     _check_operations(graph.node, "the graph")
     for function in graph.library.function:
@@ -131,7 +131,7 @@ def check(graph: tf.compat.v1.GraphDef) -> None:
 
 
 def part_behind(graph: tf.compat.v1.GraphDef, output: str) -> tf.compat.v1.GraphDef:
-    """The nodes that an output needs, on whatever device there is."""
+    """The nodes that an output depends on, without devices."""
     part = tf.compat.v1.graph_util.extract_sub_graph(graph, [output])
     part.ClearField("library")  # None of the operations calls a function.
     for node in part.node:
@@ -140,7 +140,7 @@ def part_behind(graph: tf.compat.v1.GraphDef, output: str) -> tf.compat.v1.Graph
 
 
 def check_sizes(graph: tf.Graph) -> None:
-    """Refuses tensors that are too large, or whose size only running would tell.
+    """Refuses tensors that are too large, or whose size is not known in advance.
 
     Raises:
       UserError: there is one.
@@ -149,11 +149,11 @@ def check_sizes(graph: tf.Graph) -> None:
         for number, tensor in enumerate(operation.outputs):
             shape, size = tensor.shape, tensor.shape.num_elements()
             if size is None and number and not tensor.consumers():
-                continue  # as what a fused batch norm keeps for its gradient
+                continue  # such as what a fused batch norm stores for its gradient
             if size is None or size > _MAX_ELEMENTS:
                 raise UserError(
-                    f"the graph's {operation.type} {printable(operation.name)} makes a"
-                    f" tensor of the shape {shape}: each must be known and have at most"
+                    f"the graph's {operation.type} {printable(operation.name)} outputs"
+                    f" a tensor of shape {shape}, expected a known one of at most"
                     f" {_MAX_ELEMENTS:,} values; the graph was not run"
                 )
 
@@ -163,28 +163,28 @@ def _check_operations(nodes: Iterable[tf.compat.v1.NodeDef], where: str) -> None
         if node.op not in _OPERATIONS:
             raise UserError(
                 f"{where} holds the operation {printable(node.op)}"
-                f" ({printable(node.name)}), which no net needs to be computed; it was"
-                " not run: give the frozen graph of the net alone"
+                f" ({printable(node.name)}), which no net needs; it was not run: give"
+                " the frozen graph of the net alone"
             )
 
 
 def _check_inputs(graph: tf.compat.v1.GraphDef) -> None:
     names = {node.name for node in graph.node}
     if len(names) < len(graph.node):
-        raise UserError("the graph names two of its nodes alike: it is damaged")
+        raise UserError("the graph has two nodes of the same name: it is damaged")
     inputs = {node.name: set(map(node_name, node.input)) for node in graph.node}
     for name, sources in inputs.items():
         if unknown := sources - names:
             raise UserError(
                 f"the graph's node {printable(name)} reads {printable(min(unknown))},"
-                " which is not there: it is damaged"
+                " which does not exist: the graph is damaged"
             )
     try:
         graphlib.TopologicalSorter(inputs).prepare()
     except graphlib.CycleError as error:
         raise UserError(
-            f"the graph's node {printable(error.args[1][0])} reads itself, by way of"
-            " others: a net has no loops"
+            f"the graph's node {printable(error.args[1][0])} reads its own output, by"
+            " way of others: a net has no loops"
         ) from error
 
 
@@ -205,19 +205,19 @@ def _check_constants(graph: tf.compat.v1.GraphDef) -> None:
             or min(sizes, default=0) < 0
         ):
             raise UserError(
-                f"the graph's constant {printable(node.name)} has no values that can be"
-                " read: it is damaged"
+                f"the graph's constant {printable(node.name)} has no readable values:"
+                " the graph is damaged"
             )
         allowed -= math.prod(sizes) * item_size
         if allowed < 0:
             shape = "x".join(map(str, sizes))
             raise UserError(
-                f"the graph's constant {printable(node.name)} is to be {shape} values,"
-                " which the file is too small for: it is damaged, or was made to fill"
+                f"the graph's constant {printable(node.name)} claims {shape} values,"
+                " which the file is too small for: it is damaged, or meant to exhaust"
                 " the memory"
             )
 
 
 def node_name(tensor_name: str) -> str:
-    """The node that makes a tensor, or that a control input names."""
+    """The node that outputs a tensor, or that a control input names."""
     return tensor_name.partition(":")[0].removeprefix("^")

@@ -1,4 +1,4 @@
-"""A layer of another framework as slim's variables, folded exactly."""
+"""A layer of another framework as slim's variables, with exact folding."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 @dataclasses.dataclass(frozen=True)
 class BatchNorm:
-    """gamma * (x - mean) / sqrt(variance + epsilon) + beta, all by channel.
+    """gamma * (x - mean) / sqrt(variance + epsilon) + beta, per channel.
 
     Attributes:
       mean: moving mean, `[channels]`.
-      variance: moving variance.
-      beta: shift.
-      gamma: scale; None is 1.
+      variance: moving variance, `[channels]`.
+      beta: shift, `[channels]`.
+      gamma: scale, `[channels]`; None is 1.
       epsilon: added to the variance.
     """
 
@@ -31,15 +31,14 @@ class BatchNorm:
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """A convolution or dense layer and the batch norm behind it, or one of the two.
+    """A convolution or dense layer and the batch norm after it, or only one of them.
 
     Attributes:
-      kernels: by slim's name: `weights` as `[height, width, in, out]` or, of a dense
-        layer, `[in, out]`; `depthwise_weights` as `[height, width, in, multiplier]`;
-        both of a separable convolution are `depthwise_weights` and
-        `pointwise_weights`.
+      kernels: by slim's name: `weights`, `[height, width, in, out]` or, for a dense
+        layer, `[in, out]`; `depthwise_weights`, `[height, width, in, multiplier]`;
+        for a separable convolution both `depthwise_weights` and `pointwise_weights`.
       bias: `[out]`.
-      batch_norm: its normalisation.
+      batch_norm: the batch norm after the layer.
     """
 
     kernels: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
@@ -52,17 +51,17 @@ def slim_variables(
 ) -> dict[str, np.ndarray]:
     """The variables under a scope of a slim net that compute what `layer` computes.
 
-    Where slim has no batch norm, the source's goes into the kernel and the biases. A
-    bias before a batch norm goes into its moving mean. Another epsilon e' for e, and
-    a scale where slim's batch norm has none, become the factor
-    gamma * sqrt((variance + e) / (variance + e')): slim's gamma, or else a factor of
-    the kernel and of the moving mean. Both are exact in inference and with frozen
-    batch norms; the moving variance keeps its meaning.
+    If slim's layer has no batch norm, the source's is folded into the kernel and the
+    biases. A bias before a batch norm is folded into its moving mean. If slim's epsilon
+    e differs from the source's e', or slim's batch norm has no scale, the factor
+    gamma * sqrt((variance + e) / (variance + e')) becomes slim's gamma or, without
+    one, a factor of the kernel and the moving mean. All this is exact in inference and
+    with frozen batch norms; the moving variance keeps its meaning.
 
     Args:
-      scope: of the layer in slim's net.
+      scope: the layer's scope in slim's net.
       layer: what the source computes there.
-      shapes: shape of the net's variables by name.
+      shapes: shapes of the net's variables by name.
       epsilon: of the net's batch norms.
 
     Returns:
@@ -70,7 +69,7 @@ def slim_variables(
 
     Raises:
       UserError: a shape differs, or slim's layer has no place for a part of the
-        source's.
+        source's layer.
     """
     if f"{scope}/biases" in shapes:
         layer = _without_batch_norm(layer)
@@ -86,7 +85,7 @@ def slim_variables(
 
 
 def _without_batch_norm(layer: Layer) -> Layer:
-    """The layer with its batch norm, if any, in the kernel and the bias."""
+    """The layer with its batch norm, if any, folded into the kernel and the bias."""
     norm = layer.batch_norm
     if norm is None:
         return layer
@@ -122,7 +121,7 @@ def _normalized(
         if not kernels:
             raise UserError(
                 f"{scope}: slim's batch norm has no scale here, and there is no"
-                " convolution before it that could take the source's"
+                " convolution before it to fold the source's scale into"
             )
         kernels = _scaled(kernels, factor)
         mean = mean * factor
@@ -134,7 +133,7 @@ def _normalized(
 def _scaled(
     kernels: Mapping[str, np.ndarray], factor: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Kernels whose outputs are `factor` times as large, channel by channel."""
+    """The kernels, scaled so that each output channel is multiplied by `factor`."""
     *_, last = kernels
     kernel = kernels[last]
     if last.endswith("depthwise_weights"):
@@ -146,13 +145,13 @@ def _as_shape(name: str, values: np.ndarray, shapes: Shapes) -> np.ndarray:
     expected = shapes.get(name)
     if expected is None:
         raise UserError(
-            f"the source has values for {name}, which slim's net does not have"
+            f"the source has values for {name}, which is not a variable of slim's net"
         )
-    # A dense layer is a convolution over all that is left of the image.
+    # A dense layer is a convolution over the whole remaining map.
     is_dense = values.ndim == 2 and values.size == np.prod(expected)
     if values.shape != expected and not (is_dense and values.shape[1] == expected[-1]):
         raise UserError(
-            f"{name} has the shape {expected} in slim's net and {values.shape} in the"
-            " source, which is another net of this kind or of another width"
+            f"{name} has shape {expected} in slim's net and {values.shape} in the"
+            " source: a variant of the net, or one of another width"
         )
     return values.reshape(expected)

@@ -1,4 +1,4 @@
-"""`model.json` beside a converted checkpoint, where a folder can have one."""
+"""The `model.json` next to a converted checkpoint."""
 
 import os
 
@@ -17,7 +17,7 @@ def record_of(
     dataset_name: str | None,
     class_names: tuple[str, ...] | None,
 ) -> ModelRecord:
-    """What the weights are for."""
+    """The content of `model.json` for a converted net."""
     is_imagenet = dataset_name == classes.IMAGENET
     offsets = classes.IMAGENET_OFFSETS if is_imagenet else {}
     return ModelRecord(
@@ -33,23 +33,27 @@ def record_of(
 
 
 def check(checkpoint_path: str, record: ModelRecord | None) -> None:
-    """Refuses a folder whose `model.json` says what is not so of the checkpoint.
+    """Refuses a folder with the `model.json` of another model.
+
+    Args:
+      checkpoint_path: prefix of the checkpoint to be written.
+      record: its `model.json`; None if it will have none.
 
     Raises:
-      UserError: it does.
+      UserError: the folder has one.
     """
     folder = os.path.dirname(checkpoint_path) or "."
     there = model_record.read(folder)
     if there is not None and there != record:
         raise UserError(
-            f"--checkpoint_path={checkpoint_path}: {folder} has a"
+            f"--checkpoint_path={checkpoint_path}: {folder} has the"
             f" {model_record.FILE_NAME} of another model, {there.model_name} with"
-            f" {there.num_classes} classes; give the checkpoint a folder of its own"
+            f" {there.num_classes} classes; give the checkpoint its own folder"
         )
 
 
 def write_record(checkpoint_path: str, record: ModelRecord | None) -> None:
-    """Writes `model.json`, if all checkpoints of the folder are then what it says."""
+    """Writes `model.json`, unless the folder holds other checkpoints, too."""
     if record is None:
         return
     folder, name = os.path.split(checkpoint_path)
@@ -58,9 +62,8 @@ def write_record(checkpoint_path: str, record: ModelRecord | None) -> None:
     ]
     if others:
         logging.info(
-            "No %s was written, for %s holds other checkpoints too, such as %s:"
-            " evaluate with --model_name=%s --preprocessing_name=%s"
-            " --labels_offset=%d.",
+            "No %s was written, as %s holds other checkpoints, such as %s: evaluate"
+            " with --model_name=%s --preprocessing_name=%s --labels_offset=%d.",
             model_record.FILE_NAME,
             folder or ".",
             others[0],

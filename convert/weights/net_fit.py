@@ -1,4 +1,4 @@
-"""Which nets of the factory a set of variables belongs to."""
+"""Which nets a set of variables fits."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -7,21 +7,21 @@ import tensorflow as tf
 
 from nets import nets_factory
 
-# Stands for the number of classes: a prime that is no layer's number of channels.
+# Stands for the number of classes: a prime that no layer has as number of channels.
 _CLASSES = 7919
 
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """How variables compare with those of a net.
+    """How variables compare to those of a net.
 
     Attributes:
       model_name: the net, as in `nets_factory.NETWORKS`.
-      num_classes: of the checkpoint's classifier; None where it has none.
+      num_classes: of the checkpoint's classifier; None if it has none.
       total: number of the net's variables.
-      missing: the net's variables that are not there.
-      unknown: variables that the net does not have.
-      misshapen: variables that have another shape in the net.
+      missing: variables of the net that are not in the checkpoint.
+      unknown: variables of the checkpoint that are not in the net.
+      misshapen: variables with another shape than in the net.
     """
 
     model_name: str
@@ -33,9 +33,9 @@ class Fit:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the net can be restored from it, but for its heads.
+        """Whether the net can be restored, except for its heads.
 
-        Variables beyond the net's do no harm: slim's published VGGs and ResNets have a
+        Additional variables do no harm: slim's published VGGs and ResNets have a
         `mean_rgb`.
         """
         heads = nets_factory.get_entry(self.model_name).head_scopes
@@ -48,7 +48,7 @@ class Fit:
 
     @property
     def missing_heads(self) -> tuple[str, ...]:
-        """Head scopes of which at least one variable is missing."""
+        """The scopes of heads with at least one missing variable."""
         heads = nets_factory.get_entry(self.model_name).head_scopes
         return tuple(
             head
@@ -58,12 +58,12 @@ class Fit:
 
 
 def is_auxiliary(name: str) -> bool:
-    """Whether a scope or variable is in a head that only training uses."""
+    """Whether a scope or variable belongs to an auxiliary head."""
     return any(part.lower().startswith("aux") for part in name.split("/"))
 
 
 def candidates(variable_names: Iterable[str]) -> list[str]:
-    """The nets whose classifier is under one of the variables' outermost scopes."""
+    """The nets whose classifier is in one of the variables' outermost scopes."""
     roots = {name.partition("/")[0] for name in variable_names}
     return [
         name
@@ -73,11 +73,11 @@ def candidates(variable_names: Iterable[str]) -> list[str]:
 
 
 def compare(shapes: Mapping[str, tuple[int, ...]], model_name: str) -> Fit:
-    """Compares variables with those that the net makes, whatever its classes.
+    """Compares variables with those of a net, with any number of classes.
 
     Args:
-      shapes: shape by variable name; slots and moving averages left out.
-      model_name: a net of the factory.
+      shapes: shapes by variable name, without slots and moving averages.
+      model_name: a key of `nets_factory.NETWORKS`.
 
     Returns:
       What fits and what does not.
@@ -104,17 +104,17 @@ def compare(shapes: Mapping[str, tuple[int, ...]], model_name: str) -> Fit:
 
 
 def net_shapes(model_name: str, num_classes: int) -> dict[str, tuple[int, ...]]:
-    """Shapes of a net's variables, auxiliary heads included, without making them.
+    """Shapes of a net's variables, including auxiliary heads, without creating them.
 
     Args:
-      model_name: a net of the factory.
+      model_name: a key of `nets_factory.NETWORKS`.
       num_classes: number of logits.
 
     Returns:
-      Shape by variable name, in order of creation.
+      Shapes by variable name, in order of creation.
     """
     size = nets_factory.get_entry(model_name).image_size
-    # Without weight decay each layer would say that it is not regularised.
+    # Without weight decay, every layer would log that it is not regularized.
     network_fn = nets_factory.get_network_fn(model_name, num_classes, 1.0, True)
     with tf.Graph().as_default():
         network_fn(tf.compat.v1.placeholder(tf.float32, (2, size, size, 3)))

@@ -1,4 +1,4 @@
-"""The flags that every command that converts weights has."""
+"""The flags of every command that converts weights."""
 
 import dataclasses
 
@@ -20,6 +20,6 @@ class ConversionOptions(Options):
         None,
         "Names of the classes, in the order of the outputs: a text file with one name"
         f" per line, or in the format of labels.txt; or {IMAGENET}, for weights that"
-        " were trained on it. By default numbers, except for weights that are known to"
-        " be published ones.",
+        " were trained on it. By default the classes are numbered, except for weights"
+        " known to be published ones.",
     )

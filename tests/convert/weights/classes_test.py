@@ -12,13 +12,13 @@ from errors import UserError
 def test_a_number_of_classes_proves_nothing(caplog):
     for number in (1000, 1001):
         assert classes.named(None, number, is_published=False) == (None, None)
-        assert f"names the {number} classes" in caplog.text
+        assert f"The {number} classes have no names" in caplog.text
         assert "--class_names=imagenet if" in caplog.text
         assert classes.named(None, number, is_published=True)[0] == "imagenet"
         assert classes.named("imagenet", number, is_published=False)[0]
     assert classes.named(None, 5, is_published=True) == (None, None)
     with pytest.raises(
-        UserError, match="1001 with slim's background, and the source 5"
+        UserError, match="the source has 5 classes, expected ImageNet's 1000, or 1001"
     ):
         classes.named("imagenet", 5, is_published=False)
 
@@ -29,7 +29,7 @@ def test_names_come_from_a_file_in_the_order_of_the_outputs(text, tmp_path):
     path.write_text(text)
     named = classes.named(str(path), 3, is_published=True)
     assert named == (None, ("bee", "cat:x", "ant"))
-    with pytest.raises(UserError, match="names 3 classes, and the source has 4"):
+    with pytest.raises(UserError, match="names 3 classes, but the source has 4"):
         classes.named(str(path), 4, is_published=False)
 
 

@@ -145,7 +145,7 @@ def test_a_graph_that_does_not_begin_with_the_nets_images_is_refused(lenet):
     graph.CopyFrom(lenet[0])
     (images,) = (node for node in graph.node if node.op == "Placeholder")
     images.attr["dtype"].type = tf.uint8.as_datatype_enum
-    with pytest.raises(UserError, match=r"one placeholder, .* and has \['input'\]"):
+    with pytest.raises(UserError, match=r"single placeholder, .* it has \['input'\]"):
         frozen_graph.source(graph)
 
 

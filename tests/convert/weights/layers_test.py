@@ -126,7 +126,7 @@ def test_a_dense_layer_becomes_a_convolution_over_the_map():
 @pytest.mark.parametrize("kernel", [np.ones((3, 3, 2, 5)), np.ones((5, 18))])
 def test_another_shape_is_named(kernel):
     shapes = {"Net/A/weights": (3, 3, 2, 4) if kernel.ndim == 4 else (3, 3, 2, 5)}
-    with pytest.raises(UserError, match=r"Net/A/weights has the shape \(3, 3, 2"):
+    with pytest.raises(UserError, match=r"Net/A/weights has shape \(3, 3, 2"):
         slim_variables("Net/A", Layer({"weights": kernel}), shapes, 1e-3)
 
 
