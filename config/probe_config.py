@@ -41,6 +41,14 @@ class ProbeOptions(Options):
         "Folder that keeps the features, so that a second probe takes seconds; by"
         " default <dataset_dir>/feature_cache.",
     )
+    trial_secs: float | None = option(
+        None,
+        "Seconds in which the depths that did best are really trained from, each on"
+        " features computed beforehand; after a round the better half goes on with the"
+        " seconds left. They start from the solved head and are compared on"
+        " --eval_split_name. By default none is.",
+        above=0,
+    )
     output_dir: str | None = option(
         None,
         "Folder for probe.json, probe.csv and probe.svg (accuracy over depth); by"
@@ -69,12 +77,12 @@ class ProbeConfig:
             raise UserError(
                 "--checkpoint_path is missing: the published checkpoint to probe"
             )
-        if (
-            self.probe.output_checkpoint_dir
-            and self.probe.probe_classifier != "logistic"
-        ):
-            raise UserError(
-                f"--probe_classifier={self.probe.probe_classifier} gives no"
-                " probabilities, which a head needs: leave out --output_checkpoint_dir"
-                " or take --probe_classifier=logistic"
-            )
+        if self.probe.probe_classifier == "logistic":
+            return
+        for name in ("output_checkpoint_dir", "trial_secs"):
+            if getattr(self.probe, name):
+                raise UserError(
+                    f"--probe_classifier={self.probe.probe_classifier} gives no"
+                    f" probabilities, which a head needs: leave out --{name} or take"
+                    " --probe_classifier=logistic"
+                )

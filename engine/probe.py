@@ -1,11 +1,12 @@
 """A probe from start to end: one pass, a linear classifier a depth, what follows."""
 
 import dataclasses
-import math
 import os
+import tempfile
 from collections.abc import Sequence, Set
 
 import numpy as np
+import tensorflow as tf
 from absl import logging
 
 from checkpoints import model_record, restore, slim_format
@@ -14,31 +15,30 @@ from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.model_record import ModelRecord
 from checkpoints.scopes import HEAD
 from checkpoints.slim_format import Checkpoint
-from common.atomic_files import explained_errors
-from common.progress import progress
+from common.atomic_files import explained_errors, scratch_directory
 from config.probe_config import ProbeConfig
 from datasets import dataset_factory
 from datasets.dataset import Dataset
 from engine import devices, inputs
-from engine.head import linear_head, logistic_regression
-from engine.head.linear_classifier import LinearClassifier
-from engine.probing import depths, pooled_features, probe_classifiers, probe_report
+from engine.head import linear_head
+from engine.probing import (
+    depths,
+    judging,
+    opening,
+    pooled_features,
+    probe_report,
+    trials,
+)
 from engine.probing.depths import Depth
 from engine.probing.pooled_features import Examples
 from engine.probing.probe_report import Result
-from engine.probing.probe_scores import Rise, Score, choose, to_judge
+from engine.probing.probe_scores import choose
+from engine.probing.trials import Trial
 from engine.run import train_setup
 from errors import UserError
 from nets import nets_factory
 from nets.network import Network
 
-_FITS = {
-    "logistic": logistic_regression.fit,
-    "svm": probe_classifiers.fit_svm,
-}
-# Depths that get the full classifier: the best of a quick one, and the last.
-_MOST_JUDGED = 6
-_SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of the images, for the learning curve
 _STEP = 1  # of the checkpoint that is written
 
 
@@ -58,7 +58,7 @@ def probe(config: ProbeConfig, *, given: Set[str] = frozenset()) -> int:
     """
     options = config.probe
     _require_new_folder(options.output_checkpoint_dir)
-    devices.make_strategy(1)
+    strategy = devices.make_strategy(1)
     checkpoint = Checkpoint(slim_format.find_checkpoint(options.checkpoint_path or ""))
     data = inputs.with_found_name(config.data, given)
     config = _completed(dataclasses.replace(config, data=data), checkpoint)
@@ -69,16 +69,21 @@ def probe(config: ProbeConfig, *, given: Set[str] = frozenset()) -> int:
     found = depths.find_depths(network)
     examples = _pooled(config, network, found, split)
     held_out_examples = _pooled(config, network, found, held_out) if held_out else None
-    scores, last = _judge(config, network, found, examples, held_out_examples)
+    scores, last = judging.judge(config, network, found, examples, held_out_examples)
     chosen = found.index(choose(scores).depth)
-    rise = _learning_curve(examples[0][chosen], examples[1], config)
+    rise = judging.learning_curve(examples[0][chosen], examples[1], config)
     result = Result(scores, rise, network, split, held_out, checkpoint.path)
+    record = train_setup.record_of(network, split, config.data)
+    linear_head.assign(network, last)
+    if options.trial_secs:
+        tried = _tried(result, config, strategy, record)
+        result = dataclasses.replace(result, trials=tried)
     print(probe_report.text(result, config), flush=True)
     if options.output_dir:
         probe_report.write(result, config)
     if options.output_checkpoint_dir:
-        record = train_setup.record_of(network, split, config.data)
-        _write_checkpoint(network, last, record, options.output_checkpoint_dir)
+        prefix = _write_checkpoint(network, record, options.output_checkpoint_dir)
+        logging.info("the last depth's classifier is the head of %s", prefix)
     return 0
 
 
@@ -187,104 +192,49 @@ def _pooled(
     )
 
 
-def _finite(
-    found: Sequence[Depth], features: Sequence[np.ndarray]
-) -> list[tuple[Depth, int]]:
-    """The depths whose features can be fitted, each with its place."""
-    kept = []
-    for place, (depth, of_depth) in enumerate(zip(found, features, strict=True)):
-        if np.isfinite(of_depth).all():
-            kept.append((depth, place))
-        else:
-            logging.warning(
-                "%s is left out: its features are not finite for some images",
-                depth.end_point,
-            )
-    if not kept or kept[-1][0] is not found[-1]:
-        raise UserError(
-            f"the features of {found[-1].end_point}, the net's last depth, are not"
-            " finite: the checkpoint's weights are damaged, or --precision is too low"
-        )
-    return kept
-
-
-def _judge(
+def _tried(
+    result: Result,
     config: ProbeConfig,
-    network: Network,
-    found: Sequence[Depth],
-    examples: Examples,
-    held_out: Examples | None,
-) -> tuple[list[Score], LinearClassifier]:
-    """The score of each depth, and the last one's classifier."""
-    features, labels = examples
-    kept = _finite(found, features)
-    seed = config.probe.seed
-    screened = [
-        probe_classifiers.screen(features[i], labels, seed=seed) for _, i in kept
-    ]
-    judged = to_judge(screened, _MOST_JUDGED)
-    fit = _FITS[config.probe.probe_classifier]
-    scores = []
-    for number, (depth, place) in enumerate(
-        progress(kept, total=len(kept), desc="fitting", unit="depth")
-    ):
-        num_opened = sum(
-            int(np.prod(network.model_variables[name].shape))
-            for name in depth.after
-            if network.model_variables[name].trainable
+    strategy: tf.distribute.Strategy,
+    record: ModelRecord,
+) -> list[Trial]:
+    """What --trial_secs of training from the solved head reaches, in a passing folder.
+
+    Raises:
+      UserError: there is nothing to compare on, or too little time.
+    """
+    if result.held_out is None:
+        raise UserError(
+            "--trial_secs compares on a split that is not trained on, and"
+            f" {result.split.dataset_dir} has no split validation: name one with"
+            " --eval_split_name"
         )
-        if number not in judged:
-            accuracy = screened[number]
-            error = (accuracy * (1 - accuracy) / len(labels)) ** 0.5
-            scores.append(Score(depth, accuracy, error, None, None, num_opened))
-            continue
-        of_depth = features[place]
-        classifier, choice = fit(of_depth, labels, network.num_classes, seed=seed)
-        scores.append(
-            Score(
-                depth,
-                choice.accuracy,
-                choice.standard_error,
-                classifier.accuracy(of_depth, labels),
-                classifier.accuracy(held_out[0][place], held_out[1])
-                if held_out
-                else None,
-                num_opened,
+    if result.scores[-1].held_out_accuracy == 1:
+        logging.info("no trial: the solved head is right of every held-out image")
+        return []
+    parent = config.probe.output_dir or tempfile.gettempdir()
+    os.makedirs(parent, exist_ok=True)
+    with scratch_directory(parent, "trials") as folder:
+        start = os.path.join(folder, "start")
+        _write_checkpoint(result.network, record, start)
+        configs = {
+            depth: opening.train_config(
+                config,
+                scopes=",".join(
+                    depths.scopes_of(depth.after, result.network.model_variables)
+                ),
+                start=start,
+                train_dir=os.path.join(folder, depth.end_point),
+                eval_split_name=result.held_out.split_name,
             )
-        )
-    return scores, classifier
+            for depth in trials.candidates(result.scores)
+        }
+        return trials.run(configs, config.probe.trial_secs or 0.0, strategy)
 
 
-def _learning_curve(
-    features: np.ndarray, labels: np.ndarray, config: ProbeConfig
-) -> Rise:
-    """Cross-validated accuracy on an eighth to all of the images."""
-    sizes, accuracies, error = [], [], math.nan
-    for share in _SHARES:
-        size = int(share * len(labels))
-        sample, of_sample = logistic_regression.stratified_sample(
-            features, labels, size, config.probe.seed
-        )
-        if size < 4 or len(np.unique(of_sample)) < 2:
-            continue
-        num_classes = int(labels.max()) + 1
-        _, choice = _FITS[config.probe.probe_classifier](
-            sample, of_sample, num_classes, seed=config.probe.seed
-        )
-        if choice.num_examples:
-            sizes.append(size)
-            accuracies.append(choice.accuracy)
-            error = choice.standard_error
-    return Rise(tuple(sizes), tuple(accuracies), error)
-
-
-def _write_checkpoint(
-    network: Network, classifier: LinearClassifier, record: ModelRecord, folder: str
-) -> None:
-    """The net with the classifier as its head, as a run that ended at step 1."""
-    linear_head.assign(network, classifier)
+def _write_checkpoint(network: Network, record: ModelRecord, folder: str) -> str:
+    """The net with its solved head, as a run that ended at step 1; its prefix."""
     checkpoints = CheckpointFolder(folder, keep=1)
     checkpoints.create(record)
     arrays = {name: v.numpy() for name, v in network.model_variables.items()}
-    prefix = checkpoints.save(_STEP, {**arrays, "global_step": np.array(_STEP)})
-    logging.info("the last depth's classifier is the head of %s", prefix)
+    return checkpoints.save(_STEP, {**arrays, "global_step": np.array(_STEP)})

@@ -18,6 +18,7 @@ from config.train_config import TrainConfig
 from datasets.dataset import Dataset
 from engine import inputs, probe, train_loop
 from engine.interruption import EXIT_TIME_LIMIT
+from engine.probing.trials import TooShortError
 from engine.run import validation
 from engine.run.validation import Score
 from errors import NotFiniteError
@@ -30,6 +31,7 @@ from fine_tuning.tuning_state import TuningState
 _PROBE_FOLDER = "probe"
 _STAGE_FOLDER = re.compile(r"\d+-")  # see `Runs._folder`
 _DEFAULT_BUDGET_MINS = 10.0
+_TRIAL_SHARE = 0.2  # of a given budget
 _LAST_STEP = 1 << 62  # of any run
 # They count where the first stage starts, not where the others go on from it.
 _OF_THE_START = {"checkpoint_path", "checkpoint_exclude_scopes", "ignore_missing_vars"}
@@ -161,11 +163,7 @@ class Runs:
             return
         folder = os.path.join(self.output_dir, _PROBE_FOLDER)
         if budget != 0 and stages.read_probe(folder) is None:
-            command = self._probe_command(folder)
-            print(command, flush=True)
-            if not is_dry:
-                config, given = command.parse(ProbeConfig)
-                probe.probe(config, given=given)
+            self._probe(folder, is_dry=is_dry)
         yield stages.HEAD
         found = stages.read_probe(folder)
         if budget == 0:
@@ -181,6 +179,24 @@ class Runs:
             logging.info("no image is wrong: no stage can gain anything")
         else:
             yield stages.top(found)
+
+    def _probe(self, folder: str, *, is_dry: bool) -> None:
+        """Probes, with trials where a budget is given; their time is part of it."""
+        trial_secs = 60 * (self._options.budget_mins or 0) * _TRIAL_SHARE
+        command = self._probe_command(folder, trial_secs)
+        print(command, flush=True)
+        if is_dry:
+            return
+        config, given = command.parse(ProbeConfig)
+        try:
+            probe.probe(config, given=given)
+        except TooShortError as error:
+            logging.info("no trials within --budget_mins: %s", error)
+            config, given = self._probe_command(folder, 0).parse(ProbeConfig)
+            probe.probe(config, given=given)
+        found = stages.read_probe(folder) or {}
+        self._state.used_secs += sum(trial["secs"] for trial in found["trials"])
+        self._state.write(self.output_dir)
 
     def _is_perfect(self) -> bool:
         return any(score.accuracy == 1 for score in self.scores().values())
@@ -235,7 +251,7 @@ class Runs:
             logging.warning("the stage ends here, and those before it count: %s", error)
             return 0
 
-    def _probe_command(self, folder: str) -> Command:
+    def _probe_command(self, folder: str, trial_secs: float) -> Command:
         groups = typing.get_type_hints(ProbeConfig).values()
         names = {field.name for group in groups for field in dataclasses.fields(group)}
         values = flags.values_of(
@@ -243,6 +259,7 @@ class Runs:
             [*self._common(), *flags.as_arguments(self.values), *self._checkpoint],
         )
         arguments = flags.as_arguments({n: v for n, v in values.items() if n in names})
-        return Command(
-            "probe_image_classifier.py", (*arguments, f"--output_dir={folder}")
-        )
+        arguments.append(f"--output_dir={folder}")
+        if trial_secs:
+            arguments.append(f"--trial_secs={trial_secs:g}")
+        return Command("probe_image_classifier.py", tuple(arguments))

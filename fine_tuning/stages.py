@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from engine.probing import opening
 from fine_tuning.recipes import Stage
 
 # The only linear layer is solved: no rate to choose, and no better head to be had.
@@ -21,17 +22,6 @@ HEAD = Stage(
 _OF_STEPS = (
     *("max_number_of_steps", "max_number_of_epochs", "label_smoothing"),
     "moving_average_decay",
-)
-# From the solved head (Kumar et al., Fine-Tuning Can Distort Pretrained Features, 2022)
-# a low rate moves the features less than the head would have to be relearned.
-_OPENED = (
-    "--optimizer=adam",
-    "--opt_epsilon=1e-8",
-    "--learning_rate=0.0001",
-    "--learning_rate_decay_type=fixed",
-    "--feature_cache=disk",
-    "--max_number_of_epochs=10",
-    "--early_stopping_patience=3",
 )
 _LEAST_SHARE = 0.1  # of the net's arithmetic: less is hardly more than the head
 
@@ -58,18 +48,24 @@ def expects_gain(found: Mapping[str, Any]) -> bool:
 
 
 def top(found: Mapping[str, Any]) -> Stage:
-    """The stage that opens the blocks after the depth that a probe chose.
+    """The stage that opens the blocks after the depth that did best in the trials.
 
-    Where it chose the last depth, after which there is nothing but the head, those
-    that hold a tenth of the net's arithmetic.
+    Without trials, after the depth that the probe chose; where that is the last one,
+    after which there is nothing but the head, those that hold a tenth of the net's
+    arithmetic.
 
     Args:
       found: the content of probe.json.
     """
     depths = found["depths"]
-    chosen = next(d for d in depths if d["end_point"] == found["chosen"])
+    tried = [trial["end_point"] for trial in found["trials"]]
+    name = tried[0] if tried else found["chosen"]
+    chosen = next(d for d in depths if d["end_point"] == name)
     if chosen is depths[-1]:
         earlier = [d for d in depths if d["flops_after"] >= _LEAST_SHARE]
         chosen = earlier[-1] if earlier else depths[0]
     scopes = ",".join(found["trainable_scopes"][chosen["end_point"]])
-    return Stage("top", (f"--trainable_scopes={scopes}", *_OPENED))
+    return Stage(
+        "top",
+        (f"--trainable_scopes={scopes}", *opening.ARGUMENTS, "--feature_cache=disk"),
+    )

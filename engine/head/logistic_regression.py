@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from absl import logging
 from scipy import special
 
 from engine.head.linear_classifier import (
@@ -91,17 +92,19 @@ def cross_validate(
 def stratified_sample(
     columns: np.ndarray, labels: np.ndarray, most: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The examples, or so many of them with each class in its share."""
+    """The examples, or so many of them, where possible each class in its share."""
     if len(labels) <= most:
         return columns, labels
-    rarest = np.unique(labels, return_counts=True)[1].min()
+    counts = np.unique(labels, return_counts=True)[1]
+    # Both the sample and the rest must have one of each class.
+    has_room = counts.min() > 1 and len(counts) <= min(most, len(labels) - most)
     from sklearn.model_selection import train_test_split
 
     columns, _, labels, _ = train_test_split(
         *(columns, labels),
         train_size=most,
         random_state=seed,
-        stratify=labels if rarest > 1 else None,
+        stratify=labels if has_room else None,
     )
     return columns, labels
 
@@ -113,7 +116,7 @@ def stratified_folds(
 
     Of a class with fewer examples than folds some folds have none.
     """
-    num_folds = min(MAX_FOLDS, int(np.unique(labels, return_counts=True)[1].max()))
+    num_folds = _num_folds(np.unique(labels, return_counts=True)[1])
     if num_folds < 2:
         return []
     from sklearn.model_selection import StratifiedKFold
@@ -126,6 +129,31 @@ def stratified_folds(
             for train, held_out in folds.split(labels, labels)
             if len(np.unique(labels[train])) > 1
         ]
+
+
+def _num_folds(counts: np.ndarray) -> int:
+    return min(MAX_FOLDS, int(counts.max()))
+
+
+def tell_of_small_classes(labels: np.ndarray) -> None:
+    """Says what few images of a class, or of every class, mean for cross-validation."""
+    counts = np.unique(labels, return_counts=True)[1]
+    num_folds = _num_folds(counts)
+    if num_folds < 2:
+        logging.warning(
+            "no class has two images: without cross-validation the penalty is a guess"
+        )
+    elif counts.min() < num_folds:
+        logging.warning(
+            "%d of %d classes have fewer images than the %d folds of cross-validation:"
+            " its accuracy is a rough one",
+            *(int((counts < num_folds).sum()), len(counts), num_folds),
+        )
+    elif num_folds < MAX_FOLDS:
+        logging.warning(
+            "cross-validation has %d folds, not %d: no class has more images",
+            *(num_folds, MAX_FOLDS),
+        )
 
 
 def _path(

@@ -51,6 +51,7 @@ def make_train_fn(
             "--head_solver=logistic: the training images are all of one class, and a"
             " classifier needs two or more"
         )
+    logistic_regression.tell_of_small_classes(labels)
     examples = np.float32(features[0]).reshape(len(labels), num_features)
 
     def solve(iterator: object, num_steps: tf.Tensor) -> dict[str, tf.Tensor]:

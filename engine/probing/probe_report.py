@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+import math
 import os
 import shlex
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -14,8 +16,10 @@ from common.atomic_files import atomic_write
 from common.untrusted_text import CsvWriter
 from config.probe_config import ProbeConfig
 from datasets.dataset import Dataset
-from engine.probing import depths, probe_scores
+from engine.probing import depths, opening, probe_scores
+from engine.probing.depths import Depth
 from engine.probing.probe_scores import Rise, Score, choose
+from engine.probing.trials import Trial
 from engine.report import html_page
 from nets import nets_factory
 from nets.network import Network
@@ -35,6 +39,7 @@ class Result:
       split: what the classifiers were fitted to.
       held_out: what they were tried on, or None.
       checkpoint_path: where the weights came from.
+      trials: what short training reached, the best first; none without --trial_secs.
     """
 
     scores: list[Score]
@@ -43,6 +48,16 @@ class Result:
     split: Dataset
     held_out: Dataset | None
     checkpoint_path: str
+    trials: Sequence[Trial] = ()
+
+    @property
+    def to_open(self) -> Depth:
+        """The depth after which to open: by the trials, else by the scores."""
+        if self.trials:
+            return self.trials[0].depth
+        chosen = choose(self.scores)
+        is_last = chosen is self.scores[-1] and len(self.scores) > 1
+        return (self.scores[-2] if is_last else chosen).depth
 
 
 def text(result: Result, config: ProbeConfig) -> str:
@@ -63,9 +78,30 @@ def text(result: Result, config: ProbeConfig) -> str:
         lines += textwrap.wrap(curve, _COLUMNS, subsequent_indent="  ")
     for sentence in probe_scores.verdict(result.scores, result.rise):
         lines += textwrap.wrap(sentence, _COLUMNS, subsequent_indent="  ")
+    if result.trials:
+        lines += ["", _trials_table(result)]
     for comment, command in commands(result, config):
         lines += ["", f"# {comment}", command]
     return "\n".join(lines)
+
+
+def _trials_table(result: Result) -> str:
+    """What was tried, beside the solved head."""
+    head = result.scores[-1].held_out_accuracy
+    rows = [["the head, solved", "" if head is None else f"{head:.3f}", "", "", ""]]
+    rows += [
+        [
+            f"after {trial.depth.end_point}",
+            *(f"{trial.accuracy:.3f}", f"{trial.loss:.3f}"),
+            *(f"{trial.epochs:.1f}", f"{trial.secs:.0f}"),
+        ]
+        for trial in result.trials
+    ]
+    split = result.held_out.split_name if result.held_out else ""
+    title = f"trained for a short time, the best evaluation on {split}"
+    return tables.text_table(
+        ("opened", "accuracy", "loss", "epochs", "seconds"), rows, title=title
+    )
 
 
 def _learning_curve(result: Result) -> str:
@@ -129,20 +165,19 @@ def commands(result: Result, config: ProbeConfig) -> list[tuple[str, str]]:
         "--checkpoint_exclude_scopes=head --trainable_scopes=head",
         "--head_solver=logistic --feature_cache=memory --train_dir=runs/head",
     ]
-    chosen = choose(result.scores).depth
-    if chosen is result.scores[-1].depth:
-        chosen = result.scores[-2].depth if len(result.scores) > 1 else chosen
-    scopes = depths.scopes_of(chosen.after, result.network.model_variables)
+    opened_after = result.to_open
+    scopes = depths.scopes_of(opened_after.after, result.network.model_variables)
     opened = [
         *common,
         "--checkpoint_path=runs/head",
         f"--trainable_scopes={shlex.quote(','.join(scopes))}",
-        "--optimizer=adam --opt_epsilon=1e-8 --learning_rate=1e-5",
-        "--feature_cache=memory --max_number_of_epochs=10 --train_dir=runs/opened",
+        " ".join(opening.ARGUMENTS[:3]),
+        " ".join(opening.ARGUMENTS[3:]),
+        "--feature_cache=memory --train_dir=runs/opened",
     ]
     return [
         ("the head, solved", " \\\n    ".join(head)),
-        (f"then what comes after {chosen.end_point}", " \\\n    ".join(opened)),
+        (f"then what comes after {opened_after.end_point}", " \\\n    ".join(opened)),
     ]
 
 
@@ -179,6 +214,7 @@ def as_json(result: Result, config: ProbeConfig) -> dict[str, Any]:
         "chosen": choose(result.scores).depth.end_point,
         "is_similar": probe_scores.is_similar(result.scores),
         "still_rises": result.rise.still_rises,
+        "trials": [_trial_entry(trial) for trial in result.trials],
         "learning_curve": dict(
             zip(result.rise.num_images, result.rise.accuracies, strict=True)
         ),
@@ -203,6 +239,16 @@ def _entry(score: Score) -> dict[str, Any]:
         "held_out_accuracy": score.held_out_accuracy,
         "num_opened": score.num_opened,
         "flops_after": score.depth.flops_after,
+    }
+
+
+def _trial_entry(trial: Trial) -> dict[str, Any]:
+    return {
+        "end_point": trial.depth.end_point,
+        "accuracy": trial.accuracy,
+        "loss": trial.loss if math.isfinite(trial.loss) else None,
+        "epochs": trial.epochs,
+        "secs": trial.secs,
     }
 
 

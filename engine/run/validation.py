@@ -207,6 +207,15 @@ class Validation:
         )
         return results
 
+    def has_evaluated(self, step: int) -> bool:
+        """Whether a step's weights are evaluated."""
+        return any(score.step == step for score in self._history)
+
+    @property
+    def best(self) -> Score:
+        """The best evaluation so far; there must have been one."""
+        return best_of(self._history)
+
     @property
     def should_stop(self) -> bool:
         """Whether patience has run out."""

@@ -10,9 +10,11 @@ import pytest
 
 from config.probe_config import ProbeConfig
 from engine import probe
+from engine.head.linear_classifier import LinearClassifier
 from engine.probing import probe_scores
 from engine.probing.depths import Depth
 from engine.probing.probe_scores import Rise, Score
+from engine.probing.trials import TooShortError
 from errors import UserError
 from tests.engine import coloured_images, small_runs
 
@@ -21,7 +23,8 @@ COLOURS = [0, 1, 2] * 10
 
 def make_config(**values):
     values = {"dataset_name": coloured_images.NAME, "model_name": small_runs.NET} | {
-        name: str(value) for name, value in values.items()
+        name: value if isinstance(value, float) else str(value)
+        for name, value in values.items()
     }
     groups = {}
     for name, group in typing.get_type_hints(ProbeConfig).items():
@@ -98,6 +101,36 @@ def test_commands_are_printed_and_fit_80_columns(flags, capsys):
     assert "--trainable_scopes=Tiny/Conv2d_2/,Tiny/Logits/" in said
     table = said[: said.index("python ")]
     assert max(map(len, table.splitlines())) <= 80
+
+
+def test_a_trial_trains_from_the_solved_head_and_leaves_no_runs(
+    flags, tmp_path, capsys, monkeypatch
+):
+    # The fewest epochs show it: the head alone must not be right already.
+    monkeypatch.setattr(LinearClassifier, "accuracy", lambda *_: 0.5)
+    values = flags | {"output_dir": tmp_path, "trial_secs": 2.0}
+    assert probe.probe(make_config(**values)) == 0
+    (trial,) = json.loads((tmp_path / "probe.json").read_text())["trials"]
+    assert trial["end_point"] == "Conv2d_1"  # the only depth before the last
+    assert trial["epochs"] >= 1
+    assert trial["accuracy"] > 0.8
+    assert "after Conv2d_1" in capsys.readouterr().out
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        *("probe.csv", "probe.json", "probe.svg"),
+    ]
+
+
+def test_a_trial_too_short_for_an_epoch_says_how_long_one_is(flags, monkeypatch):
+    monkeypatch.setattr(LinearClassifier, "accuracy", lambda *_: 0.5)
+    with pytest.raises(TooShortError, match=r"Conv2d_1: [\d.e-]+ seconds; raise it"):
+        probe.probe(make_config(**flags, trial_secs=1e-9))
+
+
+def test_a_trial_needs_a_split_to_compare_on(flags, tmp_path):
+    coloured_images.write_split(tmp_path, "train", COLOURS, COLOURS)
+    values = flags | {"dataset_dir": tmp_path, "trial_secs": 2.0}
+    with pytest.raises(UserError, match="no split validation: name one"):
+        probe.probe(make_config(**values))
 
 
 @pytest.mark.parametrize(

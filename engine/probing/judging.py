@@ -1,0 +1,132 @@
+"""The worth of each depth's features, by linear classifiers fitted to them."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from absl import logging
+
+from common.progress import progress
+from config.probe_config import ProbeConfig
+from engine.head import logistic_regression
+from engine.head.linear_classifier import LinearClassifier
+from engine.probing import probe_classifiers
+from engine.probing.depths import Depth
+from engine.probing.pooled_features import Examples
+from engine.probing.probe_scores import Rise, Score, to_judge
+from errors import UserError
+from nets.network import Network
+
+_FITS = {
+    "logistic": logistic_regression.fit,
+    "svm": probe_classifiers.fit_svm,
+}
+# Depths that get the full classifier: the best of a quick one, and the last.
+_MOST_JUDGED = 6
+_SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of the images, for the learning curve
+
+
+def _usable(
+    found: Sequence[Depth], features: Sequence[np.ndarray]
+) -> list[tuple[Depth, int]]:
+    """The depths whose features can be fitted, each with its place.
+
+    Raises:
+      UserError: the last depth's cannot.
+    """
+    faults = list(map(_fault, features))
+    if faults[-1]:
+        raise UserError(
+            f"the features of {found[-1].end_point}, the net's last depth,"
+            f" {faults[-1]}: the checkpoint is damaged or of other images, or"
+            " --precision is too low"
+        )
+    kept = []
+    for place, (depth, fault) in enumerate(zip(found, faults, strict=True)):
+        if fault:
+            logging.warning("%s is left out: its features %s", depth.end_point, fault)
+        else:
+            kept.append((depth, place))
+    return kept
+
+
+def _fault(features: np.ndarray) -> str:
+    """What keeps features from being fitted; "" where nothing does."""
+    if not np.isfinite(features).all():
+        return "are not finite for some images"
+    if (features == features[0]).all():
+        return "are the same for all images"
+    return ""
+
+
+def judge(
+    config: ProbeConfig,
+    network: Network,
+    found: Sequence[Depth],
+    examples: Examples,
+    held_out: Examples | None,
+) -> tuple[list[Score], LinearClassifier]:
+    """The score of each depth, and the last one's classifier."""
+    features, labels = examples
+    kept = _usable(found, features)
+    logistic_regression.tell_of_small_classes(labels)
+    seed = config.probe.seed
+    screened = [
+        probe_classifiers.screen(features[i], labels, seed=seed) for _, i in kept
+    ]
+    judged = to_judge(screened, _MOST_JUDGED)
+    fit = _FITS[config.probe.probe_classifier]
+    scores = []
+    for number, (depth, place) in enumerate(
+        progress(kept, total=len(kept), desc="fitting", unit="depth")
+    ):
+        num_opened = sum(
+            int(np.prod(network.model_variables[name].shape))
+            for name in depth.after
+            if network.model_variables[name].trainable
+        )
+        if number not in judged:
+            accuracy = screened[number]
+            error = (accuracy * (1 - accuracy) / len(labels)) ** 0.5
+            scores.append(Score(depth, accuracy, error, None, None, num_opened))
+            continue
+        of_depth = features[place]
+        classifier, choice = fit(of_depth, labels, network.num_classes, seed=seed)
+        scores.append(
+            Score(
+                depth,
+                choice.accuracy,
+                choice.standard_error,
+                classifier.accuracy(of_depth, labels),
+                classifier.accuracy(held_out[0][place], held_out[1])
+                if held_out
+                else None,
+                num_opened,
+            )
+        )
+    return scores, classifier
+
+
+def learning_curve(
+    features: np.ndarray, labels: np.ndarray, config: ProbeConfig
+) -> Rise:
+    """Cross-validated accuracy on an eighth to all of the images."""
+    sizes, accuracies, error = [], [], math.nan
+    for share in _SHARES:
+        size = int(share * len(labels))
+        if size < 4:
+            continue
+        sample, of_sample = logistic_regression.stratified_sample(
+            features, labels, size, config.probe.seed
+        )
+        if len(np.unique(of_sample)) < 2:
+            continue
+        num_classes = int(labels.max()) + 1
+        _, choice = _FITS[config.probe.probe_classifier](
+            sample, of_sample, num_classes, seed=config.probe.seed
+        )
+        if choice.num_examples:
+            sizes.append(size)
+            accuracies.append(choice.accuracy)
+            error = choice.standard_error
+    return Rise(tuple(sizes), tuple(accuracies), error)

@@ -1,0 +1,70 @@
+"""Opening blocks after the head is solved: the training flags that suit it.
+
+From the solved head (Kumar et al., Fine-Tuning Can Distort Pretrained Features, 2022) a
+low rate moves the features less than the head would have to be relearned.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from config.probe_config import ProbeConfig
+from config.shared_options import ModelOptions
+from config.train_config import TrainConfig
+from config.training.augmentation_options import AugmentationOptions
+from config.training.data_options import TrainDataOptions
+from config.training.feature_cache_options import FeatureCacheOptions
+from config.training.fine_tune_options import FineTuneOptions
+from config.training.loss_options import LossOptions
+from config.training.optimizer_options import OptimizerOptions
+from config.training.run_options import RunOptions, ValidationOptions
+from config.training.schedule_options import ScheduleOptions
+
+_OPTIMIZER: Mapping[str, Any] = {"optimizer": "adam", "opt_epsilon": 1e-8}
+_SCHEDULE: Mapping[str, Any] = {
+    "learning_rate": 0.0001,
+    "learning_rate_decay_type": "fixed",
+}
+_EPOCHS: Mapping[str, Any] = {"max_number_of_epochs": 10}
+_PATIENCE: Mapping[str, Any] = {"early_stopping_patience": 3}
+# What a command of such a stage says, beside what it opens.
+ARGUMENTS = tuple(
+    f"--{name}={value}"
+    for name, value in {**_OPTIMIZER, **_SCHEDULE, **_EPOCHS, **_PATIENCE}.items()
+)
+
+
+def train_config(
+    probe: ProbeConfig, *, scopes: str, start: str, train_dir: str, eval_split_name: str
+) -> TrainConfig:
+    """The options of such a run on a probe's data and net, its features cached.
+
+    Args:
+      probe: the probe's options, complete.
+      scopes: what to open, for --trainable_scopes.
+      start: the checkpoint with the solved head.
+      train_dir: of the run.
+      eval_split_name: what it is judged on.
+    """
+    options = probe.probe
+    return TrainConfig(
+        data=probe.data,
+        train_data=TrainDataOptions(
+            dataset_split_name=options.dataset_split_name,
+            train_image_size=options.train_image_size,
+            batch_size=options.batch_size,
+        ),
+        augmentation=AugmentationOptions(),
+        model=ModelOptions(model_name=options.model_name or ""),
+        compute=probe.compute,
+        fine_tune=FineTuneOptions(checkpoint_path=start, trainable_scopes=scopes),
+        feature_cache=FeatureCacheOptions(
+            feature_cache="disk", feature_cache_dir=options.feature_cache_dir
+        ),
+        schedule=ScheduleOptions(**_SCHEDULE),
+        optimizer=OptimizerOptions(**_OPTIMIZER),
+        loss=LossOptions(),
+        validation=ValidationOptions(eval_split_name=eval_split_name, **_PATIENCE),
+        run=RunOptions(
+            train_dir=train_dir, seed=options.seed, save_summaries_secs=0, **_EPOCHS
+        ),
+    )

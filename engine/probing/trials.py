@@ -1,0 +1,180 @@
+"""Trials: what a few seconds of training after each depth really reach.
+
+A probe cannot see what opening blocks gains. Successive halving (Jamieson & Talwalkar
+2016, Non-stochastic Best Arm Identification and Hyperparameter Optimization, algorithm
+1) finds the best of several runs: every round shares its time among those that are
+left, and the better half goes on.
+"""
+
+import contextlib
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+from absl import logging
+
+from config.train_config import TrainConfig
+from engine import train_loop
+from engine.interruption import Interruption
+from engine.probing.depths import Depth
+from engine.probing.probe_scores import Score
+from engine.run import train_setup, training
+from engine.run.background import BackgroundWriter
+from errors import NotFiniteError, UserError
+
+_MOST_CANDIDATES = 4  # each costs a pass over the images for its features
+# Of the net's arithmetic: with more of it in every step the kept features spare little.
+_LARGEST_SHARE = 0.5
+_LEAST_SECS = 0.1  # in which a step is begun
+
+
+class TooShortError(UserError):
+    """The time is less than the cheapest candidate takes for an epoch."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """What a candidate reached.
+
+    Attributes:
+      depth: after which all is trained.
+      accuracy: the best on the held-out split, in [0, 1]; 0 of a run that diverged.
+      loss: the mean over that split, of the same evaluation.
+      epochs: trained for.
+      secs: trained for.
+    """
+
+    depth: Depth
+    accuracy: float
+    loss: float
+    epochs: float
+    secs: float
+
+
+def candidates(scores: Sequence[Score]) -> list[Depth]:
+    """The depths that are still in question, the one with the least to train first.
+
+    Those whose linear classifiers did best of what leaves at most half of the net to
+    train, the last depth aside, after which nothing is opened; where there is none, the
+    depth before the last.
+
+    Args:
+      scores: by depth, from the image on.
+    """
+    judged = [s for s in scores[:-1] if not s.is_screened_out]
+    cheap = [s for s in judged if s.depth.flops_after <= _LARGEST_SHARE]
+    best = sorted(cheap or scores[:-1][-1:], key=lambda s: -s.accuracy)
+    kept = best[:_MOST_CANDIDATES]
+    return [score.depth for score in reversed(scores) if score in kept]
+
+
+def run(
+    configs: Mapping[Depth, TrainConfig], secs: float, strategy: tf.distribute.Strategy
+) -> list[Trial]:
+    """Trains the candidates in turns, half of them in each round.
+
+    Args:
+      configs: the options of each candidate's run, the cheapest one's first.
+      secs: of training in all; features are computed before.
+      strategy: the device.
+
+    Returns:
+      What they reached, the best first.
+
+    Raises:
+      TooShortError: see there.
+      UserError: features cannot be kept.
+    """
+    if not configs:
+        logging.warning("no trial: the net has no depth before its last")
+        return []
+    with contextlib.ExitStack() as stack:
+        left = [_Candidate(*item, strategy, stack) for item in configs.items()]
+        done: list[_Candidate] = []
+        num_rounds = max(1, math.ceil(math.log2(len(left))))
+        for number in range(num_rounds):
+            for candidate in left:
+                candidate.train(secs / num_rounds / len(left))
+                if number == 0 and candidate is left[0]:
+                    candidate.require_epoch_within(secs)
+            left.sort(key=_Candidate.rank, reverse=True)
+            half = math.ceil(len(left) / 2)
+            done = left[half:] + done
+            left = left[:half]
+        return [candidate.result() for candidate in left + done]
+
+
+class _Candidate:
+    """A run of training that is taken up again and again."""
+
+    def __init__(
+        self,
+        depth: Depth,
+        config: TrainConfig,
+        strategy: tf.distribute.Strategy,
+        stack: contextlib.ExitStack,
+    ) -> None:
+        """Restores the weights and computes the features that are missing."""
+        logging.info("trial of what comes after %s", depth.end_point)
+        self._depth, self._config, self._secs = depth, config, 0.0
+        self._setup = train_setup.prepare(config, strategy)
+        os.makedirs(config.run.train_dir, exist_ok=True)
+        writer = stack.enter_context(BackgroundWriter())
+        self._training = training.build(
+            self._setup, config, strategy, writer, secs_between_lines=math.inf
+        )
+        self._has_diverged = False
+        self.train(_LEAST_SECS)  # which compiles
+        self._compiled_epochs, self._secs = self._epochs, 0.0
+
+    def train(self, secs: float) -> None:
+        """Goes on for so long, a step at least, and evaluates where it ends."""
+        if self._has_diverged or self._training.is_finished:
+            return
+        run, started_at = self._training, time.monotonic()
+        limit = Interruption(max(secs, _LEAST_SECS))
+        try:
+            with train_loop.explained_step_errors(self._setup, self._config):
+                train_loop.take_steps(run, self._config, limit)
+            self._secs += time.monotonic() - started_at
+            if run.validation and not run.validation.has_evaluated(run.step):
+                run.validation.run()
+        except NotFiniteError as error:
+            logging.warning("after %s: %s", self._depth.end_point, error)
+            self._has_diverged = True
+
+    def require_epoch_within(self, secs: float) -> None:
+        """Refuses time in which not even an epoch can be trained.
+
+        Raises:
+          TooShortError: it is so.
+        """
+        epochs = self._epochs - self._compiled_epochs
+        if epochs and secs < (epoch_secs := self._secs / epochs):
+            raise TooShortError(
+                f"--trial_secs={secs:g} is less than the cheapest candidate takes for"
+                f" an epoch, what comes after {self._depth.end_point}:"
+                f" {epoch_secs:.3g} seconds; raise it to several times that, or leave"
+                " it out"
+            )
+
+    @property
+    def _epochs(self) -> float:
+        images = self._training.step * self._setup.images_per_step
+        return images / self._setup.dataset.num_examples
+
+    def rank(self) -> tuple[float, float]:
+        """The larger, the better."""
+        result = self.result()
+        return result.accuracy, -result.loss
+
+    def result(self) -> Trial:
+        """What it has reached so far."""
+        validation = self._training.validation
+        if self._has_diverged or validation is None:
+            return Trial(self._depth, 0.0, math.inf, self._epochs, self._secs)
+        best = validation.best
+        return Trial(self._depth, best.accuracy, best.loss, self._epochs, self._secs)
