@@ -171,8 +171,8 @@ class Training:
             run = dataclasses.replace(config.run, train_dir=train_dir)
             config = dataclasses.replace(config, run=run)
             setup = train_setup.prepare(config, strategy)
-        state = train_setup.make_state(setup, config, strategy)
-        inputs = train_inputs.make_inputs(setup, config)
+        state = train_setup.restored_state(setup, config, strategy)
+        inputs = train_inputs.make_inputs(setup, config, state)
         batches = inputs.batches
         if images_in_memory:
             batches = batches.take(1).cache().repeat()

@@ -1,4 +1,4 @@
-"""Training from start to end: build, restore, step, log, save, evaluate."""
+"""Training from start to finish: prepare, build, then step, log, evaluate, save."""
 
 import contextlib
 import dataclasses
@@ -17,23 +17,21 @@ from engine import devices, inputs
 from engine.interruption import Interruption, interruption
 from engine.run import train_setup, training
 from engine.run.background import BackgroundWriter
-from engine.run.saver import Saver
 from engine.run.train_setup import Setup
 from engine.run.training import Training
-from engine.run.validation import Validation
 from errors import NotFiniteError, UserError
 from nets import nets_factory
 from nets.network import Network
 
-# A call of the training function lasts about so long, or one step: a signal waits for
-# the call to end.
+# About how long a call of the training function takes, if one step takes no longer: a
+# signal waits for the call to end.
 _SECS_PER_CALL = 1.0
-_SECS_BETWEEN_LINES = 5.0  # at least, where --log_every_n_steps is not given
+_SECS_BETWEEN_LINES = 5.0  # at least, unless --log_every_n_steps is given
 
 
 @explained_errors()
 def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
-    """Trains a network as the options say.
+    """Trains a network.
 
     Args:
       config: the options.
@@ -43,8 +41,8 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
       The exit status: 0, or 128 + the number of the signal that ended the run.
 
     Raises:
-      UserError: wrong input, found before the first step or in a record; the loss is
-        not finite (`NotFiniteError`).
+      UserError: wrong input, found before the first step or in a record.
+      NotFiniteError: the loss or a variable is not finite.
     """
     run = config.run
     shared_folder.require_own(run.train_dir, flag="train_dir")
@@ -78,36 +76,37 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
 def take_steps(
     training: Training, config: TrainConfig, interrupted: Interruption
 ) -> None:
-    """Steps until the last one, until patience runs out, or until interrupted.
+    """Trains until the last step, until patience runs out, or until interrupted.
 
     Args:
-      training: the run, built; a later call goes on from where this one ends.
+      training: the run; a later call continues where this one ends.
       config: the options.
-      interrupted: what may end it early.
+      interrupted: what may end the run early.
 
     Raises:
-      UserError: the loss is not finite (`NotFiniteError`), or a file cannot be written.
+      NotFiniteError: the loss or a variable is not finite.
+      UserError: a file cannot be written.
     """
     log, saver, summaries = training.log, training.saver, training.summaries
     validation, last_step = training.validation, training.setup.last_step
-    step, log_every = training.step, config.run.log_every_n_steps
+    log_every = config.run.log_every_n_steps
     log.show_start()
     while not training.is_finished and not interrupted:
         num_steps = min(
-            log.steps_in(_SECS_PER_CALL),
-            *_steps_to_events(step, last_step, log_every, validation),
+            log.steps_in(_SECS_PER_CALL), _steps_to_next_event(training, log_every)
         )
         started_at = time.monotonic()
         totals = training.train_fn(training.batches, tf.constant(num_steps))
-        step = training.step
-        _check_finite(totals, step, saver)
+        _check_finite(totals, training)
         log.add(totals, started_at)
 
+        step = training.step
         is_last = step == last_step
         if is_last or step % log_every == 0:
             summaries.write_scalars(step, log.report(step))
         summaries.write_histograms_if_due(step, training.sample_images, now=is_last)
-        # Evaluate before saving: a run killed in between comes back to this step.
+        # Evaluate before saving: a run killed in between resumes from before this step
+        # and evaluates it again.
         if validation and (is_last or validation.is_due(step)):
             with saver.naming_last_saved():
                 results = validation.run()
@@ -115,10 +114,32 @@ def take_steps(
         saver.save_if_due(step)
 
 
-def _finish(training: Training, interrupted: Interruption) -> int:
-    """Saves and says how the run ended; the exit status.
+def _steps_to_next_event(training: Training, log_every: int) -> int:
+    """Number of steps until a report, an evaluation or the end of the run is due."""
+    step, last_step = training.step, training.setup.last_step
+    to_events = [log_every - step % log_every]
+    if last_step is not None:
+        to_events.append(last_step - step)
+    if validation := training.validation:
+        to_events.append(validation.every_n_steps - step % validation.every_n_steps)
+    return min(to_events)
 
-    That of a signal even where the run is finished: what would follow is not wanted.
+
+def _check_finite(totals: dict[str, tf.Tensor], training: Training) -> None:
+    loss, rate = float(totals["last_total_loss"]), float(totals["learning_rate"])
+    if not tf.math.is_finite(loss):
+        raise NotFiniteError(
+            f"the total loss is {loss} at step {training.step}, learning rate {rate:g}:"
+            " lower --learning_rate or raise --opt_epsilon;"
+            f" {training.saver.last_saved()}"
+        )
+
+
+def _finish(training: Training, interrupted: Interruption) -> int:
+    """Saves, logs how the run ended, and returns the exit status.
+
+    After a signal it is the signal's even if the run is finished: whoever sent it wants
+    nothing to follow.
     """
     step = training.step
     training.saver.save(step, in_haste=not training.is_finished)
@@ -129,20 +150,23 @@ def _finish(training: Training, interrupted: Interruption) -> int:
         return interrupted.exit_status if interrupted.signal_number else 0
     logging.info("interrupted at step %d: the same command continues the run", step)
     if training.recomputation.is_due(step):
-        logging.warning("batch norm: the statistics saved are those that still lag")
+        logging.warning(
+            "batch norm: the statistics were saved as they are, still lagging behind"
+            " the weights"
+        )
     return interrupted.exit_status
 
 
 def _report_end(training: Training, step: int) -> None:
     training.recomputation.warn_if_unsettled(step)
     validation = training.validation
-    best = f"; {validation.describe_best()}" if validation else ""
+    best = f"; {validation.best_as_text()}" if validation else ""
     logging.info("finished at step %d%s", step, best)
 
 
 @contextlib.contextmanager
 def explained_step_errors(setup: Setup, config: TrainConfig) -> Iterator[None]:
-    """Turns what fails in a step into an error that says what to do about it."""
+    """Turns failures of a step into errors that say what to do."""
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
@@ -157,29 +181,8 @@ def explained_step_errors(setup: Setup, config: TrainConfig) -> Iterator[None]:
         ) from error
 
 
-def _steps_to_events(
-    step: int, last_step: int | None, log_every: int, validation: Validation | None
-) -> list[int]:
-    """Steps from here to each thing that must happen at a step of its own."""
-    to_events = [log_every - step % log_every]
-    if last_step is not None:
-        to_events.append(last_step - step)
-    if validation:
-        to_events.append(validation.every_n_steps - step % validation.every_n_steps)
-    return to_events
-
-
-def _check_finite(totals: dict[str, tf.Tensor], step: int, saver: Saver) -> None:
-    loss, rate = float(totals["last_loss"]), float(totals["learning_rate"])
-    if not tf.math.is_finite(loss):
-        raise NotFiniteError(
-            f"the loss is {loss} at step {step}, learning rate {rate:g}: lower"
-            f" --learning_rate or raise --opt_epsilon; {saver.last_saved()}"
-        )
-
-
 def list_scopes(model_name: str) -> None:
-    """Prints the scopes of a net with their parameters, for 1000 classes."""
+    """Prints the scopes of a net with their parameter counts, for 1000 classes."""
     network = Network(model_name, num_classes=1000)
     print(plan_text.scopes_as_text(network.variable_shapes()))
     head = ",".join(nets_factory.get_entry(model_name).head_scopes)

@@ -102,9 +102,9 @@ def _totals(logits: np.ndarray, labels: np.ndarray) -> dict[str, tf.Tensor]:
         "steps": tf.constant(1.0),
         "input_secs": zero,
         "total_loss": loss,
-        "data_loss": loss,
+        "loss": loss,
         "regularization_loss": zero,
         "accuracy": tf.constant(np.mean(logits.argmax(1) == labels), tf.float32),
-        "last_loss": loss,
+        "last_total_loss": loss,
         "learning_rate": zero,
     }

@@ -45,10 +45,15 @@ class Inputs:
     cache: FeatureCache | None = None
 
 
-def make_inputs(setup: Setup, config: TrainConfig) -> Inputs:
+def make_inputs(setup: Setup, config: TrainConfig, state: TrainState) -> Inputs:
     """The training batches, and what runs the net on them.
 
-    With a feature cache it is filled first.
+    A feature cache is filled first.
+
+    Args:
+      setup: what was decided.
+      config: the options.
+      state: with the weights that the features of a cache are computed from.
     """
     batch_size, seed = config.train_data.batch_size, config.run.seed
     if setup.split is None:
@@ -65,8 +70,8 @@ def make_inputs(setup: Setup, config: TrainConfig) -> Inputs:
     split = setup.split
     cache = cached_training.filled_cache(
         split,
-        setup.network,
-        setup.start.plan,
+        state.network,
+        state.plan,
         setup.dataset,
         config,
         is_training=True,

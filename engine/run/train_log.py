@@ -9,7 +9,7 @@ from absl import logging
 from common import terminal
 from common.progress import clock
 
-_SUMMED = ("total_loss", "data_loss", "regularization_loss", "accuracy")
+_SUMMED = ("total_loss", "loss", "regularization_loss", "accuracy")
 
 
 class TrainLog:
@@ -92,7 +92,7 @@ class TrainLog:
         of_last = f" of {self._last_step:,}" if self._last_step else ""
         parts = [
             f"step {self._step:,}{of_last}",
-            f"loss {self._sums['total_loss'] / self._steps:.4f}",
+            f"loss {self._sums['loss'] / self._steps:.4f}",
             f"accuracy {self._sums['accuracy'] / self._steps:.3f}",
             f"{self._images_per_step / secs_per_step:,.1f} images/s",
         ]
@@ -111,14 +111,8 @@ class TrainLog:
           Means since the last report, by TensorBoard tag.
         """
         means = {name: self._sums[name] / self._steps for name in _SUMMED}
-        scalars = {
-            "loss": means["data_loss"],
-            "total_loss": means["total_loss"],
-            "regularization_loss": means["regularization_loss"],
-            "accuracy": means["accuracy"],
-            "learning_rate": self._learning_rate,
-        }
-        line = "global step {}: loss = {:.4f}".format(step, means["total_loss"])
+        scalars = means | {"learning_rate": self._learning_rate}
+        line = f"global step {step}: total loss = {means['total_loss']:.4f}"
         if self._timed_secs:
             speed = self._timed_steps / self._timed_secs
             images_speed = speed * self._images_per_step
@@ -131,8 +125,8 @@ class TrainLog:
             line += ")"
         if self._is_line_due(step):
             logging.info(
-                "%s, accuracy %.3f, rate %.3g",
-                *(line, means["accuracy"], self._learning_rate),
+                "%s, loss %.4f, accuracy %.3f, rate %.3g",
+                *(line, means["loss"], means["accuracy"], self._learning_rate),
             )
         self._reset()
         return scalars

@@ -1,4 +1,4 @@
-"""What a training run needs before its first step."""
+"""What is decided before a run: data, net, checkpoint to start from, length."""
 
 import dataclasses
 import math
@@ -37,19 +37,19 @@ CHECKPOINTS_KEPT = 5  # slim's number
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """A run that is ready to be trained.
+    """What is decided about a run before its weights are restored.
 
     Attributes:
       dataset: the training split.
       validation_dataset: the split to evaluate while training, or None.
-      network: the net, its variables fresh.
+      network: the net, its variables newly initialized.
       folder: the run's checkpoints.
-      record: what the weights are for, to be written beside them.
-      run_record: the flags and the data, to be written too.
-      changes: what differs from the earlier run in the folder, a line each.
+      record: what the weights are for, to be written to model.json.
+      run_record: the flags and the data, to be written to run.json.
+      changes: how the flags differ from the last command in this folder, a line each.
       start: what will be restored, trained and frozen.
-      lag: of the statistics of its batch norms.
-      split: the net in its frozen and its trained part, where features are cached.
+      lag: whether the batch-norm statistics lag behind the weights.
+      split: the net in a frozen and a trained part; None without a feature cache.
       length: of the run.
     """
 
@@ -77,7 +77,7 @@ class Setup:
 
 
 def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
-    """Finds the data, builds the net and decides how to start; writes nothing.
+    """Finds the data, builds the net and decides where to start; writes nothing.
 
     Args:
       config: the options.
@@ -86,32 +86,18 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
     Raises:
       UserError: an option does not fit the data, the net or the checkpoint.
     """
-    data, run = config.data, config.run
-    dataset = inputs.get_dataset(data, config.train_data.dataset_split_name)
-    eval_split_name = config.validation.eval_split_name
-    tf.random.set_seed(run.seed)
-    with strategy.scope():
-        network = Network(
-            config.model.model_name,
-            num_classes=inputs.num_classes(dataset, data),
-            image_size=config.train_data.train_image_size,
-            channels=inputs.num_channels(dataset, data, config.model.model_name),
-            precision=config.compute.precision,
-        )
-    inputs.preprocess_fn(data, network, is_training=True)  # an unknown name is told now
-    record = record_of(network, dataset, data)
-    _check_same_model(run.train_dir, record)
-    folder = CheckpointFolder(run.train_dir, keep=CHECKPOINTS_KEPT)
+    train_dir = config.run.train_dir
+    dataset = inputs.get_dataset(config.data, config.train_data.dataset_split_name)
+    network = _make_network(config, strategy, dataset)
+    record = record_of(network, dataset, config.data)
+    _check_same_model(train_dir, record)
+    folder = CheckpointFolder(train_dir, keep=CHECKPOINTS_KEPT)
     length = run_length.of(config, dataset.num_examples)
     start = find_start(network, folder, config.fine_tune)
     warm_start.check(start, record, config.fine_tune)
-    earlier, now = run_record.read(run.train_dir), rerun.record_of(config, dataset)
-    rerun.require_same_run(run.train_dir, earlier, now, start)
-    _tell_of_missing_records(run.train_dir, start)
-    validation_dataset = None
-    if eval_split_name:
-        validation_dataset = inputs.get_dataset(data, eval_split_name)
-        read_history(run.train_dir, validation_dataset, start.step)  # is it the same?
+    earlier, now = run_record.read(train_dir), rerun.record_of(config, dataset)
+    rerun.require_same_run(train_dir, earlier, now, start)
+    _warn_of_missing_files(train_dir, start)
     split = None
     if config.feature_cache.feature_cache != "off":
         split = cached_training.split_network(
@@ -120,7 +106,7 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
         )
     return Setup(
         dataset=dataset,
-        validation_dataset=validation_dataset,
+        validation_dataset=_validation_dataset(config, start),
         network=network,
         folder=folder,
         record=record,
@@ -133,8 +119,33 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
     )
 
 
+def _make_network(
+    config: TrainConfig, strategy: tf.distribute.Strategy, dataset: Dataset
+) -> Network:
+    tf.random.set_seed(config.run.seed)
+    with strategy.scope():
+        network = Network(
+            config.model.model_name,
+            num_classes=inputs.num_classes(dataset, config.data),
+            image_size=config.train_data.train_image_size,
+            channels=inputs.num_channels(dataset, config.data, config.model.model_name),
+            precision=config.compute.precision,
+        )
+    inputs.preprocess_fn(config.data, network, is_training=True)  # is its name known?
+    return network
+
+
+def _validation_dataset(config: TrainConfig, start: Start) -> Dataset | None:
+    """The split to evaluate, after a check that the run evaluated no other before."""
+    if not config.validation.eval_split_name:
+        return None
+    dataset = inputs.get_dataset(config.data, config.validation.eval_split_name)
+    read_history(config.run.train_dir, dataset, start.step)
+    return dataset
+
+
 def record_of(network: Network, dataset: Dataset, data: DataOptions) -> ModelRecord:
-    """What the weights of a run on this data are for."""
+    """What model.json says of a net trained on this data."""
     names = dataset.class_names
     return ModelRecord(
         model_name=network.model_name,
@@ -160,20 +171,20 @@ def _check_same_model(train_dir: str, record: ModelRecord) -> None:
         )
 
 
-def _tell_of_missing_records(train_dir: str, start: Start) -> None:
-    """Says that a run may go on otherwise than it began, where nothing can tell."""
+def _warn_of_missing_files(train_dir: str, start: Start) -> None:
+    """Warns where nothing says whether a run resumes with its own data and flags."""
     names = [model_record.FILE_NAME, run_record.FILE_NAME]
     missing = [n for n in names if not os.path.exists(os.path.join(train_dir, n))]
     if start.resumes and missing:
         logging.warning(
-            "%s has no %s, like a run of slim or of an older release: whether it was"
-            " trained on this data and with these flags is not checked",
+            "%s has no %s, as after training with slim or an older release: it is not"
+            " checked that the run was trained on this data and with these flags",
             *(train_dir, " and no ".join(missing)),
         )
 
 
 def announce(setup: Setup, config: TrainConfig) -> None:
-    """Prints the plan and logs the arithmetic of batches, epochs and rates."""
+    """Prints the plan, and logs batch sizes, epochs and learning rates."""
     print(plan_text.as_text(setup.start.plan), flush=True)
     dataset = setup.dataset
     if setup.split:
@@ -181,25 +192,22 @@ def announce(setup: Setup, config: TrainConfig) -> None:
         print(cached_training.describe(setup.split, num_examples, config), flush=True)
     if config.fine_tune.solves_head:
         logging.info(
-            "data: %d images in %d classes; the head is solved by logistic regression"
-            " in one step, an auxiliary head stays as it is",
+            "data: %d images in %d classes; the head is fitted by logistic regression"
+            " in one step, an auxiliary head is left unchanged",
             *(dataset.num_examples, dataset.num_classes),
         )
     else:
-        _describe_steps(setup, config)
+        _announce_steps(setup, config)
     for line in setup.changes:
-        logging.warning("another command than before in this folder: %s", line)
+        logging.warning("changed since the last command in this folder: %s", line)
 
 
-def _describe_steps(setup: Setup, config: TrainConfig) -> None:
+def _announce_steps(setup: Setup, config: TrainConfig) -> None:
     dataset, length = setup.dataset, setup.length
-    batch_size, clones = config.train_data.batch_size, config.run.num_clones
     logging.info(
-        "data: %d images in %d classes; batches of %d on %d device(s) × %d accumulated"
-        " = %d images a step, %.1f steps an epoch",
-        *(dataset.num_examples, dataset.num_classes, batch_size, clones),
-        *(config.optimizer.gradient_accumulation_steps, setup.images_per_step),
-        length.steps_per_epoch,
+        "data: %d images in %d classes; %s, %.1f steps per epoch",
+        *(dataset.num_examples, dataset.num_classes),
+        *(_images_per_step(config, setup), length.steps_per_epoch),
     )
     schedule = schedules.describe(config.schedule, length)
     logging.info("learning rate: %s", schedule)
@@ -213,10 +221,23 @@ def _describe_steps(setup: Setup, config: TrainConfig) -> None:
         logging.info("training to step %d = %.1f epochs", setup.last_step, epochs)
 
 
-def make_state(
+def _images_per_step(config: TrainConfig, setup: Setup) -> str:
+    factors = [f"batch size {config.train_data.batch_size}"]
+    if config.run.num_clones > 1:
+        factors.append(f"{config.run.num_clones} clones")
+    if (num_batches := config.optimizer.gradient_accumulation_steps) > 1:
+        factors.append(f"{num_batches} accumulated")
+    total = f" = {setup.images_per_step} images per step" if len(factors) > 1 else ""
+    return f"{' × '.join(factors)}{total}"
+
+
+def restored_state(
     setup: Setup, config: TrainConfig, strategy: tf.distribute.Strategy
 ) -> TrainState:
-    """Makes the optimizer's variables and restores what was decided."""
+    """Creates the state and restores the values that `setup.start` decided on.
+
+    Everything that reads weights takes this state, and so comes after it.
+    """
     with strategy.scope():
         state = TrainState(
             setup.network, setup.start.plan, config, setup.dataset.num_examples
@@ -237,7 +258,7 @@ def make_validation(
     if setup.validation_dataset is None:
         return None
     make = cached_training.make_evaluator if setup.split else _make_evaluator
-    evaluator = make(setup.network, setup.start.plan, setup.validation_dataset, config)
+    evaluator = make(state.network, state.plan, setup.validation_dataset, config)
     steps_per_epoch = setup.length.steps_per_epoch
     return Validation(
         state,

@@ -18,7 +18,7 @@ from engine.run.train_inputs import Inputs
 from engine.run.train_log import TrainLog
 from engine.run.train_setup import Setup
 from engine.run.validation import Validation
-from engine.step import losses, train_step
+from engine.step import train_step
 from engine.step.train_state import TrainState
 from engine.step.train_step import TrainFn
 
@@ -87,8 +87,8 @@ def build(
       UserError: a record cannot be read, or a file not be written.
     """
     run = config.run
-    state = train_setup.make_state(setup, config, strategy)
-    inputs = train_inputs.make_inputs(setup, config)
+    state = train_setup.restored_state(setup, config, strategy)
+    inputs = train_inputs.make_inputs(setup, config, state)
     train_fn = make_train_fn(setup, config, strategy, state, inputs)
     recomputation = train_inputs.make_recomputation(setup, config, state, inputs)
     validation = train_setup.make_validation(
@@ -137,16 +137,9 @@ def make_train_fn(
       setup: what was decided.
       config: the options.
       strategy: the devices.
-      state: restored: the penalty reads the frozen weights here, once.
+      state: what the steps change.
       inputs: what is trained on.
     """
     if setup.split and inputs.cache and config.fine_tune.solves_head:
         return solved_head.make_train_fn(state, setup.split, inputs.cache, config)
-    penalty_fn = losses.l2_penalty_fn(
-        state.network.regularized,
-        list(state.trained.values()),
-        config.loss.weight_decay,
-    )
-    return train_step.make_train_fn(
-        state, strategy, config, inputs.run_network, penalty_fn
-    )
+    return train_step.make_train_fn(state, strategy, config, inputs.run_network)

@@ -223,7 +223,7 @@ class Validation:
             return False
         return evaluations_since_best(self._history) >= self._patience
 
-    def describe_best(self) -> str:
+    def best_as_text(self) -> str:
         """The best evaluation so far and where its checkpoint is, if it still is."""
         best = best_of(self._history)
         kept = "kept in" if self._folder.holds(best.step) else "which is no longer in"

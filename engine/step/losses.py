@@ -1,5 +1,10 @@
-"""The loss: cross-entropy, the auxiliary head's share, and the L2 penalty."""
+"""Loss and L2 penalty, whose sum is the total loss that training minimizes.
 
+Everywhere (log, TensorBoard, validation, metrics.json) `loss` excludes the penalty and
+`total_loss` includes it.
+"""
+
+import functools
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -51,13 +56,23 @@ def l2_penalty_fn(
     trained: Sequence[tf.Variable],
     weight_decay: float,
 ) -> Callable[[], tf.Tensor]:
-    """A function that gives `l2_penalty(variables, weight_decay)` as they are by then.
+    """A function that returns the current `l2_penalty(variables, weight_decay)`.
 
-    The share of those that are not trained is computed once, now: in a step on cached
-    features, reading all frozen weights would take longer than all else.
+    The share of the frozen variables is computed once, in the first call: in a step on
+    cached features, reading all frozen weights would take longer than everything else.
+
+    Args:
+      variables: those that are regularized.
+      trained: those that change from step to step.
+      weight_decay: see `l2_penalty`.
     """
     trained_ids = {id(variable) for variable in trained}
     changing = [v for v in variables if id(v) in trained_ids]
     frozen = [v for v in variables if id(v) not in trained_ids]
-    frozen_penalty = float(l2_penalty(frozen, weight_decay))
-    return lambda: l2_penalty(changing, weight_decay) + frozen_penalty
+
+    @functools.cache
+    def frozen_penalty() -> float:
+        with tf.init_scope():  # a value even while a step is being traced
+            return float(l2_penalty(frozen, weight_decay))
+
+    return lambda: l2_penalty(changing, weight_decay) + frozen_penalty()

@@ -12,14 +12,13 @@ from engine.step.loss_scale import all_finite
 from engine.step.randomness import mix, step_seed
 from engine.step.train_state import TrainState
 
-_MEANS = ("total_loss", "data_loss", "regularization_loss", "accuracy")
+_MEANS = ("total_loss", "loss", "regularization_loss", "accuracy")
 _SUMMED = ("steps", "input_secs", *_MEANS)
-_OF_LAST_STEP = ("last_loss", "learning_rate")
+_OF_LAST_STEP = ("last_total_loss", "learning_rate")
 
 Tensors = dict[str, tf.Tensor]
 # (batch, dropout seed) → (logits, end points)
 RunNetwork = Callable[[Tensors, tf.Tensor], tuple[tf.Tensor, Tensors]]
-PenaltyFn = Callable[[], tf.Tensor]
 TrainFn = Callable[[Iterator, tf.Tensor], Tensors]
 
 
@@ -28,7 +27,6 @@ def make_train_fn(
     strategy: tf.distribute.Strategy,
     config: TrainConfig,
     run_network: RunNetwork,
-    penalty_fn: PenaltyFn,
 ) -> TrainFn:
     """Makes the function that runs several steps per call.
 
@@ -37,7 +35,6 @@ def make_train_fn(
       strategy: the devices.
       config: the options.
       run_network: runs the net, either whole or from cached features on.
-      penalty_fn: gives the L2 penalty, a float32 scalar, from `losses.l2_penalty_fn`.
 
     Returns:
       train_fn(iterator, num_steps): `iterator` gives batches that `run_network` takes,
@@ -45,26 +42,35 @@ def make_train_fn(
       on each device; `num_steps` is a scalar int32. It stops early at a loss that is
       not finite. It returns scalars summed over the steps ("steps", "input_secs" spent
       waiting for batches, which is NaN with --deterministic, "total_loss",
-      "data_loss", "regularization_loss", "accuracy") and, of the last step, its total
-      loss ("last_loss") and rate ("learning_rate").
+      "loss", "regularization_loss", "accuracy") and, of the last step, its total loss
+      ("last_total_loss") and learning rate ("learning_rate").
     """
+    penalty_fn = losses.l2_penalty_fn(
+        state.network.regularized,
+        list(state.trained.values()),
+        config.loss.weight_decay,
+    )
     step = _Step(state, strategy, config, run_network, penalty_fn)
     return tf.function(step.run_several, autograph=False)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Step:
-    """See `make_train_fn` for the attributes."""
+    """The methods stand in the order in which a step calls them.
+
+    Attributes:
+      penalty_fn: see `losses.l2_penalty_fn`; the others as in `make_train_fn`.
+    """
 
     state: TrainState
     strategy: tf.distribute.Strategy
     config: TrainConfig
     run_network: RunNetwork
-    penalty_fn: PenaltyFn
+    penalty_fn: Callable[[], tf.Tensor]
 
     def run_several(self, iterator: Iterator, num_steps: tf.Tensor) -> Tensors:
         def has_next(totals: Tensors) -> tf.Tensor:
-            finite = tf.math.is_finite(totals["last_loss"])
+            finite = tf.math.is_finite(totals["last_total_loss"])
             is_short = totals["steps"] < tf.cast(num_steps, tf.float32)
             return tf.logical_and(is_short, finite)
 
@@ -90,7 +96,7 @@ class _Step:
             for name, value in per_replica.items()
         }
         self.state.global_step.assign_add(1)
-        last = {"last_loss": means["total_loss"], "learning_rate": rate}
+        last = {"last_total_loss": means["total_loss"], "learning_rate": rate}
         return {**means, **last, "input_secs": input_secs, "steps": tf.constant(1.0)}
 
     def next_batch(self, iterator: Iterator) -> tuple[Tensors, tf.Tensor]:
@@ -174,7 +180,7 @@ class _Step:
         self, targets: tf.Tensor, logits: tf.Tensor, end_points: Tensors
     ) -> Tensors:
         """Losses and accuracy of a batch: float32 scalars, see `_MEANS`."""
-        data_loss = losses.data_loss(
+        loss = losses.data_loss(
             targets,
             logits,
             end_points.get("AuxLogits"),
@@ -183,8 +189,8 @@ class _Step:
         penalty = self.penalty_fn()
         correct = tf.equal(tf.argmax(logits, 1), tf.argmax(targets, 1))
         return {
-            "total_loss": data_loss + penalty,
-            "data_loss": data_loss,
+            "total_loss": loss + penalty,
+            "loss": loss,
             "regularization_loss": penalty,
             "accuracy": tf.reduce_mean(tf.cast(correct, tf.float32)),
         }

@@ -13,7 +13,6 @@ from checkpoints.checkpoint_folder import CheckpointFolder
 from engine import devices
 from engine.run.initial_weights import find_start
 from engine.run.train_inputs import whole_network
-from engine.step import losses
 from engine.step.train_state import TrainState
 from engine.step.train_step import make_train_fn
 from nets.nets_factory import NetEntry
@@ -67,13 +66,8 @@ class Trainer:
             plan = find_start(network, folder, self.config.fine_tune).plan
             self.state = TrainState(network, plan, self.config, NUM_EXAMPLES)
         run_network = whole_network(network, plan, self.config)
-        penalty_fn = losses.l2_penalty_fn(
-            network.regularized,
-            list(self.state.trained.values()),
-            self.config.loss.weight_decay,
-        )
         self._train_fn = make_train_fn(
-            self.state, self._strategy, self.config, run_network, penalty_fn
+            self.state, self._strategy, self.config, run_network
         )
         self.fresh = self.values()
 

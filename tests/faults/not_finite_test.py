@@ -61,7 +61,7 @@ def test_a_loss(run_dir, images_dir, monkeypatch):
         return means | {"total_loss": means["total_loss"] * np.inf}
 
     monkeypatch.setattr(_Step, "batch_losses", spoilt)
-    assert "the loss is inf at step 3" in refused(run_dir, images_dir)
+    assert "the total loss is inf at step 3" in refused(run_dir, images_dir)
 
 
 def test_a_gradient(run_dir, images_dir, monkeypatch):
@@ -77,14 +77,14 @@ def test_a_gradient(run_dir, images_dir, monkeypatch):
 
 
 def test_the_statistics_of_a_batch_norm(run_dir, images_dir, monkeypatch):
-    make_state = train_setup.make_state
+    restored_state = train_setup.restored_state
     name = "Tiny/Conv2d_2/BatchNorm/moving_variance"
 
     def spoilt(*args):
-        state = make_state(*args)
+        state = restored_state(*args)
         variable = state.network.model_variables[name]
         variable.assign(tf.fill(variable.shape, np.nan))
         return state
 
-    monkeypatch.setattr(train_setup, "make_state", spoilt)
+    monkeypatch.setattr(train_setup, "restored_state", spoilt)
     assert f"{name} is not finite after step 3" in refused(run_dir, images_dir)

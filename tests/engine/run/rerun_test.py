@@ -34,7 +34,7 @@ def said(caplog):
     caplog.set_level(logging.INFO, logger="absl")
 
     def said():
-        before = "another command than before in this folder: "
+        before = "changed since the last command in this folder: "
         return [m.removeprefix(before) for m in caplog.messages if m.startswith(before)]
 
     return said
@@ -79,11 +79,11 @@ def test_the_same_command_says_nothing_and_a_run_of_an_older_release_that(
     run, said, caplog
 ):
     assert run(save_interval_secs=5, max_number_of_steps=7) == 0
-    assert "is not checked" not in caplog.text
+    assert "not checked" not in caplog.text
     (run.folder / "run.json").unlink()
     assert run(learning_rate=0.1, max_number_of_steps=8) == 0
     assert said() == []
-    assert f"{run.folder} has no run.json, like a run of slim" in caplog.text
+    assert f"{run.folder} has no run.json, as after training with slim" in caplog.text
     for name in ("run.json", "model.json"):
         (run.folder / name).unlink()
     assert run(dry_run=True) == 0

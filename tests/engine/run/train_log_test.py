@@ -24,7 +24,7 @@ def totals(steps, loss, rate=0.1):
     sums = {
         "steps": steps,
         "total_loss": steps * loss,
-        "data_loss": steps * (loss - 0.5),
+        "loss": steps * (loss - 0.5),
         "regularization_loss": steps * 0.5,
         "accuracy": steps * 0.25,
         "input_secs": steps * 0.1,
@@ -67,13 +67,13 @@ def test_compilation_is_left_out_of_the_speed(clock, caplog):
     assert not any("/sec" in tag for tag in log.report(1))
     assert "first step done, 30.0 s with compilation" in caplog.messages
     assert caplog.messages[-1] == (
-        "global step 1: loss = 2.0000, accuracy 0.250, rate 0.1"
+        "global step 1: total loss = 2.0000, loss 1.5000, accuracy 0.250, rate 0.1"
     )
     add(log, clock, 4, 1.0)
     log.report(5)
     assert caplog.messages[-1] == (
-        "global step 5: loss = 2.0000 (0.250 sec/step, 32.0 images/s,"
-        " waiting for input 40%), accuracy 0.250, rate 0.1"
+        "global step 5: total loss = 2.0000 (0.250 sec/step, 32.0 images/s,"
+        " waiting for input 40%), loss 1.5000, accuracy 0.250, rate 0.1"
     )
 
 
@@ -112,7 +112,7 @@ def test_waiting_that_is_not_measured_is_not_told(clock, caplog):
     log.add(untimed, clock[0] - 1.0)
     assert "waiting_for_input" not in log.report(5)
     assert caplog.messages[-1].endswith(
-        "(0.250 sec/step, 32.0 images/s), accuracy 0.250, rate 0.1"
+        "(0.250 sec/step, 32.0 images/s), loss 1.5000, accuracy 0.250, rate 0.1"
     )
 
 

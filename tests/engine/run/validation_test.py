@@ -130,7 +130,7 @@ def test_patience_counts_evaluations_after_the_best(state, tmp_path, at_once):
     assert not validation.should_stop
     run_at(validation, state, 40)
     assert validation.should_stop
-    assert validation.describe_best() == (
+    assert validation.best_as_text() == (
         f"best accuracy 0.6000 at step 20, kept in {tmp_path / 'best'}"
     )
 
@@ -260,14 +260,14 @@ def test_a_best_checkpoint_that_was_deleted_is_chosen_anew(
     assert "best checkpoint so far, of step 10, is no longer in" in caplog.text
     run_at(resumed, state, 20)
     assert small_runs.steps_saved(tmp_path / "best") == [20]
-    assert resumed.describe_best().startswith("best accuracy 0.2000 at step 20, kept")
+    assert resumed.best_as_text().startswith("best accuracy 0.2000 at step 20, kept")
 
 
 def test_a_best_checkpoint_that_is_gone_is_not_called_kept(state, tmp_path, at_once):
     validation = make_validation(state, tmp_path, at_once, [(0.9, 1)])
     run_at(validation, state, 10)
     (tmp_path / "best" / "model.ckpt-10.index").unlink()
-    assert "which is no longer in" in validation.describe_best()
+    assert "which is no longer in" in validation.best_as_text()
 
 
 def test_a_best_checkpoint_beyond_the_step_resumed_from_is_not_missed(

@@ -71,6 +71,13 @@ def test_frozen_weights_are_not_read_in_a_step():
     assert [outer for outer, _ in step.graph.captures] == [trained.handle]
 
 
+def test_frozen_weights_may_be_restored_until_the_first_step():
+    trained, frozen = tf.Variable([3.0, 4.0]), tf.Variable([[2.0]])
+    step = tf.function(losses.l2_penalty_fn([frozen, trained], [trained], 0.1))
+    frozen.assign([[1.0]])
+    assert float(step()) == pytest.approx(0.1 * (25 + 1) / 2)
+
+
 @pytest.mark.parametrize(
     ("variables", "weight_decay"), [([], 0.1), ([tf.Variable([3.0])], 0.0)]
 )

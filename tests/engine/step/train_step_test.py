@@ -117,7 +117,7 @@ def test_what_is_frozen_keeps_its_bytes_and_its_batch_norm_its_statistics(tmp_pa
     in_evaluation = losses.data_loss(
         targets, logits, end_points["AuxLogits"], label_smoothing=0.1
     )
-    assert first["data_loss"] == pytest.approx(float(in_evaluation), rel=1e-5)
+    assert first["loss"] == pytest.approx(float(in_evaluation), rel=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -145,10 +145,10 @@ def test_steps_in_one_call_are_the_same_steps_one_by_one(trainer):
     singly = trainer.run(data, [1, 1, 1])
     assert_same_bytes(after_together, trainer.values())
     assert together["steps"] == 3
-    for name in ("total_loss", "data_loss", "regularization_loss", "accuracy"):
+    for name in ("total_loss", "loss", "regularization_loss", "accuracy"):
         expected = sum(each[name] for each in singly)
         assert together[name] == pytest.approx(expected, rel=1e-6)
-    assert together["last_loss"] == singly[-1]["total_loss"]
+    assert together["last_total_loss"] == singly[-1]["total_loss"]
 
 
 def test_a_step_that_waits_for_its_batch_says_how_long(trainer):
@@ -182,7 +182,7 @@ def test_accuracy_is_the_share_of_right_answers(trainer):
     assert totals["accuracy"] * BATCH == pytest.approx(
         round(totals["accuracy"] * BATCH)
     )
-    total_loss = totals["data_loss"] + totals["regularization_loss"]
+    total_loss = totals["loss"] + totals["regularization_loss"]
     assert totals["total_loss"] == pytest.approx(total_loss)
 
 
@@ -209,7 +209,7 @@ def test_a_loss_that_is_not_finite_ends_the_call(trainer):
     data = noise(5)
     data["image"][1] = np.nan
     (totals,) = trainer.run(data, [5])
-    assert np.isnan(totals["last_loss"])
+    assert np.isnan(totals["last_total_loss"])
     assert totals["steps"] == 2
     assert trainer.values()["global_step"] == 2
 
