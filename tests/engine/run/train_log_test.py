@@ -131,9 +131,9 @@ def test_lines_come_so_many_seconds_apart_and_the_last_always(clock, caplog):
     [
         (
             1000,
-            "step 105 of 1,000  loss 3.0000  accuracy 0.250  16.0 images/s  7:28 left",
+            "step 105 of 1,000  loss 2.5000  accuracy 0.250  16.0 images/s  7:28 left",
         ),
-        (None, "step 105  loss 3.0000  accuracy 0.250  16.0 images/s"),
+        (None, "step 105  loss 2.5000  accuracy 0.250  16.0 images/s"),
     ],
 )
 def test_the_live_line(clock, monkeypatch, last_step, shown):
