@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from convert.exports import export_photos, formats, served_photo
 from convert.exports.formats import Format, Job
-from datasets.photos import photo_codec, photo_reader
+from datasets.photos import photo_codec
 from engine.restored.classifier import Classifier
 from errors import NotFiniteError, UserError
 
@@ -29,7 +29,7 @@ def as_predicted(photo: bytes, bits: int | None = None) -> bytes:
     Raises:
       UnfitPhotoError: it cannot be read.
     """
-    return photo_reader.decodable(photo_codec.normalise(photo, bits=bits)).encoded
+    return photo_codec.normalise(photo, bits=bits).encoded
 
 
 def as_served(photo: bytes, bits: int | None) -> bytes:

@@ -1,4 +1,4 @@
-"""Reads and checks every photo, in worker processes that need no TensorFlow."""
+"""Reads and checks every photo, in worker processes."""
 
 import collections
 import functools

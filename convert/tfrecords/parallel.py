@@ -5,12 +5,22 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 from typing import Any
 
+from common import native_log
 from errors import UserError
+
+# What TensorFlow reads when it first computes: each worker is one thread's work, and
+# the first to see a GPU would take all its memory.
+_WORKER_ENVIRONMENT = {
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "-1",
+}
 
 
 def num_usable_cpus() -> int:
@@ -55,8 +65,9 @@ class _Processes(concurrent.futures.ProcessPoolExecutor):
 
 @contextlib.contextmanager
 def processes(num_workers: int) -> Iterator[concurrent.futures.Executor]:
-    """A pool of fresh Python processes, which end with this one, however it ends.
+    """A pool of other processes, which end with this one, however it ends.
 
+    On Linux they are copies of one that has loaded TensorFlow, which takes seconds.
     Ctrl-C, which a terminal sends to all processes, reaches this one alone, which
     then tells the workers to stop.
 
@@ -65,11 +76,9 @@ def processes(num_workers: int) -> Iterator[concurrent.futures.Executor]:
     """
     executor = _Processes(
         num_workers,
-        mp_context=multiprocessing.get_context("spawn"),
+        mp_context=_context(),
         initializer=_start_worker,
     )
-    # It starts with the first worker otherwise, and then unblocks the signals.
-    resource_tracker.ensure_running()
     try:
         yield executor
     except concurrent.futures.process.BrokenProcessPool as error:
@@ -81,8 +90,23 @@ def processes(num_workers: int) -> Iterator[concurrent.futures.Executor]:
         executor.shutdown(wait=True, cancel_futures=True)
 
 
+def _context() -> multiprocessing.context.BaseContext:
+    """How workers start; what the first of them would start is started here."""
+    # It starts with the first worker otherwise, and then unblocks the signals.
+    resource_tracker.ensure_running()
+    if sys.platform != "linux":  # elsewhere libraries do not bear to be copied
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tensorflow"])
+    # TensorFlow says things that read like errors while it loads.
+    with signals_held(), native_log.held_back():
+        forkserver.ensure_running()
+    return context
+
+
 def _start_worker() -> None:
-    """Prepares a worker: silent, and gone when its parent is."""
+    """Prepares a worker: silent, small, and gone when its parent is."""
+    os.environ.update(_WORKER_ENVIRONMENT)
     # libtiff writes its complaints there by itself; the reason is in rejected.csv.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     threading.Thread(target=_end_with_parent, daemon=True).start()

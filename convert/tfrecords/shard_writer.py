@@ -15,7 +15,6 @@ from common.quiet_tensorflow import tf
 from convert.tfrecords.source_photo import Checked
 from datasets import example_schema
 from datasets.dataset_json import ShardInfo, SplitInfo
-from datasets.photos import photo_reader
 from datasets.photos.photo_codec import StoredPhoto
 from errors import UserError
 
@@ -131,8 +130,7 @@ def _record(photo: Checked, label: int) -> bytes:
 
 
 def serialize(photo: StoredPhoto, label: int, name: str) -> bytes:
-    """The record of a photo, whose bytes TensorFlow has been seen to decode."""
-    photo = photo_reader.decodable(photo)
+    """The record of a photo."""
     return example_schema.build_example(
         photo.encoded, photo.format, label, photo.height, photo.width, name
     )

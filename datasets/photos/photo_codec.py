@@ -54,18 +54,21 @@ class StoredPhoto:
 
 
 def normalise(
-    data: bytes, *, max_side: int = 0, keep: bool = True, bits: int | None = None
+    data: bytes, *, max_side: int = 0, bits: int | None = None
 ) -> StoredPhoto:
     """Checks a photo by decoding it whole, and encodes it anew where needed.
+
+    What may stay is decoded by TensorFlow alone; Pillow decodes what needs a change,
+    and what TensorFlow, the stricter of the two, refuses.
 
     Args:
       data: the file's bytes.
       max_side: photos with a longer side are shrunk to it, in pixels; 0: none are.
-      keep: whether bytes may stay as they are.
       bits: see `deep_photo.reduce`.
 
     Returns:
-      The photo; `encoded` is `data` itself if it is kept.
+      The photo, which TensorFlow has been seen to decode; `encoded` is `data` itself
+      if it is kept.
 
     Raises:
       UnfitPhotoError: not a photo, damaged, too large or of unclear bits, as the
@@ -75,25 +78,10 @@ def normalise(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd metadata: the pixels matter
         image = _open(data)
-        width, height = image.size
         shrinks = bool(max_side) and max(image.size) > max_side
-        may_stay = keep and not shrinks
         try:
-            if deep_photo.is_deep(image, data):
-                return _encode_deep(image, data, max_side if shrinks else 0, bits)
-            if shrinks:
-                # A JPEG can be decoded at 1/2, 1/4 or 1/8; twice the size suffices.
-                image.draft(image.mode, (2 * max_side, 2 * max_side))
-            elif may_stay and is_jpeg(image) and _stays(image, data):
-                # At 1/8 of the size every code is read, too, in half the time.
-                image.draft(image.mode, (1, 1))
-            image.load()
-            if may_stay and _stays(image, data):
-                return StoredPhoto(
-                    data, "jpg" if is_jpeg(image) else "png", height, width
-                )
-            is_lossless = _is_lossless(image, data)
-            return _encode(image, is_lossless, max_side if shrinks else 0)
+            photo = None if shrinks else _kept(image, data)
+            return photo or _encode_anew(image, data, max_side if shrinks else 0, bits)
         except UnfitPhotoError:
             raise
         except Exception as error:  # decoders raise all kinds, SyntaxError included
@@ -164,15 +152,32 @@ def is_jpeg(image: Image.Image) -> bool:
     return image.format in ("JPEG", "MPO")
 
 
-def _stays(image: Image.Image, data: bytes) -> bool:
-    """Whether the bytes may be stored; of a PNG it is known once it is loaded."""
-    return _orientation(image) == 1 and _is_plain(image, data)
+def _kept(image: Image.Image, data: bytes) -> StoredPhoto | None:
+    """The photo with its bytes as they are, if training decodes them to what it shows."""
+    if not _is_plain(image, data):
+        return None
+    width, height = image.size
+    if image.format == "PNG" and not _ends_with_pixels(data):
+        image.load()  # what follows the pixels may turn them, or make some transparent
+    if _orientation(image) != 1 or not _is_plain(image, data):
+        return None
+    photo = StoredPhoto(data, "jpg" if is_jpeg(image) else "png", height, width)
+    return photo if _training_decodes(photo) else None
+
+
+def _training_decodes(photo: StoredPhoto) -> bool:
+    # Takes seconds to load, which who asks this module for no more than a limit is
+    # spared.
+    from datasets.photos import training_decoder
+
+    return training_decoder.takes(photo.encoded, photo.format)
 
 
 def _orientation(image: Image.Image) -> int:
     """How to turn the image, 1 to 8 as EXIF has it; 1 (upright) if that is unclear."""
     try:
-        value = image.getexif().get(_ORIENTATION, 1)
+        # That of PNG decodes the pixels first, which has been done where it matters.
+        value = Image.Image.getexif(image).get(_ORIENTATION, 1)
     except Exception:  # damaged metadata of a sound image
         return 1
     return value if value in range(1, 9) else 1
@@ -206,11 +211,46 @@ def _jpeg_frame(data: bytes) -> int | None:
     return None
 
 
+def _ends_with_pixels(data: bytes) -> bool:
+    """Whether nothing follows the pixels of a PNG but the end."""
+    at, has_pixels = 8, False
+    while at + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"IEND":
+            return has_pixels
+        if has_pixels and kind != b"IDAT":
+            return False
+        has_pixels = kind == b"IDAT"
+        at += 12 + size
+    return False
+
+
+def _encode_anew(
+    image: Image.Image, data: bytes, max_side: int, bits: int | None
+) -> StoredPhoto:
+    if deep_photo.is_deep(image, data):
+        photo = _encode_deep(image, data, max_side, bits)
+    else:
+        if max_side:
+            # A JPEG can be decoded at 1/2, 1/4 or 1/8; twice the size suffices.
+            image.draft(image.mode, (2 * max_side, 2 * max_side))
+        image.load()
+        photo = _encode(image, _is_lossless(image, data), max_side)
+    if not _training_decodes(photo):
+        raise UnfitPhotoError(
+            f"{photo.width} × {photo.height} pixels, which TensorFlow does not decode"
+            f" from {photo.format.upper()}"
+        )
+    return photo
+
+
 def _encode_deep(
     image: Image.Image, data: bytes, max_side: int, bits: int | None
 ) -> StoredPhoto:
     is_lossless = _is_lossless(image, data)
     reduced, depth = deep_photo.reduce(image, data, bits)
+    if image.format == "PNG":
+        image.load()  # its EXIF may follow the pixels
     reduced.getexif()[_ORIENTATION] = _orientation(image)
     photo = _encode(reduced, is_lossless, max_side)
     return dataclasses.replace(photo, depth=depth)

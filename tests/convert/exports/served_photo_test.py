@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from convert.exports import export_photos, served_photo
-from datasets.photos import photo_codec, photo_reader
+from datasets.photos import photo_codec
 from tests.convert.sample_photos import encode, pixels
 
 PHOTO = Image.fromarray(pixels(0)).resize((70, 48), Image.Resampling.BICUBIC)
@@ -25,7 +25,7 @@ def served(data: bytes, channels: int) -> np.ndarray:
 
 
 def predicted(data: bytes, channels: int) -> np.ndarray:
-    fit = photo_reader.decodable(photo_codec.normalise(data))
+    fit = photo_codec.normalise(data)
     return decoded(fit.encoded, channels)
 
 

@@ -108,16 +108,6 @@ def test_a_photo_that_changed_is_named(write):
         write(PHOTOS, changed=(3,))
 
 
-def test_what_tensorflow_cannot_decode_is_encoded_anew(write, tmp_path):
-    no_end = PHOTOS[1][:-1] + b"\x01"  # Pillow does not miss the end marker
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        tf.io.decode_jpeg(no_end)
-    (features,) = read(tmp_path, write([no_end]))
-    encoded = features["image/encoded"].bytes_list.value[0]
-    assert encoded != no_end
-    assert tf.io.decode_jpeg(encoded).shape == (6, 5, 3)
-
-
 def test_a_directory_that_cannot_be_written_is_named(write, monkeypatch):
     def fail(path):
         raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")

@@ -6,7 +6,6 @@ import tensorflow as tf
 from PIL import Image
 
 from datasets.photos import photo_reader
-from datasets.photos.photo_codec import StoredPhoto
 from datasets.photos.unfit_photos import UnfitPhotoError
 from tests.convert import sample_photos
 
@@ -28,13 +27,6 @@ def test_what_tensorflow_reads_stays_and_the_rest_is_encoded_anew(tmp_path):
     (tmp_path / "cmyk.jpg").write_bytes(cmyk)
     photo = photo_reader.read(str(tmp_path / "cmyk.jpg"))
     assert tf.io.decode_image(photo.encoded).shape == (20, 30, 3)
-
-
-def test_what_only_pillow_decodes_is_encoded_anew():
-    data = sample_photos.encode(sample_photos.pixels(1, 20, 30), "BMP")
-    photo = photo_reader.decodable(StoredPhoto(data, "png", 20, 30))
-    assert photo.encoded != data
-    assert tf.io.decode_png(photo.encoded).shape == (20, 30, 3)
 
 
 def test_what_cannot_be_read_is_explained(tmp_path):
