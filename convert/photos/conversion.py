@@ -114,6 +114,8 @@ def _make(
 def _check_photos(
     settings: Settings, found: photo_sources.Found, directory: str, num_workers: int
 ) -> tuple[list[Checked], list[Rejection]]:
+    parallel.prepare()
+    _load_tensorflow()  # meanwhile
     results = photo_checks.check_all(
         found.sources,
         os.path.join(directory, staging.SPILL),
@@ -123,9 +125,8 @@ def _check_photos(
     )
     checked: list[Checked] = []
     rejected = list(found.rejections)
-    # With the first result all workers are at it, in processes of their own.
+    # The clock starts with the first result: until then workers start.
     first = list(itertools.islice(results, 1))
-    _load_tensorflow()
     every = progress(
         itertools.chain(first, results),
         total=len(found.sources),
@@ -142,7 +143,7 @@ def _check_photos(
 
 
 def _load_tensorflow() -> None:
-    """Imports what is needed next, in this process alone: it takes seconds."""
+    """Imports what is needed next: it takes seconds."""
     with parallel.signals_held():
         importlib.import_module("convert.tfrecords.shard_writer")
 

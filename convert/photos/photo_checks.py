@@ -14,8 +14,7 @@ from datasets.photos import deep_photo, photo_bytes, photo_codec, photo_files
 from datasets.photos.unfit_photos import UnclearBitsError, UnfitPhotoError
 
 _PHOTOS_PER_TASK = 8
-# So that no worker waits while this process loads TensorFlow. What one gives is small.
-_TASKS_AHEAD = 1000
+_TASKS_AHEAD = 4  # for each worker
 
 
 def check_all(
@@ -48,8 +47,9 @@ def check_all(
     check = functools.partial(
         _check_some, spill_dir=spill_dir, max_side=max_side, bits=bits
     )
+    window = _TASKS_AHEAD * num_workers
     with parallel.processes(num_workers) as executor:
-        for results in in_order(executor, check, tasks, _TASKS_AHEAD):
+        for results in in_order(executor, check, tasks, window):
             yield from results
 
 

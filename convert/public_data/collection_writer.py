@@ -75,8 +75,11 @@ def _write_splits(
     rejected: list[Rejection] = []
     for name, split in collection.splits.items():
         counts: collections.Counter[int] = collections.Counter()
+        normalised = _normalised(split.read(), num_workers)
+        # The clock starts with the first result: until then workers start.
+        first = list(itertools.islice(normalised, 1))
         results = progress(
-            _normalised(split.read(), num_workers),
+            itertools.chain(first, normalised),
             total=split.num_examples,
             desc=f"converting {name}",
             unit="image",

@@ -14,6 +14,7 @@ from typing import Any
 from common import native_log
 from errors import UserError
 
+_START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 # What TensorFlow reads when it first computes: each worker is one thread's work, and
 # the first to see a GPU would take all its memory.
 _WORKER_ENVIRONMENT = {
@@ -63,20 +64,35 @@ class _Processes(concurrent.futures.ProcessPoolExecutor):
             return super().submit(*work, **named)
 
 
+def prepare() -> None:
+    """Starts what `processes` needs, which loads TensorFlow while the caller goes on.
+
+    On Linux that is a process of which workers are copies, so that it is loaded once;
+    elsewhere libraries do not bear to be copied, and each worker loads it.
+    """
+    # It starts with the first worker otherwise, and then unblocks the signals.
+    resource_tracker.ensure_running()
+    if _START_METHOD == "forkserver":
+        multiprocessing.set_forkserver_preload(["tensorflow"])
+        # TensorFlow says things that read like errors while it loads.
+        with signals_held(), native_log.held_back():
+            forkserver.ensure_running()
+
+
 @contextlib.contextmanager
 def processes(num_workers: int) -> Iterator[concurrent.futures.Executor]:
     """A pool of other processes, which end with this one, however it ends.
 
-    On Linux they are copies of one that has loaded TensorFlow, which takes seconds.
     Ctrl-C, which a terminal sends to all processes, reaches this one alone, which
     then tells the workers to stop.
 
     Raises:
       UserError: one of them was killed.
     """
+    prepare()
     executor = _Processes(
         num_workers,
-        mp_context=_context(),
+        mp_context=multiprocessing.get_context(_START_METHOD),
         initializer=_start_worker,
     )
     try:
@@ -88,20 +104,6 @@ def processes(num_workers: int) -> Iterator[concurrent.futures.Executor]:
         ) from error
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
-
-
-def _context() -> multiprocessing.context.BaseContext:
-    """How workers start; what the first of them would start is started here."""
-    # It starts with the first worker otherwise, and then unblocks the signals.
-    resource_tracker.ensure_running()
-    if sys.platform != "linux":  # elsewhere libraries do not bear to be copied
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tensorflow"])
-    # TensorFlow says things that read like errors while it loads.
-    with signals_held(), native_log.held_back():
-        forkserver.ensure_running()
-    return context
 
 
 def _start_worker() -> None:
