@@ -153,7 +153,7 @@ def is_jpeg(image: Image.Image) -> bool:
 
 
 def _kept(image: Image.Image, data: bytes) -> StoredPhoto | None:
-    """The photo with its bytes as they are, if training decodes them to what it shows."""
+    """The photo as it is, if TensorFlow decodes its bytes to what Pillow would."""
     if not _is_plain(image, data):
         return None
     width, height = image.size
