@@ -73,7 +73,7 @@ def training_pixels(encoded):
 @pytest.mark.parametrize("kind", SOUND)
 def test_what_is_accepted_training_decodes(kind):
     chance = random.Random(kind)
-    outcomes = collections.Counter()
+    outcomes: collections.Counter[str] = collections.Counter()
     for _ in range(PER_KIND):
         data = damage(SOUND[kind], chance)
         try:
@@ -93,7 +93,7 @@ def test_what_is_accepted_training_decodes(kind):
 
 @pytest.mark.parametrize("kind", ["baseline", "grey JPEG", "PNG", "grey PNG"])
 def test_what_stays_is_decoded_once(kind, monkeypatch):
-    loads = []
+    loads: list[Image.Image] = []
     monkeypatch.setattr(ImageFile.ImageFile, "load", loads.append)
     assert photo_codec.normalise(SOUND[kind]).encoded is SOUND[kind]
     assert not loads  # by Pillow
