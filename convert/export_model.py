@@ -1,12 +1,12 @@
-r"""Exports a checkpoint to the forms that other programs take.
+r"""Exports a checkpoint to the formats of other programs.
 
     python -m convert.export_model --checkpoint_path=/tmp/run --output_dir=/tmp/export \
         --formats=saved_model,tflite
 
-`model.json` beside the checkpoint says which net it is, with its image size,
-preprocessing and classes; of a published checkpoint flags say it. Every export is
-loaded again and compared with the checkpoint on images before it gets its name. With
---output_file it writes slim's inference graph: a GraphDef without weights.
+The net, its image size, preprocessing and classes are read from `model.json` next to
+the checkpoint; for a published checkpoint, flags give them. Every export is loaded
+again and compared with the checkpoint on images before it appears under its name.
+--output_file writes slim's inference graph: a GraphDef without weights.
 """
 
 import script_start  # noqa: F401  (before all that takes time)
@@ -38,32 +38,32 @@ from errors import UserError
 from nets.network import Network
 
 _FULL_DISK = ("No space left on device", "File too large", "quota exceeded")
-_COPIES = 3  # of the weights on the way: TensorFlow's, the converter's, the result
+_COPIES = 3  # of the weights on disk: TensorFlow's, the converter's, the result
 
 
 def export(
     job: Job, formats: Sequence[str], output_dir: str, check: Check
 ) -> Iterator[tuple[str, str]]:
-    """Writes a classifier in some formats, each checked before it gets its name.
+    """Writes a classifier in some formats, each checked before it appears.
 
     Args:
       job: what to export.
       formats: keys of `FORMATS`.
-      output_dir: made if absent; gets the exports and labels.txt.
+      output_dir: folder for the exports and labels.txt, created if necessary.
       check: compares them with the checkpoint.
 
     Yields:
-      Of each export, once it is there, its path and what the check found.
+      The path of each export once it is written, and the result of its check.
 
     Raises:
-      UserError: an export is there already, or cannot be written.
-      CheckError: one differs from the checkpoint; it is not left behind.
+      UserError: an export exists already, or cannot be written.
+      CheckError: one differs from the checkpoint; it is removed.
     """
     for name in formats:
         path = os.path.join(output_dir, FORMATS[name].file)
         if os.path.exists(path):
             raise UserError(
-                f"{path} is there already: remove it, or choose another --output_dir"
+                f"{path} exists already: delete it, or choose another --output_dir"
             )
     with atomic_files.explained_errors(), _workshop(output_dir) as aside:
         for name in progress(
@@ -88,12 +88,12 @@ def _wrapped(text: str) -> str:
 
 @contextlib.contextmanager
 def _workshop(output_dir: str) -> Iterator[str]:
-    """A hidden folder inside `output_dir`, gone afterwards; so is the latter if empty.
+    """A hidden folder in `output_dir`, deleted afterwards, as is the latter if empty.
 
-    Converters, too, put there what they write on the way.
+    It is also where converters put their temporary files.
 
     Raises:
-      UserError: a name on the way to it is a file's.
+      UserError: `output_dir` is inside a file.
     """
     os.makedirs(output_dir, exist_ok=True)
     usual = tempfile.tempdir
@@ -110,10 +110,10 @@ def _workshop(output_dir: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _full_disk_explained(job: Job, output_dir: str) -> Iterator[None]:
-    """Makes one line of what Python or TensorFlow say of a full disk.
+    """Explains in one line what Python or TensorFlow report about a full disk.
 
     Raises:
-      UserError: it is full, or the quota or the largest size of a file is reached.
+      UserError: the disk is full, or the quota or the largest file size is reached.
     """
     try:
         yield
@@ -126,23 +126,23 @@ def _full_disk_explained(job: Job, output_dir: str) -> Iterator[None]:
         need = -(-num_bytes * _COPIES // 1_000_000)
         raise UserError(
             f"{output_dir}: {reason}; an export of this net needs about {need} MB"
-            " there: make room, or choose another --output_dir"
+            " there: free some space, or choose another --output_dir"
         ) from error
 
 
 def write_inference_graph(
     network: Network, output_file: str, *, batch_size: int | None, as_text: bool
 ) -> str:
-    """Writes what slim's export_inference_graph does.
+    """Writes the graph that slim's export_inference_graph writes.
 
     Args:
       network: the net; its weights are not written.
       output_file: the file.
-      batch_size: images at once; None leaves it open.
-      as_text: write the text form of protocol buffers.
+      batch_size: of the placeholder; None for any size.
+      as_text: write the text format of protocol buffers.
 
     Returns:
-      The name of the node with the net's predictions, for tools that freeze.
+      The name of the node with the net's predictions, for tools that freeze graphs.
     """
     graph, predictions = graphs.inference_graph(network, batch_size)
     with atomic_files.explained_errors():
@@ -156,10 +156,10 @@ def write_inference_graph(
 
 
 def _samples(classifier: Classifier, config: ExportConfig) -> list[np.ndarray]:
-    """Preprocessed images of the folder or data set that calibrates int8.
+    """Preprocessed images from the folder or data set that calibrates int8.
 
     Raises:
-      UserError: there are none that can be read.
+      UserError: none can be read.
     """
     where = config.export.representative_dir
     if where:
@@ -181,7 +181,7 @@ def _samples(classifier: Classifier, config: ExportConfig) -> list[np.ndarray]:
 def _representative(where: str, bits: int | None) -> Iterator[bytes]:
     flag = "representative_dir"
     paths = export_photos.find(where, flag)
-    # From everywhere in the folder, which may be sorted by class.
+    # Spread over the folder, which may be sorted by class.
     some = paths[:: -(-len(paths) // MAX_SAMPLES)]
     photos = export_photos.readable(some, flag, bits)
     read = progress(photos, total=len(some), desc="reading", unit="photo")
@@ -196,22 +196,22 @@ def _check(classifier: Classifier, options: ExportOptions) -> Check:
         photos = []
         bits = classifier.record.bits
         for path, _ in export_photos.readable(paths, flag, bits):
-            with open(path, "rb") as file:  # as it is, and so as it will be served
+            with open(path, "rb") as file:  # unchanged, as it will be served
                 photos.append(file.read())
     return Check(classifier, photos, options.max_difference)
 
 
 def main() -> None:
-    """Exports what the flags say."""
+    """Exports what the flags ask for."""
     export_all(flags.read(ExportConfig))
 
 
 def export_all(config: ExportConfig) -> None:
-    """Exports what the options say, and prints what was made.
+    """Exports what the options ask for, and prints the results.
 
     Raises:
-      UserError: wrong input, an export is there already, or cannot be written.
-      CheckError: one differs from the checkpoint; it is not left behind.
+      UserError: wrong input, or an export exists already or cannot be written.
+      CheckError: one differs from the checkpoint; it is removed.
     """
     export_options, graph = config.export, config.graph
     if export_options.checkpoint_path:
@@ -230,8 +230,8 @@ def export_all(config: ExportConfig) -> None:
             as_text=graph.write_text_graphdef,
         )
         logging.info(
-            "%s: predictions are %s; it takes preprocessed float32 images at the"
-            " node %s",
+            "%s: the predictions are %s; preprocessed float32 images go into the node"
+            " %s",
             *(graph.output_file, predictions, graphs.INPUT),
         )
     if export_options.output_dir:
@@ -242,7 +242,7 @@ def _write_exports(
     classifier: Classifier, config: ExportConfig, output_dir: str
 ) -> None:
     check = _check(classifier, config.export)
-    # Before any conversion, which takes long: they may not be readable.
+    # Before any slow conversion, as they may not be readable.
     needs_samples = "tflite_int8" in config.formats
     samples = _samples(classifier, config) if needs_samples else []
     job = Job(

@@ -1,11 +1,11 @@
-r"""Shows what a dataset holds, and what training makes of it.
+r"""Shows what a data set holds, and the batches that training makes of it.
 
     python convert/inspect_dataset.py --dataset_name=stamps --dataset_dir=data/stamps \
         --model_name=inception_v3 --output_dir=/tmp/stamps
 
-Prints how many images each class and split has, their formats and sizes, and images
-that are there more than once. With --output_dir it also draws a sheet of images for
-each class, and the first augmented batches as training gets them from the same flags.
+Prints the number of images of each class and split, their formats and sizes, and images
+that occur more than once. With --output_dir it also draws a sheet of images for each
+class, and the first augmented batches of a training run with the same flags.
 """
 
 import script_start  # noqa: F401  (before all that takes time)
@@ -46,17 +46,19 @@ class InspectionOptions(Options):
 
     output_dir: str | None = option(
         None,
-        "Folder for classes/*.png, batches/*.png and duplicates.csv. Without it only"
+        "Folder for classes/*.png, batches/*.png and duplicates.csv. By default only"
         " tables are printed.",
     )
-    images_per_class: int = option(20, "Images on the sheet of a class.", minimum=1)
-    num_batches: int = option(2, "Augmented batches to draw.", minimum=0)
-    seed: int = option(0, "--seed of the training whose batches are drawn.", minimum=0)
+    images_per_class: int = option(20, "Images on each class's sheet.", minimum=1)
+    num_batches: int = option(2, "Number of augmented batches to draw.", minimum=0)
+    seed: int = option(
+        0, "The --seed of the training run to draw batches of.", minimum=0
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class InspectionConfig:
-    """All options: those of training that concern its images, and our own."""
+    """All options: those of training that affect its images, and our own."""
 
     inspection: InspectionOptions
     data: DataOptions
@@ -72,10 +74,10 @@ def main() -> None:
 
 
 def inspect(config: InspectionConfig) -> None:
-    """Prints the tables, and draws the pictures if they are wanted.
+    """Prints the tables, and draws the pictures if asked for.
 
     Raises:
-      UserError: the dataset is not there, cannot be read, or holds unfit records.
+      UserError: the data set does not exist, cannot be read, or has unusable records.
     """
     name, directory = config.data.dataset_name, config.data.dataset_dir or ""
     output_dir = config.inspection.output_dir
@@ -86,7 +88,9 @@ def inspect(config: InspectionConfig) -> None:
     training = dataset_factory.get_dataset(
         name, config.train_data.dataset_split_name, directory
     )
-    preprocess_fn = _preprocess_fn(config)  # an unknown net is told now
+    preprocess_fn = _preprocess_fn(
+        config
+    )  # reports an unknown net before the slow part
     print(report.class_table(splits))
     survey = Survey(config.inspection.images_per_class if output_dir else 0)
     for dataset in splits:
@@ -101,7 +105,7 @@ def inspect(config: InspectionConfig) -> None:
     if output_dir:
         directory = os.path.join(output_dir, "batches")
         _write_batches(config, training, preprocess_fn, directory)
-        print(f"Pictures and duplicates.csv are in {output_dir}")
+        print(f"Wrote pictures and duplicates.csv to {output_dir}")
 
 
 def _write_sheets(dataset: Dataset, survey: Survey, directory: str) -> None:
@@ -136,7 +140,7 @@ def _write_batches(
     preprocess_fn: input_pipeline.PhotoPreprocessFn,
     directory: str,
 ) -> None:
-    """Draws the first batches that training with the same flags begins with."""
+    """Draws the first batches of a training run with the same flags."""
     data, train, seed = config.data, config.train_data, config.inspection.seed
     batches = input_pipeline.train_batches(
         dataset,
@@ -170,7 +174,7 @@ def _write_batches(
 
 
 def _caption(dataset: Dataset, data: DataOptions, shares: np.ndarray) -> str:
-    """The classes of an image; of a mixed one with their shares."""
+    """The class of an image, or the classes of a mixed one with their shares."""
     titles = [
         (share, report.class_title(dataset, label + data.labels_offset))
         for label, share in enumerate(shares)
@@ -194,7 +198,7 @@ def _preprocess_fn(config: InspectionConfig) -> input_pipeline.PhotoPreprocessFn
 
 
 def _to_images(batch: np.ndarray) -> list[Image.Image]:
-    """A batch, [n, h, w, 1 or 3] of any range, as images that use the whole range."""
+    """A batch, [n, h, w, 1 or 3] in any range, as images scaled to the full range."""
     low, high = batch.min(), batch.max()
     scaled = (batch - low) * (255 / max(high - low, 1e-6))
     pixels = np.broadcast_to(scaled, (*batch.shape[:3], 3)).round().astype(np.uint8)

@@ -1,12 +1,12 @@
-r"""Computes the batch-norm statistics of a checkpoint anew, over training images.
+r"""Recomputes the batch-norm statistics of a checkpoint from training images.
 
     python -m convert.recompute_batch_norm --checkpoint_path=/tmp/run \
         --dataset_dir=/tmp/photos --output_dir=/tmp/run/recomputed
 
-The averages that a short run stores lag behind its weights: it trains well and
-evaluates at chance. `model.json` beside the checkpoint says what it is. A folder is
-written, with all that the checkpoint holds, `model.json` and labels.txt; a run goes on
-from a copy of it as from the checkpoint.
+The moving averages that a short run stores lag behind its weights, so that it trains
+well but evaluates at chance. The net is read from `model.json` next to the checkpoint.
+The output folder gets everything that the checkpoint holds, `model.json` and
+labels.txt; a run can continue from it as from the checkpoint.
 """
 
 import script_start  # noqa: F401  (before all that takes time)
@@ -49,29 +49,33 @@ class RecomputeOptions(Options):
     """Recomputation."""
 
     checkpoint_path: str | None = option(
-        None, "A folder (its newest checkpoint), a checkpoint or its prefix. Required."
+        None, "A folder (its newest checkpoint), or a checkpoint's prefix. Required."
     )
     output_dir: str | None = option(
         None,
-        "Folder to write, which must not be there yet; by default `recomputed` beside"
-        " the checkpoint.",
+        "Folder to write, which must not exist. By default `recomputed` next to the"
+        " checkpoint.",
     )
-    dataset_split_name: str = option("train", "Split whose images are taken.")
+    dataset_split_name: str = option("train", "Split whose images are used.")
     batch_size: int = option(
-        32, "Images at once: as in training, which normalises them.", minimum=1
+        32,
+        "Batch size; as in training, whose batch norms normalize over it.",
+        minimum=1,
     )
     num_images: int = option(
         recomputation.IMAGES,
-        "Images to take, of a smaller split all: 1,000 to 10,000 are enough.",
+        "Number of images to use, or all of a smaller split: 1,000 to 10,000 suffice.",
         minimum=1,
     )
     trainable_scopes: str | None = option(
         None,
         "The --trainable_scopes of training, whose batch norms are recomputed; `.*` for"
-        " all. By default what run.json beside the checkpoint says, or else those of"
-        " which the checkpoint holds optimizer slots.",
+        " all. By default those in run.json next to the checkpoint, or otherwise those"
+        " for which the checkpoint holds optimizer slots.",
     )
-    seed: int = option(0, "Seed of order and augmentation, as in training.", minimum=0)
+    seed: int = option(
+        0, "Seed of the order and augmentation of images, as in training.", minimum=0
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +86,7 @@ class RecomputeConfig:
     net: NetOptions
 
     def __post_init__(self) -> None:
-        """Checks what is required."""
+        """Checks the required flags."""
         if not self.recompute.checkpoint_path:
             raise UserError("--checkpoint_path is missing: the checkpoint")
         if not self.net.dataset_dir:
@@ -91,18 +95,18 @@ class RecomputeConfig:
 
 @atomic_files.explained_errors()
 def recompute(config: RecomputeConfig) -> str:
-    """Writes a checkpoint with statistics of its weights; returns its prefix.
+    """Writes a checkpoint with recomputed statistics; returns its prefix.
 
     Raises:
-      UserError: the checkpoint does not fit the net or the data, does not say which
-        batch norms were trained, or the folder is there.
+      UserError: the checkpoint does not fit the net or the data, does not show which
+        batch norms were trained, or the folder exists.
     """
     options = config.recompute
     checkpoint = Checkpoint(slim_format.find_checkpoint(options.checkpoint_path or ""))
     beside = os.path.join(os.path.dirname(checkpoint.path), "recomputed")
     output_dir = options.output_dir or beside
     if os.path.lexists(output_dir):
-        raise UserError(f"{output_dir} is there already: name another --output_dir")
+        raise UserError(f"{output_dir} exists already: give another --output_dir")
     record = checkpoint_record.describe(checkpoint, config.net)
     data = _data_options(record, config.net)
     dataset = inputs.get_dataset(data, options.dataset_split_name)
@@ -131,7 +135,7 @@ def _data_options(record: ModelRecord, net: NetOptions) -> DataOptions:
     name = net.dataset_name or record.dataset_name
     if name is None:
         raise UserError(
-            "model.json does not say what the checkpoint was trained on: give"
+            "model.json does not say which data set the checkpoint was trained on: give"
             " --dataset_name"
         )
     return DataOptions(
@@ -146,21 +150,21 @@ def _data_options(record: ModelRecord, net: NetOptions) -> DataOptions:
 def _trained_batch_norms(
     network: Network, checkpoint: Checkpoint, trainable_scopes: str | None
 ) -> list[str]:
-    """Scopes of the batch norms that were trained, of those that the checkpoint has.
+    """Scopes of the checkpoint's batch norms that were trained.
 
     Raises:
-      UserError: there are none, or it cannot be known.
+      UserError: there are none, or they are unknown.
     """
     found = trained_batch_norms.find(network, checkpoint, trainable_scopes)
     if found is None:
         raise UserError(
-            f"{checkpoint.path} holds no optimizer slots that tell which batch norms"
+            f"{checkpoint.path} holds no optimizer slots that show which batch norms"
             " were trained: give the --trainable_scopes of training, or .* for all"
         )
     if not found:
         raise UserError(
-            "no batch norm was trained, so their statistics are those of the net that"
-            " training began with: nothing to recompute"
+            "no batch norm was trained, so the statistics are those of the net that"
+            " training started from: nothing to recompute"
         )
     return found
 
@@ -173,7 +177,7 @@ def _statistics(
     trained: list[str],
     options: RecomputeOptions,
 ) -> Mapping[str, np.ndarray]:
-    """Statistics by name, of the moving averages too where there are any."""
+    """Statistics by name, also those for the moving averages if there are any."""
     step = checkpoint.global_step or 0
     num_batches = recomputation.num_batches(
         dataset.num_examples, options.batch_size, options.num_images
@@ -208,7 +212,7 @@ def _statistics(
         suffix = f"/{SUFFIX}" if average else ""
         statistics |= {f"{name}{suffix}": v for name, v in of_weights.items()}
     logging.info(
-        "recomputed %d of %d batch norms over %d batches of %d images of %s",
+        "Recomputed %d of %d batch norms from %d batches of %d images of %s.",
         *(len(trained), len(all_scopes), num_batches, options.batch_size),
         options.dataset_split_name,
     )
@@ -218,7 +222,7 @@ def _statistics(
 def _fill(
     network: Network, checkpoint: Checkpoint, dataset: Dataset, average: bool
 ) -> None:
-    """Fills the net, and of the auxiliary heads what the checkpoint has."""
+    """Fills the net, and the auxiliary heads as far as the checkpoint has them."""
     eval_weights.fill(network, checkpoint, dataset, use_moving_average=average)
     suffix = f"/{SUFFIX}" if average else ""
     held = {f"{n}{suffix}": v for n, v in network.model_variables.items()}
@@ -228,7 +232,7 @@ def _fill(
 
 @contextlib.contextmanager
 def _whole(output_dir: str) -> Iterator[str]:
-    """A folder that gets its name when all of it is there."""
+    """A temporary folder that becomes `output_dir` when it is complete."""
     parent = os.path.dirname(os.path.abspath(output_dir))
     os.makedirs(parent, exist_ok=True)
     with atomic_files.scratch_directory(parent, "recomputed") as scratch:
@@ -238,7 +242,7 @@ def _whole(output_dir: str) -> Iterator[str]:
 
 
 def main() -> None:
-    """Recomputes what the flags say."""
+    """Recomputes what the flags ask for."""
     print(recompute(flags.read(RecomputeConfig)), flush=True)
 
 

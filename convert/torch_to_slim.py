@@ -1,12 +1,12 @@
-r"""Makes a slim checkpoint of a PyTorch state dictionary.
+r"""Converts a PyTorch state dictionary to a slim checkpoint.
 
     python -m convert.torch_to_slim --state_dict=resnet18.safetensors \
         --checkpoint_path=weights/resnet_v1_18/model.ckpt
 
-The dictionary is that of a net of torchvision or timm, your own weights included; which
-net it is, is seen from its names. Files of torch.save are read without PyTorch, and no
-code in them is run. What PyTorch would compute is computed here in TensorFlow, and
-compared with slim's net before anything is written.
+The dictionary is that of a net of torchvision or timm, with published weights or your
+own; the net is recognized by the names in it. Files of torch.save are read without
+PyTorch, and no code in them is run. What PyTorch computes is computed here in
+TensorFlow and compared with slim's net before anything is written.
 """
 
 import script_start  # noqa: F401  (before all that takes time)
@@ -38,35 +38,35 @@ class TorchOptions(ConversionOptions):
     )
     state_dict_key: str | None = option(
         None,
-        "Which weights to take from a file that holds several, such as state_dict_ema"
-        " or model.module. By default those that are not moving averages.",
+        "Which weights to use from a file that holds several, such as state_dict_ema or"
+        " model.module. By default those that are not moving averages.",
     )
     model_name: str | None = option(
         None,
-        "The net to convert it to, where there is a choice: inception_v3_torchvision"
-        " computes as PyTorch does, inception_v3 as the TensorFlow that the published"
-        " weights were trained with. By default inception_v3.",
+        "The net to convert to, if there is a choice: inception_v3_torchvision"
+        " computes what PyTorch does, inception_v3 what the TensorFlow code did that"
+        " trained the published weights. By default inception_v3.",
     )
     mean: str | None = option(
         None,
-        "What was subtracted from the pixels, which were in [0, 1]: three numbers, red"
-        " first. By default 0.5,0.5,0.5 for the inceptions and 0.485,0.456,0.406 for"
-        " all others, as the published weights expect. The checkpoint takes what the"
-        " net's own preprocessing in this package yields.",
+        "What was subtracted from the pixels, which were in [0, 1], in training: three"
+        " numbers, red first. By default 0.5,0.5,0.5 for the Inceptions and"
+        " 0.485,0.456,0.406 for all others, as for the published weights. The"
+        " checkpoint takes the output of slim's preprocessing in any case.",
     )
     std: str | None = option(
         None,
         "What the pixels were then divided by. By default 0.5,0.5,0.5 for the"
-        " inceptions and 0.229,0.224,0.225 for all others.",
+        " Inceptions and 0.229,0.224,0.225 for all others.",
     )
     preprocessing_name: str | None = option(
         None,
-        "Preprocessing of this package whose pixels the checkpoint will take; give it"
-        " in training as well. By default the net's own. One with the same mean and std"
-        " changes nothing in the net: torchvision's for a net that was trained with"
-        " 0.485,0.456,0.406 and 0.229,0.224,0.225. With any other, pixels at the border"
-        " differ.",
-        choices=tuple(torch_source.NORMALISATIONS),
+        "Preprocessing whose output the checkpoint takes; give the same flag in"
+        " training. By default the net's own. One with the same mean and std leaves the"
+        " weights unchanged, as torchvision does for a net trained with"
+        " 0.485,0.456,0.406 and 0.229,0.224,0.225; with any other, results at the"
+        " border of images differ slightly.",
+        choices=tuple(torch_source.NORMALIZATIONS),
     )
 
 
@@ -77,7 +77,7 @@ def main() -> None:
     state = torch_source.without_prefix(
         state_dict.read(options.state_dict, options.state_dict_key)
     )
-    architecture = torch_source.recognise(state, options.model_name)
+    architecture = torch_source.recognize(state, options.model_name)
     source = torch_source.source(
         state,
         architecture,
@@ -88,8 +88,8 @@ def main() -> None:
     )
     if source.has_classifier and not (options.class_names or source.is_published):
         logging.info(
-            "The order of the classes is that of training: torchvision's ImageFolder"
-            " sorts folders as text, timm by number and in lower case."
+            "The classes are in the order of training: torchvision's ImageFolder sorts"
+            " folders as text, timm by number and in lower case."
         )
     conversion.convert(source, options.checkpoint_path, options.class_names)
 
@@ -101,7 +101,7 @@ def _numbers(flag: str, text: str | None) -> tuple[float, ...] | None:
         red, green, blue = map(float, split_list(text))
     except ValueError as error:
         raise UserError(
-            f"--{flag}={text}: give three numbers, as in 0.485,0.456,0.406"
+            f"--{flag}={text}: expected three numbers, as in 0.485,0.456,0.406"
         ) from error
     return red, green, blue
 

@@ -1,4 +1,4 @@
-"""Exports are loaded again and compared with the checkpoint on images."""
+"""The check of an export: loaded again, and compared with the checkpoint on images."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,16 +14,16 @@ from errors import NotFiniteError, UserError
 
 
 class CheckError(UserError):
-    """An export is not what the checkpoint is."""
+    """An export does not compute what the checkpoint does."""
 
     exit_status = 1
 
 
 def as_predicted(photo: bytes, bits: int | None = None) -> bytes:
-    """What prediction has TensorFlow decode of a photo's file.
+    """A photo's file as prediction has TensorFlow decode it.
 
     Args:
-      photo: the file.
+      photo: the file's bytes.
       bits: see `deep_photo.reduce`.
 
     Raises:
@@ -33,12 +33,13 @@ def as_predicted(photo: bytes, bits: int | None = None) -> bytes:
 
 
 def as_served(photo: bytes, bits: int | None) -> bytes:
-    """A photo's file itself, if serving takes it, else what prediction makes of it.
+    """A photo's file itself if serving accepts it, or as prediction has it decoded.
 
-    So it does of CMYK: TensorFlow and Pillow round the product of its inks differently.
+    The latter also for CMYK, whose product of inks TensorFlow and Pillow round
+    differently.
     """
     try:
-        tf.io.decode_image(served_photo.normalise(tf.constant(photo), bits))
+        tf.io.decode_image(served_photo.normalize(tf.constant(photo), bits))
     except tf.errors.InvalidArgumentError:
         return as_predicted(photo, bits)
     is_cmyk = tf.io.is_jpeg(photo) and tf.image.extract_jpeg_shape(photo)[2] == 4
@@ -46,7 +47,7 @@ def as_served(photo: bytes, bits: int | None) -> bytes:
 
 
 class Check:
-    """What the checkpoint says of some photographs."""
+    """The checkpoint's results on some photos, to compare exports with."""
 
     def __init__(
         self,
@@ -54,16 +55,16 @@ class Check:
         photos: list[bytes],
         max_difference: float = 1e-4,
     ) -> None:
-        """Classifies the photographs.
+        """Classifies the photos.
 
         Args:
           classifier: the checkpoint's.
           photos: the bytes of their files.
-          max_difference: of a probability, that is allowed of formats that do not
+          max_difference: largest difference of a probability for formats that do not
             round.
 
         Raises:
-          NotFiniteError: the net's outputs are not.
+          NotFiniteError: the net's outputs are not finite.
         """
         self._classifier = classifier
         self._bits = classifier.record.bits
@@ -75,7 +76,7 @@ class Check:
         if not np.isfinite(self._expected).all():
             raise NotFiniteError(
                 "the net's outputs are not finite, so the checkpoint's weights are"
-                " spoilt; export an earlier one"
+                " damaged: export an earlier one"
             )
 
     def _decode(self, photo: bytes) -> tf.Tensor:
@@ -86,13 +87,13 @@ class Check:
 
         Args:
           kind: its format.
-          path: where it is.
+          path: its path.
 
         Returns:
-          What was found, for people.
+          The result, as text.
 
         Raises:
-          CheckError: it is not the checkpoint.
+          CheckError: it does not compute what the checkpoint does.
         """
         forms = ""
         if kind.run is None:
@@ -106,7 +107,7 @@ class Check:
         self._require(worst, limit, f"{kind.file} differs from the checkpoint")
         same = np.mean(answers[0].argmax(-1) == self._expected.argmax(-1))
         found = (
-            f"largest difference of a probability {worst:.2g}, same first class for"
+            f"largest difference of a probability {worst:.2g}, same top class for"
             f" {same:.1%} of {len(self._photos)} images{forms}"
         )
         if kind.has_float16_weights:
@@ -115,10 +116,10 @@ class Check:
         return found
 
     def _check_rounding(self, kind: Format, answer: np.ndarray, twin: str) -> float:
-        """Shows that rounded weights alone make the difference.
+        """Checks that rounding the weights explains the difference.
 
-        The twin is the float32 model, which must be the checkpoint, with its weights
-        rounded. They cannot be rounded before: conversion folds batch norms into them.
+        The twin is the float32 model, which must match the checkpoint, with its weights
+        rounded after conversion, as conversion folds batch norms into them.
 
         Returns:
           The largest difference from the twin.
@@ -139,7 +140,7 @@ class Check:
         if not difference <= limit:
             raise CheckError(
                 f"{what_differs} by {difference:.2g} in a probability, expected at most"
-                f" {limit}, and was removed; if you accept that, raise --max_difference"
+                f" {limit}, and was removed; to accept it, raise --max_difference"
             )
 
     def _difference(self, answer: np.ndarray) -> float:
@@ -160,10 +161,10 @@ class Check:
         ]
 
     def _check_forms(self, kind: Format, serve: Callable[..., Any]) -> str:
-        """Serves files as people send them, turned by EXIF or transparent for instance.
+        """Serves the kinds of files that people send, such as transparent ones.
 
         Returns:
-          What was found, for people.
+          The result, as text.
         """
         images = [one.numpy() for one in self._pixels]
         files = export_photos.in_every_form(images, self._bits)
@@ -175,6 +176,6 @@ class Check:
             what = f"{kind.file}, given {name}, differs from prediction"
             self._require(difference, self._max_difference, what)
         return (
-            f"; {np.max(differences):.2g} from prediction on files of {len(files)}"
-            " forms (turned by EXIF, transparent, CMYK, …)"
+            f"; {np.max(differences):.2g} from prediction on {len(files)} kinds of"
+            " files (rotated by EXIF, transparent, CMYK, …)"
         )

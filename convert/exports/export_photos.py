@@ -1,4 +1,4 @@
-"""The photos of an export: those that check it, and those that calibrate int8."""
+"""The photos that an export is checked on, and those that calibrate int8."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ from errors import UserError
 _NUM_GENERATED = 8
 _ORIENTATION = 0x0112
 _WHITE_LEVEL = 255
-_DEEP_GREY = "I;16"
+_DEEP_GRAY = "I;16"
 
 
 def find(where: str, flag: str) -> list[str]:
-    """Photographs by a file, a folder with all below it, or a pattern; sorted.
+    """Finds photos by a file, a folder with its subfolders, or a pattern; sorted.
 
     Raises:
       UserError: there is none.
@@ -27,7 +27,7 @@ def find(where: str, flag: str) -> list[str]:
     found = photo_files.find(where).paths
     if not found:
         raise UserError(
-            f"--{flag}={where}: no photograph there; name a file, a folder or a pattern"
+            f"--{flag}={where}: no photos found; give a file, a folder or a pattern"
         )
     return found
 
@@ -35,15 +35,15 @@ def find(where: str, flag: str) -> list[str]:
 def readable(
     paths: Sequence[str], flag: str, bits: int | None
 ) -> Iterator[tuple[str, bytes]]:
-    """Photographs that can be read; the others are reported and skipped.
+    """Reads photos; those that cannot be read are reported and skipped.
 
     Args:
       paths: their files.
-      flag: what named them.
+      flag: the flag that named them, for messages.
       bits: see `deep_photo.reduce`.
 
     Yields:
-      The path, and bytes that TensorFlow decodes to what prediction sees.
+      The path, and bytes that TensorFlow decodes as for prediction.
 
     Raises:
       UserError: none of them can be read.
@@ -61,13 +61,12 @@ def readable(
         yield path, encoded
     if not num_read:
         raise UserError(
-            f"--{flag}: none of {len(paths)} photographs can be read ({first}); name"
-            " others"
+            f"--{flag}: none of {len(paths)} photos can be read ({first}); give others"
         )
 
 
 def generated() -> list[bytes]:
-    """PNG images of smooth random colours, always the same ones."""
+    """PNG images of smooth random colors, always the same ones."""
     photos = []
     for seed in range(_NUM_GENERATED):
         coarse = tf.random.stateless_uniform([4, 5, 3], (seed, 0), 0, 255)
@@ -79,18 +78,18 @@ def generated() -> list[bytes]:
 def in_every_form(
     images: Sequence[np.ndarray], bits: int | None = None
 ) -> dict[str, bytes]:
-    """Files as people send them, which a decoder alone reads wrongly.
+    """The kinds of files that people send and that a bare decoder reads wrongly.
 
     Args:
-      images: [height, width, 1 or 3] uint8; the forms take turns with them.
-      bits: as of `served_photo.normalise`; forms that it refuses are left out.
+      images: [height, width, 1 or 3] uint8; the kinds of files take turns with them.
+      bits: as for `served_photo.normalize`; kinds that it refuses are omitted.
 
     Returns:
-      By what is special about it, a file's bytes.
+      Files' bytes, by what is special about them.
     """
     files = {}
     for number, (name, image_format, mode, options) in enumerate(_forms()):
-        if mode == _DEEP_GREY and bits not in (None, deep_photo.FULL_BITS):
+        if mode == _DEEP_GRAY and bits not in (None, deep_photo.FULL_BITS):
             continue
         pixels = images[number % len(images)]
         photo = Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
@@ -102,13 +101,13 @@ def in_every_form(
 
 
 def _in_mode(photo: Image.Image, mode: str) -> Image.Image:
-    if mode == _DEEP_GREY:
-        grey = np.asarray(photo.convert("L")).astype(np.uint16) * 257
-        grey[0, 0] = 65535  # else a dark photo may be one of 12 bits
-        return Image.fromarray(grey)
+    if mode == _DEEP_GRAY:
+        gray = np.asarray(photo.convert("L")).astype(np.uint16) * 257
+        gray[0, 0] = 65535  # otherwise a dark photo may pass for one of 12 bits
+        return Image.fromarray(gray)
     converted = photo.convert(mode)
     if mode in ("LA", "RGBA"):
-        # Where it is transparent, what is hidden differs from what is seen.
+        # Transparent pixels have a color other than the white that is seen.
         converted.putalpha(photo.convert("L").point(lambda v: _WHITE_LEVEL - v))
     return converted
 
@@ -118,15 +117,20 @@ def _forms() -> Iterator[tuple[str, str, str, dict]]:
     for orientation in range(2, 9):
         exif = Image.Exif()
         exif[_ORIENTATION] = orientation
-        yield f"a JPEG of EXIF orientation {orientation}", "JPEG", "RGB", {"exif": exif}
-    yield "a turned PNG", "PNG", "RGB", {"exif": exif}
+        yield (
+            f"a JPEG with EXIF orientation {orientation}",
+            "JPEG",
+            "RGB",
+            {"exif": exif},
+        )
+    yield "a rotated PNG", "PNG", "RGB", {"exif": exif}
     yield "a transparent PNG", "PNG", "RGBA", {}
-    yield "a grey transparent PNG", "PNG", "LA", {}
+    yield "a gray transparent PNG", "PNG", "LA", {}
     yield "a PNG with a palette", "PNG", "P", {}
     yield "a transparent palette", "PNG", "P", {"transparency": bytes(range(128))}
-    yield "a PNG of 16 bits", "PNG", _DEEP_GREY, {}
+    yield "a 16-bit PNG", "PNG", _DEEP_GRAY, {}
     yield "a progressive JPEG", "JPEG", "RGB", {"progressive": True}
-    yield "a grey JPEG", "JPEG", "L", {}
+    yield "a gray JPEG", "JPEG", "L", {}
     yield "a CMYK JPEG", "JPEG", "CMYK", {}
     yield "a GIF", "GIF", "P", {}
     yield "a transparent GIF", "GIF", "P", {"transparency": 7}

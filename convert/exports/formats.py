@@ -1,4 +1,4 @@
-"""The files that a classifier is exported to: how each is written, and run again."""
+"""The formats of exports: how each is written, and run again."""
 
 import dataclasses
 import importlib
@@ -20,14 +20,14 @@ INT8_IO = ("int8", "uint8", "float32")
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What the exports need beside the classifier.
+    """What to export, and how.
 
     Attributes:
       classifier: the net, its weights, preprocessing and classes.
-      batch_size: images at once of the graphs; None leaves it open, and is 1 in TFLite.
-      samples: preprocessed images, [size, size, channels] each, by which int8 is
-        calibrated.
-      int8_io: type of the images and probabilities of the int8 model, of `INT8_IO`.
+      batch_size: of the graphs; None is any size, and 1 in TFLite.
+      samples: returns preprocessed images, [size, size, channels] each, that calibrate
+        int8.
+      int8_io: type of the int8 model's images and probabilities, one of `INT8_IO`.
     """
 
     classifier: Classifier
@@ -38,18 +38,18 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """A kind of file.
+    """A format of exports.
 
     Attributes:
-      file: its name in the output folder; a folder's for a SavedModel.
+      file: its name in the output folder; for a SavedModel that of a folder.
       write: writes it to a path.
       run: (path, preprocessed images [batch, size, size, channels]) → probabilities;
-        None for the one that takes photographs.
-      takes: what it takes, for people: of the path.
-      limit: how far a probability may be from the checkpoint's in a format that rounds;
-        None where only `--max_difference` allows any.
-      has_float16_weights: whether it must be the float32 TFLite model, its weights
-        rounded to float16, to `--max_difference`.
+        None for the one that takes photos.
+      takes: describes the input of an export at a path.
+      limit: largest difference of a probability from the checkpoint's for a format that
+        rounds; None if only `--max_difference` applies.
+      has_float16_weights: whether it must match, to `--max_difference`, the float32
+        TFLite model with weights rounded to float16.
     """
 
     file: str
@@ -61,7 +61,7 @@ class Format:
 
 
 def write_saved_model(job: Job, path: str) -> None:
-    """Writes a SavedModel that takes photographs."""
+    """Writes a SavedModel that takes photos."""
     saved_model.write(job.classifier, path)
 
 
@@ -90,7 +90,7 @@ def write_tflite(job: Job, path: str) -> None:
 
 
 def write_tflite_float16(job: Job, path: str) -> None:
-    """Writes a TFLite model with float16 weights, half the size."""
+    """Writes a TFLite model with float16 weights, at half the size."""
     converter = _converter(job)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
@@ -98,7 +98,7 @@ def write_tflite_float16(job: Job, path: str) -> None:
 
 
 def round_to_float16(path: str) -> None:
-    """Rounds the weights of a float32 TFLite model; they stay float32 numbers."""
+    """Rounds the weights of a float32 TFLite model to float16, stored as float32."""
     model = flatbuffer_utils.read_model(path)
     for tensor in model.subgraphs[0].tensors:
         content = model.buffers[tensor.buffer]
@@ -109,10 +109,10 @@ def round_to_float16(path: str) -> None:
 
 
 def write_tflite_int8(job: Job, path: str) -> None:
-    """Writes a TFLite model of int8 inside, a quarter the size.
+    """Writes a TFLite model that computes with int8, at a quarter of the size.
 
-    Ranges of the values come from `job.samples`; images and probabilities are of the
-    type `job.int8_io`.
+    The values' ranges come from `job.samples`; images and probabilities have the type
+    `job.int8_io`.
     """
     num_images = job.batch_size or 1
 
@@ -130,7 +130,7 @@ def write_tflite_int8(job: Job, path: str) -> None:
 
 
 def run_tflite(path: str, images: np.ndarray) -> np.ndarray:
-    """Probabilities of a TFLite model, one batch of its size after the other."""
+    """Probabilities of a TFLite model, in batches of its size."""
     interpreter = _interpreter(path)
     (source,), (target,) = (
         interpreter.get_input_details(),
@@ -146,14 +146,14 @@ def run_tflite(path: str, images: np.ndarray) -> np.ndarray:
 
 def _interpreter(path: str) -> tf.lite.Interpreter:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of a newer package
+        warnings.simplefilter("ignore", UserWarning)  # about a newer package
         interpreter = tf.lite.Interpreter(path)
     interpreter.allocate_tensors()
     return interpreter
 
 
 def tflite_takes(path: str) -> str:
-    """What a TFLite model's images are, for people."""
+    """A description of a TFLite model's input."""
     (source,) = _interpreter(path).get_input_details()
     name = np.dtype(source["dtype"]).name
     takes = f"preprocessed images {source['shape'].tolist()} as {name}"
@@ -180,19 +180,19 @@ def _real(values: np.ndarray, details: dict) -> np.ndarray:
 
 
 def _batches(images: np.ndarray, size: int) -> Iterable[np.ndarray]:
-    """Batches of one size; the last one is filled up with its last image."""
+    """Batches of one size; the last one is padded with its last image."""
     for start in range(0, len(images), size):
         batch = images[start : start + size]
         yield np.pad(batch, [(0, size - len(batch)), *[(0, 0)] * 3], mode="edge")
 
 
 def write_frozen_graph(job: Job, path: str) -> None:
-    """Writes the old frozen GraphDef."""
+    """Writes a frozen GraphDef of TensorFlow 1."""
     _write_bytes(path, graphs.frozen_graph(job.classifier, job.batch_size))
 
 
 def run_frozen_graph(path: str, images: np.ndarray) -> np.ndarray:
-    """Probabilities of a frozen GraphDef; of logits, their softmax."""
+    """Probabilities of a frozen GraphDef, by a softmax if it returns logits."""
     definition = tf.compat.v1.GraphDef()
     with open(path, "rb") as file:
         definition.ParseFromString(file.read())
@@ -217,13 +217,12 @@ def require_onnx() -> None:
         if importlib.util.find_spec(package) is None:
             raise UserError(
                 f"--formats=onnx needs the package {package}, which is not installed:"
-                " run `python -m pip install tf2onnx==1.17.0 onnxruntime`, or leave"
-                " onnx out"
+                " run `python -m pip install tf2onnx==1.17.0 onnxruntime`, or omit onnx"
             )
 
 
 def write_onnx(job: Job, path: str) -> None:
-    """Writes an ONNX model of operator set 17, NHWC images as in TensorFlow."""
+    """Writes an ONNX model with operator set 17, for NHWC images as in TensorFlow."""
     tf2onnx = importlib.import_module("tf2onnx")
     function = _function(job, job.batch_size)
     tf2onnx.convert.from_function(
@@ -245,8 +244,8 @@ def run_onnx(path: str, images: np.ndarray) -> np.ndarray:
 
 def _images_taken(_: str) -> str:
     return (
-        "preprocessed float32 images: decode photographs, turn them upright as EXIF"
-        " says and preprocess them before"
+        "preprocessed float32 images: photos decoded, rotated as EXIF says and"
+        " preprocessed"
     )
 
 

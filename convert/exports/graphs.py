@@ -1,4 +1,4 @@
-"""The GraphDefs of TensorFlow 1: slim's inference graph, and the same one frozen."""
+"""GraphDefs of TensorFlow 1: slim's inference graph, and the same frozen."""
 
 import tensorflow as tf
 
@@ -16,11 +16,11 @@ def inference_graph(
 
     Args:
       network: the net.
-      batch_size: images at once; None leaves it open.
+      batch_size: of the placeholder; None for any size.
 
     Returns:
       The graph, whose placeholder is `INPUT`, and the name of the node with the net's
-      predictions: of its softmax, or of the logits where the net has no softmax.
+      predictions: its softmax or, if the net has none, its logits.
     """
     graph = tf.Graph()
     with graph.as_default():
@@ -36,11 +36,11 @@ def inference_graph(
 def frozen_graph(classifier: Classifier, batch_size: int | None) -> bytes:
     """The inference graph up to its predictions, with the weights as constants.
 
-    Every constant has its variable's name, so that frozen_graph_to_slim.py reads it.
+    Every constant has its variable's name, so that frozen_graph_to_slim.py can read it.
 
     Args:
       classifier: the net and its weights.
-      batch_size: images at once; None leaves it open.
+      batch_size: of the placeholder; None for any size.
 
     Returns:
       A serialized GraphDef.
@@ -63,7 +63,7 @@ def frozen_graph(classifier: Classifier, batch_size: int | None) -> bytes:
 
 
 def predictions_node(graph: tf.compat.v1.GraphDef) -> str:
-    """The one node of a frozen graph that no other reads."""
+    """The only node of a frozen graph that no other reads."""
     read = {name.split(":")[0].lstrip("^") for n in graph.node for name in n.input}
     (output,) = [node.name for node in graph.node if node.name not in read]
     return output

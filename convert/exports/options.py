@@ -1,4 +1,4 @@
-"""The flags of `export_model`: of this project's exports, and of slim's."""
+"""The flags of `export_model`: for this project's exports, and slim's own."""
 
 import dataclasses
 
@@ -17,43 +17,49 @@ class ExportOptions(Options):
 
     checkpoint_path: str | None = option(
         None,
-        "What to export: a folder (its newest checkpoint), a checkpoint or its prefix.",
+        "The checkpoint to export: a folder (its newest checkpoint), or a prefix (not a"
+        " slim flag).",
     )
-    output_dir: str | None = option(None, "Folder for the exports and labels.txt.")
+    output_dir: str | None = option(
+        None, "Folder for the exports and labels.txt (not a slim flag)."
+    )
     formats: str = option(
-        "saved_model", f"What to write: a list of {', '.join(FORMATS)}."
+        "saved_model",
+        f"What to write: a list of {', '.join(FORMATS)} (not a slim flag).",
     )
     check_images: str | None = option(
         None,
-        "Photographs on which exports are compared with the checkpoint: a file, a"
-        " folder or a pattern. By default generated images.",
+        "Photos on which exports are compared with the checkpoint: a file, a folder or"
+        " a pattern. By default generated images (not a slim flag).",
     )
     max_difference: float = option(
         1e-4,
-        "Largest difference of a probability from the checkpoint's that the check"
-        " allows. tflite_float16 is held to it against the checkpoint with rounded"
-        f" weights, and to {FORMATS['tflite_float16'].limit} against the checkpoint; of"
-        " tflite_int8 the difference is only reported.",
+        "Largest difference of a probability from the checkpoint's that passes the"
+        " check. For tflite_float16 it applies to the checkpoint with rounded weights,"
+        f" and {FORMATS['tflite_float16'].limit} to the checkpoint itself; for"
+        " tflite_int8 the difference is only reported (not a slim flag).",
         minimum=0,
         maximum=1,
     )
     representative_dir: str | None = option(
         None,
-        f"Folder of photographs that calibrate int8; {MAX_SAMPLES} are taken. By"
-        " default those of --dataset_dir do.",
+        f"Folder of photos that calibrate int8; {MAX_SAMPLES} are used. By default"
+        " images of --dataset_dir (not a slim flag).",
     )
     tflite_int8_io: str = option(
         "int8",
-        "Type of the images and probabilities of tflite_int8; uint8 and int8 are"
-        " numbers that the file's scale and zero point turn into values (slim: none).",
+        "Type of tflite_int8's images and probabilities: int8, uint8 or float32. The"
+        " integers are converted by the file's scale and zero point (not a slim flag).",
         choices=INT8_IO,
     )
     moving_average_decay: float | None = option(
-        None, "Any value but 0 exports the moving averages of the variables."
+        None,
+        "Any value but 0 exports the moving averages of the variables (not a slim"
+        " flag).",
     )
     batch_size: int | None = option(
         None,
-        "Images at once in graphs, ONNX and TFLite; by default any number, TFLite 1.",
+        "Batch size in graphs, ONNX and TFLite. By default any, and 1 in TFLite.",
         minimum=1,
     )
 
@@ -63,16 +69,16 @@ class GraphOptions(Options):
     """slim's inference graph."""
 
     output_file: str | None = option(
-        None, "Where to write the inference graph, without weights."
+        None, "File for the inference graph, without weights."
     )
     write_text_graphdef: bool = option(
-        False, "Write --output_file as text, not binary."
+        False, "Write --output_file as text instead of binary."
     )
     is_training: bool = option(
-        False, "Only false: graphs for training are not exported."
+        False, "Must be false: graphs for training are not exported."
     )
-    is_video_model: bool = option(False, "Only false: there are no nets for video.")
-    num_frames: int | None = option(None, "Of video; refused.")
+    is_video_model: bool = option(False, "Must be false: there are no video nets here.")
+    num_frames: int | None = option(None, "For video nets; refused.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,21 +90,21 @@ class ExportConfig:
     graph: GraphOptions
 
     def __post_init__(self) -> None:
-        """Refuses flags that do not go together, before anything takes time."""
+        """Refuses contradictory flags before anything slow starts."""
         export = self.export
         if self.graph.is_training:
             raise UserError(
-                "--is_training=true: only inference is exported; leave the flag out"
+                "--is_training=true: only inference graphs are exported; omit the flag"
             )
         if self.graph.is_video_model or self.graph.num_frames is not None:
             raise UserError(
-                "--is_video_model and --num_frames are refused: slim's nets for video"
-                " (i3d, s3dg) are not here; leave the flags out"
+                "--is_video_model and --num_frames are refused: slim's video nets (i3d,"
+                " s3dg) are not supported; omit the flags"
             )
         if not export.output_dir and not self.graph.output_file:
-            raise UserError("no --output_dir: name the folder for the exports")
+            raise UserError("--output_dir is missing: the folder for the exports")
         if export.output_dir and not export.checkpoint_path:
-            raise UserError("no --checkpoint_path: name the checkpoint to export")
+            raise UserError("--checkpoint_path is missing: the checkpoint to export")
         if export.output_dir:
             self._check_formats()
 
@@ -113,7 +119,7 @@ class ExportConfig:
             self.export.representative_dir or self.net.dataset_dir
         ):
             raise UserError(
-                "--formats=tflite_int8 needs images like those it will see: give"
+                "--formats=tflite_int8 needs images to calibrate with: give"
                 " --representative_dir, or --dataset_name and --dataset_dir"
             )
         if "onnx" in self.formats:

@@ -1,4 +1,4 @@
-"""A SavedModel that takes photographs as their files are."""
+"""A SavedModel that takes the files of photos."""
 
 import tensorflow as tf
 
@@ -7,9 +7,9 @@ from engine.restored.classifier import Classifier
 
 TOP_K = 5
 TAKES = (
-    f"photographs, by serving_default: {served_photo.FORMATS}, turned upright as their"
-    " EXIF says, on white where transparent; others (WebP, TIFF, HEIC, AVIF) and PNGs"
-    " of 16 bits that may hold fewer are refused. By pixels: upright pixels, 0 to 255"
+    f"photos, by serving_default: {served_photo.FORMATS}, rotated as their EXIF says,"
+    " with transparency on white; others (WebP, TIFF, HEIC, AVIF) and 16-bit PNGs that"
+    " may use fewer bits are refused. By pixels: upright images, 0 to 255"
 )
 
 
@@ -31,7 +31,7 @@ def write(classifier: Classifier, path: str) -> None:
 
     def encoded(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         def prepare(one: tf.Tensor) -> tf.Tensor:
-            photo = served_photo.normalise(one, classifier.record.bits)
+            photo = served_photo.normalize(one, classifier.record.bits)
             return classifier.preprocess(classifier.decode(photo))
 
         return classify(tf.map_fn(prepare, image_bytes, fn_output_signature=image))
@@ -51,6 +51,6 @@ def write(classifier: Classifier, path: str) -> None:
         ),
     }
     module = tf.Module()
-    # All that inference reads: the auxiliary heads stay out.
+    # Only what inference reads: no auxiliary heads.
     module.weights = [v for f in signatures.values() for v in f.variables]
     tf.saved_model.save(module, path, signatures=signatures)

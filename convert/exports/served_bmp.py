@@ -1,14 +1,14 @@
-"""BMP files inside a graph: TensorFlow knows neither palettes nor compression."""
+"""BMP files inside a graph: TensorFlow supports neither palettes nor compression."""
 
 import tensorflow as tf
 
 from convert.exports.graph_bytes import GraphBytes
 
 _FILE_HEADER_BYTES = 14
-_HEADER_BYTES = 40  # at least; the older one has its numbers elsewhere
+_HEADER_BYTES = 40  # at least; older headers are laid out differently
 
 
-def normalise(encoded: tf.Tensor) -> tf.Tensor:
+def normalize(encoded: tf.Tensor) -> tf.Tensor:
     """A BMP as a PNG.
 
     Args:
@@ -18,8 +18,8 @@ def normalise(encoded: tf.Tensor) -> tf.Tensor:
       A scalar string.
 
     Raises:
-      tf.errors.InvalidArgumentError: when the graph runs; of another kind than 8, 24
-        or 32 bits without compression.
+      tf.errors.InvalidArgumentError: when the graph runs, on files other than 8, 24 or
+        32 bits without compression.
     """
     content = GraphBytes(encoded)
     header_bytes = content.number(14, 4, little=True)
@@ -30,24 +30,22 @@ def normalise(encoded: tf.Tensor) -> tf.Tensor:
         & (compression == 0)
         & tf.reduce_any(bits == [8, 24, 32]),
         [
-            "this model takes BMP files of 8, 24 or 32 bits without compression; save"
-            " it as PNG. Bits and kind of compression are:",
+            "unsupported BMP: this model takes 8, 24 or 32 bits without compression;"
+            " save it as PNG. Its bits and kind of compression are:",
             bits,
             compression,
         ],
     )
 
-    def coloured() -> tf.Tensor:
+    def colored() -> tf.Tensor:
         number = content.number(46, 4, little=True)
         number = tf.where(number == 0, 256, tf.minimum(number, 256))
         palette = content.rows(_FILE_HEADER_BYTES + header_bytes, number, 4)
-        # TensorFlow takes the numbers of the colours for grey.
+        # TensorFlow takes palette indices for gray values.
         numbers = tf.cast(tf.io.decode_bmp(encoded)[..., 0], tf.int32)
         numbers = tf.minimum(numbers, tf.shape(palette)[0] - 1)
-        return tf.gather(tf.cast(palette[:, 2::-1], tf.uint8), numbers)  # BGR there
+        return tf.gather(tf.cast(palette[:, 2::-1], tf.uint8), numbers)  # from BGR
 
     with tf.control_dependencies([known]):
-        pixels = tf.cond(
-            bits == 8, coloured, lambda: tf.io.decode_bmp(encoded)[..., :3]
-        )
+        pixels = tf.cond(bits == 8, colored, lambda: tf.io.decode_bmp(encoded)[..., :3])
     return tf.io.encode_png(pixels, compression=1)

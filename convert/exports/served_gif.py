@@ -1,22 +1,22 @@
-"""GIF files inside a graph: the first frame, on white where it is transparent."""
+"""GIF files inside a graph: the first frame, with transparency on white."""
 
 import tensorflow as tf
 
 from convert.exports.graph_bytes import GraphBytes, replaced
 
 _EXTENSION, _GRAPHIC_CONTROL, _IMAGE = 0x21, 0xF9, 0x2C
-_SCREEN = 13  # where the first colour table or block starts
+_SCREEN = 13  # offset of the first color table or block
 _HAS_TABLE = 0x80
 _MAX_BLOCKS = 1 << 16
 _WHITE = b"\xff\xff\xff"
 
 
-def normalise(encoded: tf.Tensor) -> tf.Tensor:
+def normalize(encoded: tf.Tensor) -> tf.Tensor:
     """The first frame as a PNG.
 
-    TensorFlow makes black what is transparent, and what the frame leaves of the canvas.
-    Here the transparent colour becomes white and is no longer transparent, and what the
-    frame leaves gets the colour that Pillow gives it.
+    TensorFlow makes transparent pixels black, and the canvas outside the frame, too.
+    Here the transparent color becomes an opaque white, and the canvas gets the color
+    that Pillow gives it.
 
     Args:
       encoded: the file's bytes, a scalar string.
@@ -31,13 +31,13 @@ def normalise(encoded: tf.Tensor) -> tf.Tensor:
     has_local = local_size > 0
     table = tf.where(has_local, local_table, table)
     size = tf.where(has_local, local_size, size)
-    colour = content.number(control + 3, 1)
-    is_transparent = (control > 0) & (3 * colour < size)
+    color = content.number(control + 3, 1)
+    is_transparent = (control > 0) & (3 * color < size)
 
     def white() -> tf.Tensor:
-        # Of the byte of flags only "how to dispose" is lost, which later frames need.
+        # Of the flags, only the disposal method is lost, which later frames need.
         plain = replaced(encoded, control, b"\x00")
-        return replaced(plain, table + 3 * colour, _WHITE)
+        return replaced(plain, table + 3 * color, _WHITE)
 
     source = tf.cond(is_transparent, white, lambda: encoded)
     ground = content.rows(table, tf.constant(1), 3)[0]
@@ -49,20 +49,20 @@ def normalise(encoded: tf.Tensor) -> tf.Tensor:
 def _table(
     content: GraphBytes, flags_at: tf.Tensor | int, at: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where a colour table starts, and how many bytes it has: 0 if there is none."""
+    """Offset of a color table, and its size in bytes: 0 if there is none."""
     flags = content.number(flags_at, 1)
     size = 3 * tf.bitwise.left_shift(2, tf.bitwise.bitwise_and(flags, 7))
     return at, tf.where(flags >= _HAS_TABLE, size, 0)
 
 
 def _first_image(content: GraphBytes, at: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where the first frame starts, and the flags of what makes a colour transparent.
+    """Offsets of the first frame, and of the flags that make a color transparent.
 
     Returns:
-      Scalar int32; the second is 0 if no colour is.
+      Scalar int32; the second is 0 if no color is transparent.
     """
 
-    def goes_on(at: tf.Tensor, in_data: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+    def continues(at: tf.Tensor, in_data: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
         is_extension = content.number(at, 1) == _EXTENSION
         return (at < content.size) & (in_data | is_extension)
 
@@ -78,7 +78,7 @@ def _first_image(content: GraphBytes, at: tf.Tensor) -> tuple[tf.Tensor, tf.Tens
         )
 
     at, _, control = tf.while_loop(
-        goes_on,
+        continues,
         step,
         (at, tf.constant(False), tf.constant(0)),
         maximum_iterations=_MAX_BLOCKS,
@@ -89,11 +89,11 @@ def _first_image(content: GraphBytes, at: tf.Tensor) -> tuple[tf.Tensor, tf.Tens
 def _on_canvas(
     content: GraphBytes, source: tf.Tensor, image: tf.Tensor, ground: tf.Tensor
 ) -> tf.Tensor:
-    """The frame where it belongs, [height, width, 3] uint8, on a ground, [3] uint8."""
+    """The frame on its canvas, [height, width, 3] uint8, of a color, [3] uint8."""
     left, top, width, height = (
         content.number(image + n, 2, little=True) for n in (1, 3, 5, 7)
     )
-    # TensorFlow's canvas is what the largest frame covers, so this one goes first.
+    # TensorFlow's canvas has the size of the largest frame: the offsets are removed.
     source = replaced(source, image + 1, bytes(4))
     pixels = tf.io.decode_image(source, channels=3, expand_animations=False)
     frame = tf.cast(pixels[:height, :width], tf.int32) - tf.cast(ground, tf.int32)

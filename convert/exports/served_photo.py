@@ -1,8 +1,8 @@
-"""A photo's bytes made fit for TensorFlow's decoder inside a graph, for serving.
+"""A photo's bytes prepared for TensorFlow's decoder inside a graph, for serving.
 
-This does in TensorFlow's operations what `datasets.photos.photo_codec` does before
-training and prediction: a served model then sees what the checkpoint was trained to
-see. JPEG, PNG, GIF and uncompressed BMP files are taken.
+This does with TensorFlow's operations what `datasets.photos.photo_codec` does before
+training and prediction, so that a served model sees what the checkpoint was trained on.
+JPEG, PNG, GIF and uncompressed BMP files are supported.
 """
 
 import tensorflow as tf
@@ -13,32 +13,32 @@ from convert.exports.served_orientation import UPRIGHT, of_metadata, turned_upri
 
 FORMATS = "JPEG, PNG, GIF (its first frame) and uncompressed BMP files"
 _PNG = b"\x89PNG\r\n\x1a\n"
-_QUALITY = 95  # as `photo_codec` has it
-# A segment that says: an Adobe file, components as they are. Pillow, as everybody,
-# takes CMYK for inverted, as Adobe writes it; TensorFlow only with this segment.
+_QUALITY = 95  # as in `photo_codec`
+# A segment that marks an Adobe file with unconverted components. Pillow, like all
+# others, takes CMYK for inverted, as Adobe writes it; TensorFlow needs this segment.
 _ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _SPEAKING = r"Exif\x00\x00|tiff:Orientation"
 _BARE_MARKERS = [0x01, *range(0xD0, 0xD9)]  # without a length
 _MAX_SEGMENTS = 4096
 _BITS_OF_DEEP = 16
-_SURELY_16_BITS = 1 << 14  # smaller values may be those of a camera's 14, 12 or 10
+_SURELY_16_BITS = 1 << 14  # smaller values may have a camera's 14, 12 or 10
 
 
-def normalise(encoded: tf.Tensor, bits: int | None = None) -> tf.Tensor:
-    """A photo as TensorFlow decodes it to what people see.
+def normalize(encoded: tf.Tensor, bits: int | None = None) -> tf.Tensor:
+    """A photo's bytes in a form that TensorFlow decodes to what people see.
 
     Args:
       encoded: the file's bytes, a scalar string.
-      bits: what prediction takes 16-bit files to hold, as of `deep_photo.reduce`; where
-        it is less than 16, they are refused.
+      bits: the bit depth that prediction assumes for 16-bit files, as for
+        `deep_photo.reduce`; if it is less than 16, such files are refused.
 
     Returns:
-      The same bytes, or those of a JPEG or PNG: turned upright as EXIF or XMP says,
-      on white where transparent, with 8 bits a channel.
+      The same bytes, or those of a JPEG or PNG: rotated as EXIF or XMP says, with
+      transparency on white and 8 bits per channel.
 
     Raises:
-      tf.errors.InvalidArgumentError: when the graph runs; of no format that is taken.
+      tf.errors.InvalidArgumentError: when the graph runs, on an unsupported format.
     """
     head = tf.strings.substr(encoded, 0, len(_PNG))
     kinds = tf.stack(
@@ -52,8 +52,8 @@ def normalise(encoded: tf.Tensor, bits: int | None = None) -> tf.Tensor:
     known = tf.debugging.Assert(
         tf.reduce_any(kinds),
         [
-            f"not a photo that this model takes: it takes {FORMATS}; turn WebP, TIFF,"
-            " HEIC, AVIF and others into one of these. The first bytes are:",
+            f"unsupported photo: this model takes {FORMATS}; convert WebP, TIFF, HEIC,"
+            " AVIF and others to one of these. The first bytes are:",
             head,
         ],
     )
@@ -64,15 +64,15 @@ def normalise(encoded: tf.Tensor, bits: int | None = None) -> tf.Tensor:
         [
             lambda: _jpeg(encoded),
             lambda: _png(encoded, bits),
-            lambda: served_gif.normalise(encoded),
-            lambda: served_bmp.normalise(encoded),
+            lambda: served_gif.normalize(encoded),
+            lambda: served_bmp.normalize(encoded),
         ],
     )
 
 
 def _jpeg(encoded: tf.Tensor) -> tf.Tensor:
     is_cmyk = tf.image.extract_jpeg_shape(encoded)[2] == 4
-    # Most files say nothing, and their segments need not be walked through.
+    # Most files contain neither, so their segments need not be parsed.
     speaks = tf.strings.regex_full_match(encoded, rf"\C*(?:{_SPEAKING})\C*")
     nothing = (tf.constant(""), tf.constant(""), tf.constant(False))
     tiff, xmp, is_adobe = tf.cond(
@@ -97,15 +97,15 @@ def _jpeg(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _segments(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """What the segments before the pixels of a JPEG say.
+    """The metadata in the segments before the pixels of a JPEG.
 
     Returns:
-      EXIF from its TIFF header on and XMP, scalar strings; whether Adobe's segment is
-      there, a scalar bool.
+      EXIF from its TIFF header on, and XMP, scalar strings; whether there is an Adobe
+      segment, a scalar bool.
     """
     content = GraphBytes(encoded)
 
-    def goes_on(at: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
+    def continues(at: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
         mark, marker = tf.unstack(content.numbers(at, 2))
         ends = tf.reduce_any(marker == [0x00, 0xD9, 0xDA])
         return (mark == 0xFF) & ~ends & (at < content.size)
@@ -128,7 +128,7 @@ def _segments(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
 
     zero = tf.constant(0)
     _, exif_at, xmp_at, is_adobe = tf.while_loop(
-        goes_on,
+        continues,
         step,
         (tf.constant(2), zero, zero, tf.constant(False)),
         maximum_iterations=_MAX_SEGMENTS,
@@ -140,14 +140,14 @@ def _segments(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
 
 
 def _segment(content: GraphBytes, at: tf.Tensor) -> tf.Tensor:
-    """What a segment holds behind its length; "" where it is said to be at 0."""
+    """The content of a segment after its length; "" if its offset is 0."""
     length = tf.maximum(content.number(at + 2, 2) - 2, 0)
     start = tf.minimum(at + 4, content.size)
     return tf.strings.substr(content.text, start, tf.where(at > 0, length, 0))
 
 
 def _png(encoded: tf.Tensor, bits: int | None) -> tf.Tensor:
-    tiff = served_orientation.tiff_behind("eXIf", encoded)
+    tiff = served_orientation.tiff_after("eXIf", encoded)
     orientation = of_metadata(tiff, encoded)
     is_transparent, is_plain = _png_kind(encoded)
 
@@ -164,10 +164,10 @@ def _png(encoded: tf.Tensor, bits: int | None) -> tf.Tensor:
 
 def _eight_bits(encoded: tf.Tensor, channels: int, bits: int | None) -> tf.Tensor:
     """The pixels of a PNG, [height, width, channels] uint8."""
-    fault = "that is almost black, if its values are of so many"
+    fault = "is almost black, unless it uses fewer bits"
     least = _SURELY_16_BITS
     if bits and bits < _BITS_OF_DEEP:
-        fault, least = f"and this model was trained on photos of {bits}", tf.int32.max
+        fault, least = f"is refused: the model was trained on {bits} bits", tf.int32.max
 
     def reduced() -> tf.Tensor:
         deep = tf.cast(tf.io.decode_png(encoded, channels, tf.uint16), tf.int32)
@@ -175,7 +175,7 @@ def _eight_bits(encoded: tf.Tensor, channels: int, bits: int | None) -> tf.Tenso
         known = tf.debugging.Assert(
             largest >= least,
             [
-                f"a PNG of 16 bits {fault}: save it with 8. The largest value is:",
+                f"this 16-bit PNG {fault}; save it with 8 bits. The largest value is:",
                 largest,
             ],
         )
@@ -187,25 +187,25 @@ def _eight_bits(encoded: tf.Tensor, channels: int, bits: int | None) -> tf.Tenso
 
 
 def _png_kind(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Of a PNG, whether it is transparent and whether it is 8 bits grey or RGB alone.
+    """Whether a PNG is transparent, and whether it is 8-bit gray or RGB without alpha.
 
-    A grey of 2 or 4 bits is transparent only if it is 0, as Pillow has it.
+    A gray value of 2 or 4 bits is transparent only if it is 0, as in Pillow.
     """
-    depth, colour = tf.unstack(GraphBytes(encoded).numbers(24, 2))
-    # The chunk that makes colours transparent stands before the pixels.
+    depth, color = tf.unstack(GraphBytes(encoded).numbers(24, 2))
+    # The chunk that makes colors transparent comes before the pixels.
     pattern = r"^\C*?(?:tRNS(\C\C)|IDAT)\C*$"
     value = tf.strings.regex_replace(encoded, pattern, r"\1")
     is_first = tf.equal(value, b"\0\0")
     has_value = tf.strings.length(value) == 2
-    is_small = (colour == 0) & tf.reduce_any(depth == [2, 4])
-    by_colour = has_value & (is_first | ~is_small)
-    has_alpha = tf.reduce_any(colour == [4, 6])
-    is_plain = (depth == 8) & tf.reduce_any(colour == [0, 2]) & ~has_value
-    return by_colour | has_alpha, is_plain
+    is_small = (color == 0) & tf.reduce_any(depth == [2, 4])
+    by_color = has_value & (is_first | ~is_small)
+    has_alpha = tf.reduce_any(color == [4, 6])
+    is_plain = (depth == 8) & tf.reduce_any(color == [0, 2]) & ~has_value
+    return by_color | has_alpha, is_plain
 
 
 def on_white(pixels: tf.Tensor) -> tf.Tensor:
-    """RGBA pixels on a white ground, rounded as Pillow's `alpha_composite` does.
+    """RGBA pixels on white, rounded like Pillow's `alpha_composite`.
 
     Args:
       pixels: [height, width, 4] uint8.

@@ -1,4 +1,4 @@
-"""The nets of torchvision and timm that can be converted: one row each."""
+"""The nets of torchvision and timm that can be converted, one row each."""
 
 import dataclasses
 import functools
@@ -18,22 +18,22 @@ _HALF = (0.5, 0.5, 0.5)
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """A net of torchvision or timm and its counterpart.
+    """A net of torchvision or timm and its counterpart in slim.
 
     Attributes:
-      name: what it is called there.
+      name: its name there.
       model_name: slim's net.
-      match: which modules belong to which scopes.
+      match: which modules hold which scopes of slim's net.
       forward: what the net computes.
-      markers: modules that tell it from the nets below it in the table.
+      markers: modules that distinguish it from the nets below it in the table.
       classifier: its last module.
       epsilon: of its batch norms.
-      slim_epsilon: of those of slim's net.
-      mean: of its pixels, which are in [0, 1]: what is subtracted from them.
+      slim_epsilon: of the batch norms of slim's net.
+      mean: subtracted from its pixels, which are in [0, 1].
       std: what they are then divided by.
-      ignored: what the names of parameters start with that slim's net has no place for
-        and that play no part outside training.
-      caveat: what to know of the comparison; "" for nothing.
+      ignored: prefixes of the names of parameters that only training uses and slim's
+        net has no place for.
+      caveat: a limitation of the comparison to report; "" for none.
     """
 
     name: str
@@ -105,7 +105,7 @@ def _mobilenet_v3(
     )
 
 
-# The first row all of whose markers a dictionary has is the dictionary's net.
+# A dictionary's net is the first row all of whose markers it has.
 ARCHITECTURES = (
     _resnet(152, "resnet_v1_152_torchvision", "35.conv3"),
     _resnet(101, "resnet_v1_101_torchvision", "22.conv3"),
@@ -128,10 +128,11 @@ ARCHITECTURES = (
         ("Mixed_5b.branch1x1.conv",),
         "fc",
         caveat=(
-            "PyTorch counts the zeros around a map in the net's 3x3 average pools."
-            " Slim does not, nor did the TensorFlow weights that torchvision and timm"
-            " offer; so it was compared. For a net trained in PyTorch give"
-            " --model_name=inception_v3_torchvision, which counts them."
+            "In this net's 3x3 average pools, PyTorch counts the zeros around a map."
+            " Slim does not, nor did the TensorFlow code that trained the weights"
+            " torchvision and timm offer, so the nets were compared without them. For"
+            " a net trained in PyTorch, give --model_name=inception_v3_torchvision,"
+            " which counts them."
         ),
     ),
     Architecture(

@@ -1,9 +1,8 @@
-"""What torchvision's nets compute, evaluating, from a state dictionary.
+"""What torchvision's nets compute in evaluation mode, from a state dictionary.
 
-The Inceptions, timm's too, are in inceptions.py.
 Each function takes the layers and images `[batch, height, width, channels]` float32,
-and returns `[batch, classes]` logits, or pooled features where the dictionary has no
-classifier.
+and returns `[batch, classes]` logits, or pooled features if the dictionary has no
+classifier. The Inceptions, including timm's, are in inceptions.py.
 """
 
 import itertools
@@ -20,7 +19,7 @@ from convert.from_torch.layers import Layers, global_pool, max_pool
 def resnet(net: Layers, x: tf.Tensor) -> tf.Tensor:
     """Torchvision's resnet18 to resnet152: He et al., arXiv 1512.03385.
 
-    The first unit of a layer has the stride; of a bottleneck's convolutions, the 3x3.
+    The stride is in the first unit of a layer; in a bottleneck, in its 3x3 convolution.
     """
     x = tf.nn.relu(net.norm(net.conv(x, "conv1", 2), "bn1"))
     x = max_pool(x, 3, 2, padding=1)
@@ -42,7 +41,7 @@ def _residual_unit(
 ) -> tf.Tensor:
     residual = x
     for i in range(1, depth + 1):
-        # Of two convolutions the first has the stride, of three the second.
+        # The stride is in the first of two convolutions, in the second of three.
         residual = net.conv(
             residual, f"{prefix}.conv{i}", stride if i == depth - 1 else 1
         )
@@ -56,7 +55,7 @@ def _residual_unit(
 
 
 def vgg(net: Layers, x: tf.Tensor) -> tf.Tensor:
-    """Torchvision's vgg11 to vgg19, with batch norm or without, on 224x224 pixels."""
+    """Torchvision's vgg11 to vgg19, with or without batch norm, on 224x224 pixels."""
     matches = (re.fullmatch(r"features\.(\d+)\.weight", name) for name in net.state)
     numbers = sorted(int(m[1]) for m in matches if m and net.state[m[0]].ndim == 4)
     for number, following in itertools.zip_longest(numbers, numbers[1:]):
@@ -88,8 +87,8 @@ def mobilenet_v3(
     Args:
       net: the layers.
       x: images.
-      strided: numbers of the blocks that halve the map.
-      first_swish: number of the first block with hard-swish.
+      strided: indices of the blocks that halve the map.
+      first_swish: index of the first block with hard-swish.
     """
     x = _inverted_residuals(
         net,
@@ -111,13 +110,13 @@ def _inverted_residuals(
     strided: Sequence[int],
     activation_of: Callable[[int], Callable[..., tf.Tensor]],
 ) -> tf.Tensor:
-    """A MobileNet's `features`: a convolution, blocks, a convolution.
+    """The `features` of a MobileNet: a convolution, blocks, a convolution.
 
     Args:
       net: the layers.
       x: images.
-      strided: numbers of the blocks that halve the map.
-      activation_of: from the number in `features` to the activation there.
+      strided: indices of the blocks that halve the map.
+      activation_of: from an index in `features` to the activation there.
     """
     names = sorted(
         (n for n, v in net.state.items() if v.ndim == 4), key=natural_order.natural_key
@@ -141,7 +140,7 @@ def _inverted_residual(
 ) -> tf.Tensor:
     """A block without its shortcut: expansion, depthwise, gates, projection.
 
-    Of a single module it is the activated convolution before or after the blocks.
+    With a single module, it is the convolution before or after the blocks.
     """
     for name in modules:
         is_projection = name == modules[-1] and len(modules) > 1
@@ -153,6 +152,6 @@ def _inverted_residual(
             x = x * tf.nn.relu6(net.conv(squeezed, name) + 3) / 6
         else:
             x = net.conv(x, name, stride if is_depthwise or len(modules) == 1 else 1)
-            x = net.norm(x, str(module_names.norm_behind(name)))
+            x = net.norm(x, str(module_names.norm_after(name)))
             x = x if is_projection else activation(x)
     return x

@@ -1,6 +1,6 @@
-"""What torchvision's and timm's Inceptions compute, evaluating, as in forward.py.
+"""What torchvision's and timm's Inceptions compute in evaluation mode; see forward.py.
 
-Branches are written as the names of their modules.
+Branches are given by the names of their modules.
 """
 
 import tensorflow as tf
@@ -18,7 +18,7 @@ from convert.from_torch.layers import (
 def googlenet(net: Layers, x: tf.Tensor) -> tf.Tensor:
     """Torchvision's googlenet: Szegedy et al., arXiv 1409.4842.
 
-    Its 5x5 convolutions are 3x3.
+    Its 5x5 convolutions are in fact 3x3.
     """
     pool = ceil_max_pool
     x = pool(net.basic(x, "conv1", 2), 3)
@@ -42,8 +42,8 @@ def inception_v3(
     Args:
       net: the layers.
       x: images.
-      counts_padding: whether the border counts in the 3x3 average pools, as both
-        libraries have it; TensorFlow leaves it out.
+      counts_padding: whether the 3x3 average pools count the border, as in both
+        libraries; TensorFlow ignores it.
     """
     x = net.basic(x, "Conv2d_1a_3x3", 2, VALID)
     x = net.basic(x, "Conv2d_2a_3x3", 1, VALID)
@@ -118,15 +118,15 @@ def _branches(
     last_stride: int = 1,
     last_padding: int = SAME,
 ) -> tf.Tensor:
-    """Branches side by side.
+    """Parallel branches, concatenated.
 
     Args:
       net: the layers.
       x: their common input.
       block: name of the block.
-      branches: separated by commas, each its layers in a row, after "<block>.branch".
-      last_stride: of the last layer of each.
-      last_padding: of the last layer of each.
+      branches: separated by commas, each with its layers' names after "<block>.branch".
+      last_stride: of each branch's last layer.
+      last_padding: of each branch's last layer.
     """
     parts = []
     for branch in branches.split(","):
@@ -146,7 +146,7 @@ def _pooled(
     pool: str = "3.1",
     counts_padding: bool = False,
 ) -> tf.Tensor:
-    """Branches, and beside them an average pool with the convolution `pool` behind."""
+    """Branches, concatenated with an average pool and its convolution `pool`."""
     pooled = avg_pool_3x3(x, counts_padding)
     parts = [
         _branches(net, x, block, branches),
@@ -156,7 +156,7 @@ def _pooled(
 
 
 def _max_pooled(net: Layers, x: tf.Tensor, block: str) -> tf.Tensor:
-    """A block of googlenet: its fourth branch begins with a max pool."""
+    """A block of googlenet, whose fourth branch begins with a max pool."""
     pooled = max_pool(x, 3, 1, padding=1)
     parts = [
         _branches(net, x, block, "1, 2.0 2.1, 3.0 3.1"),
@@ -166,7 +166,7 @@ def _max_pooled(net: Layers, x: tf.Tensor, block: str) -> tf.Tensor:
 
 
 def _reduction(net: Layers, x: tf.Tensor, block: str, branches: str) -> tf.Tensor:
-    """Branches whose last layer has stride 2, and beside them a max pool."""
+    """Branches whose last layer has stride 2, concatenated with a max pool."""
     return tf.concat(
         [_branches(net, x, block, branches, 2, VALID), max_pool(x, 3, 2)], 3
     )

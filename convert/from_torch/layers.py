@@ -1,7 +1,7 @@
-"""PyTorch's layers on a state dictionary, in TensorFlow and with PyTorch's padding.
+"""PyTorch's layers in TensorFlow, with PyTorch's padding, on a state dictionary.
 
-Maps are `[batch, height, width, channels]` float32; parameters are read by the names
-that the modules have in the dictionary.
+Maps are `[batch, height, width, channels]` float32; parameters are found by their
+modules' names.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from convert.from_torch.state_dict import State
 
-SAME = -1  # padding: half of the kernel's size on each side
+SAME = -1  # padding of half the kernel's size on each side
 VALID = 0
 
 
@@ -22,12 +22,12 @@ class Layers:
     """
 
     def __init__(self, state: State, epsilon: float) -> None:
-        """Takes the parameters, and what a state dictionary does not say."""
+        """Args as attributes; a state dictionary does not contain epsilon."""
         self.state = state
         self.epsilon = epsilon
 
     def has(self, module: str) -> bool:
-        """Whether the dictionary has parameters of a module."""
+        """Whether the dictionary has the parameters of a module."""
         return f"{module}.weight" in self.state
 
     def conv(
@@ -37,7 +37,7 @@ class Layers:
         kernel = self.state[f"{name}.weight"].transpose(2, 3, 1, 0)
         sides = [size // 2 if padding == SAME else padding for size in kernel.shape[:2]]
         x = tf.pad(x, [(0, 0), *((side, side) for side in sides), (0, 0)])
-        if kernel.shape[2] < x.shape[3]:  # depthwise: a group for every channel
+        if kernel.shape[2] < x.shape[3]:  # depthwise: one group per channel
             kernel = kernel.transpose(0, 1, 3, 2)
             x = tf.nn.depthwise_conv2d(x, kernel, [1, stride, stride, 1], "VALID")
         else:
@@ -45,7 +45,7 @@ class Layers:
         return x + self.state[f"{name}.bias"] if f"{name}.bias" in self.state else x
 
     def norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        """BatchNorm2d, evaluating."""
+        """BatchNorm2d in evaluation mode."""
         mean, variance, scale, shift = (
             self.state[f"{name}.{part}"]
             for part in ("running_mean", "running_var", "weight", "bias")
@@ -64,7 +64,7 @@ class Layers:
         return x @ self.state[f"{name}.weight"].T + self.state[f"{name}.bias"]
 
     def classify(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        """Global pool, and Linear where the dictionary has it."""
+        """Global pooling, and Linear if the dictionary has it."""
         x = global_pool(x)
         return self.linear(x, name) if self.has(name) else x
 

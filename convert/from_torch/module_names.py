@@ -1,4 +1,4 @@
-"""Which modules of torchvision and timm hold which scopes of slim's nets."""
+"""Which modules of torchvision and timm hold the weights of which scopes of slim."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +7,7 @@ from common.natural_order import natural_key
 
 # A module with a kernel, and its batch norm.
 Modules = tuple[str, str | None]
-# From the net's scopes and the convolutions' names to the modules by scope.
+# From the net's scopes and the names of the convolutions to the modules by scope.
 Match = Callable[[Sequence[str], Sequence[str]], Mapping[str, Modules]]
 
 _UNIT = re.compile(r"/block(\d)/unit_(\d+)/\w+/(shortcut|conv(\d))$")
@@ -33,7 +33,7 @@ def resnet(scopes: Sequence[str], _: Sequence[str]) -> dict[str, Modules]:
 
 
 def vgg(scopes: Sequence[str], convolutions: Sequence[str]) -> dict[str, Modules]:
-    """Matches torchvision's vgg11 to vgg19, whose layers have numbers in order."""
+    """Matches torchvision's vgg11 to vgg19, whose layers are numbered in order."""
     names = sorted(convolutions, key=natural_key)
     names += ["classifier.0", "classifier.3", "classifier.6"]
     return {scope: (name, None) for scope, name in zip(scopes, names, strict=False)}
@@ -42,7 +42,7 @@ def vgg(scopes: Sequence[str], convolutions: Sequence[str]) -> dict[str, Modules
 def vgg_bn(scopes: Sequence[str], convolutions: Sequence[str]) -> dict[str, Modules]:
     """Matches torchvision's vgg11_bn to vgg19_bn."""
     found = vgg(scopes, convolutions)
-    return {scope: (name, norm_behind(name)) for scope, (name, _) in found.items()}
+    return {scope: (name, norm_after(name)) for scope, (name, _) in found.items()}
 
 
 def googlenet(scopes: Sequence[str], convolutions: Sequence[str]) -> dict[str, Modules]:
@@ -70,7 +70,7 @@ def inception_v3(
 def inception_v4(
     scopes: Sequence[str], convolutions: Sequence[str]
 ) -> dict[str, Modules]:
-    """Matches timm's inception_v4, whose blocks have numbers in slim's order."""
+    """Matches timm's inception_v4, whose blocks are numbered in slim's order."""
     blocks = list(dict.fromkeys(scope.split("/")[1] for scope in scopes))
     found = _by_block(
         scopes, convolutions, lambda block: f"features.{blocks.index(block)}."
@@ -98,15 +98,15 @@ def mobilenet(scopes: Sequence[str], convolutions: Sequence[str]) -> dict[str, M
     names = sorted(convolutions, key=natural_key)
     names += ["classifier.0", "classifier.3"] if of_v3 else ["classifier.1"]
     return {
-        scope: (name, norm_behind(name))
+        scope: (name, norm_after(name))
         for scope, name in zip(scopes, names, strict=False)
     }
 
 
-def norm_behind(name: str) -> str | None:
-    """The batch norm behind a module of a VGG or a MobileNet, if it has one.
+def norm_after(name: str) -> str | None:
+    """The batch norm after a module of a VGG or a MobileNet, if there is one.
 
-    >>> norm_behind("features.1.conv.0.0")
+    >>> norm_after("features.1.conv.0.0")
     'features.1.conv.0.1'
     """
     outer, _, number = name.rpartition(".")
@@ -140,5 +140,5 @@ def _by_block(
 
 
 def _in_slims_order(name: str) -> str:
-    """A name that sorts as slim creates: branch5x5 comes before branch3x3dbl."""
+    """A name that sorts in slim's order: branch5x5 comes before branch3x3dbl."""
     return name.replace("branch3x3dbl", "branch6x6dbl")

@@ -1,9 +1,9 @@
-"""Files of torch.save, read without PyTorch and without running what is in them.
+"""Files of torch.save, read without PyTorch and without running code in them.
 
 A `.pth` file is a zip archive: `data.pkl`, a pickle whose tensors name their storages,
-and a file `data/<key>` for each storage. Before PyTorch 1.6 it was a row of pickles and
-the storages one after another. A pickle can call anything; here it finds nothing but
-what makes tensors and dictionaries, and an inert object in place of all else.
+and a file `data/<key>` for each storage. Before PyTorch 1.6 it was a series of pickles
+followed by the storages. A pickle can call anything; here it finds only what creates
+tensors and dictionaries, and an inert object in place of everything else.
 """
 
 import dataclasses
@@ -30,29 +30,29 @@ _STORAGES: dict[str, np.dtype[Any]] = {
     "ByteStorage": np.dtype("u1"),
     "BoolStorage": np.dtype("?"),
 }
-_MAX_REPEATED = 2**24  # values that views may take beyond those of the storages
+_MAX_REPEATED = 2**24  # values that tensors may have beyond those of the storages
 
 
 class Inert:
-    """Stands for an object of any other class, which is not made."""
+    """Stands for an object of any other class, which is not created."""
 
     kind = ""
 
     def __new__(cls, *_: Any, **__: Any) -> "Inert":
-        """Takes any arguments."""
+        """Accepts any arguments."""
         return object.__new__(cls)
 
     def __init__(self, *_: Any, **__: Any) -> None:
-        """Does nothing with them."""
+        """Ignores the arguments."""
 
     def __setstate__(self, _: Any) -> None:
-        """Takes any state."""
+        """Ignores the state."""
 
     def __setitem__(self, *_: Any) -> None:
-        """Takes any item."""
+        """Ignores the item."""
 
     def append(self, *_: Any) -> None:
-        """Takes any item."""
+        """Ignores the item."""
 
     extend = add = append
 
@@ -61,7 +61,7 @@ class _Dict(dict[Any, Any]):
     """An OrderedDict, without the attributes that a pickle may set."""
 
     def __setstate__(self, _: Any) -> None:
-        """Forgets `_metadata`."""
+        """Ignores `_metadata`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,13 +73,13 @@ class _Storage:
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
-    """Where the values of a tensor are: a view of a storage.
+    """A tensor as a view of a storage.
 
     Attributes:
       storage: holds the values.
-      offset: of the first, in values.
+      offset: of the first value, in values.
       shape: of the tensor.
-      stride: by axis, in values.
+      stride: per axis, in values.
     """
 
     storage: _Storage
@@ -89,15 +89,15 @@ class Tensor:
 
 
 def read(path: str) -> tuple[Any, Callable[[Mapping[str, Tensor]], dict[str, Any]]]:
-    """What torch.save wrote.
+    """Reads what torch.save wrote.
 
     Args:
       path: the file.
 
     Returns:
       The object, with a `Tensor` for each tensor and an `Inert` for each object of a
-      class that is none of Python's own; and a function from tensors by name to
-      arrays by name, floats as float32.
+      class that is not built in; and a function from tensors by name to arrays by
+      name, floats as float32.
 
     Raises:
       ValueError: the file is damaged, of another kind, or hostile.
@@ -111,14 +111,14 @@ def read(path: str) -> tuple[Any, Callable[[Mapping[str, Tensor]], dict[str, Any
     except (OSError, ValueError):
         raise
     except (MemoryError, RecursionError) as error:
-        raise ValueError("it asks for more than there is") from error
-    except Exception as error:  # pickle and zipfile raise what they like.
+        raise ValueError("it needs too much memory or recursion") from error
+    except Exception as error:  # pickle and zipfile raise anything
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(reason or type(error).__name__) from error
 
 
-# Python's own unpickler, not C's: the latter makes room for any memo index that it is
-# told, and so fills the memory.
+# The unpickler in Python, not the one in C, which allocates memory up to any memo index
+# that a pickle contains.
 class _Unpickler(pickle._Unpickler):  # type: ignore[misc,name-defined,unused-ignore]
     def find_class(self, module: str, name: str) -> Any:
         if module in ("torch", "torch.storage") and name in _STORAGES:
@@ -129,7 +129,7 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[misc,name-defined,unused-ig
     def persistent_load(self, pid: Any) -> Any:
         kind, dtype, key, _, size, *_ = pid
         if kind != "storage":
-            raise ValueError(f"it holds a {kind!r} that is no storage")
+            raise ValueError(f"it holds a {kind!r}, expected a storage")
         if not isinstance(dtype, np.dtype):
             return Inert()
         if not isinstance(size, int) or size < 0:
@@ -142,9 +142,9 @@ def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> Any:
         return Inert()
     numbers = (offset, *shape, *stride)
     if not all(type(number) is int and 0 <= number < 2**62 for number in numbers):
-        raise ValueError("a tensor's shape or strides are no sizes")
+        raise ValueError("a tensor's shape or strides are not sizes")
     if len(shape) != len(stride):
-        raise ValueError("a tensor has not a stride for each side")
+        raise ValueError("a tensor has not one stride per axis")
     return Tensor(storage, offset, tuple(shape), tuple(stride))
 
 
@@ -175,12 +175,12 @@ def _read_zip(path: str) -> Any:
             raise ValueError("the archive has no data.pkl")
         folder = pickles[0].removesuffix("data.pkl")
         if f"{folder}constants.pkl" in names:
-            raise ValueError("it is of TorchScript: save model.state_dict()")
+            raise ValueError("it is a TorchScript model: save model.state_dict()")
         if any(entry.compress_type for entry in archive.infolist()):
-            raise ValueError("its archive is compressed, which torch.save's is not")
+            raise ValueError("its archive is compressed, unlike those of torch.save")
         order = f"{folder}byteorder"
         if order in names and archive.read(order).strip() != b"little":
-            raise ValueError("it was written on a big-endian machine: save it anew")
+            raise ValueError("it was written on a big-endian machine: save it again")
         value = _Unpickler(io.BytesIO(archive.read(pickles[0]))).load()
 
     def content(storage: _Storage) -> bytes:
@@ -194,15 +194,15 @@ def _read_legacy(file: BinaryIO) -> Any:
     magic = file.read(2)
     file.seek(0)
     if magic[:1] != b"\x80" or _Unpickler(file).load() != _LEGACY_MAGIC:
-        raise ValueError("it begins as no file of torch.save does")
-    _Unpickler(file).load()  # the version of the form
-    _Unpickler(file).load()  # of the machine that wrote it
+        raise ValueError("it does not begin like a file of torch.save")
+    _Unpickler(file).load()  # the format's version
+    _Unpickler(file).load()  # information about the machine
     value = _Unpickler(file).load()
     keys = _Unpickler(file).load()
     rest = memoryview(file.read())
 
     def content_of(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-        # Sizes stand before each storage, and only tensors tell the sizes of values.
+        # Each storage follows its size, in values, whose dtype only the tensors know.
         return _arrays(tensors, _legacy_content(value, keys, rest))
 
     return value, content_of
@@ -224,7 +224,7 @@ def _legacy_content(
     for key in map(str, keys):
         size = int.from_bytes(rest[position : position + 8], "little")
         if key not in dtypes:
-            break  # of an object that was not made; what follows cannot be found
+            break  # of an object that was not created; the next position is unknown
         end = position + 8 + size * dtypes[key].itemsize
         places[key] = slice(position + 8, end)
         position = end
@@ -243,7 +243,7 @@ def _arrays(
     storages = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
     stored = sum(storage.size for storage in storages.values())
     if sum(math.prod(t.shape) for t in tensors.values()) > 2 * stored + _MAX_REPEATED:
-        raise ValueError("its tensors are far larger than what it holds")
+        raise ValueError("its tensors are far larger than its storages")
     read: dict[str, np.ndarray] = {}
     arrays = {}
     for name, tensor in tensors.items():
@@ -258,11 +258,11 @@ def _values(storage: _Storage, content: Callable[[_Storage], bytes]) -> np.ndarr
     try:
         values = content(storage)
     except KeyError as error:
-        raise ValueError(f"the storage {storage.key} is not there") from error
+        raise ValueError(f"the storage {storage.key} is missing") from error
     expected = storage.size * storage.dtype.itemsize
     if len(values) != expected:
         raise ValueError(
-            f"the storage {storage.key} has {len(values)} bytes in place of {expected}"
+            f"the storage {storage.key} has {len(values)} bytes, expected {expected}"
         )
     return np.frombuffer(values, storage.dtype)
 
@@ -271,7 +271,7 @@ def _viewed(values: np.ndarray, tensor: Tensor, name: str) -> np.ndarray:
     steps = zip(tensor.shape, tensor.stride, strict=True)
     last = tensor.offset + sum((side - 1) * step for side, step in steps)
     if math.prod(tensor.shape) and last >= len(values):
-        raise ValueError(f"{name} reaches beyond its storage")
+        raise ValueError(f"{name} extends beyond its storage")
     if not math.prod(tensor.shape):
         return np.zeros(tensor.shape, np.float32)
     view = np.lib.stride_tricks.as_strided(
@@ -284,7 +284,7 @@ def _viewed(values: np.ndarray, tensor: Tensor, name: str) -> np.ndarray:
 
 
 def as_float32(values: np.ndarray, *, is_bfloat16: bool) -> np.ndarray:
-    """Floats as float32, contiguous; whole numbers as they are."""
+    """A contiguous array: floats as float32, integers unchanged."""
     if is_bfloat16:
         return (values.astype(np.uint32) << 16).view(np.float32)
     is_float = values.dtype.kind == "f"

@@ -1,7 +1,7 @@
-"""Safetensors files, checked before a value is believed.
+"""Safetensors files, validated before they are used.
 
-Eight bytes with the length of a JSON header, little-endian, the header (name -> dtype,
-shape, place), and the values: https://huggingface.co/docs/safetensors/index#format.
+The length of a JSON header in eight bytes, little-endian; the header (name -> dtype,
+shape, offsets); the values: https://huggingface.co/docs/safetensors/index#format.
 """
 
 import json
@@ -28,16 +28,16 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 
 
 def parse(content: np.ndarray) -> dict[str, np.ndarray]:
-    """The tensors of a file.
+    """Reads the tensors of a file.
 
     Args:
       content: its bytes, `[n]` uint8.
 
     Returns:
-      Array by name, floats as float32.
+      Arrays by name, floats as float32.
 
     Raises:
-      ValueError: it is damaged, or contradicts itself.
+      ValueError: the file is damaged or inconsistent.
     """
     start = 8 + int.from_bytes(content[:8].tobytes(), "little")
     if not 8 < start <= min(len(content), 8 + _MAX_HEADER):
@@ -46,9 +46,9 @@ def parse(content: np.ndarray) -> dict[str, np.ndarray]:
         text = content[8:start].tobytes().decode()
         header = json.loads(text, object_pairs_hook=_without_doubles)
     except RecursionError as error:
-        raise ValueError("its header is nested too deep") from error
+        raise ValueError("its header is nested too deeply") from error
     if not isinstance(header, dict):
-        raise ValueError("its header is no JSON object")
+        raise ValueError("its header is not a JSON object")
     header.pop("__metadata__", None)
     places = {name: _place(name, entry) for name, entry in header.items()}
     _check_ranges(places, len(content) - start)
@@ -68,24 +68,23 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _place(name: str, entry: Any) -> tuple[int, int]:
-    """Where the values are, if that is as large as dtype and shape say."""
+    """Begin and end of a tensor's values, checked against dtype and shape."""
     if not isinstance(entry, dict) or not {"dtype", "shape", "data_offsets"} <= set(
         entry
     ):
-        raise ValueError(f"{name} has not dtype, shape and data_offsets")
+        raise ValueError(f"{name} does not have dtype, shape and data_offsets")
     shape, offsets = entry["shape"], entry["data_offsets"]
     if not isinstance(entry["dtype"], str) or entry["dtype"] not in _DTYPES:
         raise ValueError(
-            f"{name} is of the type {entry['dtype']}, and not one of"
-            f" {', '.join(_DTYPES)}"
+            f"{name} has dtype {entry['dtype']}, expected one of {', '.join(_DTYPES)}"
         )
     if not (_are_sizes(shape) and _are_sizes(offsets) and len(offsets) == 2):
-        raise ValueError(f"{name} has a shape or offsets that are no sizes")
+        raise ValueError(f"{name} has a shape or offsets that are not sizes")
     begin, end = offsets
     expected = math.prod(shape) * _DTYPES[entry["dtype"]].itemsize
     if end - begin != expected:
         raise ValueError(
-            f"{name} has {end - begin} bytes, and its shape {shape} takes {expected}"
+            f"{name} has {end - begin} bytes, its shape {shape} needs {expected}"
         )
     return begin, end
 
@@ -97,11 +96,11 @@ def _are_sizes(numbers: Any) -> bool:
 
 
 def _check_ranges(places: dict[str, tuple[int, int]], size: int) -> None:
-    """Values lie one behind another, and fill the file."""
+    """Checks that the values follow each other without gaps and fill the file."""
     position = 0
     for name, (begin, end) in sorted(places.items(), key=lambda item: item[1]):
         if begin != position:
             raise ValueError(f"the values of {name} overlap others or leave a gap")
         position = end
     if position != size:
-        raise ValueError(f"its values take {position} bytes, and it has {size}")
+        raise ValueError(f"its values need {position} bytes, the file has {size}")

@@ -1,7 +1,7 @@
 """State dictionaries of PyTorch as arrays, without PyTorch.
 
-Training scripts save more than one: beside the weights their moving average, and the
-optimizer's state. Which is taken is said.
+Training scripts save several of them: the weights, their moving averages, the state of
+the optimizer. The one that is used is reported.
 """
 
 import os
@@ -19,33 +19,33 @@ from errors import UserError
 State = Mapping[str, np.ndarray]
 
 _TORCH_FILES = (".pth", ".pt", ".bin", ".tar", ".ckpt")
-_PARALLEL = "module."  # what DistributedDataParallel puts before every name
-_COMPILED = "_orig_mod."  # what torch.compile puts into every name
+_PARALLEL = "module."  # prefix of every name, by DistributedDataParallel
+_COMPILED = "_orig_mod."  # part of every name, by torch.compile
 _COUNT_OF_AVERAGES = "n_averaged"  # of torch.optim.swa_utils.AveragedModel
-_MAX_DEPTH = 3  # dictionaries inside dictionaries
+_MAX_DEPTH = 3  # of dictionaries in dictionaries
 
 
 def read(path: str, key: str | None = None) -> dict[str, np.ndarray]:
-    """The tensors of a state dictionary.
+    """Reads the tensors of a state dictionary.
 
     Args:
       path: a `.safetensors` file, or one of torch.save; no code in it is run.
-      key: which dictionary of the file, as in "state_dict_ema"; None takes the only
-        one, or the only one that is no moving average.
+      key: which dictionary of the file, such as "state_dict_ema"; None takes the only
+        one, or the only one that is not a moving average.
 
     Returns:
-      Array by name, floats as float32, without the prefixes of DataParallel and
+      Arrays by name, floats as float32, without the prefixes of DataParallel and
       torch.compile.
 
     Raises:
-      UserError: the file is missing, of another kind, damaged or hostile, holds no
-        state dictionary or several, or none of this key.
+      UserError: the file is missing, of another kind, damaged or hostile, or holds no
+        state dictionary, several, or none with this key.
     """
     if path.endswith(".safetensors"):
         if key:
             raise UserError(
-                f"--state_dict_key={key}: a .safetensors file has one dictionary; leave"
-                " the flag out"
+                f"--state_dict_key={key}: a .safetensors file has one dictionary; omit"
+                " the flag"
             )
         state = _guarded(path, lambda: _read_safetensors(path))
     elif path.endswith(_TORCH_FILES):
@@ -53,7 +53,7 @@ def read(path: str, key: str | None = None) -> dict[str, np.ndarray]:
     else:
         raise UserError(
             f"--state_dict={path}: give a .safetensors, .pth or .pt file, as"
-            " torch.save(model.state_dict()) and the safetensors package write them"
+            " written by torch.save(model.state_dict()) or the safetensors package"
         )
     return _plainly_named(path, state)
 
@@ -62,16 +62,16 @@ def _guarded(path: str, read_it: Any) -> dict[str, np.ndarray]:
     kind = "safetensors file" if path.endswith(".safetensors") else "file of torch.save"
     try:
         if os.path.exists(path) and not os.path.isfile(path):
-            raise UserError(f"--state_dict={path} is no file: name one")
+            raise UserError(f"--state_dict={path} is not a file: give one")
         result: dict[str, np.ndarray] = read_it()
-    except UserError:  # It is a ValueError, and says what is wrong.
+    except UserError:  # a ValueError, too, but with the full message
         raise
     except OSError as error:
         raise UserError(f"--state_dict={path}: {error.strerror or error}") from error
     except ValueError as error:
         reason = printable(str(error))
         raise UserError(
-            f"--state_dict={path} is damaged or no {kind} ({reason})"
+            f"--state_dict={path} is damaged or not a {kind} ({reason})"
         ) from error
     return result
 
@@ -90,13 +90,15 @@ def _read_torch(path: str, key: str | None) -> dict[str, np.ndarray]:
         what = "a whole model" if isinstance(value, pickle_file.Inert) else "no tensors"
         name = f" ({printable(value.kind)})" if hasattr(value, "kind") else ""
         raise UserError(
-            f"--state_dict={path} holds {what}{name} and no state dictionary: save"
+            f"--state_dict={path} holds {what}{name}, not a state dictionary: save"
             " model.state_dict()"
         )
     chosen = _chosen(path, found, key)
     state = {n: v for n, v in found[chosen].items() if isinstance(v, Tensor)}
     if left := [str(name) for name in found[chosen] if name not in state]:
-        logging.info("Left out what is no tensor: %s.", printable(", ".join(left[:4])))
+        logging.info(
+            "Omitting entries that are not tensors: %s.", printable(", ".join(left[:4]))
+        )
     return arrays(state)
 
 
@@ -114,7 +116,7 @@ def _dictionaries(
 
 
 def _chosen(path: str, found: Mapping[str, Mapping[str, Any]], key: str | None) -> str:
-    """The dictionary to take; where there was a choice it is said."""
+    """The dictionary to use; a choice among several is reported."""
     if key is not None:
         if key not in found:
             raise UserError(
@@ -128,20 +130,20 @@ def _chosen(path: str, found: Mapping[str, Mapping[str, Any]], key: str | None) 
     if len(nets) > 1 and len(plain) != 1:
         raise UserError(
             f"--state_dict={path} holds {len(nets)} dictionaries of weights,"
-            f" {_listed(nets)}: say which as --state_dict_key"
+            f" {_listed(nets)}: choose one with --state_dict_key"
         )
     chosen = plain[0] if plain else nets[0]
     if len(nets) > 1:
         others = [place for place in nets if place != chosen]
         logging.warning(
-            "Takes the weights %s of %s. It has their moving average, too, often the"
-            " better ones: --state_dict_key=%s takes these.",
-            printable(chosen) or "at the top",
+            "Using the weights %s of %s. Their moving averages, often the better"
+            " weights, are in the file, too: use them with --state_dict_key=%s.",
+            printable(chosen) or "at the top level",
             path,
             printable(others[0]),
         )
     elif chosen:
-        logging.info("Takes the weights %s of %s.", printable(chosen), path)
+        logging.info("Using the weights %s of %s.", printable(chosen), path)
     return chosen
 
 
@@ -150,7 +152,7 @@ def _has_kernels(values: Mapping[str, Any]) -> bool:
 
 
 def _listed(places: Mapping[str, Any] | list[str]) -> str:
-    return ", ".join(printable(place) or "(the top)" for place in places)
+    return ", ".join(printable(place) or "(top level)" for place in places)
 
 
 def _plainly_named(path: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -161,8 +163,8 @@ def _plainly_named(path: str, state: Mapping[str, np.ndarray]) -> dict[str, np.n
         short = name.replace(_COMPILED, "").removeprefix(_PARALLEL)
         if short in plain:
             raise UserError(
-                f"--state_dict={path} has two tensors that become {printable(short)}"
-                " without the prefixes of DataParallel and torch.compile: keep one"
+                f"--state_dict={path} has two tensors named {printable(short)} after"
+                " removing the prefixes of DataParallel and torch.compile: keep one"
             )
         plain[short] = values
     return plain

@@ -32,30 +32,30 @@ _PUBLISHED = re.compile(
 _MAP_SIZE = 7  # side of the map that torchvision's VGGs flatten
 _FLATTENING = "/fc6"  # scope of the VGGs' first dense layer
 
-# Mean and standard deviation of pixels in [0, 1] by which a preprocessing works.
-NORMALISATIONS = {
+# The mean and standard deviation, of pixels in [0, 1], that a preprocessing applies.
+NORMALIZATIONS = {
     "inception": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "torchvision": (IMAGENET_MEAN, IMAGENET_STD),
     "vgg": ((123.68 / 255, 116.78 / 255, 103.94 / 255), (1 / 255, 1 / 255, 1 / 255)),
 }
 
 
-def recognise(state: State, model_name: str | None = None) -> Architecture:
-    """The net that a state dictionary is of.
+def recognize(state: State, model_name: str | None = None) -> Architecture:
+    """The net that a state dictionary belongs to.
 
     Args:
       state: parameters by name.
-      model_name: the net of the factory to convert it to; None is the usual one.
+      model_name: slim's net to convert it to; None is the usual one.
 
     Raises:
-      UserError: it is of no net that can be converted, or not to this one.
+      UserError: it is no net that can be converted, or not to this one.
     """
     found = [
         architecture
         for architecture in ARCHITECTURES
         if all(f"{marker}.weight" in state for marker in architecture.markers)
     ]
-    # One net's markers are found in larger ones, too, which come before it.
+    # Larger nets have a net's markers, too; they come before it in the table.
     fitting = [a for a in found if a.markers == found[0].markers]
     for architecture in fitting:
         if model_name in (None, architecture.model_name):
@@ -63,25 +63,25 @@ def recognise(state: State, model_name: str | None = None) -> Architecture:
     if fitting:
         names = " or ".join(architecture.model_name for architecture in fitting)
         raise UserError(
-            f"--model_name={model_name}: the state dictionary is of {fitting[0].name}"
-            f" and becomes {names}"
+            f"--model_name={model_name}: the state dictionary is that of"
+            f" {fitting[0].name}, which converts to {names}"
         )
     known = ", ".join(architecture.name for architecture in ARCHITECTURES)
     raise UserError(
-        "the state dictionary is of no net that can be converted: it has"
-        f" {first_few(list(state))}; known are {known}"
+        "the state dictionary is that of no net that can be converted: it has"
+        f" {first_few(list(state))}; expected one of {known}"
     )
 
 
 def without_prefix(state: State) -> State:
-    """The state dictionary of the net that is a module of another.
+    """The state dictionary of the net alone, if it is a module of another.
 
-    Lightning and wrappers of one's own put the net's place before each name, as in
-    `model.conv1.weight`. Small tensors beside the net, weights of a loss or counts of
-    metrics, are left out, which is said.
+    Lightning and other wrappers prefix each name with the net's, as in
+    `model.conv1.weight`. Small tensors next to the net, such as weights of a loss or
+    counts of metrics, are omitted and reported.
 
     Raises:
-      UserError: several modules are nets, or weights beside the net have no place.
+      UserError: several modules are nets, or there are other weights next to the net.
     """
     prefixes = {
         name.removesuffix(f"{architecture.markers[0]}.weight")
@@ -100,8 +100,8 @@ def without_prefix(state: State) -> State:
     )
     if len(found) > 1:
         raise UserError(
-            f"the state dictionary holds several nets, {first_few(found)}: save one of"
-            " them alone"
+            f"the state dictionary holds several nets, {first_few(found)}: save only"
+            " one of them"
         )
     if not found or not found[0]:
         return state
@@ -110,12 +110,11 @@ def without_prefix(state: State) -> State:
     beside = [name for name in state if not name.startswith(prefix)]
     if heavy := [n for n in beside if state[n].ndim > 1 and state[n].dtype.kind == "f"]:
         raise UserError(
-            f"the net is {prefix.rstrip('.')}, and there are weights beside it,"
-            f" {first_few(heavy)}, that {len(kept)} parameters of the net do not name:"
-            " save the net with its classifier as one module"
+            f"the net is the module {prefix.rstrip('.')}, but there are weights beside"
+            f" it, {first_few(heavy)}: save the net with its classifier as one module"
         )
-    also = f", and leaves out {first_few(beside)}" if beside else ""
-    logging.info("Takes the module %s%s.", prefix.rstrip("."), also)
+    also = f", omitting {first_few(beside)}" if beside else ""
+    logging.info("Using the module %s%s.", prefix.rstrip("."), also)
     return kept
 
 
@@ -130,19 +129,21 @@ def source(
 ) -> conversion.Source:
     """The state dictionary as a source of weights for slim's net.
 
-    The first convolution is rewritten to take what slim's preprocessing makes: its
-    kernel takes up the scale of the pixels, its bias their mean. That is exact but for
-    the pixels at the border whose neighbours are padding, which has the mean colour of
-    the preprocessing: vgg's differs from torchvision's by half a shade.
+    The first convolution is rewritten for the pixels of slim's preprocessing: their
+    scale is folded into its kernel, their mean into its bias. That is exact except at
+    the border, where the padding is zero and so has the mean color of the
+    preprocessing: vgg's differs from torchvision's by half a shade.
 
     Args:
       state: parameters by name.
-      architecture: the net that it is of.
-      mean: of the pixels in [0, 1] that it was trained on; None is the net's usual.
-      std: their standard deviation; None is the net's usual.
-      preprocessing: the recipe of this package that the result takes pixels from, a key
-        of `NORMALISATIONS`; None is the usual one of slim's net.
-      is_published: whether the library offers the weights, trained on ImageNet.
+      architecture: its net.
+      mean: mean of the pixels in [0, 1] that it was trained on; None is the net's usual
+        one.
+      std: their standard deviation; None is the net's usual one.
+      preprocessing: the preprocessing here whose pixels the result takes, a key of
+        `NORMALIZATIONS`; None is that of slim's net.
+      is_published: whether these are weights that the library offers, trained on
+        ImageNet.
 
     Returns:
       The source.
@@ -151,17 +152,17 @@ def source(
     state = _without(state, architecture.ignored)
     entry = nets_factory.get_entry(architecture.model_name)
     preprocessing = preprocessing or entry.preprocessing
-    our_mean, our_std = map(np.array, NORMALISATIONS[preprocessing])
+    our_mean, our_std = map(np.array, NORMALIZATIONS[preprocessing])
     scale = our_std / np.array(std)
     offset = (our_mean - np.array(mean)) / std
     layers = Layers(state, architecture.epsilon)
 
-    def inputs(photographs: np.ndarray) -> np.ndarray:
-        return (photographs / 255 - our_mean) / our_std
+    def inputs(images: np.ndarray) -> np.ndarray:
+        return (images / 255 - our_mean) / our_std
 
-    def run(photographs: np.ndarray) -> np.ndarray:
-        images = ((photographs / 255 - mean) / std).astype(np.float32)
-        return architecture.forward(layers, tf.constant(images)).numpy()
+    def run(images: np.ndarray) -> np.ndarray:
+        normalized = ((images / 255 - mean) / std).astype(np.float32)
+        return architecture.forward(layers, tf.constant(normalized)).numpy()
 
     def layers_at(scopes: Sequence[str]) -> Mapping[str, Layer]:
         found = _matched(architecture, scopes, state)
@@ -188,9 +189,9 @@ def source(
 
 
 def is_published(path: str) -> bool:
-    """Whether a file has the name under which torchvision offers what it holds.
+    """Whether a file is one that torchvision offers, by its name and digest.
 
-    Such a name ends in the beginning of the content's SHA-256.
+    The names of such files end in the first digits of their SHA-256.
     """
     match = _PUBLISHED.fullmatch(os.path.basename(path))
     if match is None:
@@ -203,7 +204,7 @@ def _without(state: State, beginnings: tuple[str, ...]) -> State:
     kept = {n: v for n, v in state.items() if not n.startswith(beginnings)}
     if len(kept) < len(state):
         logging.info(
-            "Left out %d parameters of heads that only training uses: %s…",
+            "Omitting %d parameters of auxiliary heads: %s…",
             len(state) - len(kept),
             "…, ".join(beginnings),
         )
@@ -223,8 +224,8 @@ def _matched(
             used |= set(names)
         elif not is_auxiliary(scope) and names[0] != architecture.classifier:
             raise UserError(
-                f"the state dictionary has no module {names[0]}, which would hold"
-                f" {scope} of {architecture.model_name}"
+                f"the state dictionary has no module {names[0]}, expected for {scope}"
+                f" of {architecture.model_name}"
             )
     if unused := sorted(modules - used):
         raise UserError(
@@ -256,7 +257,7 @@ def _layer(state: State, scope: str, names: Modules, epsilon: float) -> Layer:
 
 
 def rescaled(layer: Layer, scale: np.ndarray, offset: np.ndarray) -> Layer:
-    """The convolution that makes of x what `layer` makes of `scale * x + offset`."""
+    """The convolution that computes `layer(scale * x + offset)` from x."""
     kernel = layer.kernels["weights"]
     constant = np.einsum("hwio,i->o", kernel, offset)
     if layer.bias is not None:

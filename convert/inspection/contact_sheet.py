@@ -1,4 +1,4 @@
-"""Many small images on one large one, with a word below each."""
+"""Many small images on a large one, each with a caption."""
 
 import pathlib
 from collections.abc import Sequence
@@ -7,20 +7,20 @@ import matplotlib
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 _GAP = 8  # pixels around each image
-_TEXT_SIZE = 12  # pixels; a line takes a half more
+_TEXT_SIZE = 12  # pixels; a line is half as much again
 _LINE = 18
 
 
 def draw(
     images: Sequence[Image.Image], captions: Sequence[str], *, title: str, side: int
 ) -> Image.Image:
-    """Draws images in rows that make the whole about square.
+    """Draws images in rows, on a roughly square sheet.
 
     Args:
-      images: each is scaled, and small ones enlarged, to fit its place.
-      captions: what to write below each; cut where it does not fit.
-      title: what to write above all.
-      side: of each image's place, in pixels.
+      images: the images; each is scaled up or down to fit a square.
+      captions: the text below each image; cut if it is too long.
+      title: the text above the images.
+      side: of each image's square, in pixels.
 
     Returns:
       The sheet, in mode RGB.

@@ -1,4 +1,4 @@
-"""What is said of a dataset that was looked at, as lines of text."""
+"""Tables and text about an inspected data set."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,14 @@ _MAX_SHOWN = 5
 
 
 def class_title(dataset: Dataset, label: int | None) -> str:
-    """A class as "3:tulip", on one line."""
+    """A class such as "3:tulip", on one line."""
     if label is None or not (dataset.class_names and 0 <= label < dataset.num_classes):
         return str(label)
     return f"{label}:{printable(dataset.class_names[label])}"
 
 
 def class_table(splits: Sequence[Dataset]) -> str:
-    """Images by class and split."""
+    """A table of the numbers of images by class and split."""
     rows = []
     for label in range(splits[0].num_classes):
         counts = [split.class_counts[label] for split in splits]
@@ -34,7 +34,7 @@ def _numbers(counts: Sequence[int]) -> list[str]:
 
 
 def size_table(splits: Sequence[Dataset], survey: Survey) -> str:
-    """Formats and sizes by split; of width and height the least, median and most."""
+    """A table by split: formats, and least, median and greatest width and height."""
     rows = []
     for split in splits:
         name = split.split_name
@@ -58,21 +58,20 @@ def _spread(values: np.ndarray) -> str:
 
 
 def copies_text(dataset: Dataset, survey: Survey) -> str:
-    """How many images are there more than once, and the gravest cases."""
+    """How many images have copies, and the worst cases."""
     groups = survey.copies
     if not groups:
-        return "No image is there twice."
+        return "No image occurs twice."
     across = [group for group in groups if _num_splits(group) > 1]
     labels = [group for group in groups if _num_labels(group) > 1]
     lines = [
-        f"{sum(map(len, groups)):,} images are there more than once, in {len(groups):,}"
-        f" groups of copies: {len(across):,} across splits, {len(labels):,} under"
-        " different labels"
+        f"{sum(map(len, groups)):,} images have copies, in {len(groups):,} groups:"
+        f" {len(across):,} across splits, {len(labels):,} with different labels"
     ]
-    gravest = sorted(groups, key=lambda g: (-_num_splits(g), -_num_labels(g)))
+    worst = sorted(groups, key=lambda g: (-_num_splits(g), -_num_labels(g)))
     lines += [
         "  " + " = ".join(record_text(dataset, record) for record in group)
-        for group in gravest[:_MAX_SHOWN]
+        for group in worst[:_MAX_SHOWN]
     ]
     return "\n".join(lines)
 
@@ -86,7 +85,7 @@ def _num_labels(group: Sequence[Record]) -> int:
 
 
 def record_text(dataset: Dataset, record: Record) -> str:
-    """A record in words."""
+    """A record as text: split, photo, class, file and position."""
     photo = f" {printable(record.photo)!r}" if record.photo else ""
     return (
         f"{record.split}{photo} ({class_title(dataset, record.label)};"
@@ -95,9 +94,9 @@ def record_text(dataset: Dataset, record: Record) -> str:
 
 
 def unfit_text(dataset: Dataset, survey: Survey) -> str:
-    """How many records are of no use, with the first of them."""
+    """How many records are unusable, with the first of them."""
     record, reason = survey.unfit[0]
     return (
-        f"{len(survey.unfit):,} records are of no use to training, the first is"
+        f"{len(survey.unfit):,} records cannot be used for training; the first is"
         f" {record_text(dataset, record)}: {reason}"
     )

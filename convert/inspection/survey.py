@@ -1,4 +1,4 @@
-"""Looks at every record of a dataset: sizes, formats, copies, a few of each class."""
+"""A pass over all records of a data set: sizes, formats, copies, some of each class."""
 
 import collections
 import dataclasses
@@ -25,14 +25,14 @@ _FORMATS = ("JPEG", "PNG", "GIF", "BMP")  # what TensorFlow decodes
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """One record.
+    """A record.
 
     Attributes:
       split: its split.
       file: the name of its TFRecord file.
-      number: its place in that file, counted from 0.
-      label: its class; None without one.
-      photo: the name of the photo that it was made of; "" when it does not say.
+      number: its position in that file, from 0.
+      label: its label; None if it has none.
+      photo: the name of the photo it was made from; "" if it is not stored.
     """
 
     split: str
@@ -44,7 +44,7 @@ class Record:
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """An image in mode RGB, shrunk to `SAMPLE_SIDE`, and its true size in pixels."""
+    """An RGB image shrunk to `SAMPLE_SIDE`, and its original size in pixels."""
 
     image: Image.Image
     width: int
@@ -52,17 +52,21 @@ class Sample:
 
 
 class Survey:
-    """What a look at all records of some splits has shown.
+    """What all records of some splits hold.
 
     Attributes:
-      sizes: by split, width and height of each image, in pixels.
-      formats: by split, how many images there are of each format.
-      samples: by label, the first images of the class.
-      unfit: records of no use to training, with the reason.
+      sizes: width and height of each image in pixels, by split.
+      formats: number of images of each format, by split.
+      samples: the first images of each class, by label.
+      unfit: records that training cannot use, each with the reason.
     """
 
     def __init__(self, num_samples: int):
-        """Args: num_samples: images of each class to keep."""
+        """Creates an empty survey.
+
+        Args:
+          num_samples: number of images of each class to keep.
+        """
         self.sizes: dict[str, list[tuple[int, int]]] = {}
         self.formats: dict[str, collections.Counter[str]] = {}
         self.samples: dict[int, list[Sample]] = collections.defaultdict(list)
@@ -72,14 +76,14 @@ class Survey:
 
     @property
     def copies(self) -> list[list[Record]]:
-        """Groups of records whose images are the same bytes."""
+        """Groups of records whose images are identical bytes."""
         return [group for group in self._alike.values() if len(group) > 1]
 
     def add(self, dataset: Dataset) -> None:
-        """Reads a split: of each image the header, of samples the whole.
+        """Reads a split: the header of each image, the pixels of samples only.
 
         Raises:
-          UserError: a file cannot be read; it names file and record.
+          UserError: a file cannot be read; the message names file and record.
         """
         self.sizes[dataset.split_name] = []
         self.formats[dataset.split_name] = collections.Counter()
@@ -93,7 +97,7 @@ class Survey:
             try:
                 if not reason:
                     self._look(record, features, dataset)
-            except Exception as error:  # decoders raise all kinds
+            except Exception as error:  # decoders raise anything
                 reason = f"its image cannot be read: {error}"
             if reason:
                 self.unfit.append((record, reason))
@@ -116,16 +120,14 @@ class Survey:
 
 
 def _records(dataset: Dataset) -> Iterator[tuple[Record, Any]]:
-    """All records of a split, and the features of each by key."""
+    """All records of a split, each with its features by key."""
     for shard in dataset.shards:
         records = pipeline_options.apply(tf.data.TFRecordDataset(shard.path))
         stream = records.as_numpy_iterator()
         try:
             for number, serialized in enumerate(stream):
                 if reason := record_faults.explain_type(serialized):
-                    raise UserError(
-                        f"{shard.path}, record {number} (counted from 0): {reason}"
-                    )
+                    raise UserError(f"{shard.path}, record {number} (from 0): {reason}")
                 features = tf.train.Example.FromString(serialized).features.feature
                 labels = features[example_schema.LABEL].int64_list.value
                 photos = features[example_schema.FILENAME].bytes_list.value
@@ -144,7 +146,7 @@ def _records(dataset: Dataset) -> Iterator[tuple[Record, Any]]:
 
 
 def _open(features: Any, dataset: Dataset) -> Image.Image:
-    """The image of a record, undecoded unless it is stored as bare pixels."""
+    """The image of a record, not yet decoded unless it is stored as raw pixels."""
     encoded = features[example_schema.ENCODED].bytes_list.value[0]
     formats = features[example_schema.FORMAT].bytes_list.value
     image_format = formats[0].decode() if formats else dataset.format_default

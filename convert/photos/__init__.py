@@ -1,1 +1,1 @@
-"""Photographs of one's own into a data set: found, checked, split, written."""
+"""Your own photos to a data set: found, checked, split, written."""

@@ -1,1 +1,1 @@
-"""Public data sets: fetched, and read as labelled images."""
+"""Public data sets: downloaded, and read as labeled images."""

@@ -1,4 +1,4 @@
-"""Labelled images from elsewhere, before they are TFRecords; and how to fetch them."""
+"""Labeled images from elsewhere, before they become TFRecords, and their download."""
 
 import dataclasses
 import os
@@ -14,12 +14,12 @@ from errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """One labelled image.
+    """A labeled image.
 
     Attributes:
-      encoded: the bytes of an image file, of any format that photos may have.
-      label: its class.
-      name: what to call it in lists.
+      encoded: the bytes of an image file, in any format supported for photos.
+      label: its label.
+      name: its name in lists.
     """
 
     encoded: bytes
@@ -29,19 +29,19 @@ class Example:
 
 @dataclasses.dataclass(frozen=True)
 class Usable:
-    """An example whose image can be stored."""
+    """An example whose image can be stored in a record."""
 
     photo: StoredPhoto
     label: int
     name: str
 
 
-def normalise_some(examples: Sequence[Example]) -> list[Usable | Rejection]:
-    """Checks images, and encodes those anew that need it."""
-    return [_normalise(example) for example in examples]
+def normalize_some(examples: Sequence[Example]) -> list[Usable | Rejection]:
+    """Checks images, and re-encodes those that need it."""
+    return [_normalize(example) for example in examples]
 
 
-def _normalise(example: Example) -> Usable | Rejection:
+def _normalize(example: Example) -> Usable | Rejection:
     try:
         photo = photo_codec.normalise(example.encoded)
     except UnfitPhotoError as error:
@@ -51,12 +51,12 @@ def _normalise(example: Example) -> Usable | Rejection:
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """One split.
+    """A split.
 
     Attributes:
-      filenames: of the TFRecords; each takes a run of the examples.
-      num_examples: how many there are.
-      read: gives them, in the order in which they are stored.
+      filenames: of the TFRecord files; each holds consecutive examples.
+      num_examples: number of examples.
+      read: returns the examples, in the order in which they are stored.
     """
 
     filenames: tuple[str, ...]
@@ -69,9 +69,9 @@ class Collection:
     """A data set that can be read.
 
     Attributes:
-      classes: their names by label.
+      classes: class names by label.
       splits: by name.
-      num_channels: 3 (RGB) or 1 (grey), as training will decode the images.
+      num_channels: 3 (RGB) or 1 (gray), as training decodes the images.
     """
 
     classes: tuple[str, ...]
@@ -80,12 +80,12 @@ class Collection:
 
 
 def shard_names(pattern: str, num_shards: int, num_examples: int) -> tuple[str, ...]:
-    """The names of a split's files, as many as wanted but no more than examples.
+    """Names of a split's files: as many as wanted, but no more than examples.
 
     Args:
-      pattern: with two places for numbers, as in "train-%05d-of-%05d".
-      num_shards: files wanted.
-      num_examples: of the split.
+      pattern: with placeholders for two numbers, as in "train-%05d-of-%05d".
+      num_shards: number of files wanted.
+      num_examples: number of the split's examples.
     """
     number = max(1, min(num_shards, num_examples))
     return tuple(pattern % (shard, number) for shard in range(number))
@@ -96,9 +96,9 @@ class Remote:
     """A file to download.
 
     Attributes:
-      url: where it is.
-      sha256: of its content.
-      max_bytes: more than it has.
+      url: its address.
+      sha256: hexadecimal digest of its content.
+      max_bytes: a limit that it does not reach.
     """
 
     url: str
@@ -107,14 +107,14 @@ class Remote:
 
 
 def fetch(remote: Remote, data_dir: str) -> str:
-    """Downloads a file to a directory, unless it is there.
+    """Downloads a file to a folder, unless it is there.
 
     Returns:
       Its path.
 
     Raises:
-      UserError: it cannot be had, or is not what it should be; the message says what
-        to do by hand.
+      UserError: it cannot be downloaded, or is another file; the message says what to
+        do by hand.
     """
     path = os.path.join(data_dir, os.path.basename(remote.url))
     if not os.path.lexists(path):
@@ -124,11 +124,11 @@ def fetch(remote: Remote, data_dir: str) -> str:
         except fetching.UnreachableError as error:
             raise UserError(
                 f"{error}: get {os.path.basename(path)} by other means, put it into"
-                f" {data_dir} and start again with --data_dir={data_dir}"
+                f" {data_dir} and try again with --data_dir={data_dir}"
             ) from error
     if atomic_files.sha256(path) != remote.sha256:
         raise UserError(
-            f"{path} is not the file that {remote.url} was (its SHA-256 differs from"
-            f" {remote.sha256}): remove it and start again"
+            f"{path} is not the file published at {remote.url} (its SHA-256 is not"
+            f" {remote.sha256}): delete it and try again"
         )
     return path

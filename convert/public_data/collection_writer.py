@@ -1,4 +1,4 @@
-"""Turns a collection into a dataset, whole or not at all."""
+"""Converts a collection to a data set, which appears as a whole or not at all."""
 
 import collections
 import glob
@@ -10,7 +10,7 @@ from typing import Any
 from common.in_order import in_order
 from common.progress import progress
 from convert.photos import conversion_record, conversion_summary
-from convert.public_data.collection import Collection, Example, Usable, normalise_some
+from convert.public_data.collection import Collection, Example, Usable, normalize_some
 from convert.tfrecords import parallel, rejections, shard_writer, staging
 from convert.tfrecords.rejections import Rejection
 from datasets import dataset_json, labels
@@ -28,17 +28,17 @@ def convert(
     settings: Mapping[str, Any],
     num_workers: int,
 ) -> None:
-    """Makes a dataset of a collection, or says that it is made already.
+    """Converts a collection, or reports that this has been done already.
 
     Args:
-      read: gives the collection; not called for a dataset that is there.
-      dataset_dir: where the dataset goes.
-      dataset_name: what it is called.
-      settings: all flags that decide its content, for dataset.json.
-      num_workers: processes that check images.
+      read: returns the collection; not called if the data set exists.
+      dataset_dir: folder for the data set.
+      dataset_name: its name.
+      settings: all flags that determine its content, for dataset.json.
+      num_workers: number of processes that check images.
 
     Raises:
-      UserError: `dataset_dir` holds another dataset, or too many images are damaged.
+      UserError: `dataset_dir` holds another data set, or too many images are damaged.
     """
     made = {
         "by": "convert/download_and_convert_data.py",
@@ -75,11 +75,11 @@ def _write_splits(
     rejected: list[Rejection] = []
     for name, split in collection.splits.items():
         counts: collections.Counter[int] = collections.Counter()
-        normalised = _normalised(split.read(), num_workers)
-        # The clock starts with the first result: until then workers start.
-        first = list(itertools.islice(normalised, 1))
+        normalized = _normalized(split.read(), num_workers)
+        # Progress is timed from the first result, when the workers have started.
+        first = list(itertools.islice(normalized, 1))
         results = progress(
-            itertools.chain(first, normalised),
+            itertools.chain(first, normalized),
             total=split.num_examples,
             desc=f"converting {name}",
             unit="image",
@@ -97,19 +97,19 @@ def _write_splits(
     total = sum(split.num_examples for split in collection.splits.values())
     if len(rejected) > rejections.MAX_FRACTION * total:
         raise UserError(
-            f"{len(rejected)} of {total} images cannot be used, {rejected[0].name!r} is"
-            f" the first ({rejected[0].reason}): get the data anew"
+            f"{len(rejected)} of {total} images cannot be used, the first is"
+            f" {rejected[0].name!r} ({rejected[0].reason}): download the data again"
         )
     return splits, rejected
 
 
-def _normalised(
+def _normalized(
     examples: Iterator[Example], num_workers: int
 ) -> Iterator[Usable | Rejection]:
     """Checks images in other processes."""
     tasks = iter(lambda: list(itertools.islice(examples, _EXAMPLES_PER_TASK)), [])
     with parallel.processes(num_workers) as executor:
-        for results in in_order(executor, normalise_some, tasks, 4 * num_workers):
+        for results in in_order(executor, normalize_some, tasks, 4 * num_workers):
             yield from results
 
 
@@ -118,7 +118,7 @@ def _records(
     counts: collections.Counter[int],
     rejected: list[Rejection],
 ) -> Iterator[bytes]:
-    """The records of the usable images; the others go to `rejected`."""
+    """The records of the usable images; the others are added to `rejected`."""
     for result in results:
         if isinstance(result, Rejection):
             rejected.append(result)

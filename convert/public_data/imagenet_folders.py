@@ -1,4 +1,4 @@
-"""ImageNet from its usual folders: train/n01440764/….JPEG and val/n01440764/….JPEG."""
+"""ImageNet in its usual folders: train/n01440764/….JPEG and val/n01440764/….JPEG."""
 
 import functools
 import os
@@ -10,7 +10,7 @@ from datasets import imagenet
 from datasets.photos.photo_files import is_ignored
 from errors import UserError, nearest
 
-# By split: what its folder may be called, slim's number of files.
+# By split: possible names of its folder, and slim's number of files.
 _SPLITS = {
     "train": (("train", "ILSVRC2012_img_train"), 1024),
     "validation": (("val", "validation", "ILSVRC2012_img_val"), 128),
@@ -18,16 +18,16 @@ _SPLITS = {
 
 
 def imagenet_folders(data_dir: str) -> Collection:
-    """Photos in a folder for each WordNet identifier, as slim labels them.
+    """Photos in a folder for each WordNet ID, labeled as in slim.
 
     Label 0 is the background, which has no photos; the others are in the order of the
-    identifiers.
+    IDs.
 
     Args:
-      data_dir: holds a folder for each split; not all classes need be there.
+      data_dir: holds a folder for each split; classes may be missing.
 
     Raises:
-      UserError: there are no such folders, or some of other names.
+      UserError: a split's folder is missing, or holds folders with other names.
     """
     labels = {synset: label for label, synset in enumerate(imagenet.synsets(), 1)}
     splits = {}
@@ -36,8 +36,8 @@ def imagenet_folders(data_dir: str) -> Collection:
         directory = next(filter(os.path.isdir, paths), None)
         if directory is None:
             raise UserError(
-                f"--data_dir={data_dir} has no folder {folders[0]}: put {split} photos"
-                " there, in a folder for each WordNet identifier, as in"
+                f"--data_dir={data_dir} has no folder {folders[0]}: put the {split}"
+                " photos there, in a folder for each WordNet ID, as in"
                 f" {folders[0]}/n01440764"
             )
         photos = _find(directory, labels)
@@ -56,9 +56,9 @@ def _find(directory: str, labels: Mapping[str, int]) -> list[str]:
     for folder in _shown(directory):
         if folder not in labels:
             raise UserError(
-                f"{os.path.join(directory, folder)} is no folder of a class of"
-                f" ImageNet{nearest(folder, labels)}: photos must lie in folders named"
-                " by WordNet identifiers, as in n01440764"
+                f"{os.path.join(directory, folder)} is not an ImageNet"
+                f" class{nearest(folder, labels)}: photos must be in folders named by"
+                " WordNet IDs, as in n01440764"
             )
         names = _shown(os.path.join(directory, folder))
         photos += [f"{folder}/{name}" for name in names]
@@ -66,7 +66,7 @@ def _find(directory: str, labels: Mapping[str, int]) -> list[str]:
 
 
 def _shown(directory: str) -> list[str]:
-    """What lies in a directory, sorted, less what operating systems leave there."""
+    """The sorted content of a folder, without files of the operating system."""
     return sorted(name for name in os.listdir(directory) if not is_ignored(name))
 
 

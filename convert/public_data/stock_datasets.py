@@ -1,4 +1,4 @@
-"""slim's small data sets, in slim's file names: flowers, cifar10 and mnist."""
+"""slim's small data sets, with slim's file names: flowers, cifar10 and mnist."""
 
 import functools
 import gzip
@@ -26,7 +26,7 @@ _FLOWERS = Remote(
     "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
     "4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
 )
-_FLOWERS_VALIDATION = 350 / 3670  # slim keeps 350 of them
+_FLOWERS_VALIDATION = 350 / 3670  # slim uses 350 of them
 _FLOWERS_SHARDS = 5
 
 _CIFAR10 = Remote(
@@ -39,7 +39,7 @@ _CIFAR10_CLASSES = (
 )
 _CIFAR10_SIDE = 32
 
-# yann.lecun.com, where slim looks, no longer gives them to programs.
+# yann.lecun.com, slim's source, no longer serves them to programs.
 _MNIST_URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"
 _MNIST = {
     "train": (
@@ -70,14 +70,14 @@ _MNIST_CLASSES = (
 
 
 def flowers(data_dir: str) -> Collection:
-    """Five kinds of flowers; a photo's split depends on its bytes alone."""
+    """Five kinds of flowers; a photo's split depends only on its bytes."""
     fractions = splits.Fractions(_FLOWERS_VALIDATION, 0.0)
     found: dict[str, list[tuple[str, str, bytes]]] = {"train": [], "validation": []}
     with tarfile.open(fetch(_FLOWERS, data_dir)) as archive:
         for member in archive:
             file = archive.extractfile(member) if member.isreg() else None
             if file is None or member.name.count("/") != 2:
-                continue  # folders, and the licence beside them
+                continue  # folders, and the license next to them
             encoded = file.read()
             digest = hashlib.sha256(encoded).hexdigest()
             split = splits.split_by_content(digest, 0, fractions)
@@ -86,7 +86,7 @@ def flowers(data_dir: str) -> Collection:
     classes = tuple(sorted({name.split("/")[1] for name in names}))
 
     def read(split: str) -> Iterator[Example]:
-        for _, name, encoded in sorted(found[split]):  # by digest: in random order
+        for _, name, encoded in sorted(found[split]):  # by digest, a random order
             yield Example(encoded, classes.index(name.split("/")[1]), name)
 
     pattern = "flowers_{}_%05d-of-%05d.tfrecord"
@@ -115,7 +115,7 @@ def cifar10(data_dir: str) -> Collection:
 
     def read(split: str) -> Iterator[Example]:
         records = np.frombuffer(b"".join(found[split]), np.uint8)
-        # A byte for the label, then the red, green and blue planes.
+        # One byte for the label, then the red, green and blue planes.
         for number, record in enumerate(records.reshape(-1, _record_bytes())):
             planes = record[1:].reshape(3, _CIFAR10_SIDE, _CIFAR10_SIDE)
             yield Example(_png(planes.transpose(1, 2, 0)), int(record[0]), f"{number}")
@@ -138,7 +138,7 @@ def _record_bytes() -> int:
 
 
 def mnist(data_dir: str) -> Collection:
-    """Grey images of handwritten digits."""
+    """Gray images of handwritten digits."""
     found = {
         split: tuple(_idx(fetch(remote, data_dir)) for remote in remotes)
         for split, remotes in _MNIST.items()
@@ -163,10 +163,10 @@ def mnist(data_dir: str) -> Collection:
 
 
 def _idx(path: str) -> np.ndarray:
-    """An array of bytes in the format that MNIST is kept in.
+    """Reads an array of bytes in the IDX format of MNIST.
 
-    Two zero bytes, 8 for "unsigned byte", the number of axes, the size of each as four
-    bytes, then the values.
+    Two zero bytes, 8 for "unsigned byte", the number of axes, the size of each in four
+    bytes, big-endian, and the values.
     """
     with gzip.open(path) as file:
         data = file.read()

@@ -1,4 +1,4 @@
-"""Image-classification data sets of tensorflow-datasets, which is an optional extra."""
+"""Image-classification data sets of tensorflow-datasets, an optional package."""
 
 import functools
 import importlib
@@ -15,21 +15,22 @@ _USUAL_SPLITS = ("train", "validation", "test")
 
 
 def dataset_name(tfds_name: str) -> str:
-    """What training calls a data set: "cifar10" for "cifar10/config:3.0.2"."""
+    """A data set's name in training: "cifar10" for "cifar10/config:3.0.2"."""
     return re.split("[/:]", tfds_name)[0]
 
 
 def parse_splits(text: str) -> dict[str, str]:
-    """What `--splits` says: by name of a split, the part of the data that it gets.
+    """The parts of the data for each split, by the split's name.
 
     Args:
-      text: comma-separated parts as tensorflow-datasets writes them, "train[:80%]",
-        each with or without a name before it, "validation=train[80%:]". Without one a
-        part is called like the split it is of or, if that is taken, by the first of
-        train, validation and test that is not.
+      text: the value of `--splits`: comma-separated parts in the syntax of
+        tensorflow-datasets, "train[:80%]", optionally with a name, as in
+        "validation=train[80%:]". A part without a name is named after the split that
+        it comes from or, if that is taken, gets the first free name of train,
+        validation and test.
 
     Raises:
-      UserError: a name is given twice, or no name is left.
+      UserError: a name is given twice, or no name is free.
     """
     splits: dict[str, str] = {}
     for part in filter(None, map(str.strip, text.split(","))):
@@ -39,7 +40,7 @@ def parse_splits(text: str) -> dict[str, str]:
         free = [name for name in names if name not in splits]
         if not free or not re.fullmatch(r"\w+", free[0]):
             raise UserError(
-                f"--splits={text}: {part!r} needs a name of its own, as in"
+                f"--splits={text}: {part!r} needs its own name, as in"
                 " --splits=train=train[:80%],validation=train[80%:]"
             )
         splits[free[0]] = spec
@@ -49,17 +50,17 @@ def parse_splits(text: str) -> dict[str, str]:
 def tfds_collection(
     tfds_name: str, splits: str, data_dir: str | None, num_shards: int
 ) -> Collection:
-    """Prepares a data set, downloading it where it is not there.
+    """Prepares a data set, downloading it if necessary.
 
     Args:
-      tfds_name: as tensorflow-datasets has it: name, name/config or name:version.
-      splits: see `parse_splits`; "" takes the data set's own.
-      data_dir: where tensorflow-datasets keeps its data; None: in its usual place.
-      num_shards: TFRecord files a split.
+      tfds_name: as in tensorflow-datasets: name, name/config or name:version.
+      splits: see `parse_splits`; "" uses the data set's own splits.
+      data_dir: the data folder of tensorflow-datasets; None is its default.
+      num_shards: TFRecord files per split.
 
     Raises:
-      UserError: the package or the data set is not there, it cannot be prepared, or
-        its examples are not an image and a label.
+      UserError: the package is not installed, there is no such data set, it cannot be
+        prepared, or its examples are not images with labels.
     """
     wanted = parse_splits(splits)
     builder = _builder(tfds_name, data_dir)
@@ -94,13 +95,13 @@ def _builder(tfds_name: str, data_dir: str | None) -> Any:
     tfds = _tfds()
     try:
         return tfds.builder(tfds_name, data_dir=data_dir)
-    except Exception as error:  # of many kinds, by what is wrong with the name
+    except Exception as error:  # many kinds, depending on what is wrong with the name
         known = tfds.list_builders(with_community_datasets=False)
         name = dataset_name(tfds_name)
         reason = f"no such data set{nearest(name, known)}"
         raise UserError(
             f"--dataset_name={PREFIX}{tfds_name}:"
-            f" {_one_line(error) if name in known else reason}; names are those of"
+            f" {_one_line(error) if name in known else reason}; for names, see"
             " https://www.tensorflow.org/datasets/catalog"
         ) from error
 
@@ -118,8 +119,8 @@ def _keys(builder: Any) -> tuple[str, str]:
         preferred = [key for key in keys if key in pair] or keys
         if len(preferred) != 1:
             raise UserError(
-                f"{builder.name} is not for image classification: expected one image"
-                f" and one label, it has {', '.join(builder.info.features)}"
+                f"{builder.name} is not for image classification: it has"
+                f" {', '.join(builder.info.features)}, expected one image and one label"
             )
         found += preferred
     return found[0], found[1]
@@ -128,19 +129,19 @@ def _keys(builder: Any) -> tuple[str, str]:
 def _prepare(builder: Any, tfds_name: str) -> None:
     try:
         builder.download_and_prepare()
-    except Exception as error:  # of many kinds, by what stands in the way
+    except Exception as error:  # many kinds, depending on what fails
         manual = os.path.join(
             os.path.dirname(os.path.dirname(builder.data_dir)), "downloads", "manual"
         )
         raise UserError(
             f"{tfds_name} cannot be prepared ({_one_line(error)}): put what it asks for"
-            f" into {manual}, or copy {builder.data_dir} from a machine where it can,"
-            " and start again with the same --data_dir"
+            f" into {manual}, or copy {builder.data_dir} from a machine where it works,"
+            " and try again with the same --data_dir"
         ) from error
 
 
 def _dataset(builder: Any, spec: str) -> Any:
-    """The examples of a part, their images still encoded, always in the same order."""
+    """The examples of a part, with encoded images, always in the same order."""
     tfds = _tfds()
     image, _ = _keys(builder)
     try:
@@ -149,7 +150,7 @@ def _dataset(builder: Any, spec: str) -> Any:
             decoders={image: tfds.decode.SkipDecoding()},
             shuffle_files=False,
         )
-    except Exception as error:  # of many kinds, by what is wrong with the split
+    except Exception as error:  # many kinds, depending on what is wrong with the split
         raise UserError(
             f"--splits: {builder.name} has no {spec!r} ({_one_line(error)}); its splits"
             f" are {', '.join(builder.info.splits)}"
@@ -168,8 +169,8 @@ def _read(
     for number, example in enumerate(_dataset(builder, spec).as_numpy_iterator()):
         if example[label] < 0:
             raise UserError(
-                f"{builder.name}: split {split!r} ({spec}) has images without a label:"
-                " leave it out with --splits"
+                f"{builder.name}: the split {split!r} ({spec}) has images without"
+                " labels: omit it with --splits"
             )
         yield Example(example[image], int(example[label]), f"{split}/{number}")
 

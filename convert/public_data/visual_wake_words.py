@@ -1,4 +1,4 @@
-"""Visual Wake Words: photos of COCO 2014, with or without a person in them."""
+"""Visual Wake Words: photos of COCO 2014, with or without a person."""
 
 import functools
 import json
@@ -16,14 +16,14 @@ from convert.public_data.collection import (
 )
 from errors import UserError, nearest
 
-# The server has no certificate for https; what it sends is known by its SHA-256.
+# The server has no certificate for https; the SHA-256 verifies the files.
 _URL = "http://images.cocodataset.org/"
 _MAX_BYTES = 20_000_000_000
 _ANNOTATIONS = Remote(
     f"{_URL}annotations/annotations_trainval2014.zip",
     "031296bbc80c45a1d1f76bf9a90ead27e94e99ec629208449507a4917a3bf009",
 )
-# By split: the photos, the folder of the photos, slim's number of files.
+# By split: the photos, and slim's number of files.
 _PHOTOS = {
     "train": (
         Remote(
@@ -45,12 +45,13 @@ _PHOTOS = {
 
 
 def visual_wake_words(data_dir: str, *, foreground: str, area: float) -> Collection:
-    """Photos in two classes: "background", and the foreground class.
+    """Photos in two classes: "background", and a COCO category.
 
     Args:
-      data_dir: where the downloads are kept, 20 GB.
-      foreground: the COCO category that makes the difference, as in "person".
-      area: a photo is of it where one annotation covers more than this share of it.
+      data_dir: folder for the downloads, 20 GB.
+      foreground: the COCO category, such as "person".
+      area: a photo is in that class if an annotation of the category covers more than
+        this fraction of its area.
 
     Raises:
       UserError: there is no such category.
@@ -70,7 +71,7 @@ def visual_wake_words(data_dir: str, *, foreground: str, area: float) -> Collect
 
 
 def _labels(content: Any, foreground: str, area: float) -> dict[str, int]:
-    """The class, 0 or 1, of each photo by its file name, in the order of their ids."""
+    """The label, 0 or 1, of each photo by its file name, in the order of their IDs."""
     categories = {entry["name"]: entry["id"] for entry in content["categories"]}
     if foreground not in categories:
         raise UserError(

@@ -1,1 +1,1 @@
-"""TFRecord files that appear whole, written by several processes."""
+"""TFRecord files that appear as a whole, written by several processes."""

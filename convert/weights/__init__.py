@@ -1,1 +1,1 @@
-"""Weights of any source into a slim checkpoint, compared before it is written."""
+"""Weights from any source to a slim checkpoint, verified before it is written."""

@@ -98,7 +98,7 @@ def test_exports_are_there_and_nothing_else(exported):
     assert sorted(path.name for path in folder.iterdir()) == [
         *("frozen_graph.pb", "labels.txt", "model.tflite", "saved_model")
     ]
-    assert all("same first class for 100.0%" in text for text in found.values())
+    assert all("same top class for 100.0%" in text for text in found.values())
     labels = (folder / "labels.txt").read_text(encoding="utf-8")
     assert labels == "0:cat\n1:dog\n2:größe\n"
 
@@ -288,7 +288,7 @@ def test_answers_of_no_number_or_another_shape_fail(check, answer):
 
 
 def test_an_export_is_never_written_over(exported, classifier, check):
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="exists already"):
         next(export_model.export(Job(classifier), ["tflite"], str(exported[0]), check))
 
 
@@ -357,7 +357,7 @@ def test_photographs_are_found_and_damaged_ones_reported_and_skipped(tmp_path, c
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "b.JPG").write_bytes(b"no image")
     found = export_photos.find(str(tmp_path), "check_images")
-    with pytest.raises(UserError, match=r"none of 1 photographs.*b\.JPG: "):
+    with pytest.raises(UserError, match=r"none of 1 photos.*b\.JPG: "):
         list(export_photos.readable(found, "check_images", None))
     (tmp_path / "a.png").write_bytes(
         sample_photos.encode(sample_photos.pixels(1), "PNG")
@@ -368,7 +368,7 @@ def test_photographs_are_found_and_damaged_ones_reported_and_skipped(tmp_path, c
     assert path == str(tmp_path / "a.png")
     (line,) = caplog.messages
     assert re.search(r"--check_images: .*b\.JPG: .*; it is skipped", line)
-    with pytest.raises(UserError, match=r"--check_images=.*no photograph"):
+    with pytest.raises(UserError, match=r"--check_images=.*no photos"):
         export_photos.find(str(tmp_path / "none*"), "check_images")
 
 
@@ -425,7 +425,7 @@ def test_a_run_on_photos_of_12_bits_is_checked_on_them_and_serves_none(tmp_path)
     folder = tmp_path / "out"
     list(export_model.export(Job(classifier), ["saved_model"], str(folder), check))
     serve = tf.saved_model.load(str(folder / "saved_model")).signatures
-    with pytest.raises(tf.errors.InvalidArgumentError, match="trained on photos of 12"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="trained on 12 bits"):
         serve["serving_default"](image_bytes=tf.constant([content]))
 
 
@@ -451,6 +451,6 @@ def test_a_run_with_a_broken_photo_and_what_a_killed_one_left(checkpoint, tmp_pa
     assert all(
         re.match(r"\d\d:\d\d:\d\d (exporting|/.*: mobilenet)", line) for line in others
     ), process.stderr
-    assert "takes photographs, by serving_default: JPEG, PNG" in process.stdout
+    assert "takes photos, by serving_default: JPEG, PNG" in process.stdout
     assert f"[1, {SIZE}, {SIZE}, 3] as uint8" in process.stdout
     assert max(map(len, process.stdout.split("\n  ")[-1].splitlines())) <= 80

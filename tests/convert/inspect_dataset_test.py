@@ -82,7 +82,7 @@ def test_tables_are_printed(inspect, capsys, tmp_path):
     assert "1:dog/house\\n" in out
     assert "6 PNG" in out
     assert "1 PNG, 1 JPEG" in out
-    assert "2 images are there more than once" in out
+    assert "2 images have copies" in out
     assert (
         "test '0' (0:cat; pets_test_00000-of-00001.tfrecord, record 0) = train" in out
     )
@@ -161,7 +161,7 @@ def test_unfit_records_are_an_error_after_the_tables(inspect, data, capsys, tmp_
         data / "pets_train_00000-of-00001.tfrecord"
     )
     with pytest.raises(
-        UserError, match=r"1 records are of no use .*image cannot be read"
+        UserError, match=r"1 records cannot be used .*image cannot be read"
     ):
         inspect()
     assert "formats" in capsys.readouterr().out

@@ -112,7 +112,7 @@ def test_a_run_goes_on_from_it_as_if_nothing_had_been(
 
 def test_nothing_is_overwritten(lagging, recompute, tmp_path):
     (tmp_path / "mine.txt").write_text("kept")
-    with pytest.raises(UserError, match="is there already: name another --output_dir"):
+    with pytest.raises(UserError, match="exists already: give another --output_dir"):
         recompute(lagging, output_dir=str(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 

@@ -15,13 +15,13 @@ from tests.convert.sample_photos import encode, pixels
 PHOTO = Image.fromarray(pixels(0)).resize((70, 48), Image.Resampling.BICUBIC)
 RGB = np.asarray(PHOTO)
 JPEG = encode(PHOTO, "JPEG")
-NORMALISE = tf.function(
-    served_photo.normalise, input_signature=[tf.TensorSpec([], tf.string)]
+NORMALIZE = tf.function(
+    served_photo.normalize, input_signature=[tf.TensorSpec([], tf.string)]
 )
 
 
 def served(data: bytes, channels: int) -> np.ndarray:
-    return decoded(NORMALISE(tf.constant(data)), channels)
+    return decoded(NORMALIZE(tf.constant(data)), channels)
 
 
 def predicted(data: bytes, channels: int) -> np.ndarray:
@@ -203,7 +203,7 @@ def test_transparency_by_hand():
 
 def test_plain_files_stay_as_they_are():
     for data in (JPEG, encode(PHOTO, "PNG"), encode(PHOTO.convert("L"), "PNG")):
-        assert NORMALISE(tf.constant(data)).numpy() == data
+        assert NORMALIZE(tf.constant(data)).numpy() == data
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_plain_files_stay_as_they_are():
 )
 def test_other_formats_are_refused_by_name(data):
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"takes JPEG, PNG, GIF"):
-        NORMALISE(tf.constant(data))
+        NORMALIZE(tf.constant(data))
 
 
 def test_deep_files_by_hand():
@@ -226,7 +226,7 @@ def test_deep_files_by_hand():
     got = served(png(0, 16, grey, clear), 3)[..., 0]
     np.testing.assert_array_equal(got, [[255, 0x12], [0x80, 0xFF]])
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"save it with 8"):
-        NORMALISE(tf.constant(png(0, 16, grey % 4096)))
+        NORMALIZE(tf.constant(png(0, 16, grey % 4096)))
 
 
 def test_bmp_files_that_tensorflow_would_misread_are_refused():
@@ -234,7 +234,7 @@ def test_bmp_files_that_tensorflow_would_misread_are_refused():
     compressed[30] = 1
     for data in (bytes(compressed), encode(PHOTO.convert("1"), "BMP")):
         with pytest.raises(tf.errors.InvalidArgumentError, match=r"save it as PNG"):
-            NORMALISE(tf.constant(data))
+            NORMALIZE(tf.constant(data))
 
 
 @pytest.mark.parametrize("channels", [1, 3])

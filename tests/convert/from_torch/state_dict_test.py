@@ -56,7 +56,7 @@ def test_safetensors_of_every_type(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"\x50\x00\x00\x00\x00\x00\x00\x00{}"])
 def test_a_damaged_file_is_one_line(content, tmp_path):
     (tmp_path / "a.safetensors").write_bytes(content)
-    with pytest.raises(UserError, match="is damaged or no safetensors file"):
+    with pytest.raises(UserError, match="is damaged or not a safetensors file"):
         state_dict.read(str(tmp_path / "a.safetensors"))
 
 
@@ -67,7 +67,7 @@ def test_cut_off_values_are_one_line(tmp_path):
     (tmp_path / "a.safetensors").write_bytes(
         (tmp_path / "a.safetensors").read_bytes()[:-40]
     )
-    with pytest.raises(UserError, match="is damaged or no safetensors file"):
+    with pytest.raises(UserError, match="is damaged or not a safetensors file"):
         state_dict.read(path)
 
 
@@ -91,26 +91,26 @@ def _entry(shape, begin, end, dtype="F32"):
 @pytest.mark.parametrize(
     ("header", "reason"),
     [
-        ({"a": _entry([2], 0, 4)}, r"a has 4 bytes, and its shape \[2\] takes 8"),
-        ({"a": _entry([2], -8, 0)}, "no sizes"),
-        ({"a": _entry([True], 0, 4)}, "no sizes"),
-        ({"a": _entry([-1, -1], 0, 4)}, "no sizes"),
+        ({"a": _entry([2], 0, 4)}, r"a has 4 bytes, its shape \[2\] needs 8"),
+        ({"a": _entry([2], -8, 0)}, "not sizes"),
+        ({"a": _entry([True], 0, 4)}, "not sizes"),
+        ({"a": _entry([-1, -1], 0, 4)}, "not sizes"),
         ({"a": _entry([2], 8, 0)}, "-8 bytes"),
         ({"a": _entry([2], 0, 8), "b": _entry([1], 4, 8)}, "b overlap others"),
         ({"a": _entry([1], 0, 4), "b": _entry([1], 8, 12)}, "leave a gap"),
-        ({"a": _entry([5], 0, 20)}, "take 20 bytes, and it has 12"),
-        ({"a": _entry([1], 0, 4)}, "take 4 bytes, and it has 12"),
-        ({"a": _entry([12], 0, 12, "F8_E4M3")}, "of the type F8_E4M3, and not one"),
-        ({"a": {"dtype": "F32"}}, "has not dtype, shape and"),
-        ([1], "no JSON object"),
+        ({"a": _entry([5], 0, 20)}, "need 20 bytes, the file has 12"),
+        ({"a": _entry([1], 0, 4)}, "need 4 bytes, the file has 12"),
+        ({"a": _entry([12], 0, 12, "F8_E4M3")}, "has dtype F8_E4M3, expected one"),
+        ({"a": {"dtype": "F32"}}, "does not have dtype, shape and"),
+        ([1], "not a JSON object"),
         (b'{"a": {}, "a": {}}', "a name twice"),
-        (b"[" * 100_000, "nested too deep"),
+        (b"[" * 100_000, "nested too deeply"),
         (b"\xff\xff", "codec"),
     ],
 )
 def test_a_header_that_contradicts_the_file_is_refused(header, reason, tmp_path):
     path = _header(tmp_path / "a.safetensors", header, bytes(12))
-    with pytest.raises(UserError, match=f"is damaged or no safetensors .*{reason}"):
+    with pytest.raises(UserError, match=f"is damaged or not a safetensors .*{reason}"):
         state_dict.read(path)
 
 
@@ -194,7 +194,7 @@ def test_of_weights_and_their_average_the_taken_ones_are_said(
     assert state_dict.read(path)["conv.weight"].item() == 2
     key = key.format(name)
     assert f"the weights state_dict of {path}" in caplog.text
-    assert f"--state_dict_key={key} takes these" in caplog.text
+    assert f"use them with --state_dict_key={key}" in caplog.text
     state = state_dict.read(path, key)
     assert {n: v.item() for n, v in state.items()} == {"conv.weight": 5}
     with pytest.raises(
@@ -207,7 +207,7 @@ def test_of_two_nets_none_is_taken_silently(tmp_path):
     both = {"teacher": _state(1), "student": _state(2)}
     path = torch_files.write(tmp_path / "a.pth", both)
     with pytest.raises(
-        UserError, match="teacher, student: say which as --state_dict_k"
+        UserError, match="teacher, student: choose one with --state_dict_k"
     ):
         state_dict.read(path)
 
@@ -219,7 +219,7 @@ def test_prefixes_of_parallel_and_compiled_nets_go(tmp_path):
     assert set(state_dict.read(path)) == {"a.weight", "b.weight"}
     saved = {"module.a.weight": one, "a.weight": one}
     path = torch_files.write(tmp_path / "b.pth", saved)
-    with pytest.raises(UserError, match=r"two tensors that become a\.weight"):
+    with pytest.raises(UserError, match=r"two tensors named a\.weight"):
         state_dict.read(path)
 
 
@@ -239,14 +239,14 @@ def test_a_pickle_runs_nothing(write, tmp_path):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"epoch": 3}, r"^\S+ holds no tensors and no state dictionary"),
+        ({"epoch": 3}, r"^\S+ holds no tensors, not a state dictionary"),
         (
             Global("mine", "Net", 1),
-            r"^\S+ holds a whole model \(mine\.Net\) .*save model",
+            r"^\S+ holds a whole model \(mine\.Net\), .*save model",
         ),
-        ({"a": Stored(KERNEL, (5, 4), (4, 1))}, "a reaches beyond its storage"),
-        ({"a": Stored(KERNEL, (2,), (-1,))}, "no sizes"),
-        ({"a": Stored(KERNEL, (10**9, 10**9), (0, 0))}, "far larger than what it"),
+        ({"a": Stored(KERNEL, (5, 4), (4, 1))}, "a extends beyond its storage"),
+        ({"a": Stored(KERNEL, (2,), (-1,))}, "not sizes"),
+        ({"a": Stored(KERNEL, (10**9, 10**9), (0, 0))}, "far larger than its storages"),
     ],
 )
 def test_what_is_no_state_dictionary_is_one_line(value, message, tmp_path):
@@ -257,7 +257,7 @@ def test_what_is_no_state_dictionary_is_one_line(value, message, tmp_path):
 def test_storages_of_another_size_and_other_files_are_refused(tmp_path):
     state = {"a": Stored(KERNEL, key="0")}
     path = torch_files.write(tmp_path / "a.pth", state, sizes={"0": 60})
-    with pytest.raises(UserError, match="storage 0 has 60 bytes in place of 64"):
+    with pytest.raises(UserError, match="storage 0 has 60 bytes, expected 64"):
         state_dict.read(path)
     for content in (
         b"",
@@ -267,8 +267,8 @@ def test_storages_of_another_size_and_other_files_are_refused(tmp_path):
         b"\x80\x02K\x01.",
     ):
         (tmp_path / "a.pth").write_bytes(content)
-        with pytest.raises(UserError, match=r"is damaged or no file of torch\.save"):
+        with pytest.raises(UserError, match=r"is damaged or not a file of torch\.save"):
             state_dict.read(path)
     (tmp_path / "folder.pt").mkdir()
-    with pytest.raises(UserError, match="is no file: name one"):
+    with pytest.raises(UserError, match="is not a file: give one"):
         state_dict.read(str(tmp_path / "folder.pt"))

@@ -67,8 +67,7 @@ def test_the_gravest_copies_come_first():
     )
     lines = report.copies_text(TRAIN, survey).splitlines()
     assert lines[0] == (
-        "7 images are there more than once, in 3 groups of copies: 1 across splits, 1"
-        " under different labels"
+        "7 images have copies, in 3 groups: 1 across splits, 1 with different labels"
     )
     assert lines[1] == (
         "  train '0\\\\n.jpg' (0:cat; f, record 0) = test '1\\\\n.jpg' (0:cat; f,"
@@ -80,7 +79,7 @@ def test_the_gravest_copies_come_first():
 
 def test_no_copies():
     assert report.copies_text(TRAIN, copies([("train", 0)])) == (
-        "No image is there twice."
+        "No image occurs twice."
     )
 
 
@@ -95,6 +94,6 @@ def test_unfit_records_are_counted():
     survey = copies()
     survey.unfit = [(Record("train", "f", 3, 0, ""), "it is bad")] * 2
     assert report.unfit_text(TRAIN, survey) == (
-        "2 records are of no use to training, the first is train (0:cat; f, record 3):"
-        " it is bad"
+        "2 records cannot be used for training; the first is train (0:cat; f, record"
+        " 3): it is bad"
     )

@@ -23,7 +23,7 @@ def test_a_dead_download_says_what_to_do_by_hand(tmp_path):
     remote = Remote("http://localhost:9/x/a.tgz", SHA256)
     message = (
         rf"http://localhost:9/x/a.tgz cannot be reached .*: get a.tgz by other means,"
-        rf" put it into {data_dir} and start again with --data_dir={data_dir}"
+        rf" put it into {data_dir} and try again with --data_dir={data_dir}"
     )
     with pytest.raises(UserError, match=message):
         collection.fetch(remote, str(data_dir))
@@ -32,7 +32,7 @@ def test_a_dead_download_says_what_to_do_by_hand(tmp_path):
 def test_another_file_of_the_name_is_refused(tmp_path):
     (tmp_path / "a.tgz").write_bytes(b"half")
     with pytest.raises(
-        UserError, match=r"a.tgz is not the file that http:.* remove it"
+        UserError, match=r"a.tgz is not the file published at http:.* delete it"
     ):
         collection.fetch(Remote("http://localhost:9/a.tgz", SHA256), str(tmp_path))
 
@@ -46,7 +46,7 @@ def test_no_more_files_than_examples(examples, names):
 def test_images_are_made_fit_or_explained():
     jpeg, bmp = encode(pixels(0), "JPEG"), encode(pixels(1), "BMP")
     examples = [Example(jpeg, 3, "a"), Example(bmp, 4, "b"), Example(b"bad", 5, "c")]
-    kept, converted, rejected = collection.normalise_some(examples)
+    kept, converted, rejected = collection.normalize_some(examples)
     assert isinstance(kept, Usable)
     assert (kept.photo.encoded, kept.label, kept.name) == (jpeg, 3, "a")
     assert isinstance(converted, Usable)

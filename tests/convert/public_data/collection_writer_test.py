@@ -100,7 +100,9 @@ def test_damaged_images_are_listed(convert):
 
 
 def test_many_damaged_images_stop_it(convert, tmp_path):
-    with pytest.raises(UserError, match=r"5 of 43 images cannot be used, '0.png' is"):
+    with pytest.raises(
+        UserError, match=r"5 of 43 images cannot be used, the first is '0.png'"
+    ):
         convert(make(0, 1, 2, 3, 4))
     assert os.listdir(tmp_path) == []
 

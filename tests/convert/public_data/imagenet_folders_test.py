@@ -58,8 +58,8 @@ def test_what_systems_leave_behind_is_no_photo(data_dir):
 
 def test_other_layouts_are_explained(data_dir):
     (data_dir / "val" / "photo.JPEG").write_bytes(b"")
-    with pytest.raises(UserError, match=r"val/photo.JPEG is no folder of a class"):
+    with pytest.raises(UserError, match=r"val/photo.JPEG is not an ImageNet class"):
         imagenet_folders.imagenet_folders(str(data_dir))
     (data_dir / "val").rename(data_dir / "elsewhere")
-    with pytest.raises(UserError, match="has no folder val: put validation photos"):
+    with pytest.raises(UserError, match="has no folder val: put the validation photos"):
         imagenet_folders.imagenet_folders(str(data_dir))
