@@ -6,7 +6,7 @@ a record out.
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from checkpoints import scopes
 from common.untrusted_text import first_few
@@ -25,6 +25,7 @@ class PlannedVariable:
         norms are never trained.
       trainable: could be trained at all.
       rate_factor: what the learning rate is multiplied by in its updates.
+      has_starting_point: its distance from the restored value is penalized.
     """
 
     name: str
@@ -33,6 +34,7 @@ class PlannedVariable:
     trained: bool
     trainable: bool
     rate_factor: float = 1.0
+    has_starting_point: bool = False
 
     @property
     def size(self) -> int:
@@ -69,6 +71,11 @@ class Plan:
     def trained_names(self) -> list[str]:
         """Variables that the optimizer changes."""
         return [v.name for v in self.variables if v.trained]
+
+    @property
+    def starting_points(self) -> list[str]:
+        """Variables that are pulled back to their restored values."""
+        return [v.name for v in self.variables if v.has_starting_point]
 
     @property
     def rate_factors(self) -> dict[str, float]:
@@ -227,6 +234,15 @@ def with_rate_factors(plan: Plan, factors: Mapping[str, float]) -> Plan:
     """The plan with factors of the learning rate; 1 where none is given by name."""
     variables = tuple(
         dataclasses.replace(v, rate_factor=factors.get(v.name, 1.0))
+        for v in plan.variables
+    )
+    return dataclasses.replace(plan, variables=variables)
+
+
+def with_starting_points(plan: Plan, names: Collection[str]) -> Plan:
+    """The plan in which these variables are pulled back to their restored values."""
+    variables = tuple(
+        dataclasses.replace(v, has_starting_point=v.name in names)
         for v in plan.variables
     )
     return dataclasses.replace(plan, variables=variables)

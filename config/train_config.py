@@ -64,6 +64,7 @@ class TrainConfig(TrainGroups):
                 "--learning_rate_multipliers and --layer_decay both say by how much the"
                 " learning rates of the layers differ: give one"
             )
+        self._check_balance()
         if self.fine_tune.solves_head:
             self._check_solved_head()
         if run.max_number_of_steps and run.max_number_of_epochs:
@@ -80,6 +81,27 @@ class TrainConfig(TrainGroups):
                 "--eval_every_n_steps and --early_stopping_patience need"
                 " --eval_split_name, the split to evaluate"
             )
+
+    def _check_balance(self) -> None:
+        """Refuses what would balance classes twice, or soften what must be hard."""
+        weights, gamma = self.loss.class_weights, self.loss.focal_gamma
+        if weights != "none" and self.train_data.sampling == "balanced":
+            raise UserError(
+                f"--class_weights={weights} and --sampling=balanced would balance the"
+                " classes twice: give one"
+            )
+        softening = {
+            "label_smoothing": self.loss.label_smoothing,
+            "mixup_alpha": self.augmentation.mixup_alpha,
+            "cutmix_alpha": self.augmentation.cutmix_alpha,
+        }
+        for name, value in softening.items():
+            if gamma and value:
+                raise UserError(
+                    f"--focal_gamma={gamma:g} looks at the probability of the one true"
+                    f" class, and --{name}={value:g} spreads an image over several:"
+                    " leave one of them out"
+                )
 
     def _check_solved_head(self) -> None:
         solver = f"--head_solver={self.fine_tune.head_solver}"
@@ -101,6 +123,10 @@ class TrainConfig(TrainGroups):
             "moving_average_decay": self.loss.moving_average_decay,
             "learning_rate_multipliers": self.fine_tune.learning_rate_multipliers,
             "layer_decay": self.fine_tune.layer_decay,
+            "starting_point_decay": self.fine_tune.starting_point_decay,
+            "class_weights": self.loss.class_weights.removeprefix("none"),
+            "focal_gamma": self.loss.focal_gamma,
+            "sampling": self.train_data.sampling.removeprefix("shuffled"),
         }
         for name, value in without_meaning.items():
             if value:

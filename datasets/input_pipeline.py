@@ -33,8 +33,11 @@ def train_batches(
     start_batch: int = 0,
     num_views: int | None = None,
     order_seed: int | None = None,
+    is_balanced: bool = False,
 ) -> tf.data.Dataset:
     """Endless shuffled batches; every epoch holds each example once.
+
+    Balanced, it holds as many as there are of each class in turn, some more than once.
 
     Epochs follow each other without a seam: a batch may hold the end of one and the
     beginning of the next.
@@ -55,6 +58,7 @@ def train_batches(
         makes a new one each epoch.
       order_seed: decides the order in place of `seed`, which then decides the
         augmentation alone.
+      is_balanced: examples of each class come in turn.
 
     Returns:
       Elements {"image": [batch_size, h, w, c] float32, "label": [batch_size] int32 in
@@ -66,14 +70,19 @@ def train_batches(
     """
     if order_seed is None:
         order_seed = seed
-    records = record_stream.records_by_epoch(dataset, order_seed, num_readers)
+    records = record_stream.records_by_epoch(
+        dataset, order_seed, num_readers, is_balanced=is_balanced
+    )
     first_epoch, first_position = divmod(start_batch * batch_size, dataset.num_examples)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        view = epoch if num_views is None else epoch % num_views
         first = tf.where(epoch == first_epoch, first_position, 0)
         return records(epoch, tf.cast(first, tf.int64)).map(
-            lambda index, record: (view, index, record)
+            lambda times, index, record: (
+                times if num_views is None else times % num_views,
+                index,
+                record,
+            )
         )
 
     def load(

@@ -15,7 +15,7 @@ from config.train_config import TrainConfig
 from datasets.records import record_faults
 from engine import devices, inputs
 from engine.interruption import Interruption, interruption
-from engine.run import train_setup, training
+from engine.run import announcement, train_setup, training
 from engine.run.background import BackgroundWriter
 from engine.run.train_setup import Setup
 from engine.run.training import Training
@@ -52,7 +52,7 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
         run.num_clones, on_cpu=run.clone_on_cpu, deterministic=run.deterministic
     )
     setup = train_setup.prepare(config, strategy)
-    train_setup.announce(setup, config)
+    announcement.announce(setup, config)
     if config.fine_tune.dry_run:
         return 0
     if setup.last_step is not None and setup.start.step >= setup.last_step:

@@ -17,3 +17,10 @@ class TrainDataOptions(Options):
     num_readers: int = option(
         4, "Number of TFRecord files read in parallel.", minimum=1
     )
+    sampling: str = option(
+        "shuffled",
+        "Order of the training images: shuffled, each once in every epoch, or balanced,"
+        " of each class in turn, so that images of small classes come more often (not a"
+        " slim flag).",
+        choices=("shuffled", "balanced"),
+    )

@@ -74,6 +74,13 @@ class FineTuneOptions(Options):
         above=0,
         maximum=1,
     )
+    starting_point_decay: float = option(
+        0.0,
+        "L2-SP: weight of an L2 penalty on how far restored variables have moved from"
+        " their values in the checkpoint, in place of --weight_decay; 0 turns it off,"
+        " 0.01 is usual (not a slim flag).",
+        minimum=0,
+    )
     dry_run: bool = option(
         False,
         "Print the plan of what is restored and trained, then exit (not a slim flag).",

@@ -16,6 +16,19 @@ class LossOptions(Options):
         minimum=0,
         maximum=1,
     )
+    class_weights: str = option(
+        "none",
+        "How much an image counts in the loss, by the images of its class: none, all"
+        " alike; balanced, inversely to their number; effective, by their effective"
+        " number. The mean over the images is 1 (not a slim flag).",
+        choices=("none", "balanced", "effective"),
+    )
+    focal_gamma: float = option(
+        0.0,
+        "Focal loss: multiply the loss of an image by (1 - p)^gamma, p being the"
+        " probability of its class; 0 turns it off, 2 is usual (not a slim flag).",
+        minimum=0,
+    )
     moving_average_decay: float | None = option(
         None,
         "Decay of the moving averages of all variables, saved as"

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
+from datasets import example_schema
 from datasets.dataset import Dataset
 from datasets.records import record_faults, record_files
+from datasets.records.balanced_order import BalancedOrder
 from errors import UserError
 
 # Encoded records are held in memory up to this size; larger sets are shuffled through
@@ -16,43 +19,56 @@ _MEMORY_BYTES = 1 << 30
 _FILES_IN_TURN = 16
 
 
-# (epoch, first) → an epoch's elements (index, record) from the place `first` on
+# (epoch, first) → an epoch's elements (times, index, record) from `first` on
 _Records = Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]
+# epoch → times and index of every place, [num_examples] int64 each
+EpochOrder = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
-def records_by_epoch(dataset: Dataset, seed: int, num_readers: int) -> _Records:
+def records_by_epoch(
+    dataset: Dataset, seed: int, num_readers: int, *, is_balanced: bool = False
+) -> _Records:
     """How an epoch's records come.
 
     Args:
       dataset: the split.
       seed: decides the order.
       num_readers: files read at the same time.
+      is_balanced: of each class in turn; the whole split is then kept in memory.
 
     Returns:
-      A function: (epoch, first), int64 → elements (index, record), each record once,
-      but for the `first` ones of the epoch. The index, int64, is the record's place in
-      the files, one after the other, bad ones not counted.
+      A function: (epoch, first), int64 → elements (times, index, record), each record
+      once or, balanced, each class as often as any other, but for the `first` ones of
+      the epoch. Times, int64, is how often the record has come before; the index,
+      int64, is its place in the files, one after the other, bad ones not counted.
 
     Raises:
       UserError: a record cannot be read.
     """
-    if sum(shard.num_bytes for shard in dataset.shards) <= _MEMORY_BYTES:
-        return _from_memory(dataset, seed, num_readers)
+    if is_balanced or sum(shard.num_bytes for shard in dataset.shards) <= _MEMORY_BYTES:
+        return _from_memory(dataset, seed, num_readers, is_balanced)
     return _from_files(dataset, seed, num_readers)
 
 
-def _from_memory(dataset: Dataset, seed: int, num_readers: int) -> _Records:
+def _from_memory(
+    dataset: Dataset, seed: int, num_readers: int, is_balanced: bool
+) -> _Records:
     """Keeps all encoded records, so that an epoch is an even shuffle of the whole."""
     try:
         encoded = _read_all(dataset, num_readers)
     except record_faults.READ_ERRORS as error:
         raise record_faults.explain(dataset, error) from error
 
+    order_of = shuffled(dataset.num_examples, seed)
+    if is_balanced:
+        labels = example_schema.parse_labels(encoded).numpy()
+        labels[labels == example_schema.MISSING_LABEL] = dataset.label_default
+        order_of = balanced(labels, seed)
+
     def records(epoch: tf.Tensor, first: tf.Tensor) -> tf.data.Dataset:
-        order = epoch_order(dataset.num_examples, seed, epoch)[first:]
-        return tf.data.Dataset.from_tensor_slices(order).map(
-            lambda index: (index, encoded[index])
-        )
+        times, indexes = order_of(epoch)
+        places = tf.data.Dataset.from_tensor_slices((times[first:], indexes[first:]))
+        return places.map(lambda times, index: (times, index, encoded[index]))
 
     return records
 
@@ -115,9 +131,37 @@ def _from_files(dataset: Dataset, seed: int, num_readers: int) -> _Records:
             )
             .shuffle(buffer_size, seed=buffer_seed, reshuffle_each_iteration=False)
             .skip(first)
+            .map(lambda index, record: (epoch, index, record))
         )
 
     return records
+
+
+def shuffled(num_examples: int, seed: int) -> EpochOrder:
+    """The order of a split that is shuffled as a whole in every epoch."""
+
+    def order_of(epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        times = tf.fill([num_examples], tf.cast(epoch, tf.int64))
+        return times, epoch_order(num_examples, seed, epoch)
+
+    return order_of
+
+
+def balanced(labels: np.ndarray, seed: int) -> EpochOrder:
+    """The order in which every class comes as often as any other.
+
+    Args:
+      labels: `[num_examples]` integers.
+      seed: decides the order.
+    """
+    order = BalancedOrder(labels, seed)
+
+    def order_of(epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        times, indexes = tf.numpy_function(order.epoch, [epoch], [tf.int64, tf.int64])
+        shape = [len(labels)]
+        return tf.ensure_shape(times, shape), tf.ensure_shape(indexes, shape)
+
+    return order_of
 
 
 def epoch_order(num_examples: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:

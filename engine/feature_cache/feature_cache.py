@@ -215,6 +215,7 @@ def train_batches(
     batch_size: int,
     seed: int,
     start_batch: int = 0,
+    is_balanced: bool = False,
 ) -> tf.data.Dataset:
     """Endless batches of features, in the order of `input_pipeline.train_batches`.
 
@@ -224,6 +225,7 @@ def train_batches(
       batch_size: rows in every batch.
       seed: decides the order.
       start_batch: batches to leave out at the start.
+      is_balanced: examples of each class come in turn.
 
     Returns:
       Elements {"features": tuple of `[batch_size, ...]` float32, "label":
@@ -232,10 +234,14 @@ def train_batches(
     num_views = cache.num_rows // num_examples
     first_epoch, first_place = divmod(start_batch * batch_size, num_examples)
 
+    order_of = record_stream.shuffled(num_examples, seed)
+    if is_balanced:
+        order_of = record_stream.balanced(cache.arrays()[-1][:num_examples], seed)
+
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = record_stream.epoch_order(num_examples, seed, epoch)
+        times, indexes = order_of(epoch)
         return tf.data.Dataset.from_tensor_slices(
-            epoch % num_views * num_examples + order
+            times % num_views * num_examples + indexes
         )
 
     def load(numbers: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -12,7 +12,9 @@ from checkpoints.slim_format import Checkpoint
 from common.untrusted_text import first_few
 from config.training.fine_tune_options import FineTuneOptions
 from engine.step.moving_average import SUFFIX
+from engine.step.starting_points import SUFFIX as POINT
 from engine.step.train_state import TrainState
+from errors import UserError
 from nets import nets_factory
 from nets.network import Network
 
@@ -87,7 +89,38 @@ def find_start(
     )
     factors = _rate_factors(plan, options, head_scopes)
     plan = plans.with_rate_factors(plan, factors)
+    if options.starting_point_decay:
+        points = _starting_points(plan, checkpoint, resumes=bool(own))
+        plan = plans.with_starting_points(plan, points)
     return Start(plan, checkpoint, resumes=bool(own), step=step)
+
+
+def _starting_points(
+    plan: plans.Plan, checkpoint: Checkpoint | None, *, resumes: bool
+) -> set[str]:
+    """The trained variables that are pulled back to where they started.
+
+    Raises:
+      UserError: there are none, or nothing tells any more where they started.
+    """
+    flag = "--starting_point_decay"
+    if resumes and checkpoint:
+        held = {n for n in plan.trained_names if f"{n}/{POINT}" in checkpoint.shapes}
+        if not held:
+            raise UserError(
+                f"{flag}: the run in {checkpoint.path} began without it, so that"
+                " nothing tells where its weights started: use another --train_dir, or"
+                " leave it out"
+            )
+        return held
+    held = set(plan.restored_names) & set(plan.trained_names)
+    if not held:
+        raise UserError(
+            f"{flag} pulls restored weights back to where they started, and no trained"
+            " weight is restored: give --checkpoint_path, and open more than what"
+            " --checkpoint_exclude_scopes leaves out, or leave out the flag"
+        )
+    return held
 
 
 def _rate_factors(
@@ -128,6 +161,8 @@ def restore_start(state: TrainState, start: Start, options: FineTuneOptions) -> 
         statistics = start.plan.updated_statistics
         averaged = {*statistics, *(f"{name}/{SUFFIX}" for name in statistics)}
         fresh = restore.resume(state.named_variables(), start.checkpoint, averaged)
+    if state.starting_points and not start.resumes:
+        state.starting_points.follow()
     if state.moving_average:
         missing = set(state.moving_average.shadows) & set(fresh)
         if missing or not start.resumes:

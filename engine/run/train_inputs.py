@@ -84,6 +84,7 @@ def make_inputs(setup: Setup, config: TrainConfig, state: TrainState) -> Inputs:
             batch_size=batch_size,
             seed=seed,
             start_batch=start_batch,
+            is_balanced=config.train_data.sampling == "balanced",
         )
 
     return Inputs(
@@ -161,11 +162,14 @@ def _image_batches(
         num_threads=config.data.num_preprocessing_threads,
         start_batch=start_batch,
         num_views=views,
+        is_balanced=config.train_data.sampling == "balanced",
     )
 
 
 def sample_images(setup: Setup, config: TrainConfig, step: int) -> tf.Tensor:
     """A few training images as the net sees them, `[4, h, w, c]` float32."""
+    data = dataclasses.replace(config.train_data, sampling="shuffled")
+    config = dataclasses.replace(config, train_data=data)  # less to read for a few
     batches = _image_batches(setup, config, _NUM_SAMPLES, config.run.seed, step)
     return next(iter(batches))["image"]
 

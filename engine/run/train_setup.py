@@ -7,7 +7,7 @@ import os
 import tensorflow as tf
 from absl import logging
 
-from checkpoints import model_record, plan_text, run_record
+from checkpoints import model_record, run_record
 from checkpoints import plan as plans
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.model_record import ModelRecord
@@ -16,17 +16,16 @@ from config.shared_options import DataOptions
 from config.train_config import TrainConfig
 from datasets.dataset import Dataset
 from engine import inputs
-from engine.batch_norm import recomputation
 from engine.batch_norm.batch_norm_lag import Lag, lag_of
 from engine.batch_norm.recomputation import Recomputation
 from engine.evaluation.evaluation import Evaluator, make_evaluator
-from engine.feature_cache import cached_training
+from engine.feature_cache import cached_training, free_memory
 from engine.feature_cache.split_network import SplitNetwork
 from engine.run import rerun, warm_start
 from engine.run.background import BackgroundWriter
 from engine.run.initial_weights import Start, find_start, restore_start
 from engine.run.validation import Validation, read_history
-from engine.step import run_length, schedules
+from engine.step import run_length
 from engine.step.run_length import RunLength
 from engine.step.train_state import TrainState
 from errors import UserError
@@ -88,6 +87,8 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
     """
     train_dir = config.run.train_dir
     dataset = inputs.get_dataset(config.data, config.train_data.dataset_split_name)
+    if config.train_data.sampling == "balanced":
+        _check_balanced(dataset, config)
     network = _make_network(config, strategy, dataset)
     record = record_of(network, dataset, config.data)
     _check_same_model(train_dir, record)
@@ -144,6 +145,23 @@ def _validation_dataset(config: TrainConfig, start: Start) -> Dataset | None:
     return dataset
 
 
+def _check_balanced(dataset: Dataset, config: TrainConfig) -> None:
+    """Refuses a split that is too large to be drawn from in any order.
+
+    Raises:
+      UserError: memory does not hold it.
+    """
+    num_bytes = sum(shard.num_bytes for shard in dataset.shards)
+    # Recomputed batch-norm statistics take it a second time.
+    needed, free = 2 * num_bytes, free_memory.available_bytes()
+    if config.feature_cache.feature_cache == "off" and needed > free:
+        raise UserError(
+            f"--sampling=balanced keeps split {dataset.split_name!r} in memory, which"
+            f" takes {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free: use"
+            " --class_weights=balanced instead, which needs none"
+        )
+
+
 def record_of(network: Network, dataset: Dataset, data: DataOptions) -> ModelRecord:
     """What model.json says of a net trained on this data."""
     names = dataset.class_names
@@ -181,54 +199,6 @@ def _warn_of_missing_files(train_dir: str, start: Start) -> None:
             " checked that the run was trained on this data and with these flags",
             *(train_dir, " and no ".join(missing)),
         )
-
-
-def announce(setup: Setup, config: TrainConfig) -> None:
-    """Prints the plan, and logs batch sizes, epochs and learning rates."""
-    print(plan_text.as_text(setup.start.plan), flush=True)
-    dataset = setup.dataset
-    if setup.split:
-        num_examples = dataset.num_examples
-        print(cached_training.describe(setup.split, num_examples, config), flush=True)
-    if config.fine_tune.solves_head:
-        logging.info(
-            "data: %d images in %d classes; the head is fitted by logistic regression"
-            " in one step, an auxiliary head is left unchanged",
-            *(dataset.num_examples, dataset.num_classes),
-        )
-    else:
-        _announce_steps(setup, config)
-    for line in setup.changes:
-        logging.warning("changed since the last command in this folder: %s", line)
-
-
-def _announce_steps(setup: Setup, config: TrainConfig) -> None:
-    dataset, length = setup.dataset, setup.length
-    logging.info(
-        "data: %d images in %d classes; %s, %.1f steps per epoch",
-        *(dataset.num_examples, dataset.num_classes),
-        *(_images_per_step(config, setup), length.steps_per_epoch),
-    )
-    schedule = schedules.describe(config.schedule, length)
-    logging.info("learning rate: %s", schedule)
-    logging.info("precision: %s", config.compute.precision)
-    option = recomputation.resolved(config.fine_tune)
-    recomputation.tell(setup.lag, option, setup.last_step)
-    if setup.last_step is None:
-        logging.info("no --max_number_of_steps: training until interrupted")
-    else:
-        epochs = setup.last_step / length.steps_per_epoch
-        logging.info("training to step %d = %.1f epochs", setup.last_step, epochs)
-
-
-def _images_per_step(config: TrainConfig, setup: Setup) -> str:
-    factors = [f"batch size {config.train_data.batch_size}"]
-    if config.run.num_clones > 1:
-        factors.append(f"{config.run.num_clones} clones")
-    if (num_batches := config.optimizer.gradient_accumulation_steps) > 1:
-        factors.append(f"{num_batches} accumulated")
-    total = f" = {setup.images_per_step} images per step" if len(factors) > 1 else ""
-    return f"{' × '.join(factors)}{total}"
 
 
 def restored_state(

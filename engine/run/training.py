@@ -18,7 +18,7 @@ from engine.run.train_inputs import Inputs
 from engine.run.train_log import TrainLog
 from engine.run.train_setup import Setup
 from engine.run.validation import Validation
-from engine.step import train_step
+from engine.step import class_weights, train_step
 from engine.step.train_state import TrainState
 from engine.step.train_step import TrainFn
 
@@ -142,4 +142,7 @@ def make_train_fn(
     """
     if setup.split and inputs.cache and config.fine_tune.solves_head:
         return solved_head.make_train_fn(state, setup.split, inputs.cache, config)
-    return train_step.make_train_fn(state, strategy, config, inputs.run_network)
+    weights = class_weights.of_run(setup.dataset, config)
+    return train_step.make_train_fn(
+        state, strategy, config, inputs.run_network, weights
+    )

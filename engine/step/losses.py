@@ -1,4 +1,4 @@
-"""Loss and L2 penalty, whose sum is the total loss that training minimizes.
+"""Loss and penalties, whose sum is the total loss that training minimizes.
 
 Everywhere (log, TensorBoard, validation, metrics.json) `loss` excludes the penalty and
 `total_loss` includes it.
@@ -7,9 +7,13 @@ Everywhere (log, TensorBoard, validation, metrics.json) `loss` excludes the pena
 import functools
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import tensorflow as tf
 
+from engine.step.starting_points import StartingPoints
+
 AUX_LOSS_WEIGHT = 0.4  # slim; Szegedy et al., https://arxiv.org/abs/1409.4842, use 0.3
+_LEAST_DOUBT = 1e-7  # below it, 1 - p is rounding
 
 
 def data_loss(
@@ -18,6 +22,8 @@ def data_loss(
     aux_logits: tf.Tensor | None,
     *,
     label_smoothing: float,
+    class_weights: np.ndarray | None = None,
+    focal_gamma: float = 0.0,
 ) -> tf.Tensor:
     """Softmax cross-entropy of the logits, and 0.4 times that of the auxiliary logits.
 
@@ -29,19 +35,42 @@ def data_loss(
       logits: `[batch, classes]` float32.
       aux_logits: the same of the auxiliary head, or None.
       label_smoothing: in [0, 1].
+      class_weights: `[classes]` float32, how much an image of each class counts; a
+        mixed one counts as much as its parts in their shares. None is 1 for all.
+      focal_gamma: exponent of the focal loss, 0 or more; above 0 only with targets
+        that are one-hot, unsmoothed.
 
     Returns:
       Scalar float32, the mean over the batch.
     """
+    weights = None
+    if class_weights is not None:
+        weights = tf.linalg.matvec(targets, class_weights)
     targets = targets * (1 - label_smoothing) + label_smoothing / logits.shape[-1]
-    loss = _mean_cross_entropy(targets, logits)
+    loss = _mean_loss(targets, logits, weights, focal_gamma)
     if aux_logits is not None:
-        loss += AUX_LOSS_WEIGHT * _mean_cross_entropy(targets, aux_logits)
+        loss += AUX_LOSS_WEIGHT * _mean_loss(targets, aux_logits, weights, focal_gamma)
     return loss
 
 
-def _mean_cross_entropy(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+def _mean_loss(
+    targets: tf.Tensor,
+    logits: tf.Tensor,
+    weights: tf.Tensor | None,
+    focal_gamma: float,
+) -> tf.Tensor:
+    """Mean over the images of weight * (1 - p)^gamma * cross-entropy.
+
+    p is the probability of the true class: Lin et al., "Focal Loss",
+    https://arxiv.org/abs/1708.02002, equation 4.
+    """
+    losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+    if focal_gamma:
+        # 1 - p = 1 - exp(-loss); 0 to a power below 1 has no slope.
+        losses *= tf.maximum(-tf.math.expm1(-losses), _LEAST_DOUBT) ** focal_gamma
+    if weights is not None:
+        losses *= weights
+    return tf.reduce_mean(losses)
 
 
 def l2_penalty(variables: Sequence[tf.Variable], weight_decay: float) -> tf.Tensor:
@@ -55,6 +84,7 @@ def l2_penalty_fn(
     variables: Sequence[tf.Variable],
     trained: Sequence[tf.Variable],
     weight_decay: float,
+    starting_points: StartingPoints | None = None,
 ) -> Callable[[], tf.Tensor]:
     """A function that returns the current `l2_penalty(variables, weight_decay)`.
 
@@ -65,7 +95,12 @@ def l2_penalty_fn(
       variables: those that are regularized.
       trained: those that change from step to step.
       weight_decay: see `l2_penalty`.
+      starting_points: variables with one are left out, and their penalty is added.
     """
+    if starting_points:
+        others = [v for v in variables if not starting_points.holds(v)]
+        decay_fn = l2_penalty_fn(others, trained, weight_decay)
+        return lambda: decay_fn() + starting_points.penalty()
     trained_ids = {id(variable) for variable in trained}
     changing = [v for v in variables if id(v) in trained_ids]
     frozen = [v for v in variables if id(v) not in trained_ids]

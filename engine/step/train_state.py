@@ -11,6 +11,7 @@ from config.train_config import TrainConfig
 from engine.step import optimizers, run_length, schedules
 from engine.step.loss_scale import LossScale
 from engine.step.moving_average import MovingAverage
+from engine.step.starting_points import StartingPoints
 from errors import NotFiniteError
 from nets.network import Network
 
@@ -25,6 +26,7 @@ class TrainState:
       global_step: scalar int64 variable, steps done.
       optimizer: slim's.
       moving_average: of all variables, or None.
+      starting_points: that variables are pulled back to, or None.
       loss_scale: of float16, or None.
     """
 
@@ -58,6 +60,9 @@ class TrainState:
         self.moving_average = (
             MovingAverage(network.model_variables, decay) if decay else None
         )
+        held = {name: self.trained[name] for name in plan.starting_points}
+        pull = config.fine_tune.starting_point_decay
+        self.starting_points = StartingPoints(held, pull) if held else None
         needs_scale = network.precision == "mixed_float16"
         self.loss_scale = LossScale() if needs_scale else None
 
@@ -74,6 +79,7 @@ class TrainState:
             **self.network.model_variables,
             **self._slots,
             **shadows,
+            **(self.starting_points.points if self.starting_points else {}),
             **(self.loss_scale.named_variables() if self.loss_scale else {}),
             "global_step": self.global_step,
         }

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import tensorflow as tf
 
 from config.train_config import TrainConfig
@@ -27,6 +28,7 @@ def make_train_fn(
     strategy: tf.distribute.Strategy,
     config: TrainConfig,
     run_network: RunNetwork,
+    class_weights: np.ndarray | None = None,
 ) -> TrainFn:
     """Makes the function that runs several steps per call.
 
@@ -35,6 +37,7 @@ def make_train_fn(
       strategy: the devices.
       config: the options.
       run_network: runs the net, either whole or from cached features on.
+      class_weights: see `losses.data_loss`.
 
     Returns:
       train_fn(iterator, num_steps): `iterator` gives batches that `run_network` takes,
@@ -49,8 +52,9 @@ def make_train_fn(
         state.network.regularized,
         list(state.trained.values()),
         config.loss.weight_decay,
+        state.starting_points,
     )
-    step = _Step(state, strategy, config, run_network, penalty_fn)
+    step = _Step(state, strategy, config, run_network, penalty_fn, class_weights)
     return tf.function(step.run_several, autograph=False)
 
 
@@ -67,6 +71,7 @@ class _Step:
     config: TrainConfig
     run_network: RunNetwork
     penalty_fn: Callable[[], tf.Tensor]
+    class_weights: np.ndarray | None
 
     def run_several(self, iterator: Iterator, num_steps: tf.Tensor) -> Tensors:
         def has_next(totals: Tensors) -> tf.Tensor:
@@ -185,6 +190,8 @@ class _Step:
             logits,
             end_points.get("AuxLogits"),
             label_smoothing=self.config.loss.label_smoothing,
+            class_weights=self.class_weights,
+            focal_gamma=self.config.loss.focal_gamma,
         )
         penalty = self.penalty_fn()
         correct = tf.equal(tf.argmax(logits, 1), tf.argmax(targets, 1))

@@ -120,6 +120,26 @@ def test_augmentation_seeds_are_all_different(numbers, train):
     assert sorted(seeds) == [(7, place) for place in range(36)]
 
 
+def test_balanced_batches_hold_each_class_as_often_and_start_anywhere(
+    write_records, record, tmp_path, train
+):
+    write_records(
+        tmp_path / "d_train.tfrecord", [record(v, int(v > 6)) for v in range(9)]
+    )
+    (tmp_path / "labels.txt").write_text("0:many\n1:few\n")
+    dataset = dataset_factory.get_dataset("d", "train", str(tmp_path))
+    options = {"batch_size": 6, "seed": 7, "is_balanced": True}
+    batches = train(dataset, 6, **options)
+    assert [list(np.bincount(batch["label"])) for batch in batches] == [[3, 3]] * 6
+    rare = [value for value in values(batches) if value > 6]
+    assert sorted(rare) == [7] * 9 + [8] * 9
+    pixels = np.concatenate([batch["image"] for batch in batches])
+    assert len({tuple(p[1:, 0, 0]) for p in pixels}) == 36  # no augmentation twice
+    assert_equal(train(dataset, 3, start_batch=3, **options), batches[3:])
+    (of_one_view,) = train(dataset, 1, num_views=1, **options | {"batch_size": 18})
+    assert len({tuple(p[1:, 0, 0]) for p in of_one_view["image"]}) == 9
+
+
 def test_views_come_in_turn(numbers, train):
     batches = train(numbers, 18, batch_size=9, seed=7, num_views=2)
     by_epoch = [sorted(tuple(p[1:, 0, 0]) for p in b["image"]) for b in batches[:4]]

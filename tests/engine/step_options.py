@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from checkpoints import slim_format
 from engine import devices
 from nets import nets_factory, slim
-from nets.network import COMPUTE_DTYPES
+from nets.network import COMPUTE_DTYPES, Network
 from tests.engine import small_runs
 from tests.engine.trainer import CLASSES, Trainer
 
@@ -27,16 +28,18 @@ STEPS = 2
 SIDE = 8
 _AVERAGED = {"moving_average_decay": 0.9}
 _CLIPPED = {"clip_gradient_norm": 0.1}
+_BY_SCOPE = {"learning_rate_multipliers": "Tiny/Conv2d_1=0.3,head=0.6"}
+_FOCAL = {"focal_gamma": 2.0, "label_smoothing": 0.0}
 _ACCUMULATED = {"gradient_accumulation_steps": 2, "batch_size": IMAGES // 2}
 # Every optimizer, and every option beside one of them.
 CASES: dict[str, dict[str, Any]] = {
-    "sgd": {},
-    "momentum": _ACCUMULATED,
-    "rmsprop": _AVERAGED,
-    "adam": _CLIPPED,
-    "adagrad": {"mixup_alpha": 0.5},
-    "adadelta": {**_ACCUMULATED, **_AVERAGED},
-    "ftrl": {**_ACCUMULATED, **_AVERAGED, **_CLIPPED},
+    "sgd": {"class_weights": "balanced"},
+    "momentum": {**_ACCUMULATED, "layer_decay": 0.5},
+    "rmsprop": {**_AVERAGED, **_BY_SCOPE},
+    "adam": {**_CLIPPED, **_BY_SCOPE, "starting_point_decay": 0.5},
+    "adagrad": {"mixup_alpha": 0.5, "class_weights": "effective"},
+    "adadelta": {**_ACCUMULATED, **_AVERAGED, "class_weights": "balanced"},
+    "ftrl": {**_ACCUMULATED, **_AVERAGED, **_CLIPPED, **_BY_SCOPE, **_FOCAL},
 }
 
 
@@ -69,13 +72,17 @@ def _train(
     strategy: tf.distribute.Strategy, precision: str, case: str
 ) -> dict[str, np.ndarray]:
     """What a case gives, by `<when>/<variable>`."""
-    flags = {"batch_size": IMAGES, "optimizer": case, "precision": precision}
+    flags: dict[str, Any] = {
+        "batch_size": IMAGES,
+        "optimizer": case,
+        "precision": precision,
+    }
+    flags |= CASES[case]
     with tempfile.TemporaryDirectory() as folder:
+        if "starting_point_decay" in flags:
+            flags["checkpoint_path"] = _write_checkpoint(folder)
         trainer = Trainer(
-            pathlib.Path(folder),
-            strategy=strategy,
-            image_size=SIDE,
-            **{**flags, **CASES[case]},
+            pathlib.Path(folder, "run"), strategy=strategy, image_size=SIDE, **flags
         )
     clones = strategy.num_replicas_in_sync
     (totals,) = trainer.run(_data(clones), [STEPS])
@@ -86,6 +93,14 @@ def _train(
         of_last = strategy.experimental_local_results(variable)[-1]
         found[f"replica {clones - 1}/{name}"] = of_last.numpy()
     return found
+
+
+def _write_checkpoint(folder: str) -> str:
+    """A checkpoint that a run may start from; its values do not matter here."""
+    network = Network(small_runs.NET, num_classes=CLASSES, image_size=SIDE)
+    values = {name: v.numpy() for name, v in network.model_variables.items()}
+    slim_format.write_checkpoint(f"{folder}/start.ckpt", values)
+    return f"{folder}/start.ckpt"
 
 
 def main(path: pathlib.Path) -> None:

@@ -1,5 +1,6 @@
 """Every optimizer and option of a step, on one and two clones, in each precision."""
 
+import itertools
 import subprocess
 import sys
 
@@ -43,6 +44,19 @@ def test_the_steps_change_what_is_trained(found, clones, precision, case):
         average = after[f"{weights}/ExponentialMovingAverage"]
         assert not np.array_equal(average, before[weights])
         assert not np.array_equal(average, after[weights])
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if "starting_point_decay" in CASES[c]]
+)
+def test_starting_points_stay_where_they_are(found, case):
+    for clones, precision in itertools.product([1, 2], COMPUTE_DTYPES):
+        before = values(found, clones, precision, case, "before")
+        points = {n for n in before if n.endswith("/StartingPoint")}
+        assert len(points) == 5
+        after = values(found, clones, precision, case, "after")
+        for name in points:
+            assert after[name].tobytes() == before[name].tobytes(), name
 
 
 @pytest.mark.parametrize(("precision", "case"), WALK)

@@ -13,6 +13,7 @@ from checkpoints.checkpoint_folder import CheckpointFolder
 from engine import devices
 from engine.run.initial_weights import find_start
 from engine.run.train_inputs import whole_network
+from engine.step import class_weights
 from engine.step.train_state import TrainState
 from engine.step.train_step import make_train_fn
 from nets.nets_factory import NetEntry
@@ -22,6 +23,7 @@ from tests.engine import small_runs
 CLASSES = 3
 BATCH = 8  # images a step, over all devices
 NUM_EXAMPLES = 16  # two steps an epoch
+CLASS_COUNTS = 10, 4, 2
 
 
 class Trainer:
@@ -66,8 +68,10 @@ class Trainer:
             plan = find_start(network, folder, self.config.fine_tune).plan
             self.state = TrainState(network, plan, self.config, NUM_EXAMPLES)
         run_network = whole_network(network, plan, self.config)
+        kind = self.config.loss.class_weights
+        weights = None if kind == "none" else class_weights.by_class(kind, CLASS_COUNTS)
         self._train_fn = make_train_fn(
-            self.state, self._strategy, self.config, run_network
+            self.state, self._strategy, self.config, run_network, weights
         )
         self.fresh = self.values()
 

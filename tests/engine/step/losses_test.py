@@ -9,7 +9,7 @@ import tensorflow as tf
 from engine.step import losses
 
 
-def data_loss(labels, logits, aux_logits=None, label_smoothing=0.0):
+def data_loss(labels, logits, aux_logits=None, label_smoothing=0.0, **options):
     """`losses.data_loss` of plain lists, as a float."""
     aux = None if aux_logits is None else tf.constant(aux_logits, tf.float32)
     logits = tf.constant(logits, tf.float32)
@@ -19,6 +19,7 @@ def data_loss(labels, logits, aux_logits=None, label_smoothing=0.0):
             logits,
             aux,
             label_smoothing=label_smoothing,
+            **options,
         )
     )
 
@@ -49,6 +50,49 @@ def test_the_auxiliary_targets_are_smoothed_too():
     expected = main + 0.4 * (-0.9 * math.log(1 / 4) - 0.1 * math.log(3 / 4))
     both = data_loss([0], [[0.0, 0.0]], aux, label_smoothing=0.2)
     assert both == pytest.approx(expected)
+
+
+def test_an_image_counts_as_its_class_does():
+    logits = [[0.0, math.log(3)], [0.0, math.log(3)]]
+    weights = np.array([0.5, 3.0], np.float32)
+    expected = -(0.5 * math.log(1 / 4) + 3 * math.log(3 / 4)) / 2
+    assert data_loss([0, 1], logits, class_weights=weights) == pytest.approx(expected)
+    aux = data_loss([0, 1], [[0.0, 0.0]] * 2, logits, class_weights=weights)
+    assert aux == pytest.approx((0.5 + 3) * math.log(2) / 2 + 0.4 * expected)
+    smoothed = data_loss([0], logits[:1], label_smoothing=0.2, class_weights=weights)
+    assert smoothed == pytest.approx(
+        0.5 * data_loss([0], logits[:1], label_smoothing=0.2)
+    )
+
+
+def test_a_mixed_image_counts_as_its_parts_do():
+    weights = np.array([1, 2], np.float32)
+    targets, logits = tf.constant([[0.25, 0.75]]), tf.constant([[0.0, math.log(3)]])
+    loss = losses.data_loss(
+        targets, logits, None, label_smoothing=0, class_weights=weights
+    )
+    entropy = -0.25 * math.log(1 / 4) - 0.75 * math.log(3 / 4)
+    assert float(loss) == pytest.approx((0.25 + 0.75 * 2) * entropy)
+
+
+def test_focal_loss_makes_sure_answers_count_less():
+    logits = [[0.0, math.log(3)], [0.0, math.log(3)]]
+    expected = -((3 / 4) ** 2 * math.log(1 / 4) + (1 / 4) ** 2 * math.log(3 / 4)) / 2
+    assert data_loss([0, 1], logits, focal_gamma=2.0) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+def test_focal_loss_has_a_slope_where_the_net_is_sure(gamma):
+    logits = tf.Variable([[200.0, 0.0]])
+    with tf.GradientTape() as tape:
+        loss = losses.data_loss(
+            tf.constant([[1.0, 0.0]]),
+            logits.read_value(),
+            None,
+            label_smoothing=0,
+            focal_gamma=gamma,
+        )
+    assert np.isfinite(tape.gradient(loss, logits)).all()
 
 
 def test_l2_penalty_is_half_the_sum_of_squares():

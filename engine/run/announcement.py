@@ -1,0 +1,86 @@
+"""What a run says before its first step: its plan, and what its options come to."""
+
+import numpy as np
+from absl import logging
+
+from checkpoints import plan_text
+from config.train_config import TrainConfig
+from engine.batch_norm import recomputation
+from engine.feature_cache import cached_training
+from engine.run.train_setup import Setup
+from engine.step import class_weights, schedules
+
+
+def announce(setup: Setup, config: TrainConfig) -> None:
+    """Prints the plan, and logs batch sizes, epochs and learning rates."""
+    print(plan_text.as_text(setup.start.plan), flush=True)
+    dataset = setup.dataset
+    if setup.split:
+        num_examples = dataset.num_examples
+        print(cached_training.describe(setup.split, num_examples, config), flush=True)
+    if config.fine_tune.solves_head:
+        logging.info(
+            "data: %d images in %d classes; the head is fitted by logistic regression"
+            " in one step, an auxiliary head is left unchanged",
+            *(dataset.num_examples, dataset.num_classes),
+        )
+    else:
+        _announce_steps(setup, config)
+    for line in setup.changes:
+        logging.warning("changed since the last command in this folder: %s", line)
+
+
+def _announce_steps(setup: Setup, config: TrainConfig) -> None:
+    dataset, length = setup.dataset, setup.length
+    logging.info(
+        "data: %d images in %d classes; %s, %.1f steps per epoch",
+        *(dataset.num_examples, dataset.num_classes),
+        *(_images_per_step(config, setup), length.steps_per_epoch),
+    )
+    schedule = schedules.describe(config.schedule, length)
+    logging.info("learning rate: %s", schedule)
+    _warn_of_large_epsilon(config)
+    logging.info("precision: %s", config.compute.precision)
+    _announce_loss(setup, config)
+    option = recomputation.resolved(config.fine_tune)
+    recomputation.tell(setup.lag, option, setup.last_step)
+    if setup.last_step is None:
+        logging.info("no --max_number_of_steps: training until interrupted")
+    else:
+        epochs = setup.last_step / length.steps_per_epoch
+        logging.info("training to step %d = %.1f epochs", setup.last_step, epochs)
+
+
+def _images_per_step(config: TrainConfig, setup: Setup) -> str:
+    factors = [f"batch size {config.train_data.batch_size}"]
+    if config.run.num_clones > 1:
+        factors.append(f"{config.run.num_clones} clones")
+    if (num_batches := config.optimizer.gradient_accumulation_steps) > 1:
+        factors.append(f"{num_batches} accumulated")
+    total = f" = {setup.images_per_step} images per step" if len(factors) > 1 else ""
+    return f"{' × '.join(factors)}{total}"
+
+
+def _warn_of_large_epsilon(config: TrainConfig) -> None:
+    options = config.optimizer
+    if options.optimizer == "adam" and options.opt_epsilon == 1.0:
+        logging.warning(
+            "adam with --opt_epsilon=1, slim's default, hardly moves the weights: it"
+            " divides by epsilon where gradients are small; 1e-8 is usual"
+        )
+
+
+def _announce_loss(setup: Setup, config: TrainConfig) -> None:
+    """The weights of the classes and the pull to the starting points, if any."""
+    weights = class_weights.of_run(setup.dataset, config)
+    if weights is not None:
+        used = weights[weights > 0]
+        logging.info(
+            "class weights: %s, from %.3g to %.3g",
+            *(config.loss.class_weights, np.min(used), np.max(used)),
+        )
+    if points := setup.start.plan.starting_points:
+        logging.info(
+            "starting-point decay: %g on %d variables, in place of weight decay",
+            *(config.fine_tune.starting_point_decay, len(points)),
+        )

@@ -1,0 +1,61 @@
+"""The values that restored weights started from, and the pull back to them."""
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+SUFFIX = "StartingPoint"
+
+
+class StartingPoints:
+    """L2-SP: a penalty on the way that restored variables have gone.
+
+    decay / 2 * sum((variable - start)**2), Li et al., "Explicit Inductive Bias for
+    Transfer Learning with Convolutional Networks", https://arxiv.org/abs/1802.01483,
+    equation 3, whose β is `--weight_decay`, of all other weights.
+
+    Checkpoints hold the starting points, so that a run resumes with those that it began
+    with.
+
+    Attributes:
+      points: by their names in a checkpoint, `<variable>/StartingPoint`.
+    """
+
+    def __init__(self, variables: Mapping[str, tf.Variable], decay: float) -> None:
+        """Makes the points, equal to the variables; call under `strategy.scope()`.
+
+        Args:
+          variables: those that are restored and trained, by name.
+          decay: weight of the penalty.
+        """
+        self._variables = dict(variables)
+        self._decay = decay
+        self.points = {
+            f"{name}/{SUFFIX}": tf.Variable(
+                variable.numpy(),
+                trainable=False,
+                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+            )
+            for name, variable in self._variables.items()
+        }
+
+    def follow(self) -> None:
+        """Sets every point to its variable, as after a warm start."""
+        for variable, point in self._pairs():
+            point.assign(variable.numpy())
+
+    def holds(self, variable: tf.Variable) -> bool:
+        """Whether a variable has a starting point."""
+        return any(variable is held for held in self._variables.values())
+
+    def penalty(self) -> tf.Tensor:
+        """The penalty as the variables are, a float32 scalar."""
+        return self._decay * tf.add_n(
+            [
+                tf.nn.l2_loss(tf.convert_to_tensor(variable) - point)
+                for variable, point in self._pairs()
+            ]
+        )
+
+    def _pairs(self) -> list[tuple[tf.Variable, tf.Variable]]:
+        return list(zip(self._variables.values(), self.points.values(), strict=True))
