@@ -139,6 +139,45 @@ def test_one_end_of_training_at_most():
         train(max_number_of_steps=5, max_number_of_epochs=0.5)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"learning_rate_multipliers": "head=1"}, {"layer_decay": 0.75}),
+        ({"class_weights": "balanced"}, {"sampling": "balanced"}),
+        ({"class_weights": "effective"}, {"sampling": "balanced"}),
+        ({"focal_gamma": 2.0}, {"label_smoothing": 0.1}),
+        ({"focal_gamma": 2.0}, {"mixup_alpha": 0.2}),
+        ({"focal_gamma": 2.0}, {"cutmix_alpha": 1.0}),
+    ],
+)
+def test_flags_that_contradict_each_other_are_both_named(one, other):
+    train(**one)
+    train(**other)
+    with pytest.raises(UserError) as raised:
+        train(**one, **other)
+    for name in (*one, *other):
+        assert f"--{name}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"learning_rate_multipliers": "head=0.1"},
+        {"layer_decay": 0.75},
+        {"starting_point_decay": 0.01},
+        {"class_weights": "balanced"},
+        {"focal_gamma": 2.0},
+        {"sampling": "balanced"},
+    ],
+)
+def test_flags_of_steps_have_no_meaning_where_the_head_is_solved(flags):
+    solved = {"head_solver": "logistic", "trainable_scopes": "head"}
+    solved |= {"feature_cache": "memory", "feature_cache_views": 1}
+    train(**solved)
+    with pytest.raises(UserError, match="has no meaning with --head_solver=logistic"):
+        train(**solved, **flags)
+
+
 @pytest.mark.parametrize("name", ["eval_every_n_steps", "early_stopping_patience"])
 def test_validation_needs_a_split(name):
     train(eval_split_name="validation", **{name: 3})
