@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import typing
+from typing import Any
 
 import pytest
 
@@ -171,7 +172,7 @@ def test_flags_that_contradict_each_other_are_both_named(one, other):
     ],
 )
 def test_flags_of_steps_have_no_meaning_where_the_head_is_solved(flags):
-    solved = {"head_solver": "logistic", "trainable_scopes": "head"}
+    solved: dict[str, Any] = {"head_solver": "logistic", "trainable_scopes": "head"}
     solved |= {"feature_cache": "memory", "feature_cache_views": 1}
     train(**solved)
     with pytest.raises(UserError, match="has no meaning with --head_solver=logistic"):
