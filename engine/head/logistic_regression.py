@@ -14,6 +14,7 @@ import numpy as np
 from absl import logging
 from scipy import special
 
+from engine.head import blas_threads
 from engine.head.linear_classifier import (
     Coefficients,
     CrossValidation,
@@ -50,10 +51,11 @@ def fit(
       The classifier, its standardisation folded in, so that it takes the features as
       they are; and how its penalty was chosen.
     """
-    standardised = StandardisedFeatures(features)
-    choice = cross_validate(standardised.columns, labels, seed=seed)
-    (fitted,) = _path(standardised.columns, labels, [choice.strength])
-    return standardised.classifier(fitted, num_classes), choice
+    with blas_threads.suited_to(features):
+        standardised = StandardisedFeatures(features)
+        choice = cross_validate(standardised.columns, labels, seed=seed)
+        (fitted,) = _path(standardised.columns, labels, [choice.strength])
+        return standardised.classifier(fitted, num_classes), choice
 
 
 def cross_validate(

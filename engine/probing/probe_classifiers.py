@@ -7,7 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import RidgeClassifierCV
 from sklearn.svm import LinearSVC
 
-from engine.head import logistic_regression
+from engine.head import blas_threads, logistic_regression
 from engine.head.linear_classifier import (
     CrossValidation,
     LinearClassifier,
@@ -36,8 +36,9 @@ def screen(features: np.ndarray, labels: np.ndarray, *, seed: int) -> float:
         features, labels, _MOST_TO_SCREEN, seed
     )
     model = RidgeClassifierCV(_RIDGE_PENALTIES, scoring="accuracy")
-    columns = StandardisedFeatures(features).columns
-    return float(model.fit(columns, labels).best_score_)
+    with blas_threads.suited_to(features):
+        columns = StandardisedFeatures(features).columns
+        return float(model.fit(columns, labels).best_score_)
 
 
 def fit_svm(
