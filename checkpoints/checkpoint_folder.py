@@ -11,7 +11,7 @@ import numpy as np
 from absl import logging
 
 from checkpoints import shared_folder, slim_format
-from checkpoints.model_record import ModelRecord
+from checkpoints.model_info import ModelInfo
 from errors import UserError
 
 PREFIX = "model.ckpt"
@@ -101,18 +101,18 @@ class CheckpointFolder:
                 " from the newest"
             )
 
-    def create(self, record: ModelRecord) -> None:
+    def create(self, info: ModelInfo) -> None:
         """Makes the folder, so that what cannot be written is known at the start.
 
         Args:
-          record: what its checkpoints are for, written beside them.
+          info: what its checkpoints are for, written beside them.
 
         Raises:
           UserError: it cannot be made, or not written to.
         """
         try:
             shared_folder.make(self.path)
-            record.write(self.path)
+            info.write(self.path)
         except OSError as error:
             raise UserError(
                 f"{self.path} cannot be written to: {error.strerror}; name another"

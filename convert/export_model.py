@@ -31,7 +31,7 @@ from convert.exports.check import Check
 from convert.exports.formats import FORMATS, Job
 from convert.exports.options import MAX_SAMPLES, ExportConfig, ExportOptions
 from datasets import input_pipeline, labels
-from engine.restored import checkpoint_record
+from engine.restored import checkpoint_info
 from engine.restored import classifier as classifiers
 from engine.restored.classifier import Classifier
 from errors import UserError
@@ -77,7 +77,7 @@ def export(
                 found += f"\n{_wrapped(f'takes {kind.takes(path)}')}"
             target = os.path.join(output_dir, kind.file)
             os.rename(path, target)
-            if job.classifier.record.class_names:
+            if job.classifier.info.class_names:
                 labels.write(output_dir, job.classifier.labels)
             yield target, found
 
@@ -165,10 +165,10 @@ def _samples(classifier: Classifier, config: ExportConfig) -> list[np.ndarray]:
     if where:
         return [
             classifier.preprocess(classifier.decode(tf.constant(encoded))).numpy()
-            for encoded in _representative(where, classifier.record.bits)
+            for encoded in _representative(where, classifier.info.bits)
         ]
-    record = classifier.record
-    dataset = checkpoint_record.any_split(config.net, record.dataset_name)
+    record = classifier.info
+    dataset = checkpoint_info.any_split(config.net, record.dataset_name)
     batches = input_pipeline.eval_batches(
         dataset,
         lambda image, _: classifier.preprocess(image),
@@ -194,7 +194,7 @@ def _check(classifier: Classifier, options: ExportOptions) -> Check:
         flag = "check_images"
         paths = export_photos.find(options.check_images, flag)
         photos = []
-        bits = classifier.record.bits
+        bits = classifier.info.bits
         for path, _ in export_photos.readable(paths, flag, bits):
             with open(path, "rb") as file:  # unchanged, as it will be served
                 photos.append(file.read())
@@ -221,7 +221,7 @@ def export_all(config: ExportConfig) -> None:
             use_moving_average=bool(export_options.moving_average_decay),
         )
     else:
-        classifier = Classifier(checkpoint_record.describe(None, config.net))
+        classifier = Classifier(checkpoint_info.info_of(None, config.net))
     if graph.output_file:
         predictions = write_inference_graph(
             classifier.network,

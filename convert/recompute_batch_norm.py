@@ -22,7 +22,7 @@ from absl import logging
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
 from checkpoints import plan, restore, slim_format
 from checkpoints.checkpoint_folder import CheckpointFolder
-from checkpoints.model_record import ModelRecord
+from checkpoints.model_info import ModelInfo
 from checkpoints.restore import RUNNING_AVERAGE
 from checkpoints.slim_format import Checkpoint
 from common import atomic_files
@@ -37,7 +37,7 @@ from datasets.dataset import Dataset
 from engine import inputs
 from engine.batch_norm import recomputation
 from engine.batch_norm.population_statistics import moments_fn, over_batches
-from engine.restored import checkpoint_record, eval_weights, trained_batch_norms
+from engine.restored import checkpoint_info, eval_weights, trained_batch_norms
 from engine.step.moving_average import SUFFIX
 from engine.step.randomness import step_seed
 from errors import UserError
@@ -107,7 +107,7 @@ def recompute(config: RecomputeConfig) -> str:
     output_dir = options.output_dir or beside
     if os.path.lexists(output_dir):
         raise UserError(f"{output_dir} exists already: give another --output_dir")
-    record = checkpoint_record.describe(checkpoint, config.net)
+    record = checkpoint_info.info_of(checkpoint, config.net)
     data = _data_options(record, config.net)
     dataset = inputs.get_dataset(data, options.dataset_split_name)
     network = Network(
@@ -131,7 +131,7 @@ def recompute(config: RecomputeConfig) -> str:
     return os.path.join(output_dir, os.path.basename(written))
 
 
-def _data_options(record: ModelRecord, net: NetOptions) -> DataOptions:
+def _data_options(record: ModelInfo, net: NetOptions) -> DataOptions:
     name = net.dataset_name or record.dataset_name
     if name is None:
         raise UserError(

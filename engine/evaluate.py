@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from checkpoints import model_record, shared_folder, slim_format
+from checkpoints import model_info, shared_folder, slim_format
 from checkpoints.slim_format import Checkpoint
 from common import terminal
 from common.atomic_files import explained_errors
@@ -23,11 +23,20 @@ from engine import devices, inputs
 from engine.evaluation.evaluation import Results, make_evaluator
 from engine.interruption import Interruption, interruption
 from engine.report.reports import Reporter
-from engine.restored import checkpoint_run, eval_options, eval_weights
+from engine.restored import (
+    checkpoint_info,
+    checkpoint_run,
+    eval_options,
+    eval_weights,
+)
 from errors import NotFiniteError, UserError
 from nets.network import Network
 
 _SECS_PER_NAP = 0.2  # how late a signal may be noticed while nothing happens
+_SAME_CLASSES = (
+    "evaluate it on data with its classes, in its order (the converter's --classes_of);"
+    " if only names have changed since, change them back, or in model.json too"
+)
 
 
 @explained_errors()
@@ -125,14 +134,16 @@ def _prepare(
     strategy: tf.distribute.Strategy,
     checkpoint: Checkpoint,
 ) -> "_Evaluation":
-    record = model_record.read(os.path.dirname(checkpoint.path) or ".")
-    if record:
-        config = eval_options.completed(config, record, given)
+    info = model_info.read(os.path.dirname(checkpoint.path) or ".")
+    if info:
+        config = eval_options.completed(config, info, given)
     split_name = config.evaluation.dataset_split_name
     split_is_given = "dataset_split_name" in given
     dataset = _find_split(config.data, split_name, split_is_given, validated)
-    if record:
-        eval_options.check_classes(record, dataset, config.data.labels_offset)
+    if info:
+        checkpoint_info.require_same_classes(
+            *(info, dataset, config.data.labels_offset), remedy=_SAME_CLASSES
+        )
     elif "labels_offset" not in given:
         config = eval_options.with_labels_offset(config, dataset, checkpoint)
     return _Evaluation(config, dataset, strategy)

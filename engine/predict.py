@@ -63,7 +63,7 @@ def predict(config: PredictConfig, where: Sequence[str]) -> int:
 
 def _bits(members: Sequence[Classifier]) -> int | None:
     """The bits that the members' data sets give to photos that do not say theirs."""
-    found = {member.record.bits for member in members} - {None}
+    found = {member.info.bits for member in members} - {None}
     if len(found) > 1:
         raise UserError(
             f"the checkpoints were trained on photos of {' and '.join(map(str, found))}"
@@ -96,7 +96,7 @@ def _write_classes(
                 answer["probabilities"],
                 members[0].labels,
                 top_k=options.top_k or predictions.DEFAULT_TOP_K,
-                labels_offset=members[0].record.labels_offset,
+                labels_offset=members[0].info.labels_offset,
             )
         )
     photos.require_some()
@@ -199,7 +199,7 @@ def _write_features(
             if name not in end_points:
                 raise UserError(
                     f"--end_point={name}: no such end point{nearest(name, end_points)};"
-                    f" {member.record.model_name} has {', '.join(end_points)}"
+                    f" {member.info.model_name} has {', '.join(end_points)}"
                 )
         found = {name: end_points[name] for name in wanted}
         return {n: _pooled(f) for n, f in found.items()} if options.pool else found

@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from checkpoints import model_record, restore, slim_format
+from checkpoints import model_info, restore, slim_format
 from checkpoints import plan as plans
 from checkpoints.checkpoint_folder import CheckpointFolder
-from checkpoints.model_record import ModelRecord
+from checkpoints.model_info import ModelInfo
 from checkpoints.scopes import HEAD
 from checkpoints.slim_format import Checkpoint
 from common.atomic_files import explained_errors, scratch_directory
@@ -73,16 +73,16 @@ def probe(config: ProbeConfig, *, given: Set[str] = frozenset()) -> int:
     chosen = found.index(choose(scores).depth)
     rise = judging.learning_curve(examples[0][chosen], examples[1], config)
     result = Result(scores, rise, network, split, held_out, checkpoint.path)
-    record = train_setup.record_of(network, split, config.data)
+    info = train_setup.info_of(network, split, config.data)
     linear_head.assign(network, last)
     if options.trial_secs:
-        tried = _tried(result, config, strategy, record)
+        tried = _tried(result, config, strategy, info)
         result = dataclasses.replace(result, trials=tried)
     print(probe_report.text(result, config), flush=True)
     if options.output_dir:
         probe_report.write(result, config)
     if options.output_checkpoint_dir:
-        prefix = _write_checkpoint(network, record, options.output_checkpoint_dir)
+        prefix = _write_checkpoint(network, info, options.output_checkpoint_dir)
         logging.info("the last depth's classifier is the head of %s", prefix)
     return 0
 
@@ -125,13 +125,13 @@ def _completed(config: ProbeConfig, checkpoint: Checkpoint) -> ProbeConfig:
     Raises:
       UserError: a given flag contradicts it.
     """
-    source = model_record.read(os.path.dirname(checkpoint.path) or ".")
+    source = model_info.read(os.path.dirname(checkpoint.path) or ".")
     data, options = config.data, config.probe
     if source is None:
         name = options.model_name or "inception_v3"
         options = dataclasses.replace(options, model_name=name)
         return dataclasses.replace(config, probe=options)
-    model_record.require_agreement(source, {"model_name": options.model_name})
+    model_info.require_agreement(source, {"model_name": options.model_name})
     return dataclasses.replace(
         config,
         probe=dataclasses.replace(
@@ -196,7 +196,7 @@ def _tried(
     result: Result,
     config: ProbeConfig,
     strategy: tf.distribute.Strategy,
-    record: ModelRecord,
+    info: ModelInfo,
 ) -> list[Trial]:
     """What --trial_secs of training from the solved head reaches, in a passing folder.
 
@@ -216,7 +216,7 @@ def _tried(
     os.makedirs(parent, exist_ok=True)
     with scratch_directory(parent, "trials") as folder:
         start = os.path.join(folder, "start")
-        _write_checkpoint(result.network, record, start)
+        _write_checkpoint(result.network, info, start)
         configs = {
             depth: opening.train_config(
                 config,
@@ -232,9 +232,9 @@ def _tried(
         return trials.run(configs, config.probe.trial_secs or 0.0, strategy)
 
 
-def _write_checkpoint(network: Network, record: ModelRecord, folder: str) -> str:
+def _write_checkpoint(network: Network, info: ModelInfo, folder: str) -> str:
     """The net with its solved head, as a run that ended at step 1; its prefix."""
     checkpoints = CheckpointFolder(folder, keep=1)
-    checkpoints.create(record)
+    checkpoints.create(info)
     arrays = {name: v.numpy() for name, v in network.model_variables.items()}
     return checkpoints.save(_STEP, {**arrays, "global_step": np.array(_STEP)})

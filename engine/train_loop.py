@@ -58,10 +58,10 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
     if setup.last_step is not None and setup.start.step >= setup.last_step:
         logging.info("nothing to do: step %d is already done", setup.start.step)
         return 0
-    setup.folder.create(setup.record)
+    setup.folder.create(setup.model_info)
     limit = Interruption(run.max_run_secs)
     with locked(run.train_dir), BackgroundWriter() as writer:
-        setup.run_record.write(run.train_dir)
+        setup.run_info.write(run.train_dir)
         wants_every = "log_every_n_steps" in given
         # A signal ends this at once: a feature cache keeps the rows that it has.
         built = training.build(

@@ -6,7 +6,7 @@ import shlex
 
 from absl import logging
 
-from checkpoints import model_record, slim_format
+from checkpoints import model_info, slim_format
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.slim_format import Checkpoint
 from config.eval_config import EvalConfig
@@ -95,9 +95,9 @@ def _export(runs: Runs, formats: str) -> None:
 def _copy(source: str, folder: str) -> None:
     """Puts a checkpoint into a folder, with what it is for."""
     checkpoint = Checkpoint(slim_format.find_checkpoint(source))
-    record = model_record.read(source)
+    record = model_info.read(source)
     if record is None:
-        raise UserError(f"{source} has lost its {model_record.FILE_NAME}: restore it")
+        raise UserError(f"{source} has lost its {model_info.FILE_NAME}: restore it")
     handed_out = CheckpointFolder(folder, keep=1)
     handed_out.create(record)
     arrays = {name: checkpoint.read(name) for name in checkpoint.shapes}

@@ -6,7 +6,7 @@ from typing import Any
 
 from absl import logging
 
-from checkpoints import model_record, slim_format
+from checkpoints import model_info, slim_format
 from checkpoints.slim_format import Checkpoint
 from convert import download_checkpoint, inspect_checkpoint
 from convert.weights import available, net_fit, packages
@@ -80,11 +80,11 @@ def _net_of(path: str, model_name: str | None) -> list[str]:
       UserError: --model_name contradicts it, or nothing says which net it is.
     """
     checkpoint = Checkpoint(slim_format.find_checkpoint(path))
-    record = model_record.read(os.path.dirname(checkpoint.path) or ".")
+    record = model_info.read(os.path.dirname(checkpoint.path) or ".")
     if record is None:
         model_name = model_name or _fitting_net(checkpoint)
         return [f"--model_name={model_name}"]
-    model_record.require_agreement(record, {"model_name": model_name})
+    model_info.require_agreement(record, {"model_name": model_name})
     return [f"--model_name={record.model_name}", *available.image_flags(record)]
 
 

@@ -67,7 +67,7 @@ class Check:
           NotFiniteError: the net's outputs are not finite.
         """
         self._classifier = classifier
-        self._bits = classifier.record.bits
+        self._bits = classifier.info.bits
         self._max_difference = max_difference
         self._photos = photos
         self._pixels = [self._decode(photo) for photo in photos]

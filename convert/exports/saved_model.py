@@ -16,7 +16,7 @@ TAKES = (
 def write(classifier: Classifier, path: str) -> None:
     """Writes a SavedModel with preprocessing and labels inside."""
     names = [n.encode("utf-8", "surrogateescape") for n in classifier.labels]
-    size, channels = classifier.record.image_size, classifier.network.input_shape[-1]
+    size, channels = classifier.info.image_size, classifier.network.input_shape[-1]
     image = tf.TensorSpec((size, size, channels), tf.float32)
 
     def classify(images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -31,7 +31,7 @@ def write(classifier: Classifier, path: str) -> None:
 
     def encoded(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         def prepare(one: tf.Tensor) -> tf.Tensor:
-            photo = served_photo.normalize(one, classifier.record.bits)
+            photo = served_photo.normalize(one, classifier.info.bits)
             return classifier.preprocess(classifier.decode(photo))
 
         return classify(tf.map_fn(prepare, image_bytes, fn_output_signature=image))

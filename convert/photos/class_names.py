@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
-from checkpoints import model_record
+from checkpoints import model_info
 from common.natural_order import natural_key
 from common.untrusted_text import first_few
 from datasets import imagenet, labels
@@ -62,15 +62,15 @@ def _of_file(labels_file: str) -> tuple[str, ...]:
 
 def _of_run(run: str) -> tuple[str, ...]:
     folder = run if os.path.isdir(run) else os.path.dirname(run)
-    record = model_record.read(folder)
+    record = model_info.read(folder)
     if record is None:
         raise UserError(
-            f"--classes_of={run}: no {model_record.FILE_NAME} is there; name the"
+            f"--classes_of={run}: no {model_info.FILE_NAME} is there; name the"
             " --train_dir of a run, or give the classes in a --labels_file"
         )
     if record.class_names is None:
         raise UserError(
-            f"--classes_of={run}: its {model_record.FILE_NAME} names no classes; give"
+            f"--classes_of={run}: its {model_info.FILE_NAME} names no classes; give"
             " them in a --labels_file"
         )
     # Of a run with --labels_offset, the labels that its net does not have come first.

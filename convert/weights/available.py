@@ -5,8 +5,8 @@ import glob
 import os
 from collections.abc import Iterator
 
-from checkpoints import model_record
-from checkpoints.model_record import ModelRecord
+from checkpoints import model_info
+from checkpoints.model_info import ModelInfo
 from convert.weights.archives import ARCHIVES
 from errors import UserError
 
@@ -48,7 +48,7 @@ def _known_in(parent: str) -> Iterator[Weights]:
     for file in sorted(glob.glob(os.path.join(glob.escape(parent), "*", "*.ckpt*"))):
         folder = os.path.dirname(file)
         try:
-            record = model_record.read(folder)
+            record = model_info.read(folder)
         except UserError:
             continue
         name = os.path.basename(folder)
@@ -58,7 +58,7 @@ def _known_in(parent: str) -> Iterator[Weights]:
             yield Weights(folder, name)
 
 
-def image_flags(record: ModelRecord) -> tuple[str, ...]:
+def image_flags(record: ModelInfo) -> tuple[str, ...]:
     """Training flags for the preprocessing that the weights of a record expect."""
     flags = (
         f"--train_image_size={record.image_size}",

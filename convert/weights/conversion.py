@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from checkpoints import model_record, slim_format
+from checkpoints import model_info, slim_format
 from convert.weights import classes, layers, model_json, net_fit
 from convert.weights.layers import Layer
 from errors import UserError
@@ -112,7 +112,7 @@ def convert(
 
 def _record(
     source: Source, net: Network, preprocessing: str, class_names: str | None
-) -> model_record.ModelRecord | None:
+) -> model_info.ModelInfo | None:
     if source.has_classifier:
         named = classes.named(
             class_names, source.num_outputs, is_published=source.is_published

@@ -4,8 +4,8 @@ import os
 
 from absl import logging
 
-from checkpoints import model_record, slim_format
-from checkpoints.model_record import ModelRecord
+from checkpoints import model_info, slim_format
+from checkpoints.model_info import ModelInfo
 from convert.weights import classes
 from errors import UserError
 from nets.network import Network
@@ -16,11 +16,11 @@ def record_of(
     preprocessing: str,
     dataset_name: str | None,
     class_names: tuple[str, ...] | None,
-) -> ModelRecord:
+) -> ModelInfo:
     """The content of `model.json` for a converted net."""
     is_imagenet = dataset_name == classes.IMAGENET
     offsets = classes.IMAGENET_OFFSETS if is_imagenet else {}
-    return ModelRecord(
+    return ModelInfo(
         model_name=net.model_name,
         image_size=net.image_size,
         use_grayscale=net.input_shape[2] == 1,
@@ -32,7 +32,7 @@ def record_of(
     )
 
 
-def check(checkpoint_path: str, record: ModelRecord | None) -> None:
+def check(checkpoint_path: str, record: ModelInfo | None) -> None:
     """Refuses a folder with the `model.json` of another model.
 
     Args:
@@ -43,16 +43,16 @@ def check(checkpoint_path: str, record: ModelRecord | None) -> None:
       UserError: the folder has one.
     """
     folder = os.path.dirname(checkpoint_path) or "."
-    there = model_record.read(folder)
+    there = model_info.read(folder)
     if there is not None and there != record:
         raise UserError(
             f"--checkpoint_path={checkpoint_path}: {folder} has the"
-            f" {model_record.FILE_NAME} of another model, {there.model_name} with"
+            f" {model_info.FILE_NAME} of another model, {there.model_name} with"
             f" {there.num_classes} classes; give the checkpoint its own folder"
         )
 
 
-def write_record(checkpoint_path: str, record: ModelRecord | None) -> None:
+def write_record(checkpoint_path: str, record: ModelInfo | None) -> None:
     """Writes `model.json`, unless the folder holds other checkpoints, too."""
     if record is None:
         return
@@ -64,7 +64,7 @@ def write_record(checkpoint_path: str, record: ModelRecord | None) -> None:
         logging.info(
             "No %s was written, as %s holds other checkpoints, such as %s: evaluate"
             " with --model_name=%s --preprocessing_name=%s --labels_offset=%d.",
-            model_record.FILE_NAME,
+            model_info.FILE_NAME,
             folder or ".",
             others[0],
             record.model_name,

@@ -40,7 +40,7 @@ class Lag:
             return False
         return steps is None or steps >= steps_to_settle(self.decay)
 
-    def describe(self, steps: int | None) -> str:
+    def as_text(self, steps: int | None) -> str:
         """How long the statistics take to settle, against the steps of the run."""
         count = self.num_batch_norms
         which = "one that trains" if count == 1 else f"{count:,} that train"

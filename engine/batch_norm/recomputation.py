@@ -82,9 +82,9 @@ def resolved(options: FineTuneOptions) -> str:
     return option
 
 
-def tell(lag: Lag, option: str, last_step: int | None) -> None:
+def log_lag(lag: Lag, option: str, last_step: int | None) -> None:
     """Says before the first step how long statistics lag, and what comes of it."""
-    said = lag.describe(last_step)
+    said = lag.as_text(last_step)
     if not lag.num_batch_norms:
         if option == "true":
             logging.info("batch norm: none trains, so none is recomputed")
@@ -170,6 +170,6 @@ class Recomputation:
             return
         logging.warning(
             "%s; at step %d they hold %.1f %% of their start, so that %s",
-            *(self._lag.describe(None), step, 100 * self._lag.start_left(step)),
+            *(self._lag.as_text(None), step, 100 * self._lag.start_left(step)),
             _REMEDY,
         )

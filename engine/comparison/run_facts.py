@@ -6,8 +6,8 @@ import os
 import re
 from collections.abc import Sequence
 
-from checkpoints import model_record, run_record, scopes, slim_format
-from checkpoints.run_record import RunRecord
+from checkpoints import model_info, run_info, scopes, slim_format
+from checkpoints.run_info import RunInfo
 from checkpoints.slim_format import Checkpoint
 from engine.evaluation import calibration
 from engine.events import run_events
@@ -92,7 +92,7 @@ def find(folders: Sequence[str]) -> tuple[list[RunFacts], list[str]]:
 
 
 def _is_run(folder: str) -> bool:
-    names = (model_record.FILE_NAME, run_record.FILE_NAME)
+    names = (model_info.FILE_NAME, run_info.FILE_NAME)
     return any(os.path.isfile(os.path.join(folder, name)) for name in names)
 
 
@@ -108,7 +108,7 @@ def _stages(folder: str) -> list[str]:
 
 
 def _read(folder: str, recipe: str | None) -> RunFacts:
-    net, run = model_record.read(folder), run_record.read(folder)
+    net, run = model_info.read(folder), run_info.read(folder)
     newest = slim_format.latest_checkpoint(folder)
     checkpoint = Checkpoint(newest) if newest else None
     start = run.start_flags.get("checkpoint_path") if run else None
@@ -129,7 +129,7 @@ def _read(folder: str, recipe: str | None) -> RunFacts:
     )
 
 
-def _steps_per_epoch(run: RunRecord) -> float | None:
+def _steps_per_epoch(run: RunInfo) -> float | None:
     if run.flags.get("head_solver", "steps") != "steps":
         return 1.0  # it sees each image once, in one step
     names = ("batch_size", "num_clones", "gradient_accumulation_steps")
@@ -139,7 +139,7 @@ def _steps_per_epoch(run: RunRecord) -> float | None:
     return run.num_examples / math.prod(filter(None, sizes))
 
 
-def _num_trained(checkpoint: Checkpoint, run: RunRecord, model_name: str) -> int:
+def _num_trained(checkpoint: Checkpoint, run: RunInfo, model_name: str) -> int:
     """Parameters in the trained scopes; slots and averages are none of the net's."""
     shapes = checkpoint.shapes
     names: Sequence[str] = [

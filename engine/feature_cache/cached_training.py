@@ -66,7 +66,7 @@ def num_views(config: TrainConfig) -> int:
     return config.feature_cache.feature_cache_views or 1
 
 
-def describe(split: SplitNetwork, num_examples: int, config: TrainConfig) -> str:
+def savings_as_text(split: SplitNetwork, num_examples: int, config: TrainConfig) -> str:
     """What is cached, and what it saves, for the plan."""
     dtype = tf.as_dtype(config.feature_cache.feature_cache_dtype)
     shapes = ", ".join("×".join(map(str, s)) or "1" for s in split.feature_shapes)

@@ -27,7 +27,7 @@ def views(classifier: Classifier, pixels: tf.Tensor, tta: Sequence[str]) -> tf.T
     if "flip" in tta or not tta:
         parts.append(classifier.preprocess(pixels)[tf.newaxis])
     if "ten_crop" in tta:
-        size = classifier.record.image_size
+        size = classifier.info.image_size
         larger = round(size * 8 / 7)
         parts.append(_five_crops(classifier.preprocess(pixels, larger), size))
     if tta:

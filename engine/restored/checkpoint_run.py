@@ -1,32 +1,32 @@
-"""The training run that wrote a checkpoint: its record, and its best checkpoint."""
+"""The training run that wrote a checkpoint: its `run.json`, its best checkpoint."""
 
 import contextlib
 import os
 
 from absl import logging
 
-from checkpoints import run_record
+from checkpoints import run_info
 from checkpoints.checkpoint_folder import CheckpointFolder
-from checkpoints.run_record import RunRecord
+from checkpoints.run_info import RunInfo
 from checkpoints.slim_format import Checkpoint
 from engine.run import validation
 from engine.run.validation import BEST_FOLDER
 from errors import UserError
 
 
-def read(folder: str) -> RunRecord | None:
-    """The record of the run whose checkpoints, or whose best one, a folder holds.
+def read(folder: str) -> RunInfo | None:
+    """What `run.json` says of the run whose checkpoints, or best one, a folder holds.
 
     Returns:
       None where no run of ours wrote them.
 
     Raises:
-      UserError: the record is damaged.
+      UserError: the file is damaged.
     """
     folder = os.path.abspath(folder)
     if os.path.basename(folder) == BEST_FOLDER:
         folder = os.path.dirname(folder)
-    return run_record.read(folder)
+    return run_info.read(folder)
 
 
 def tell_of_best(path: str, checkpoint: Checkpoint) -> None:

@@ -4,12 +4,12 @@ import tensorflow as tf
 from absl import logging
 
 from checkpoints import slim_format
-from checkpoints.model_record import ModelRecord
+from checkpoints.model_info import ModelInfo
 from checkpoints.slim_format import Checkpoint
 from config.predict_config import NetOptions
 from datasets import example_schema
 from datasets.dataset import Dataset
-from engine.restored import checkpoint_record, checkpoint_run, eval_weights
+from engine.restored import checkpoint_info, checkpoint_run, eval_weights
 from nets.network import Network
 from preprocessing import preprocessing_factory
 
@@ -18,33 +18,33 @@ class Classifier:
     """A net with weights, from photographs to probabilities.
 
     Attributes:
-      record: what the net is.
+      info: what the net is.
       network: the net.
       image_channels: of the images that it takes undecoded: 3, or 1 where it was
         trained on grey data.
     """
 
-    def __init__(self, record: ModelRecord, image_channels: int = 3) -> None:
-        self.record = record
+    def __init__(self, info: ModelInfo, image_channels: int = 3) -> None:
+        self.info = info
         self.image_channels = image_channels
         self._recipe = preprocessing_factory.get_preprocessing(
-            record.preprocessing_name, False, record.use_grayscale
+            info.preprocessing_name, False, info.use_grayscale
         )
         blank = tf.zeros([32, 32, image_channels], tf.uint8)
         self.network = Network(
-            record.model_name,
-            num_classes=record.num_classes,
-            image_size=record.image_size,
+            info.model_name,
+            num_classes=info.num_classes,
+            image_size=info.image_size,
             channels=int(self._recipe(blank, 32, 32).shape[-1]),
         )
 
     @property
     def labels(self) -> list[str]:
         """A name a logit: its label where the classes have no names."""
-        record = self.record
-        first = record.labels_offset
-        labels = range(first, first + record.num_classes)
-        return list(record.class_names or map(str, labels))
+        info = self.info
+        first = info.labels_offset
+        labels = range(first, first + info.num_classes)
+        return list(info.class_names or map(str, labels))
 
     def decode(self, encoded: tf.Tensor) -> tf.Tensor:
         """The pixels, [height, width, channels] uint8, of a photograph's bytes."""
@@ -63,7 +63,7 @@ class Classifier:
           pixels: [height, width, image_channels] uint8.
           size: side in pixels, if not the net's.
         """
-        size = size or self.record.image_size
+        size = size or self.info.image_size
         return self._recipe(pixels, size, size)
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
@@ -91,20 +91,20 @@ def load(
     """
     checkpoint = Checkpoint(slim_format.find_checkpoint(path))
     checkpoint_run.tell_of_best(path, checkpoint)
-    record = checkpoint_record.describe(checkpoint, options)
+    info = checkpoint_info.info_of(checkpoint, options)
     logging.info(
         "%s: %s at %d px, %d classes of %s",
-        *(checkpoint.path, record.model_name, record.image_size, record.num_classes),
-        record.dataset_name or "a data set that is not named",
+        *(checkpoint.path, info.model_name, info.image_size, info.num_classes),
+        info.dataset_name or "a data set that is not named",
     )
-    classifier = Classifier(record)
+    classifier = Classifier(info)
     if _takes_grey(classifier.network, checkpoint):
-        classifier = Classifier(record, image_channels=1)
-    offset, names = record.labels_offset, record.class_names
+        classifier = Classifier(info, image_channels=1)
+    offset, names = info.labels_offset, info.class_names
     classes = Dataset(
-        record.dataset_name or "its own data set",
+        info.dataset_name or "its own data set",
         *("", "", (), 0),
-        num_classes=record.num_classes + offset,
+        num_classes=info.num_classes + offset,
         class_names=names and (*("",) * offset, *names),
         class_counts=(),
     )

@@ -4,31 +4,29 @@ import dataclasses
 import os
 import shlex
 from collections.abc import Sequence, Set
-from typing import Any
 
 from absl import logging
 
-from checkpoints import run_record, shared_folder
-from checkpoints.model_record import FILE_NAME, ModelRecord, first_difference
-from checkpoints.run_record import RunRecord
+from checkpoints import run_info, shared_folder
+from checkpoints.model_info import FILE_NAME, ModelInfo
+from checkpoints.run_info import RunInfo
 from checkpoints.slim_format import Checkpoint
 from config.eval_config import EvalConfig
 from datasets.dataset import Dataset
-from engine.restored import checkpoint_record
+from engine.restored import checkpoint_info
 from errors import UserError
-from preprocessing.preprocessing_factory import same_recipe
 
 _EVAL_FOLDER = "eval"
 
 
 def with_places_of_run(
-    config: EvalConfig, run: RunRecord, folder: str, given: Set[str]
+    config: EvalConfig, run: RunInfo, folder: str, given: Set[str]
 ) -> EvalConfig:
-    """The options with what a run's record says of `--dataset_dir` and `--eval_dir`.
+    """The options with what `run.json` says of `--dataset_dir` and `--eval_dir`.
 
     Args:
       config: the options.
-      run: the record.
+      run: what it says.
       folder: that holds the checkpoint; reports go into a folder within.
       given: names of the flags that the user gave.
 
@@ -47,12 +45,12 @@ def with_places_of_run(
         eval_dir = os.path.join(folder, _EVAL_FOLDER)
         evaluation = dataclasses.replace(evaluation, eval_dir=eval_dir)
     taken = dataclasses.replace(config, data=data, evaluation=evaluation)
-    _tell_of_taken(run_record.FILE_NAME, config, taken)
+    _tell_of_taken(run_info.FILE_NAME, config, taken)
     return taken
 
 
 def _tell_of_taken(source: str, before: EvalConfig, after: EvalConfig) -> None:
-    """Prints the flags that a record decided, as a command line has them."""
+    """Prints the flags that a file decided, as on a command line."""
     flags = [
         f"--{name}={shlex.quote(str(value))}"
         for group in ("model", "data", "evaluation")
@@ -63,51 +61,46 @@ def _tell_of_taken(source: str, before: EvalConfig, after: EvalConfig) -> None:
         logging.info("as %s says: %s", source, " ".join(flags))
 
 
-def completed(config: EvalConfig, record: ModelRecord, given: Set[str]) -> EvalConfig:
-    """The options with what the record of the checkpoint says.
+def completed(config: EvalConfig, info: ModelInfo, given: Set[str]) -> EvalConfig:
+    """The options with what `model.json` says.
 
     It decides on the net, its preprocessing, `--use_grayscale` and `--labels_offset`,
     and on `--dataset_name` and `--eval_image_size` unless they are given.
 
     Args:
       config: the options.
-      record: of the folder that holds the checkpoint.
+      info: what `model.json` beside the checkpoint says.
       given: names of the flags that the user gave.
 
     Raises:
-      UserError: a given flag contradicts the record.
+      UserError: a given flag contradicts it.
     """
     data, model = config.data, config.model
-    flags: dict[str, Any] = {
+    flags = {
         "model_name": model.model_name,
         "use_grayscale": data.use_grayscale,
         "labels_offset": data.labels_offset,
+        "preprocessing_name": data.preprocessing_name,
     }
-    recorded = {name: getattr(record, name) for name in flags}
-    for name in flags:
-        if name in given and flags[name] != recorded[name]:
-            raise _contradiction(name, flags[name], recorded[name])
-    preprocessing = data.preprocessing_name
-    if preprocessing and not same_recipe(preprocessing, record.preprocessing_name):
-        raise _contradiction(
-            "preprocessing_name", preprocessing, record.preprocessing_name
-        )
+    checkpoint_info.require_agreement(
+        info, {name: value for name, value in flags.items() if name in given}
+    )
     name = data.dataset_name
-    if record.dataset_name and "dataset_name" not in given:
-        name = record.dataset_name
+    if info.dataset_name and "dataset_name" not in given:
+        name = info.dataset_name
     taken = dataclasses.replace(
         config,
-        model=dataclasses.replace(model, model_name=record.model_name),
+        model=dataclasses.replace(model, model_name=info.model_name),
         data=dataclasses.replace(
             data,
             dataset_name=name,
-            preprocessing_name=record.preprocessing_name,
-            use_grayscale=record.use_grayscale,
-            labels_offset=record.labels_offset,
+            preprocessing_name=info.preprocessing_name,
+            use_grayscale=info.use_grayscale,
+            labels_offset=info.labels_offset,
         ),
         evaluation=dataclasses.replace(
             config.evaluation,
-            eval_image_size=config.evaluation.eval_image_size or record.image_size,
+            eval_image_size=config.evaluation.eval_image_size or info.image_size,
         ),
     )
     _tell_of_taken(FILE_NAME, config, taken)
@@ -118,10 +111,10 @@ def with_labels_offset(
     config: EvalConfig, dataset: Dataset, checkpoint: Checkpoint
 ) -> EvalConfig:
     """The options with the labels offset that makes data fit a published checkpoint."""
-    trained = checkpoint_record.num_trained_classes(checkpoint, config.model.model_name)
+    trained = checkpoint_info.num_trained_classes(checkpoint, config.model.model_name)
     if trained is None:
         return config
-    offset = checkpoint_record.detected_offset(
+    offset = checkpoint_info.detected_offset(
         dataset.num_classes, dataset.class_counts, trained
     )
     if not offset:
@@ -154,29 +147,3 @@ def choose_split(
         if choice in others:
             return choice
     return others[0] if len(others) == 1 else default
-
-
-def _contradiction(flag: str, value: object, recorded: object) -> UserError:
-    return UserError(
-        f"--{flag}={value} contradicts {FILE_NAME} beside the checkpoint, which was"
-        f" trained with {recorded}: leave the flag out"
-    )
-
-
-def check_classes(record: ModelRecord, dataset: Dataset, labels_offset: int) -> None:
-    """Refuses data whose classes are others, or in another order.
-
-    Raises:
-      UserError: a class has another name than the logit that stands for it.
-    """
-    if record.class_names is None or dataset.class_names is None:
-        return
-    names = dataset.class_names[labels_offset:]
-    if names != record.class_names:
-        raise UserError(
-            f"{dataset.dataset_dir} has other classes than the checkpoint was trained"
-            f" on, as {FILE_NAME} beside it says:"
-            f" {first_difference(record.class_names, names)}; evaluate it on data with"
-            " its classes, in its order (the converter's --classes_of); if only names"
-            f" were changed since, change them back, or in {FILE_NAME} too"
-        )

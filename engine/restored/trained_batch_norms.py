@@ -84,7 +84,7 @@ def warn_if_lagging(network: Network, checkpoint: Checkpoint) -> None:
 
 def _remedy(lag: Lag, step: int) -> str:
     return (
-        f"{lag.describe(None)}; at step {step} they hold"
+        f"{lag.as_text(None)}; at step {step} they hold"
         f" {100 * lag.start_left(step):.1f} % of their start, and the net does worse"
         " than it did in training: convert/recompute_batch_norm.py computes them anew"
     )

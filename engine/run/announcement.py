@@ -17,7 +17,10 @@ def announce(setup: Setup, config: TrainConfig) -> None:
     dataset = setup.dataset
     if setup.split:
         num_examples = dataset.num_examples
-        print(cached_training.describe(setup.split, num_examples, config), flush=True)
+        print(
+            cached_training.savings_as_text(setup.split, num_examples, config),
+            flush=True,
+        )
     if config.fine_tune.solves_head:
         logging.info(
             "data: %d images in %d classes; the head is fitted by logistic regression"
@@ -37,13 +40,13 @@ def _announce_steps(setup: Setup, config: TrainConfig) -> None:
         *(dataset.num_examples, dataset.num_classes),
         *(_images_per_step(config, setup), length.steps_per_epoch),
     )
-    schedule = schedules.describe(config.schedule, length)
+    schedule = schedules.as_text(config.schedule, length)
     logging.info("learning rate: %s", schedule)
     _warn_of_large_epsilon(config)
     logging.info("precision: %s", config.compute.precision)
     _announce_loss(setup, config)
     option = recomputation.resolved(config.fine_tune)
-    recomputation.tell(setup.lag, option, setup.last_step)
+    recomputation.log_lag(setup.lag, option, setup.last_step)
     if setup.last_step is None:
         logging.info("no --max_number_of_steps: training until interrupted")
     else:

@@ -3,9 +3,9 @@
 import dataclasses
 import os
 
-from checkpoints import run_record
+from checkpoints import run_info
 from checkpoints.checkpoint_folder import CheckpointFolder
-from checkpoints.run_record import RunRecord
+from checkpoints.run_info import RunInfo
 from common.atomic_files import combined
 from config.train_config import TrainConfig
 from datasets.dataset import Dataset
@@ -31,7 +31,7 @@ _UNRECORDED = {
 _LENGTH = {"max_number_of_steps", "max_number_of_epochs"}
 
 
-def record_of(config: TrainConfig, dataset: Dataset) -> RunRecord:
+def info_of(config: TrainConfig, dataset: Dataset) -> RunInfo:
     """What decides on the result of a run with these options on this data."""
     is_cosine = config.schedule.learning_rate_decay_type == "cosine"
     unrecorded = _UNRECORDED - _LENGTH if is_cosine else _UNRECORDED
@@ -41,7 +41,7 @@ def record_of(config: TrainConfig, dataset: Dataset) -> RunRecord:
         for name, value in group.items()
         if name not in unrecorded
     }
-    return RunRecord(
+    return RunInfo(
         start_flags={n: v for n, v in values.items() if n in _OF_THE_START},
         flags={n: v for n, v in values.items() if n not in _OF_THE_START},
         split_name=dataset.split_name,
@@ -53,7 +53,7 @@ def record_of(config: TrainConfig, dataset: Dataset) -> RunRecord:
 
 
 def require_same_run(
-    train_dir: str, earlier: RunRecord | None, now: RunRecord, start: Start
+    train_dir: str, earlier: RunInfo | None, now: RunInfo, start: Start
 ) -> None:
     """Refuses to mix two runs in one folder.
 
@@ -85,7 +85,7 @@ def require_same_run(
 
 
 def changes(
-    earlier: RunRecord | None, now: RunRecord, start: Start, last_step: int | None
+    earlier: RunInfo | None, now: RunInfo, start: Start, last_step: int | None
 ) -> list[str]:
     """What differs from the earlier run's flags and what that means, a line each."""
     if earlier is None or not start.resumes:
@@ -97,9 +97,9 @@ def changes(
         effect = f"applies from step {start.step + 1} on"
     no_start = "no effect, since the run has started; use another --train_dir"
     return [
-        *(f"{line}: {effect}" for line in run_record.changes(earlier.flags, now.flags)),
+        *(f"{line}: {effect}" for line in run_info.changes(earlier.flags, now.flags)),
         *(
             f"{line}: {no_start}"
-            for line in run_record.changes(earlier.start_flags, now.start_flags)
+            for line in run_info.changes(earlier.start_flags, now.start_flags)
         ),
     ]

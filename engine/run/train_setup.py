@@ -7,11 +7,11 @@ import os
 import tensorflow as tf
 from absl import logging
 
-from checkpoints import model_record, run_record
+from checkpoints import model_info, run_info
 from checkpoints import plan as plans
 from checkpoints.checkpoint_folder import CheckpointFolder
-from checkpoints.model_record import ModelRecord
-from checkpoints.run_record import RunRecord
+from checkpoints.model_info import ModelInfo
+from checkpoints.run_info import RunInfo
 from config.shared_options import DataOptions
 from config.train_config import TrainConfig
 from datasets.dataset import Dataset
@@ -43,8 +43,8 @@ class Setup:
       validation_dataset: the split to evaluate while training, or None.
       network: the net, its variables newly initialized.
       folder: the run's checkpoints.
-      record: what the weights are for, to be written to model.json.
-      run_record: the flags and the data, to be written to run.json.
+      model_info: what the weights are for, to be written to model.json.
+      run_info: the flags and the data, to be written to run.json.
       changes: how the flags differ from the last command in this folder, a line each.
       start: what will be restored, trained and frozen.
       lag: whether the batch-norm statistics lag behind the weights.
@@ -56,8 +56,8 @@ class Setup:
     validation_dataset: Dataset | None
     network: Network
     folder: CheckpointFolder
-    record: ModelRecord
-    run_record: RunRecord
+    model_info: ModelInfo
+    run_info: RunInfo
     changes: list[str]
     start: Start
     lag: Lag
@@ -90,13 +90,13 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
     if config.train_data.sampling == "balanced":
         _check_balanced(dataset, config)
     network = _make_network(config, strategy, dataset)
-    record = record_of(network, dataset, config.data)
-    _check_same_model(train_dir, record)
+    info = info_of(network, dataset, config.data)
+    _check_same_model(train_dir, info)
     folder = CheckpointFolder(train_dir, keep=CHECKPOINTS_KEPT)
     length = run_length.of(config, dataset.num_examples)
     start = find_start(network, folder, config.fine_tune)
-    warm_start.check(start, record, config.fine_tune)
-    earlier, now = run_record.read(train_dir), rerun.record_of(config, dataset)
+    warm_start.check(start, info, config.fine_tune)
+    earlier, now = run_info.read(train_dir), rerun.info_of(config, dataset)
     rerun.require_same_run(train_dir, earlier, now, start)
     _warn_of_missing_files(train_dir, start)
     split = None
@@ -110,8 +110,8 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
         validation_dataset=_validation_dataset(config, start),
         network=network,
         folder=folder,
-        record=record,
-        run_record=now,
+        model_info=info,
+        run_info=now,
         changes=rerun.changes(earlier, now, start, length.last_step),
         start=start,
         lag=lag_of(network, start.plan, config.fine_tune.batch_norm_decay),
@@ -162,10 +162,10 @@ def _check_balanced(dataset: Dataset, config: TrainConfig) -> None:
         )
 
 
-def record_of(network: Network, dataset: Dataset, data: DataOptions) -> ModelRecord:
+def info_of(network: Network, dataset: Dataset, data: DataOptions) -> ModelInfo:
     """What model.json says of a net trained on this data."""
     names = dataset.class_names
-    return ModelRecord(
+    return ModelInfo(
         model_name=network.model_name,
         image_size=network.image_size,
         use_grayscale=data.use_grayscale,
@@ -178,9 +178,9 @@ def record_of(network: Network, dataset: Dataset, data: DataOptions) -> ModelRec
     )
 
 
-def _check_same_model(train_dir: str, record: ModelRecord) -> None:
-    earlier = model_record.read(train_dir)
-    differences = record.differences(earlier) if earlier else []
+def _check_same_model(train_dir: str, info: ModelInfo) -> None:
+    earlier = model_info.read(train_dir)
+    differences = info.differences(earlier) if earlier else []
     if differences:
         raise UserError(
             f"--train_dir={train_dir} holds a run with other settings:"
@@ -191,7 +191,7 @@ def _check_same_model(train_dir: str, record: ModelRecord) -> None:
 
 def _warn_of_missing_files(train_dir: str, start: Start) -> None:
     """Warns where nothing says whether a run resumes with its own data and flags."""
-    names = [model_record.FILE_NAME, run_record.FILE_NAME]
+    names = [model_info.FILE_NAME, run_info.FILE_NAME]
     missing = [n for n in names if not os.path.exists(os.path.join(train_dir, n))]
     if start.resumes and missing:
         logging.warning(
@@ -236,7 +236,7 @@ def make_validation(
         recomputed,
         writer,
         train_dir=config.run.train_dir,
-        record=setup.record,
+        info=setup.model_info,
         dataset=setup.validation_dataset,
         every_n_steps=options.eval_every_n_steps or math.ceil(steps_per_epoch),
         patience=options.early_stopping_patience,

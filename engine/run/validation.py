@@ -11,7 +11,7 @@ import numpy as np
 from absl import logging
 
 from checkpoints.checkpoint_folder import CheckpointFolder
-from checkpoints.model_record import ModelRecord
+from checkpoints.model_info import ModelInfo
 from common.atomic_files import atomic_write
 from datasets.dataset import Dataset
 from engine.batch_norm.recomputation import Recomputation
@@ -135,7 +135,7 @@ class Validation:
         writer: BackgroundWriter,
         *,
         train_dir: str,
-        record: ModelRecord,
+        info: ModelInfo,
         dataset: Dataset,
         every_n_steps: int,
         patience: int | None,
@@ -148,7 +148,7 @@ class Validation:
           recomputation: of the statistics of its batch norms.
           writer: who writes.
           train_dir: the run's folder.
-          record: what the run's weights are for.
+          info: what the run's weights are for.
           dataset: the split that is evaluated.
           every_n_steps: steps between two evaluations.
           patience: evaluations without a better accuracy before the run stops; None
@@ -166,7 +166,7 @@ class Validation:
         self.every_n_steps = every_n_steps
         self._patience = patience
         self._folder = CheckpointFolder(os.path.join(train_dir, BEST_FOLDER), keep=1)
-        self._folder.create(record)
+        self._folder.create(info)
         self._history_path = os.path.join(self._folder.path, _HISTORY_FILE)
         step = int(state.global_step.numpy())
         self._history = read_history(train_dir, dataset, step)

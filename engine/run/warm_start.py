@@ -4,8 +4,8 @@ import os
 
 from absl import logging
 
-from checkpoints import model_record, scopes
-from checkpoints.model_record import ModelRecord, first_difference
+from checkpoints import model_info, scopes
+from checkpoints.model_info import ModelInfo, first_difference
 from config.training.fine_tune_options import FineTuneOptions
 from engine.run.initial_weights import Start
 from errors import UserError
@@ -13,12 +13,12 @@ from nets import nets_factory
 from preprocessing.preprocessing_factory import same_recipe
 
 
-def check(start: Start, record: ModelRecord, options: FineTuneOptions) -> None:
+def check(start: Start, info: ModelInfo, options: FineTuneOptions) -> None:
     """Refuses the head of other classes; tells of what cannot be known.
 
     Args:
       start: how the run starts.
-      record: what its weights will be for.
+      info: what its weights will be for.
       options: the scopes that are left out, for the remedy.
 
     Raises:
@@ -28,64 +28,64 @@ def check(start: Start, record: ModelRecord, options: FineTuneOptions) -> None:
     if start.checkpoint is None or start.resumes:
         return
     path = start.checkpoint.path
-    source = model_record.read(os.path.dirname(path) or ".")
+    source = model_info.read(os.path.dirname(path) or ".")
     if source:
-        _tell_of_preprocessing(path, source, record)
-    if not _restores_classes(start, record):
+        _tell_of_preprocessing(path, source, info)
+    if not _restores_classes(start, info):
         return
     exclusion = ",".join(filter(None, [options.checkpoint_exclude_scopes, scopes.HEAD]))
-    heads = ",".join(nets_factory.get_entry(record.model_name).head_scopes)
+    heads = ",".join(nets_factory.get_entry(info.model_name).head_scopes)
     afresh = (
         f"--checkpoint_exclude_scopes={exclusion} starts the head afresh (head stands"
         f" for {heads})"
     )
-    if source and source.class_names and record.class_names:
-        if source.class_names != record.class_names:
-            difference = first_difference(source.class_names, record.class_names)
+    if source and source.class_names and info.class_names:
+        if source.class_names != info.class_names:
+            difference = first_difference(source.class_names, info.class_names)
             raise UserError(
                 f"{path} was trained on other classes than those of"
-                f" {record.dataset_name}: {difference}, so the logits that are restored"
+                f" {info.dataset_name}: {difference}, so the logits that are restored"
                 f" stand for other classes; {afresh}"
             )
-    elif not _is_same_data(source, record):
+    elif not _is_same_data(source, info):
         logging.warning(
             "nothing names the classes of %s: its head is taken as one of the classes"
             " of %s, in their order; %s",
-            *(path, record.dataset_name, afresh),
+            *(path, info.dataset_name, afresh),
         )
 
 
-def _restores_classes(start: Start, record: ModelRecord) -> bool:
+def _restores_classes(start: Start, info: ModelInfo) -> bool:
     """Whether a restored variable has a value for each class."""
-    heads = nets_factory.get_entry(record.model_name).head_scopes
+    heads = nets_factory.get_entry(info.model_name).head_scopes
     return any(
         variable.restored
-        and variable.shape[-1:] == (record.num_classes,)
+        and variable.shape[-1:] == (info.num_classes,)
         and any(scopes.matches(head, variable.name) for head in heads)
         for variable in start.plan.variables
     )
 
 
-def _is_same_data(source: ModelRecord | None, record: ModelRecord) -> bool:
+def _is_same_data(source: ModelInfo | None, info: ModelInfo) -> bool:
     if source is None:  # a published checkpoint, mostly
-        return record.dataset_name == "imagenet"
-    mine = record.dataset_name, record.labels_offset
+        return info.dataset_name == "imagenet"
+    mine = info.dataset_name, info.labels_offset
     return (source.dataset_name, source.labels_offset) == mine
 
 
-def _tell_of_preprocessing(path: str, source: ModelRecord, record: ModelRecord) -> None:
-    theirs, ours = source.preprocessing_name, record.preprocessing_name
+def _tell_of_preprocessing(path: str, source: ModelInfo, info: ModelInfo) -> None:
+    theirs, ours = source.preprocessing_name, info.preprocessing_name
     if not same_recipe(theirs, ours):
         logging.warning(
             "%s was trained on images prepared by %s, and this run prepares them by"
             " %s: --preprocessing_name=%s keeps to the former",
             *(path, theirs, ours, theirs),
         )
-    if source.use_grayscale != record.use_grayscale:
+    if source.use_grayscale != info.use_grayscale:
         logging.warning(
             "%s was trained on %s images, and this run is on %s ones: see"
             " --use_grayscale",
-            *(path, *(_colours(r.use_grayscale) for r in (source, record))),
+            *(path, *(_colours(r.use_grayscale) for r in (source, info))),
         )
 
 

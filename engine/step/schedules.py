@@ -95,7 +95,7 @@ def _decay_starts(options: ScheduleOptions, length: RunLength) -> list[int]:
     ]
 
 
-def describe(options: ScheduleOptions, length: RunLength) -> str:
+def as_text(options: ScheduleOptions, length: RunLength) -> str:
     """The schedule in words, for the log.
 
     Raises:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from checkpoints import slim_format
-from checkpoints.model_record import ModelRecord
+from checkpoints.model_info import ModelInfo
 from config.eval_config import EvalConfig, EvalOptions
 from config.shared_options import ComputeOptions, DataOptions, ModelOptions
 from convert.photos import class_names, conversion
@@ -30,7 +30,7 @@ def run_dir(tmp_path_factory):
     values[f"{LOGITS}/weights"] = np.zeros_like(values[f"{LOGITS}/weights"])
     values[f"{LOGITS}/biases"] = np.array([0, 0, 3, 0], np.float32)
     slim_format.write_checkpoint(str(folder / "model.ckpt-1"), values)
-    ModelRecord(
+    ModelInfo(
         model_name=MODEL,
         image_size=32,
         use_grayscale=False,

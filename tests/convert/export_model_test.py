@@ -17,7 +17,7 @@ from google.protobuf import text_format
 from PIL import Image
 
 from checkpoints import slim_format
-from checkpoints.model_record import ModelRecord
+from checkpoints.model_info import ModelInfo
 from checkpoints.slim_format import Checkpoint
 from config.predict_config import NetOptions
 from convert import export_model
@@ -58,7 +58,7 @@ def _write_checkpoint(folder: Path, model_name: str, size: int, **record) -> str
         "labels_offset": 0,
         "class_names": NAMES,
     }
-    ModelRecord(
+    ModelInfo(
         model_name=model_name,
         image_size=size,
         dataset_name="pets",
@@ -416,7 +416,7 @@ def test_a_run_on_photos_of_12_bits_is_checked_on_them_and_serves_none(tmp_path)
     Image.fromarray(values).save(photo)  # 0 to 4050
     path = _write_checkpoint(tmp_path / "run", "lenet", 28)
     classifier = classifiers.load(path, NetOptions(), use_moving_average=False)
-    classifier.record = dataclasses.replace(classifier.record, bits=12)
+    classifier.info = dataclasses.replace(classifier.info, bits=12)
     ((_, encoded),) = export_photos.readable([photo], "check_images", 12)
     seen = classifier.decode(tf.constant(encoded)).numpy()
     np.testing.assert_array_equal(seen[..., 0], values >> 4)

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from checkpoints import model_record, slim_format
+from checkpoints import model_info, slim_format
 from config.predict_config import NetOptions
 from convert import recompute_batch_norm
 from convert.recompute_batch_norm import RecomputeConfig, RecomputeOptions
@@ -84,7 +84,7 @@ def test_a_finished_checkpoint_gets_what_training_computes(
     statistic = "Tiny/Conv2d_2/BatchNorm/moving_variance"
     before = small_runs.read_all(lagging, STEPS)
     assert not np.allclose(found[statistic], before[statistic], rtol=0.1)
-    assert model_record.read(str(output)) == model_record.read(str(lagging))
+    assert model_info.read(str(output)) == model_info.read(str(lagging))
     assert (output / "labels.txt").read_text() == "0:red\n1:green\n2:blue\n"
     assert [path.name for path in output.parent.iterdir()] == ["folder"]
 

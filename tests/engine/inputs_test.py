@@ -11,7 +11,7 @@ from config.shared_options import DataOptions
 from datasets import dataset_json
 from datasets.dataset_json import DatasetInfo, ShardInfo, SplitInfo
 from engine import inputs
-from engine.restored import checkpoint_record
+from engine.restored import checkpoint_info
 from errors import UserError
 from tests.engine import coloured_images, small_runs
 
@@ -71,7 +71,7 @@ def test_training_goes_on_without_the_name(described_dir, tmp_path):
 
 def test_prediction_and_export_find_it_too(described_dir):
     options = NetOptions(dataset_dir=str(described_dir))
-    assert checkpoint_record.any_split(options).name == "colours"
-    assert checkpoint_record.any_split(options, "pets").name == "colours"
+    assert checkpoint_info.any_split(options).name == "colours"
+    assert checkpoint_info.any_split(options, "pets").name == "colours"
     with pytest.raises(UserError, match="--dataset_name=pets, but"):
-        checkpoint_record.any_split(dataclasses.replace(options, dataset_name="pets"))
+        checkpoint_info.any_split(dataclasses.replace(options, dataset_name="pets"))

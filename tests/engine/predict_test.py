@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from checkpoints import model_record, slim_format
+from checkpoints import model_info, slim_format
 from config.eval_config import EvalConfig, EvalOptions
 from config.predict_config import NetOptions, PredictConfig, PredictOptions
 from config.shared_options import DataOptions, ModelOptions
@@ -108,7 +108,7 @@ def test_views_of_a_plain_colour_are_all_alike(probabilities):
 def test_members_of_other_classes_are_refused(full_run, run, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(full_run, other)
-    record = model_record.read(str(full_run))
+    record = model_info.read(str(full_run))
     assert record is not None
     names = ("red", "blue", "green")
     dataclasses.replace(record, class_names=names).write(str(other))
@@ -242,7 +242,7 @@ def test_bits_are_those_of_the_data_set_or_the_flag(full_run, run, photos, tmp_p
     Image.fromarray(np.full((8, 8), 4000, np.uint16)).save(grey)
     other = tmp_path / "run"
     shutil.copytree(full_run, other)
-    record = model_record.read(str(full_run))
+    record = model_info.read(str(full_run))
     assert record is not None
     assert record.bits is None
     with pytest.raises(UserError, match="12 bits, or a dark one of 16"):

@@ -9,8 +9,8 @@ import tensorflow as tf
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from checkpoints import model_record, slim_format
-from checkpoints.model_record import ModelRecord
+from checkpoints import model_info, slim_format
+from checkpoints.model_info import ModelInfo
 from checkpoints.slim_format import Checkpoint
 from datasets import dataset_json, example_schema, labels
 from datasets.dataset import Dataset
@@ -60,7 +60,7 @@ def read_or_one_line(read, *args):
 
 SPLIT = SplitInfo(5, (2, 3), (ShardInfo("a", 2, 9, "x"), ShardInfo("b", 3, 9, "y")))
 INFO = DatasetInfo("pets", ("cat", "dog"), {"train": SPLIT}, 3, {"seed": 1})
-RECORD = ModelRecord("lenet", 28, False, "lenet", 0, "pets", 2, ("cat", "dog"))
+RECORD = ModelInfo("lenet", 28, False, "lenet", 0, "pets", 2, ("cat", "dog"))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def written(tmp_path_factory):
     RECORD.write(str(folder))
     return {
         name: json.loads((folder / name).read_text())
-        for name in (dataset_json.FILENAME, model_record.FILE_NAME)
+        for name in (dataset_json.FILENAME, model_info.FILE_NAME)
     }
 
 
@@ -78,7 +78,7 @@ def written(tmp_path_factory):
     ("name", "read", "kind"),
     [
         (dataset_json.FILENAME, dataset_json.read, DatasetInfo),
-        (model_record.FILE_NAME, model_record.read, ModelRecord),
+        (model_info.FILE_NAME, model_info.read, ModelInfo),
     ],
 )
 @settings(deadline=None, max_examples=200, suppress_health_check=KEEPS_TMP_PATH)

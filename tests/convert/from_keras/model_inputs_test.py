@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from checkpoints import model_record, slim_format
+from checkpoints import model_info, slim_format
 from convert.from_keras import keras_source
 from convert.weights import conversion
 from errors import UserError
@@ -74,7 +74,7 @@ def test_the_checkpoint_and_its_recipe_give_kerass_answer(
     expected = np.array(model(images, training=False))
     prefix = str(tmp_path / "model.ckpt")
     assert conversion.convert(keras_source.source(model), prefix) < 1e-5
-    record = model_record.read(str(tmp_path))
+    record = model_info.read(str(tmp_path))
     assert record is not None
     assert (record.preprocessing_name, record.image_size) == (recipe, SIDE)
     net = Network(record.model_name, num_classes=3, image_size=SIDE, channels=shape[2])

@@ -1,6 +1,6 @@
 import pytest
 
-from checkpoints.model_record import ModelRecord
+from checkpoints.model_info import ModelInfo
 from convert.photos import class_names
 from errors import UserError
 
@@ -69,7 +69,7 @@ def test_classes_from_a_file(tmp_path):
 
 @pytest.fixture
 def record():
-    return ModelRecord("lenet", 28, False, "lenet", 0, "pets", 2, ("cat", "dog"))
+    return ModelInfo("lenet", 28, False, "lenet", 0, "pets", 2, ("cat", "dog"))
 
 
 def test_classes_of_a_run(tmp_path, record):
@@ -83,13 +83,13 @@ def test_classes_of_a_run(tmp_path, record):
 def test_classes_of_a_run_that_names_none(tmp_path, record):
     with pytest.raises(UserError, match=r"no model\.json is there"):
         class_names.given(None, str(tmp_path))
-    ModelRecord("lenet", 28, False, "lenet", 0, "pets", 2, None).write(str(tmp_path))
+    ModelInfo("lenet", 28, False, "lenet", 0, "pets", 2, None).write(str(tmp_path))
     with pytest.raises(UserError, match=r"model\.json names no classes"):
         class_names.given(None, str(tmp_path))
 
 
 def test_labels_that_a_run_left_out_come_first(tmp_path):
-    record = ModelRecord("lenet", 28, False, "lenet", 1, "pets", 2, ("cat", "dog"))
+    record = ModelInfo("lenet", 28, False, "lenet", 1, "pets", 2, ("cat", "dog"))
     record.write(str(tmp_path))
     assert class_names.given(None, str(tmp_path)) == ("background", "cat", "dog")
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from checkpoints import slim_format
-from checkpoints.model_record import ModelRecord
+from checkpoints.model_info import ModelInfo
 from convert.photos import conversion_summary
 from convert.photos.splits import Fractions
 from convert.tfrecords.rejections import Kind, Rejection
@@ -136,7 +136,7 @@ def test_the_next_command_works_as_printed_with_the_weights_that_are_there(
     values = {n: v.numpy() for n, v in network.model_variables.items()}
     weights = tmp_path / "weights" / "mine"
     slim_format.write_checkpoint(str(weights / "model.ckpt"), values)
-    record = ModelRecord("lenet", 28, False, "lenet", 0, None, 5, None)
+    record = ModelInfo("lenet", 28, False, "lenet", 0, None, 5, None)
     record.write(str(weights))
     thirds = SplitInfo(9, (3, 3, 3), SHARD)
     splits = {"train": thirds, "validation": thirds}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from checkpoints.model_record import ModelRecord
+from checkpoints.model_info import ModelInfo
 from convert.weights import available
 from convert.weights.available import Weights
 
@@ -30,7 +30,7 @@ def test_a_download_is_known_by_its_folder_and_others_by_their_record(add):
     add("weights/inception_v3")
     add("weights/a_run_of_unknown_kind")
     assert available.find() == Weights("weights/inception_v3", "inception_v3")
-    add("weights/food", ModelRecord("lenet", 32, True, "keras", 0, None, 5, None))
+    add("weights/food", ModelInfo("lenet", 32, True, "keras", 0, None, 5, None))
     flags = ("--train_image_size=32", "--preprocessing_name=keras", "--use_grayscale")
     assert available.find() == Weights("weights/food", "lenet", flags)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from checkpoints import model_record, slim_format
+from checkpoints import model_info, slim_format
 from convert.weights import conversion, frozen_graph
 from convert.weights.layers import Layer
 from errors import UserError
@@ -86,7 +86,7 @@ def _convert_and_check(source, values, folder):
     assert set(checkpoint.shapes) == set(values)
     for name, expected in values.items():
         np.testing.assert_array_equal(checkpoint.read(name), expected)
-    record = model_record.read(str(folder / "net"))
+    record = model_info.read(str(folder / "net"))
     assert record is not None
     return record
 

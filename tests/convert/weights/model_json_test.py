@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from checkpoints import model_record, slim_format
+from checkpoints import model_info, slim_format
 from convert.weights import model_json
 from errors import UserError
 
@@ -32,7 +32,7 @@ def _checkpoint(path):
 
 def test_imagenet_without_a_background_is_recorded(tmp_path):
     model_json.write_record(_checkpoint(tmp_path / "a.ckpt"), RECORD)
-    assert model_record.read(str(tmp_path)) == RECORD
+    assert model_info.read(str(tmp_path)) == RECORD
     assert (RECORD.preprocessing_name, RECORD.labels_offset) == ("vgg", 1)
     model_json.check(str(tmp_path / "a.ckpt"), RECORD)
 
@@ -48,18 +48,18 @@ def test_only_of_imagenet_the_number_of_classes_tells_the_offset(
     record = model_json.record_of(net, "vgg", dataset_name, None)
     assert (record.labels_offset, record.dataset_name) == (offset, dataset_name)
     model_json.write_record(_checkpoint(tmp_path / "a.ckpt"), record)
-    assert model_record.read(str(tmp_path)) == record
+    assert model_info.read(str(tmp_path)) == record
 
 
 def test_a_body_without_a_classifier_gets_no_record(tmp_path):
     model_json.write_record(_checkpoint(tmp_path / "a.ckpt"), None)
-    assert model_record.read(str(tmp_path)) is None
+    assert model_info.read(str(tmp_path)) is None
 
 
 def test_a_folder_of_several_checkpoints_gets_no_record(tmp_path):
     _checkpoint(tmp_path / "other.ckpt")
     model_json.write_record(_checkpoint(tmp_path / "a.ckpt"), RECORD)
-    assert model_record.read(str(tmp_path)) is None
+    assert model_info.read(str(tmp_path)) is None
 
 
 @pytest.mark.parametrize("record", [None, dataclasses.replace(RECORD, image_size=299)])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from checkpoints.model_record import ModelRecord
+from checkpoints.model_info import ModelInfo
 from engine.restored.classifier import Classifier
 from tests.engine import small_runs
 
@@ -17,7 +17,7 @@ from tests.engine import small_runs
     ],
 )
 def test_classes_without_names_are_called_by_their_labels(names, labels_offset, labels):
-    record = ModelRecord(
+    info = ModelInfo(
         model_name=small_runs.NET,
         image_size=small_runs.IMAGE_SIZE,
         use_grayscale=False,
@@ -27,4 +27,4 @@ def test_classes_without_names_are_called_by_their_labels(names, labels_offset, 
         num_classes=2,
         class_names=names,
     )
-    assert Classifier(record).labels == labels
+    assert Classifier(info).labels == labels

@@ -98,7 +98,7 @@ def test_nothing_is_said_where_all_is_well_or_not_known(network, saved, caplog):
 
 def test_a_damaged_record_of_the_run_is_no_reason_to_refuse(network, saved, caplog):
     checkpoint = saved(run={})
-    run_json = f"{checkpoint.path.rpartition('/')[0]}/run.json"
-    with open(run_json, "w") as file:
+    run_info = f"{checkpoint.path.rpartition('/')[0]}/run.json"
+    with open(run_info, "w") as file:
         file.write("{")
     assert not said(network, checkpoint, caplog)

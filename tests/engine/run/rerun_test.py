@@ -145,7 +145,7 @@ def test_the_length_counts_where_the_rate_ends_with_it(images_dir):
 
     def lengths(**flags):
         flags |= {"dataset_dir": images_dir, "train_dir": "", "max_number_of_steps": 6}
-        recorded = rerun.record_of(small_runs.make_config(**flags), dataset).flags
+        recorded = rerun.info_of(small_runs.make_config(**flags), dataset).flags
         return {n: v for n, v in recorded.items() if n.startswith("max_number_of_")}
 
     assert lengths() == {}

@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 import tensorflow as tf
 
-from checkpoints import model_record
-from checkpoints.model_record import ModelRecord
+from checkpoints import model_info
+from checkpoints.model_info import ModelInfo
 from datasets.dataset import Dataset
 from engine.batch_norm.batch_norm_lag import Lag
 from engine.batch_norm.recomputation import Recomputation
@@ -19,7 +19,7 @@ from engine.step.moving_average import MovingAverage
 from errors import UserError
 from tests.engine import small_runs
 
-RECORD = ModelRecord(
+INFO = ModelInfo(
     model_name="tiny",
     image_size=16,
     use_grayscale=False,
@@ -99,7 +99,7 @@ def make_validation(
         Recomputation(state, NO_LAG, "auto", lambda step: []),
         writer,
         train_dir=str(tmp_path),
-        record=RECORD,
+        info=INFO,
         dataset=dataset or make_dataset(),
         every_n_steps=10,
         patience=patience,
@@ -119,7 +119,7 @@ def test_the_best_checkpoint_alone_is_kept(state, tmp_path, at_once):
     run_at(validation, state, 10, 20, 30)
     assert small_runs.steps_saved(tmp_path / "best") == [20]
     assert small_runs.read_all(tmp_path / "best", 20) == {"w": 2000, "global_step": 20}
-    assert model_record.read(str(tmp_path / "best")) == RECORD
+    assert model_info.read(str(tmp_path / "best")) == INFO
 
 
 def test_patience_counts_evaluations_after_the_best(state, tmp_path, at_once):

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from checkpoints import model_record
+from checkpoints import model_info
 from errors import UserError
 from tests.engine import coloured_images, small_runs
 
@@ -83,7 +83,7 @@ def test_a_head_whose_classes_nothing_names_is_told_of(
     if names:
         (source / "model.json").unlink()
     else:
-        record = model_record.read(str(source))
+        record = model_info.read(str(source))
         assert record is not None
         unnamed = dataclasses.replace(record, class_names=None, dataset_name=None)
         unnamed.write(str(source))

@@ -102,7 +102,7 @@ def test_piecewise_decays_at_the_first_step_after_each_epoch():
 )
 def test_the_log_says_where_the_rate_goes(options, said):
     length = RunLength(IMAGES, BATCH, BATCH, last_step=30)
-    assert schedules.describe(ScheduleOptions(**options), length) == said
+    assert schedules.as_text(ScheduleOptions(**options), length) == said
 
 
 @pytest.mark.parametrize("decay_type", ["fixed", "exponential", "polynomial"])

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from checkpoints import slim_format
-from checkpoints.model_record import ModelRecord
+from checkpoints.model_info import ModelInfo
 from checkpoints.slim_format import Checkpoint
 from config.predict_config import NetOptions
-from engine.restored import checkpoint_record
+from engine.restored import checkpoint_info
 from errors import UserError
 from nets import nets_factory
 from tests.engine import coloured_images
@@ -25,9 +25,9 @@ def _checkpoint(folder, num_classes: int, name: str = HEAD) -> Checkpoint:
     return Checkpoint(path)
 
 
-def _describe(checkpoint, **options) -> ModelRecord:
+def _describe(checkpoint, **options) -> ModelInfo:
     options = {"model_name": "resnet_v1_50"} | options
-    return checkpoint_record.describe(checkpoint, NetOptions(**options))
+    return checkpoint_info.info_of(checkpoint, NetOptions(**options))
 
 
 def test_every_net_of_slims_has_its_classes_in_one_place():
@@ -44,7 +44,7 @@ def test_every_net_of_slims_has_its_classes_in_one_place():
     known = set(nets) & set(nets_factory.NETWORKS)
     assert len(known) > 40
     for net in known:
-        found = checkpoint_record.num_trained_classes(nets[net], net)  # type: ignore[arg-type]
+        found = checkpoint_info.num_trained_classes(nets[net], net)  # type: ignore[arg-type]
         assert found == 1001, net
 
 
@@ -95,7 +95,7 @@ def test_classes_that_nothing_names_are_numbered(tmp_path, caplog):
 
 
 def test_first_class_is_left_out_only_where_it_is_empty():
-    detected = checkpoint_record.detected_offset
+    detected = checkpoint_info.detected_offset
     assert detected(4, (), 3) == 1
     assert detected(4, (0, 5, 5, 5), 3) == 1
     assert detected(4, (5, 5, 5, 5), 3) is None
@@ -106,7 +106,7 @@ def test_first_class_is_left_out_only_where_it_is_empty():
 
 def test_options_may_not_contradict_the_record(tmp_path):
     checkpoint = _checkpoint(tmp_path, 3)
-    ModelRecord(
+    ModelInfo(
         model_name="resnet_v1_50",
         image_size=32,
         use_grayscale=False,
@@ -124,7 +124,7 @@ def test_options_may_not_contradict_the_record(tmp_path):
 
 def _converted(folder, num_classes: int, **values) -> Checkpoint:
     """A checkpoint with the record of a net that came without names of classes."""
-    ModelRecord(
+    ModelInfo(
         **{
             "model_name": "resnet_v1_50",
             "image_size": 32,

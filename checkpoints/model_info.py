@@ -17,7 +17,7 @@ FILE_NAME = "model.json"
 
 
 @dataclasses.dataclass(frozen=True)
-class ModelRecord:
+class ModelInfo:
     """What the weights of a run are for.
 
     Attributes:
@@ -50,8 +50,8 @@ class ModelRecord:
             json.dump(dataclasses.asdict(self), file, indent=2, ensure_ascii=False)
             file.write("\n")
 
-    def differences(self, other: "ModelRecord") -> list[str]:
-        """What differs from an earlier record: "image_size was 224, is now 299"."""
+    def differences(self, other: "ModelInfo") -> list[str]:
+        """What differs from an earlier one: "image_size was 224, is now 299"."""
         mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
         return [
             f"{name} was {_short(theirs[name])}, is now {_short(mine[name])}"
@@ -60,19 +60,18 @@ class ModelRecord:
         ]
 
 
-def require_agreement(record: ModelRecord, given: Mapping[str, Any]) -> None:
-    """Refuses flags that say otherwise than the record.
+def require_agreement(info: ModelInfo, given: Mapping[str, Any]) -> None:
+    """Refuses flags that contradict `model.json`.
 
     Args:
-      record: of the checkpoint that is read.
-      given: values by the name of the flag, which is that of the attribute; None is not
-        given.
+      info: what it says.
+      given: values by flag, which is named like the attribute; None is not given.
 
     Raises:
-      UserError: one contradicts the record.
+      UserError: a flag contradicts it.
     """
     for name, value in given.items():
-        recorded = getattr(record, name)
+        recorded = getattr(info, name)
         if value is not None and value != recorded:
             raise UserError(
                 f"--{name}={value} contradicts {FILE_NAME} beside the checkpoint, which"
@@ -101,8 +100,8 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def read(folder: str) -> ModelRecord | None:
-    """The record of a folder's checkpoints.
+def read(folder: str) -> ModelInfo | None:
+    """What a folder's `model.json` says of its checkpoints.
 
     Args:
       folder: where the checkpoints are.
@@ -126,14 +125,14 @@ def read(folder: str) -> ModelRecord | None:
         ) from error
 
 
-def _parse(values: Mapping[str, Any]) -> ModelRecord:
+def _parse(values: Mapping[str, Any]) -> ModelInfo:
     names = values.get("class_names")
     names = None if names is None else tuple(map(str, names))
-    record = ModelRecord(**{**values, "class_names": names})
-    for field in dataclasses.fields(record):
-        value = getattr(record, field.name)
+    info = ModelInfo(**{**values, "class_names": names})
+    for field in dataclasses.fields(info):
+        value = getattr(info, field.name)
         if field.type in (str, int, bool) and type(value) is not field.type:
             raise TypeError(f"{field.name} is {value!r}, not a {field.type.__name__}")
-    if record.bits is not None and record.bits not in range(8, 17):
-        raise TypeError(f"bits is {record.bits!r}, not 8 to 16")
-    return record
+    if info.bits is not None and info.bits not in range(8, 17):
+        raise TypeError(f"bits is {info.bits!r}, not 8 to 16")
+    return info

@@ -1,26 +1,31 @@
-"""What a checkpoint is: by `model.json` beside it, else by options and its head."""
+"""What a checkpoint is: what `model.json` beside it says, else flags and its head.
+
+The answer for evaluation, prediction and export alike.
+"""
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from absl import logging
 
-from checkpoints import model_record, scopes
-from checkpoints.model_record import ModelRecord, first_difference
+from checkpoints import model_info, scopes
+from checkpoints.model_info import ModelInfo, first_difference
 from checkpoints.slim_format import Checkpoint
 from config.predict_config import NetOptions
 from datasets import dataset_factory, dataset_json, imagenet
 from datasets.dataset import Dataset
 from errors import UserError
 from nets import nets_factory
+from preprocessing.preprocessing_factory import same_recipe
 
 _DEFAULT_NET = "inception_v3"  # slim's
 _IMAGENET_CLASSES = 1001  # slim's, "background" included
 
 
-def describe(checkpoint: Checkpoint | None, options: NetOptions) -> ModelRecord:
-    """What a checkpoint's weights are for.
+def info_of(checkpoint: Checkpoint | None, options: NetOptions) -> ModelInfo:
+    """What a checkpoint is, for prediction and export.
 
     Args:
       checkpoint: None where only the options speak.
@@ -31,59 +36,95 @@ def describe(checkpoint: Checkpoint | None, options: NetOptions) -> ModelRecord:
         say too little.
     """
     folder = os.path.dirname(checkpoint.path) or "." if checkpoint else None
-    record = model_record.read(folder) if folder else None
-    if record is None:
+    info = model_info.read(folder) if folder else None
+    if info is None:
         return _from_options(checkpoint, options)
     names = ("model_name", "preprocessing_name", "use_grayscale", "labels_offset")
     given = {name: getattr(options, name) for name in names}
-    model_record.require_agreement(record, given)
-    if record.class_names and options.dataset_dir:
-        _require_same_names(record, options)
+    require_agreement(info, given)
+    if info.class_names and options.dataset_dir:
+        require_same_classes(
+            info,
+            any_split(options, info.dataset_name),
+            info.labels_offset,
+            remedy="leave out --dataset_dir, or name the data that it was trained on",
+        )
     return dataclasses.replace(
-        record,
-        image_size=options.image_size or record.image_size,
-        class_names=record.class_names or _names_from_elsewhere(record, options),
+        info,
+        image_size=options.image_size or info.image_size,
+        class_names=info.class_names or _names_from_elsewhere(info, options),
     )
 
 
-def _require_same_names(record: ModelRecord, options: NetOptions) -> None:
-    names = any_split(options, record.dataset_name).class_names
-    names = names and names[record.labels_offset :]
-    if names and record.class_names and names != record.class_names:
+def require_agreement(info: ModelInfo, given: Mapping[str, Any]) -> None:
+    """Refuses flags that contradict `model.json`.
+
+    Args:
+      info: what it says.
+      given: values by flag; None is not given. A recipe of preprocessing may go by
+        another of its names.
+
+    Raises:
+      UserError: a flag contradicts it.
+    """
+    recipe = given.get("preprocessing_name")
+    if recipe and same_recipe(recipe, info.preprocessing_name):
+        given = {**given, "preprocessing_name": None}
+    model_info.require_agreement(info, given)
+
+
+def require_same_classes(
+    info: ModelInfo, dataset: Dataset, labels_offset: int, *, remedy: str
+) -> None:
+    """Refuses data whose classes have other names, or another order.
+
+    Args:
+      info: what `model.json` says; it may name no classes.
+      dataset: the data; it may name no classes.
+      labels_offset: how many classes the net leaves out at the start.
+      remedy: what to do, for the error.
+
+    Raises:
+      UserError: a class has another name than the logit that stands for it.
+    """
+    if info.class_names is None or dataset.class_names is None:
+        return
+    names = dataset.class_names[labels_offset:]
+    if names != info.class_names:
         raise UserError(
-            f"--dataset_dir={options.dataset_dir} contradicts {model_record.FILE_NAME}"
-            f" beside the checkpoint: {first_difference(record.class_names, names)};"
-            " name the data that it was trained on (prediction and export need none)"
+            f"{dataset.dataset_dir} has other classes than the checkpoint was trained"
+            f" on, as {model_info.FILE_NAME} beside it says:"
+            f" {first_difference(info.class_names, names)}; {remedy}"
         )
 
 
 def _names_from_elsewhere(
-    record: ModelRecord, options: NetOptions
+    info: ModelInfo, options: NetOptions
 ) -> tuple[str, ...] | None:
     """The classes' names of a converted checkpoint, whose source had none."""
-    name, offset = options.dataset_name or record.dataset_name, record.labels_offset
+    name, offset = options.dataset_name or info.dataset_name, info.labels_offset
     if options.dataset_dir:
-        dataset = any_split(options, record.dataset_name)
-        if dataset.num_classes - offset != record.num_classes:
+        dataset = any_split(options, info.dataset_name)
+        if dataset.num_classes - offset != info.num_classes:
             options = dataclasses.replace(options, labels_offset=offset)
-            raise _misfit(options, dataset.num_classes, None, record.num_classes)
+            raise _misfit(options, dataset.num_classes, None, info.num_classes)
         names = dataset.class_names
     elif name == "imagenet":
-        names = imagenet.class_names(record.num_classes + offset)
+        names = imagenet.class_names(info.num_classes + offset)
     else:
         names = None
         if name is None:
-            _tell_of_numbers(record.num_classes)
+            _tell_of_numbers(info.num_classes)
     return names and names[offset:]
 
 
-def _from_options(checkpoint: Checkpoint | None, options: NetOptions) -> ModelRecord:
+def _from_options(checkpoint: Checkpoint | None, options: NetOptions) -> ModelInfo:
     """What a published checkpoint, without `model.json`, is for."""
     model_name = options.model_name or _DEFAULT_NET
     entry = nets_factory.get_entry(model_name)
     trained = num_trained_classes(checkpoint, model_name) if checkpoint else None
     names, num_classes, offset = _classes(options, trained)
-    return ModelRecord(
+    return ModelInfo(
         model_name=model_name,
         image_size=options.image_size or entry.image_size,
         use_grayscale=bool(options.use_grayscale),
@@ -111,7 +152,7 @@ def _classes(
         if spec is None:
             raise UserError(
                 f"--dataset_name={options.dataset_name} does not say how many classes"
-                f" there are, nor does {model_record.FILE_NAME} beside the checkpoint:"
+                f" there are, nor does {model_info.FILE_NAME} beside the checkpoint:"
                 " give --dataset_dir"
             )
         names, total = spec.class_names, spec.num_classes

@@ -1,6 +1,6 @@
 """`run.json` in a run's folder: the flags and data it was last trained with.
 
-A rerun of another command in the same folder is told what differs, or refused.
+Another command in the same folder is told what differs, or refused.
 """
 
 import dataclasses
@@ -16,8 +16,8 @@ FILE_NAME = "run.json"
 
 
 @dataclasses.dataclass(frozen=True)
-class RunRecord:
-    """What decides on a run's result, beside its net (`model_record`).
+class RunInfo:
+    """What decides on a run's result, beside its net (`model_info`).
 
     Attributes:
       start_flags: flags that count at the start of a run only, by name.
@@ -46,8 +46,8 @@ class RunRecord:
             file.write("\n")
 
 
-def read(folder: str) -> RunRecord | None:
-    """The record of a folder's run; None where it has none, as of an older release.
+def read(folder: str) -> RunInfo | None:
+    """What a folder's `run.json` says; None if there is none, as of an older release.
 
     Raises:
       UserError: the file is damaged.
@@ -55,15 +55,15 @@ def read(folder: str) -> RunRecord | None:
     path = os.path.join(folder, FILE_NAME)
     try:
         with open(path, encoding="utf-8") as file:
-            record = RunRecord(**json.load(file))
-        dict(record.flags), dict(record.start_flags)
-        return record
+            info = RunInfo(**json.load(file))
+        dict(info.flags), dict(info.start_flags)
+        return info
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
-            f"{path} cannot be read ({error}): mend or remove it; without it nobody"
-            " knows which flags the run was trained with"
+            f"{path} cannot be read ({error}): mend or remove it; without it, the"
+            " flags that the run was trained with are unknown"
         ) from error
 
 
