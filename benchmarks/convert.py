@@ -1,6 +1,6 @@
 """Photos to TFRecords: our script and a plain loop, both as whole commands.
 
-python -m benchmarks.convert
+python -m benchmarks.convert --images=30000
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ def tables(folder: pathlib.Path, scale: Scale) -> Iterator[str]:
     from benchmarks import ours
 
     image_dir = folder / "to_convert"
-    photos.write(image_dir, range(scale.num_images), *scale.photo_size)
+    photos.write_windows(image_dir, range(scale.num_images), *scale.photo_size)
 
     def run_ours() -> float:
         shutil.rmtree(folder / "converted", ignore_errors=True)

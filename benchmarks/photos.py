@@ -12,6 +12,8 @@ _QUALITY = 90
 # JPEG files of the size of photographs (0.4 bytes a pixel at 500 × 375).
 _FALLOFF = 0.74
 _SPREAD = 60.0  # of the coarsest octave, in steps of 255
+# Of the windows of one picture: enough for tens of thousands, none like another.
+_NUM_PICTURES, _STEPS = 20, 200
 
 
 def photo(number: int, width: int, height: int) -> bytes:
@@ -46,6 +48,26 @@ def _resized(image: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return np.stack([np.asarray(channel) for channel in channels], axis=-1)
 
 
+def write_windows(
+    folder: pathlib.Path, numbers: range, width: int, height: int
+) -> None:
+    """Writes photos as `write` does, each a window of one of few pictures.
+
+    That takes a tenth of the time; no two are alike. Arguments are those of `write`.
+    """
+    pictures = [
+        Image.open(io.BytesIO(photo(number, width + _STEPS, height + _STEPS)))
+        for number in range(min(_NUM_PICTURES, len(numbers)))
+    ]
+    for number in numbers:
+        place, picture = divmod(number, _NUM_PICTURES)
+        top, left = divmod(place, _STEPS)
+        window = pictures[picture].crop((left, top, left + width, top + height))
+        encoded = io.BytesIO()
+        window.save(encoded, "JPEG", quality=_QUALITY)
+        _write(folder, number, encoded.getvalue())
+
+
 def write(folder: pathlib.Path, numbers: range, width: int, height: int) -> None:
     """Writes photos into a folder a class, as the converter and the peers read them.
 
@@ -56,7 +78,10 @@ def write(folder: pathlib.Path, numbers: range, width: int, height: int) -> None
       height: in pixels.
     """
     for number in numbers:
-        directory = folder / f"class_{number % NUM_CLASSES}"
-        directory.mkdir(parents=True, exist_ok=True)
-        path = directory / f"{number:05d}.jpg"
-        path.write_bytes(photo(number, width, height))
+        _write(folder, number, photo(number, width, height))
+
+
+def _write(folder: pathlib.Path, number: int, encoded: bytes) -> None:
+    directory = folder / f"class_{number % NUM_CLASSES}"
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / f"{number:05d}.jpg").write_bytes(encoded)

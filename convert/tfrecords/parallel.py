@@ -64,6 +64,21 @@ class _Processes(concurrent.futures.ProcessPoolExecutor):
             return super().submit(*work, **named)
 
 
+@contextlib.contextmanager
+def _stdout_kept() -> Iterator[None]:
+    """Keeps stdout from processes that start inside and end a little after this one.
+
+    Whoever reads it through a pipe would wait for them.
+    """
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(stdout, 1)
+        os.close(stdout)
+
+
 def prepare() -> None:
     """Starts what `processes` needs, which loads TensorFlow while the caller goes on.
 
@@ -75,7 +90,7 @@ def prepare() -> None:
     if _START_METHOD == "forkserver":
         multiprocessing.set_forkserver_preload(["tensorflow"])
         # TensorFlow says things that read like errors while it loads.
-        with signals_held(), native_log.held_back():
+        with signals_held(), native_log.held_back(), _stdout_kept():
             forkserver.ensure_running()
 
 

@@ -25,3 +25,10 @@ def test_classes_have_folders(tmp_path):
     assert len(paths) == 6
     assert {path.parent.name for path in paths} == {f"class_{i}" for i in range(5)}
     assert str(paths[0]) == "class_0/00005.jpg"
+
+
+def test_windows_of_few_pictures_differ(tmp_path):
+    photos.write_windows(tmp_path, range(45), 40, 30)
+    encoded = {path.read_bytes() for path in tmp_path.rglob("*.jpg")}
+    assert len(encoded) == 45
+    assert {Image.open(io.BytesIO(data)).size for data in encoded} == {(40, 30)}

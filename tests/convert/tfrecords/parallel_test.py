@@ -1,8 +1,10 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
+from multiprocessing import forkserver
 
 import pytest
 
@@ -16,6 +18,13 @@ def test_processes_are_others_and_end():
         workers = multiprocessing.active_children()
         assert 1 <= len(workers) <= 2
     assert not any(worker.is_alive() for worker in workers)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers start otherwise")
+def test_the_process_that_workers_are_copies_of_holds_no_stdout():
+    parallel.prepare()
+    files = f"/proc/{forkserver._forkserver._forkserver_pid}/fd"  # type: ignore[attr-defined]
+    assert os.readlink(f"{files}/1") == os.readlink(f"{files}/2")
 
 
 def test_signals_wait_until_the_block_ends():
