@@ -18,7 +18,7 @@ def main() -> int:
     """Trains as the flags say; the exit status is that of the run."""
     options = flags.read(TrainConfig)
     if options.fine_tune.list_scopes:
-        train_loop.list_scopes(options.model.model_name)
+        train_loop.list_scopes(options.model)
         return 0
     return train_loop.train(options, given=flags.given())
 

@@ -15,6 +15,8 @@ from errors import UserError
 
 FILE_NAME = "model.json"
 
+_OF_A_NEW_HEAD = ("final_endpoint", "head_hidden_units")
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelInfo:
@@ -30,6 +32,8 @@ class ModelInfo:
         nets of other frameworks.
       num_classes: number of logits.
       class_names: of the logits in order; None where the data set has no names.
+      final_endpoint: where the net ends early; None where its own head begins.
+      head_hidden_units: sizes of the relu layers before the logits.
       bits: as how many a channel photos of more than 8 bits are read that do not say
         it, as those of the data set were; None where it had none.
     """
@@ -43,12 +47,19 @@ class ModelInfo:
     num_classes: int
     class_names: tuple[str, ...] | None
     bits: int | None = None
+    final_endpoint: str | None = None
+    head_hidden_units: tuple[int, ...] = ()
 
     def write(self, folder: str) -> None:
         """Writes `<folder>/model.json`, whole or not at all."""
         with atomic_write(os.path.join(folder, FILE_NAME), "w") as file:
-            json.dump(dataclasses.asdict(self), file, indent=2, ensure_ascii=False)
+            json.dump(self._as_json(), file, indent=2, ensure_ascii=False)
             file.write("\n")
+
+    def _as_json(self) -> dict[str, Any]:
+        """All values; those of a new head only where the net has one."""
+        values = dataclasses.asdict(self)
+        return {k: v for k, v in values.items() if v or k not in _OF_A_NEW_HEAD}
 
     def differences(self, other: "ModelInfo") -> list[str]:
         """What differs from an earlier one: "image_size was 224, is now 299"."""
@@ -74,9 +85,15 @@ def require_agreement(info: ModelInfo, given: Mapping[str, Any]) -> None:
         recorded = getattr(info, name)
         if value is not None and value != recorded:
             raise UserError(
-                f"--{name}={value} contradicts {FILE_NAME} beside the checkpoint, which"
-                f" was trained with {recorded}: leave it out"
+                f"--{name}={flag_text(value)} contradicts {FILE_NAME} beside the"
+                f" checkpoint, which was trained with {flag_text(recorded)}: leave it"
+                " out"
             )
+
+
+def flag_text(value: Any) -> str:
+    """A value as its flag has it; "none" for an empty list."""
+    return ",".join(map(str, value)) or "none" if type(value) is tuple else str(value)
 
 
 def first_difference(trained: Sequence[str], here: Sequence[str]) -> str:
@@ -96,7 +113,7 @@ def first_difference(trained: Sequence[str], here: Sequence[str]) -> str:
 
 
 def _short(value: Any) -> str:
-    text = ",".join(value) if isinstance(value, tuple) else str(value)
+    text = flag_text(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
@@ -128,7 +145,12 @@ def read(folder: str) -> ModelInfo | None:
 def _parse(values: Mapping[str, Any]) -> ModelInfo:
     names = values.get("class_names")
     names = None if names is None else tuple(map(str, names))
-    info = ModelInfo(**{**values, "class_names": names})
+    units = values.get("head_hidden_units", ())
+    if not all(type(size) is int and size > 0 for size in units):
+        raise TypeError(f"head_hidden_units is {units!r}, not sizes of layers")
+    info = ModelInfo(
+        **{**values, "class_names": names, "head_hidden_units": tuple(units)}
+    )
     for field in dataclasses.fields(info):
         value = getattr(info, field.name)
         if field.type in (str, int, bool) and type(value) is not field.type:

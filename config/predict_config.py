@@ -3,6 +3,7 @@
 import dataclasses
 
 from config.options import Options, option, split_list
+from config.shared_options import parse_hidden_units
 from errors import UserError
 
 TTA_VIEWS = ("flip", "ten_crop")
@@ -34,6 +35,19 @@ class NetOptions(Options):
     dataset_dir: str | None = option(
         None, "Folder of its TFRecords; imagenet's classes need none."
     )
+    final_endpoint: str | None = option(
+        None, "End point at which the network ends; by default model.json's."
+    )
+    head_hidden_units: str | None = option(
+        None,
+        "Sizes of the relu layers before the logits, as in 1024,256; by default"
+        " model.json's.",
+    )
+
+    def __post_init__(self) -> None:
+        """Checks the sizes, too."""
+        super().__post_init__()
+        parse_hidden_units(self.head_hidden_units)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -44,12 +44,40 @@ class DataOptions(Options):
 
 
 @dataclasses.dataclass(frozen=True)
-class ModelOptions(Options):
+class ModelNameOptions(Options):
     """Network."""
 
     model_name: str = option(
         "inception_v3", "Network: a name from nets/nets_factory.py."
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelOptions(ModelNameOptions):
+    """Network."""
+
+    final_endpoint: str | None = option(
+        None,
+        "End the network at this end point: a new head pools it over height and width,"
+        " and what comes after it is not built. A wrong name lists the end points;"
+        " convert/inspect_network.py shows them (not a slim flag).",
+    )
+    head_hidden_units: str | None = option(
+        None,
+        "Comma-separated sizes of relu layers between the features and the logits, as"
+        " in 1024 or 1024,256; a new head with them replaces the network's own (not a"
+        " slim flag).",
+    )
+
+    def __post_init__(self) -> None:
+        """Checks the sizes, too."""
+        super().__post_init__()
+        parse_hidden_units(self.head_hidden_units)
+
+    @property
+    def hidden_units(self) -> tuple[int, ...]:
+        """The sizes of the hidden layers, in order."""
+        return parse_hidden_units(self.head_hidden_units)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +92,21 @@ class ComputeOptions(Options):
         " slim flag).",
         choices=("float32", "mixed_bfloat16", "mixed_float16"),
     )
+
+
+def parse_hidden_units(text: str | None) -> tuple[int, ...]:
+    """The sizes in a value of `--head_hidden_units`.
+
+    Raises:
+      UserError: one of them is not a whole number of 1 or more.
+    """
+    sizes = [size.strip() for size in (text or "").split(",")] if text else []
+    if not all(size.isdecimal() and int(size) for size in sizes):
+        raise UserError(
+            f"--head_hidden_units={text}: expected whole numbers of 1 or more with"
+            " commas between, as in 1024,256"
+        )
+    return tuple(map(int, sizes))
 
 
 def require_dataset_dir(data: DataOptions) -> None:

@@ -23,7 +23,7 @@ from common.quiet_tensorflow import tf
 from common.untrusted_text import CsvWriter
 from config import app, flags
 from config.options import Options, option
-from config.shared_options import DataOptions, ModelOptions
+from config.shared_options import DataOptions, ModelNameOptions
 from config.training.augmentation_options import AugmentationOptions
 from config.training.data_options import TrainDataOptions
 from convert.inspection import contact_sheet, report
@@ -64,7 +64,7 @@ class InspectionConfig:
     data: DataOptions
     train_data: TrainDataOptions
     augmentation: AugmentationOptions
-    model: ModelOptions
+    model: ModelNameOptions
 
 
 def main() -> None:

@@ -42,6 +42,7 @@ from engine.step.moving_average import SUFFIX
 from engine.step.randomness import step_seed
 from errors import UserError
 from nets.network import Network
+from nets.new_head import NewHead
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +116,7 @@ def recompute(config: RecomputeConfig) -> str:
         num_classes=record.num_classes,
         image_size=record.image_size,
         channels=inputs.num_channels(dataset, data, record.model_name),
+        head=NewHead(record.final_endpoint, record.head_hidden_units),
     )
     trained = _trained_batch_norms(network, checkpoint, options.trainable_scopes)
     statistics = _statistics(network, checkpoint, dataset, data, trained, options)

@@ -31,6 +31,7 @@ from engine.restored import (
 )
 from errors import NotFiniteError, UserError
 from nets.network import Network
+from nets.new_head import NewHead
 
 _SECS_PER_NAP = 0.2  # how late a signal may be noticed while nothing happens
 _SAME_CLASSES = (
@@ -187,6 +188,7 @@ class _Evaluation:
                 image_size=options.eval_image_size,
                 channels=inputs.num_channels(dataset, data, config.model.model_name),
                 precision=config.compute.precision,
+                head=NewHead(config.model.final_endpoint, config.model.hidden_units),
             )
         self._evaluator = make_evaluator(
             self._network, dataset, data, batch_size=options.batch_size

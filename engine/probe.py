@@ -36,8 +36,8 @@ from engine.probing.probe_scores import choose
 from engine.probing.trials import Trial
 from engine.run import train_setup
 from errors import UserError
-from nets import nets_factory
 from nets.network import Network
+from nets.new_head import OWN_HEAD, NewHead
 
 _STEP = 1  # of the checkpoint that is written
 
@@ -74,7 +74,8 @@ def probe(config: ProbeConfig, *, given: Set[str] = frozenset()) -> int:
     rise = judging.learning_curve(examples[0][chosen], examples[1], config)
     result = Result(scores, rise, network, split, held_out, checkpoint.path)
     info = train_setup.info_of(network, split, config.data)
-    linear_head.assign(network, last)
+    if options.trial_secs or options.output_checkpoint_dir:
+        linear_head.assign(network, last)
     if options.trial_secs:
         tried = _tried(result, config, strategy, info)
         result = dataclasses.replace(result, trials=tried)
@@ -159,6 +160,7 @@ def _restored_network(
         image_size=options.train_image_size,
         channels=inputs.num_channels(split, data, model_name),
         precision=config.compute.precision,
+        head=_head_of(checkpoint),
     )
     names = plans.choose_restored(
         network.variable_shapes(),
@@ -166,10 +168,18 @@ def _restored_network(
         checkpoint.shapes,
         exclude_scopes=(HEAD,),
         ignore_missing_vars=False,
-        head_scopes=nets_factory.get_entry(model_name).head_scopes,
+        head_scopes=network.head_scopes,
     )
     restore.restore(network.model_variables, checkpoint, names)
     return network
+
+
+def _head_of(checkpoint: Checkpoint) -> NewHead:
+    """Where the net ends, as `model.json` beside the checkpoint says."""
+    source = model_info.read(os.path.dirname(checkpoint.path) or ".")
+    if source is None:
+        return OWN_HEAD
+    return NewHead(source.final_endpoint, source.head_hidden_units)
 
 
 def _pooled(

@@ -11,6 +11,7 @@ from absl import logging
 from checkpoints import plan_text, shared_folder
 from checkpoints.folder_lock import locked
 from common.atomic_files import explained_errors
+from config.shared_options import ModelOptions
 from config.train_config import TrainConfig
 from datasets.records import record_faults
 from engine import devices, inputs
@@ -20,8 +21,8 @@ from engine.run.background import BackgroundWriter
 from engine.run.train_setup import Setup
 from engine.run.training import Training
 from errors import NotFiniteError, UserError
-from nets import nets_factory
 from nets.network import Network
+from nets.new_head import NewHead
 
 # About how long a call of the training function takes, if one step takes no longer: a
 # signal waits for the call to end.
@@ -181,9 +182,10 @@ def explained_step_errors(setup: Setup, config: TrainConfig) -> Iterator[None]:
         ) from error
 
 
-def list_scopes(model_name: str) -> None:
+def list_scopes(model: ModelOptions) -> None:
     """Prints the scopes of a net with their parameter counts, for 1000 classes."""
-    network = Network(model_name, num_classes=1000)
+    head = NewHead(model.final_endpoint, model.hidden_units)
+    network = Network(model.model_name, num_classes=1000, head=head)
     print(plan_text.scopes_as_text(network.variable_shapes()))
-    head = ",".join(nets_factory.get_entry(model_name).head_scopes)
-    print(f"`head` stands for {head}; parameters are counted for 1000 classes")
+    head_scopes = ",".join(network.head_scopes)
+    print(f"`head` stands for {head_scopes}; parameters are counted for 1000 classes")

@@ -85,7 +85,7 @@ def _net_of(path: str, model_name: str | None) -> list[str]:
         model_name = model_name or _fitting_net(checkpoint)
         return [f"--model_name={model_name}"]
     model_info.require_agreement(record, {"model_name": model_name})
-    return [f"--model_name={record.model_name}", *available.image_flags(record)]
+    return [f"--model_name={record.model_name}", *available.net_flags(record)]
 
 
 def _fitting_net(checkpoint: Checkpoint) -> str:

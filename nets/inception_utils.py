@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from nets import slim
+from nets.end_points import EndPoints
 
 Layer = Callable[[tf.Tensor], tf.Tensor]
 
@@ -161,7 +162,7 @@ def build(
         raise ValueError(
             f"Unknown final endpoint {final_endpoint}; the net has {', '.join(table)}."
         )
-    end_points: dict[str, tf.Tensor] = {}
+    end_points = EndPoints()
     for name, layer in table.items():
         end_points[name] = net = layer(net)
         if name == final_endpoint:

@@ -87,3 +87,41 @@ def computing_in(dtype: tf.DType) -> Iterator[None]:
     else:
         with tf.compat.v1.variable_scope(scope, custom_getter=get):
             yield
+
+
+# Full names of the only variables that layers have; None: all.
+_kept: contextvars.ContextVar[frozenset[str] | None] = contextvars.ContextVar(
+    "kept", default=None
+)
+
+
+@contextlib.contextmanager
+def keeping(names: frozenset[str]) -> Iterator[None]:
+    """Layers built inside have variables of these names only, zeros for any other.
+
+    For the layers of a net that a part of it does not read: they are built, cost
+    nothing where the graph is run, and no checkpoint has them.
+    """
+
+    def get(
+        getter: Callable[..., tf.Variable], name: str, *args: Any, **kwargs: Any
+    ) -> tf.Variable | tf.Tensor:
+        if name in names:
+            return getter(name, *args, **kwargs)
+        zeros = tf.zeros(kwargs["shape"], kwargs["dtype"])
+        # Layers ask for a name, which only variables have outside of graphs.
+        return tf.Variable(zeros) if tf.executing_eagerly() else zeros
+
+    token = _kept.set(names)
+    try:
+        scope = tf.compat.v1.get_variable_scope()
+        with tf.compat.v1.variable_scope(scope, custom_getter=get):
+            yield
+    finally:
+        _kept.reset(token)
+
+
+def is_kept(name: str) -> bool:
+    """Whether layers have the variable of this full name; see `keeping`."""
+    kept = _kept.get()
+    return kept is None or name in kept

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from nets import slim
+from nets.end_points import EndPoints
 
 
 def lenet(
@@ -36,7 +37,7 @@ def lenet(
       The logits `[batch, num_classes]` (or features `[batch, 1024]`), and all end
       points by name.
     """
-    end_points: dict[str, tf.Tensor] = {}
+    end_points = EndPoints()
     with tf.compat.v1.variable_scope(scope, "LeNet", [images]):
         net = end_points["conv1"] = slim.conv2d(images, 32, [5, 5], scope="conv1")
         net = end_points["pool1"] = slim.max_pool2d(net, [2, 2], 2, scope="pool1")

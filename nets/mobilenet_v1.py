@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nets import net_entry, slim
+from nets.end_points import EndPoints
 from nets.mobilenet import layer_sizes
 
 
@@ -87,7 +88,7 @@ def mobilenet_v1_base(
             f"output_stride is {output_stride}; only 8, 16, 32 are allowed."
         )
     padding = "VALID" if use_explicit_padding else "SAME"
-    end_points: dict[str, tf.Tensor] = {}
+    end_points = EndPoints()
     net, current_stride, rate = inputs, 1, 1
     with (
         tf.compat.v1.variable_scope(scope, "MobilenetV1", [inputs]),

@@ -9,10 +9,12 @@ from errors import UserError, nearest
 from nets import (
     alexnet,
     cifarnet,
+    cut,
     inception,
     lenet,
     mobilenet_v1,
     net_entry,
+    new_head,
     overfeat,
     resnet_ports,
     resnet_utils,
@@ -24,6 +26,7 @@ from nets import (
 )
 from nets.mobilenet import entries as mobilenet_entries
 from nets.nasnet import entries as nasnet_entries
+from nets.new_head import OWN_HEAD, NewHead
 
 NetEntry = net_entry.NetEntry
 NetworkFn = net_entry.NetworkFn
@@ -241,11 +244,22 @@ def get_entry(name: str) -> NetEntry:
     return NETWORKS[name]
 
 
+def head_scopes(name: str, head: NewHead = OWN_HEAD) -> tuple[str, ...]:
+    """Scopes of a network's head, the auxiliary one included.
+
+    Raises:
+      UserError: no network has this name.
+    """
+    own = get_entry(name).head_scopes
+    return (head.scope(own[0]),) if head else own
+
+
 def get_network_fn(
     name: str,
     num_classes: int | None,
     weight_decay: float = 0.0,
     is_training: bool = False,
+    head: NewHead = OWN_HEAD,
 ) -> NetworkFn:
     """A net as a function of images alone, as in slim.
 
@@ -254,6 +268,7 @@ def get_network_fn(
       num_classes: number of logits; None or 0 returns the features before them.
       weight_decay: coefficient of the L2 penalty on the regularized variables.
       is_training: mode of batch norm and dropout.
+      head: in place of the net's own, auxiliary ones included.
 
     Returns:
       A function `network_fn(images, **options)` that returns (logits, end_points) and
@@ -270,9 +285,22 @@ def get_network_fn(
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         # Entered here, the arg scope inherits those around the call.
         with slim.arg_scope(entry.arg_scope(weight_decay=weight_decay)):
-            return entry.builder(
-                images, num_classes=num_classes, is_training=is_training, **options
+            if not head:
+                return entry.builder(
+                    images, num_classes=num_classes, is_training=is_training, **options
+                )
+            features, end_points = cut.build(
+                *(entry, head.final_endpoint, images, num_classes),
+                is_training=is_training,
+                options=options,
             )
+        logits, of_head = new_head.build(
+            *(features, head, num_classes),
+            scope=head.scope(entry.head_scopes[0]),
+            weight_decay=weight_decay,
+            is_training=is_training,
+        )
+        return logits, {**end_points, **of_head}
 
     network_fn.default_image_size = entry.image_size  # type: ignore[attr-defined]
     return network_fn

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from errors import UserError
 from nets import nets_factory, slim
+from nets.new_head import OWN_HEAD, NewHead
 
 COMPUTE_DTYPES = {
     "float32": tf.float32,
@@ -24,6 +25,9 @@ class Network(tf.Module):
     Attributes:
       model_name: its name in `nets_factory.NETWORKS`.
       num_classes: number of logits.
+      head: in place of the net's own; false where it keeps that.
+      head_scopes: scopes of the head, the auxiliary one included: what fine-tuning
+        leaves out of a checkpoint and trains first.
       image_size: side of the square input images, in pixels.
       input_shape: (image_size, image_size, channels).
       precision: compute dtype of the layers, a key of `COMPUTE_DTYPES`.
@@ -41,6 +45,7 @@ class Network(tf.Module):
         image_size: int | None = None,
         channels: int = 3,
         precision: str = "float32",
+        head: NewHead = OWN_HEAD,
     ) -> None:
         """Builds the variables.
 
@@ -51,14 +56,18 @@ class Network(tf.Module):
           channels: channels of the input images: 3, or 1 for grayscale.
           precision: compute dtype of the layers, a key of `COMPUTE_DTYPES`; variables,
             including batch-norm statistics, are always float32.
+          head: in place of the net's own.
 
         Raises:
-          UserError: there is no such net, or it cannot be built for this image size.
+          UserError: there is no such net, it cannot be built for this image size, or it
+            cannot end where the head is to begin.
         """
         super().__init__(name=model_name)
         entry = nets_factory.get_entry(model_name)
         self.model_name = model_name
         self.num_classes = num_classes
+        self.head = head
+        self.head_scopes = nets_factory.head_scopes(model_name, head)
         self.image_size = image_size or entry.image_size
         self.input_shape = (self.image_size, self.image_size, channels)
         # For nets that have a fixed size in slim: larger images leave a map to pool.
@@ -87,7 +96,8 @@ class Network(tf.Module):
     ) -> dict[bool, nets_factory.NetworkFn]:
         return {
             is_training: nets_factory.get_network_fn(
-                self.model_name, self.num_classes, weight_decay, is_training
+                *(self.model_name, self.num_classes, weight_decay, is_training),
+                self.head,
             )
             for is_training in (True, False)
         }
@@ -108,12 +118,19 @@ class Network(tf.Module):
                     is_training=True,
                     watch_batch_norm=note_decay,
                 )
+        except UserError:
+            raise
         except ValueError as error:
             raise UserError(
                 f"{self.model_name} cannot be built for images of"
                 f" {self.image_size}x{self.image_size} pixels: {_reason(error)};"
                 f" its default size is {entry.image_size}"
             ) from error
+
+    @property
+    def key(self) -> str:
+        """Text that tells this net from others, whatever its classes."""
+        return f"{self.model_name} with {self.head}" if self.head else self.model_name
 
     def variable_shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes of all variables by name."""

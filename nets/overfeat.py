@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from nets import slim
+from nets.end_points import EndPoints
 from nets.fc_head import fc_head
 
 _CONV = functools.partial(slim.conv2d, kernel_size=[3, 3])
@@ -77,7 +78,7 @@ def overfeat(
     Returns:
       The logits (or features), and all end points by name.
     """
-    end_points: dict[str, tf.Tensor] = {}
+    end_points = EndPoints()
     with tf.compat.v1.variable_scope(scope, "overfeat", [inputs]) as root:
         net = inputs
         for name, layer in _LAYERS.items():

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from nets import slim
+from nets.end_points import EndPoints
 
 Layer = Callable[[tf.Tensor], tf.Tensor]
 
@@ -142,7 +143,9 @@ def resnet(
                 net, blocks, output_stride, store_non_strided_activations
             )
         net = last_layer(net)
-        end_points = slim.convert_collection_to_dict(collection, clear_collection=True)
+        end_points = EndPoints(
+            slim.convert_collection_to_dict(collection, clear_collection=True)
+        )
         if global_pool:
             net = tf.reduce_mean(net, [1, 2], keepdims=True, name="pool5")
             end_points["global_pool"] = net

@@ -48,10 +48,12 @@ from tf_slim.nets import (  # noqa: F401  (the nets take them from here)
 from tf_slim.ops import arg_scope as _arg_scope
 from tf_slim.ops import variables as _variables
 
+from nets import end_points
 from nets.layer_policy import BatchNormWatcher as BatchNormWatcher
 from nets.layer_policy import LayerPolicy as LayerPolicy
 from nets.layer_policy import computing_in as computing_in
-from nets.layer_policy import current_policy
+from nets.layer_policy import current_policy, is_kept
+from nets.layer_policy import keeping as keeping
 from nets.layer_policy import layer_policy as layer_policy
 
 v1 = tf.compat.v1
@@ -115,10 +117,12 @@ _slim_dropout = _layers.dropout
 
 def batch_norm(inputs: tf.Tensor, *args: Any, **kwargs: Any) -> tf.Tensor:
     """`tf_slim.batch_norm`, which a `LayerPolicy` can freeze, speed up or watch."""
-    if policy := current_policy():
-        outer = tf.compat.v1.get_variable_scope().name
-        scope = kwargs.get("scope") or "BatchNorm"
-        scope = f"{outer}/{scope}" if outer else scope
+    outer = tf.compat.v1.get_variable_scope().name
+    scope = kwargs.get("scope") or "BatchNorm"
+    scope = f"{outer}/{scope}" if outer else scope
+    if not is_kept(f"{scope}/moving_mean"):
+        kwargs["is_training"] = False  # there are no statistics to update
+    elif policy := current_policy():
         if policy.batch_norm_decay is not None:
             kwargs["decay"] = policy.batch_norm_decay
         if policy.is_frozen(scope):
@@ -201,6 +205,19 @@ def _run_in_a_graph(thread: Any) -> None:
         _run_looper(thread)
 
 
+_collect_named_outputs = _utils.collect_named_outputs
+
+
+def _collect_and_note(collections: Any, alias: str, outputs: tf.Tensor) -> tf.Tensor:
+    """tf_slim's function of this name; the ResNets' end points go through it."""
+    if collections and end_points.are_noted():
+        end_points.note(
+            alias, outputs
+        )  # a collection that is left early is not cleared
+        return outputs
+    return _collect_named_outputs(collections, alias, outputs)
+
+
 _MOVED = "TensorFlow moved them; records, metrics and train ops need them"
 _PATCHES = (
     _Patch(
@@ -229,6 +246,11 @@ _PATCHES = (
         _layers,
         {"_add_variable_to_collections": _add_variable_to_collections},
         "it tests `variable in list`, which TensorFlow 2 compares by element",
+    ),
+    _Patch(
+        _utils,
+        {"collect_named_outputs": _collect_and_note},
+        "nets that end at one of their end points",
     ),
     _Patch(
         _layers.convolutional_layers,

@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from nets import slim
+from nets.end_points import EndPoints
 from nets.fc_head import fc_head
 
 _STAGE_DEPTHS = (64, 128, 256, 512, 512)
@@ -70,7 +71,7 @@ def _vgg(name: str, *stages: int) -> Callable[..., Any]:
         Returns:
           The logits (or features), and all end points by name.
         """
-        end_points: dict[str, tf.Tensor] = {}
+        end_points = EndPoints()
         with tf.compat.v1.variable_scope(scope, name, [inputs], reuse=reuse) as root:
             net = _convolutions(inputs, end_points, root.name, stages)
             net = fc_head(

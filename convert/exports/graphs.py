@@ -27,7 +27,9 @@ def inference_graph(
         images = tf.compat.v1.placeholder(
             tf.float32, (batch_size, *network.input_shape), INPUT
         )
-        net = nets_factory.get_network_fn(network.model_name, network.num_classes)
+        net = nets_factory.get_network_fn(
+            network.model_name, network.num_classes, head=network.head
+        )
         logits, end_points = net(images, **network._options)
     predictions = end_points.get("Predictions", end_points.get("predictions", logits))
     return graph.as_graph_def(), predictions.op.name

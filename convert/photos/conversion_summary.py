@@ -191,7 +191,7 @@ def _fine_tuning(info: DatasetInfo, dataset_dir: str, weights: Weights) -> list[
         "--trainable_scopes=head",
         "--head_solver=logistic",
         "--feature_cache=disk",
-        *weights.image_flags,
+        *weights.net_flags,
     ]
     if "validation" in info.splits:
         words.append("--eval_split_name=validation")

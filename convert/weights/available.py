@@ -20,13 +20,13 @@ class Weights:
     Attributes:
       path: the folder, for `--checkpoint_path`.
       model_name: the net.
-      image_flags: training flags for the preprocessing that the weights expect; none if
-        it is the net's own.
+      net_flags: training flags for the preprocessing that the weights expect and for
+        where their net ends; none if both are the net's own.
     """
 
     path: str
     model_name: str
-    image_flags: tuple[str, ...] = ()
+    net_flags: tuple[str, ...] = ()
 
 
 def find() -> Weights | None:
@@ -53,15 +53,22 @@ def _known_in(parent: str) -> Iterator[Weights]:
             continue
         name = os.path.basename(folder)
         if record:
-            yield Weights(folder, record.model_name, image_flags(record))
+            yield Weights(folder, record.model_name, net_flags(record))
         elif name in ARCHIVES:  # as `download_checkpoint` names its folders
             yield Weights(folder, name)
 
 
-def image_flags(record: ModelInfo) -> tuple[str, ...]:
-    """Training flags for the preprocessing that the weights of a record expect."""
-    flags = (
+def net_flags(record: ModelInfo) -> tuple[str, ...]:
+    """Training flags that the weights of a record need beside --model_name."""
+    flags = [
         f"--train_image_size={record.image_size}",
         f"--preprocessing_name={record.preprocessing_name}",
-    )
-    return (*flags, "--use_grayscale") if record.use_grayscale else flags
+    ]
+    if record.final_endpoint:
+        flags.append(f"--final_endpoint={record.final_endpoint}")
+    if record.head_hidden_units:
+        sizes = model_info.flag_text(record.head_hidden_units)
+        flags.append(f"--head_hidden_units={sizes}")
+    if record.use_grayscale:
+        flags.append("--use_grayscale")
+    return tuple(flags)

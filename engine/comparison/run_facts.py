@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from checkpoints import model_info, run_info, scopes, slim_format
+from checkpoints.model_info import ModelInfo
 from checkpoints.run_info import RunInfo
 from checkpoints.slim_format import Checkpoint
 from engine.evaluation import calibration
@@ -14,6 +15,7 @@ from engine.events import run_events
 from engine.run import validation
 from engine.run.validation import Score
 from nets import nets_factory
+from nets.new_head import NewHead
 
 _STAGE = re.compile(r"(\d+)-.+")
 _STATISTICS = ("moving_mean", "moving_variance")
@@ -118,9 +120,7 @@ def _read(folder: str, recipe: str | None) -> RunFacts:
         model_name=net.model_name if net else "",
         start=start or "",
         num_trained=(
-            _num_trained(checkpoint, run, net.model_name)
-            if checkpoint and run and net
-            else None
+            _num_trained(checkpoint, run, net) if checkpoint and run and net else None
         ),
         steps_per_epoch=_steps_per_epoch(run) if run else None,
         scores=tuple(validation.read_scores(folder)),
@@ -139,7 +139,7 @@ def _steps_per_epoch(run: RunInfo) -> float | None:
     return run.num_examples / math.prod(filter(None, sizes))
 
 
-def _num_trained(checkpoint: Checkpoint, run: RunInfo, model_name: str) -> int:
+def _num_trained(checkpoint: Checkpoint, run: RunInfo, net: ModelInfo) -> int:
     """Parameters in the trained scopes; slots and averages are none of the net's."""
     shapes = checkpoint.shapes
     names: Sequence[str] = [
@@ -155,6 +155,8 @@ def _num_trained(checkpoint: Checkpoint, run: RunInfo, model_name: str) -> int:
             scopes.parse_scopes(wanted, flag="trainable_scopes"),
             names,
             flag="trainable_scopes",
-            head_scopes=nets_factory.get_entry(model_name).head_scopes,
+            head_scopes=nets_factory.head_scopes(
+                net.model_name, NewHead(net.final_endpoint, net.head_hidden_units)
+            ),
         )
     return sum(math.prod(shapes[name]) for name in names)

@@ -109,7 +109,7 @@ def filled_cache(
     augments = views > 1
     key = feature_cache.key_of(
         [
-            *(network.model_name, network.input_shape, network.precision, split.key),
+            *(network.key, network.input_shape, network.precision, split.key),
             *(inputs.preprocessing_name(data, network), dataset.fingerprint),
             *(dataset.split_name, dataset.num_examples, data.labels_offset, views),
             *((config.run.seed, config.augmentation) if augments else ()),

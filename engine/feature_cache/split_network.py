@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from checkpoints.plan import Plan
 from engine.batch_norm.population_statistics import NAME_SCOPE, Moments, MomentsWatcher
+from nets import graph_walk
 from nets.network import Network
 
 _AUX = "AuxLogits"
@@ -76,7 +77,7 @@ class SplitNetwork:
         )
         images, seed = traced.inputs[:2]
         hot = _hot_operations(traced.graph, seed, _changing_handles(network, plan))
-        of_image = _downstream(traced.graph, {images.op})
+        of_image = graph_walk.downstream(traced.graph, {images.op})
         frontier = _frontier(traced.outputs, hot, of_image)
         updates = [op for op in hot if op.type.startswith("Assign")]
         self._features = traced.prune([images], frontier)
@@ -96,8 +97,8 @@ class SplitNetwork:
         watching = {o for o in traced.graph.get_operations() if NAME_SCOPE in o.name}
         cold, hot = of_image - hot - watching, hot - watching
         self.num_cold, self.num_hot = len(cold), len(hot)
-        self.cold_flops = sum(map(flops, cold)) / batch_size
-        self.hot_flops = sum(map(flops, hot)) / batch_size
+        self.cold_flops = sum(map(graph_walk.flops, cold)) / batch_size
+        self.hot_flops = sum(map(graph_walk.flops, hot)) / batch_size
 
     def features(self, images: tf.Tensor) -> list[tf.Tensor]:
         """The frontier: `[batch_size, ...]` float32 tensors of `feature_shapes`."""
@@ -144,7 +145,7 @@ def _hot_operations(
 ) -> set[tf.Operation]:
     sources = {inner.op for outer, inner in graph.captures if id(outer) in handles}
     sources |= {op for op in graph.get_operations() if _is_hot_by_itself(op)}
-    return _downstream(graph, sources | {seed.op})
+    return graph_walk.downstream(graph, sources | {seed.op})
 
 
 def _is_hot_by_itself(op: tf.Operation) -> bool:
@@ -153,31 +154,9 @@ def _is_hot_by_itself(op: tf.Operation) -> bool:
     return op.type.startswith("Assign") or "Random" in op.type
 
 
-def _downstream(graph: tf.Graph, sources: set[tf.Operation]) -> set[tf.Operation]:
-    """The sources and all operations that read of them, directly or not."""
-    reached = set(sources)
-    for op in graph.get_operations():  # in order of creation: inputs come first
-        if any(tensor.op in reached for tensor in op.inputs):
-            reached.add(op)
-    return reached
-
-
 def _frontier(
     outputs: list[tf.Tensor], hot: set[tf.Operation], of_image: set[tf.Operation]
 ) -> list[tf.Tensor]:
     read = [tensor for op in hot for tensor in op.inputs] + list(outputs)
     cold = {t.name: t for t in read if t.op in of_image and t.op not in hot}
     return [cold[name] for name in sorted(cold)]
-
-
-def flops(op: tf.Operation) -> float:
-    """Multiplications and additions of convolutions and matrix products."""
-    if op.type not in ("Conv2D", "DepthwiseConv2dNative", "MatMul"):
-        return 0.0
-    kernel = op.inputs[1].shape
-    taps = {
-        "Conv2D": kernel[:-1],
-        "DepthwiseConv2dNative": kernel[:2],
-        "MatMul": kernel[:1],
-    }[op.type]
-    return 2.0 * math.prod(taps) * math.prod(op.outputs[0].shape)

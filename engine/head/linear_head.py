@@ -4,7 +4,6 @@ import tensorflow as tf
 
 from engine.head.linear_classifier import LinearClassifier
 from errors import UserError
-from nets import nets_factory
 from nets.network import Network
 
 
@@ -14,7 +13,7 @@ def variables(network: Network) -> tuple[str, str]:
     Raises:
       UserError: the head is more than one linear layer.
     """
-    scope = nets_factory.get_entry(network.model_name).head_scopes[0]
+    scope = network.head_scopes[0]
     names = [n for n in network.model_variables if n.startswith(f"{scope}/")]
     weights = [n for n in names if n.endswith("/weights")]
     biases = [n for n in names if n.endswith("/biases")]

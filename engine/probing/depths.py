@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
 
-from engine.feature_cache import split_network
-from nets import nets_factory
+from nets import graph_walk
 from nets.network import Network
 
 _TRACED_IMAGES = 2
@@ -113,12 +112,11 @@ class _Trace:
         self.variables_before_logits = [
             name for name in network.model_variables if name in before
         ]
-        head = nets_factory.get_entry(network.model_name).head_scopes[0]
-        self._of_image = self._downstream({self._image})
-        self._of_head = self._downstream(
-            {op for op, name in self._variables.items() if name.startswith(f"{head}/")}
-        )
-        self._to_logits = _upstream(self._logits)
+        head = network.head_scopes[0]
+        self._of_image = graph_walk.downstream(self._graph, {self._image})
+        of_head = {o for o, n in self._variables.items() if n.startswith(f"{head}/")}
+        self._of_head = graph_walk.downstream(self._graph, of_head)
+        self._to_logits = graph_walk.upstream({self._logits})
 
     def is_between_image_and_head(self, op: tf.Operation) -> bool:
         return (
@@ -127,34 +125,18 @@ class _Trace:
 
     def is_passed_by(self, op: tf.Operation) -> bool:
         """Whether the image reaches the logits on another way, too."""
-        return self._logits in self._downstream({self._image}, without=op)
+        reached = graph_walk.downstream(self._graph, {self._image}, without=op)
+        return self._logits in reached
 
     def flops_after(self, op: tf.Operation) -> float:
         """The share of the arithmetic that a net cut at an operation has left to do."""
-        after = self._to_logits - _upstream(op)
-        total = sum(map(split_network.flops, self._to_logits))
-        return sum(map(split_network.flops, after)) / total if total else 0.0
+        after = self._to_logits - graph_walk.upstream({op})
+        total = sum(map(graph_walk.flops, self._to_logits))
+        return sum(map(graph_walk.flops, after)) / total if total else 0.0
 
     def variables_before(self, op: tf.Operation) -> frozenset[str]:
         return frozenset(
-            self._variables[o] for o in _upstream(op) if o in self._variables
+            self._variables[o]
+            for o in graph_walk.upstream({op})
+            if o in self._variables
         )
-
-    def _downstream(
-        self, sources: set[tf.Operation], without: tf.Operation | None = None
-    ) -> set[tf.Operation]:
-        reached = set(sources)
-        for op in self._graph.get_operations():  # in order of creation: inputs first
-            if op is not without and any(t.op in reached for t in op.inputs):
-                reached.add(op)
-        return reached
-
-
-def _upstream(op: tf.Operation) -> set[tf.Operation]:
-    reached = {op}
-    waiting = [op]
-    while waiting:
-        new = {tensor.op for tensor in waiting.pop().inputs} - reached
-        reached |= new
-        waiting += new
-    return reached

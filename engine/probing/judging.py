@@ -114,7 +114,7 @@ def learning_curve(
     sizes, accuracies, error = [], [], math.nan
     for share in _SHARES:
         size = int(share * len(labels))
-        if size < 4:
+        if size < max(4, len(np.unique(labels))):
             continue
         sample, of_sample = logistic_regression.stratified_sample(
             features, labels, size, config.probe.seed

@@ -52,7 +52,7 @@ def compute(
     """
     key = feature_cache.key_of(
         [
-            *("pooled", network.model_name, network.input_shape, network.precision),
+            *("pooled", network.key, network.input_shape, network.precision),
             *([depth.end_point for depth in depths], preprocessing_name),
             *(dataset.fingerprint, dataset.split_name, dataset.num_examples),
             *(labels_offset, tf.__version__),

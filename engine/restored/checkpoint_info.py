@@ -14,10 +14,12 @@ from checkpoints import model_info, scopes
 from checkpoints.model_info import ModelInfo, first_difference
 from checkpoints.slim_format import Checkpoint
 from config.predict_config import NetOptions
+from config.shared_options import parse_hidden_units
 from datasets import dataset_factory, dataset_json, imagenet
 from datasets.dataset import Dataset
 from errors import UserError
-from nets import nets_factory
+from nets import nets_factory, new_head
+from nets.new_head import OWN_HEAD, NewHead
 from preprocessing.preprocessing_factory import same_recipe
 
 _DEFAULT_NET = "inception_v3"  # slim's
@@ -40,7 +42,8 @@ def info_of(checkpoint: Checkpoint | None, options: NetOptions) -> ModelInfo:
     if info is None:
         return _from_options(checkpoint, options)
     names = ("model_name", "preprocessing_name", "use_grayscale", "labels_offset")
-    given = {name: getattr(options, name) for name in names}
+    given = {name: getattr(options, name) for name in (*names, "final_endpoint")}
+    given["head_hidden_units"] = parse_hidden_units(options.head_hidden_units) or None
     require_agreement(info, given)
     if info.class_names and options.dataset_dir:
         require_same_classes(
@@ -122,7 +125,10 @@ def _from_options(checkpoint: Checkpoint | None, options: NetOptions) -> ModelIn
     """What a published checkpoint, without `model.json`, is for."""
     model_name = options.model_name or _DEFAULT_NET
     entry = nets_factory.get_entry(model_name)
-    trained = num_trained_classes(checkpoint, model_name) if checkpoint else None
+    head = NewHead(
+        options.final_endpoint, parse_hidden_units(options.head_hidden_units)
+    )
+    trained = num_trained_classes(checkpoint, model_name, head) if checkpoint else None
     names, num_classes, offset = _classes(options, trained)
     return ModelInfo(
         model_name=model_name,
@@ -133,6 +139,8 @@ def _from_options(checkpoint: Checkpoint | None, options: NetOptions) -> ModelIn
         dataset_name=options.dataset_name or "imagenet",
         num_classes=num_classes - offset,
         class_names=names and names[offset:],
+        final_endpoint=head.final_endpoint,
+        head_hidden_units=head.hidden_units,
     )
 
 
@@ -204,15 +212,18 @@ def _misfit(
     )
 
 
-def num_trained_classes(checkpoint: Checkpoint, model_name: str) -> int | None:
+def num_trained_classes(
+    checkpoint: Checkpoint, model_name: str, head: NewHead = OWN_HEAD
+) -> int | None:
     """Classes of a checkpoint's head; None where it has no such head.
 
     Raises:
       UserError: there is no such net.
     """
-    head = nets_factory.get_entry(model_name).head_scopes[0]
+    scope = nets_factory.head_scopes(model_name, head)[0]
+    last = f"{new_head.LOGITS_SCOPE}/biases" if head else "biases"
     for name, shape in checkpoint.shapes.items():
-        if scopes.matches(head, name) and name.endswith("/biases"):
+        if scopes.matches(scope, name) and name.endswith(f"/{last}"):
             return shape[0]
     return None
 

@@ -11,6 +11,7 @@ from datasets import example_schema
 from datasets.dataset import Dataset
 from engine.restored import checkpoint_info, checkpoint_run, eval_weights
 from nets.network import Network
+from nets.new_head import NewHead
 from preprocessing import preprocessing_factory
 
 
@@ -36,6 +37,7 @@ class Classifier:
             num_classes=info.num_classes,
             image_size=info.image_size,
             channels=int(self._recipe(blank, 32, 32).shape[-1]),
+            head=NewHead(info.final_endpoint, info.head_hidden_units),
         )
 
     @property

@@ -15,6 +15,7 @@ from config.eval_config import EvalConfig
 from datasets.dataset import Dataset
 from engine.restored import checkpoint_info
 from errors import UserError
+from nets.new_head import NewHead
 
 _EVAL_FOLDER = "eval"
 
@@ -78,6 +79,8 @@ def completed(config: EvalConfig, info: ModelInfo, given: Set[str]) -> EvalConfi
     data, model = config.data, config.model
     flags = {
         "model_name": model.model_name,
+        "final_endpoint": model.final_endpoint,
+        "head_hidden_units": model.hidden_units,
         "use_grayscale": data.use_grayscale,
         "labels_offset": data.labels_offset,
         "preprocessing_name": data.preprocessing_name,
@@ -90,7 +93,12 @@ def completed(config: EvalConfig, info: ModelInfo, given: Set[str]) -> EvalConfi
         name = info.dataset_name
     taken = dataclasses.replace(
         config,
-        model=dataclasses.replace(model, model_name=info.model_name),
+        model=dataclasses.replace(
+            model,
+            model_name=info.model_name,
+            final_endpoint=info.final_endpoint,
+            head_hidden_units=",".join(map(str, info.head_hidden_units)) or None,
+        ),
         data=dataclasses.replace(
             data,
             dataset_name=name,
@@ -111,7 +119,11 @@ def with_labels_offset(
     config: EvalConfig, dataset: Dataset, checkpoint: Checkpoint
 ) -> EvalConfig:
     """The options with the labels offset that makes data fit a published checkpoint."""
-    trained = checkpoint_info.num_trained_classes(checkpoint, config.model.model_name)
+    model = config.model
+    trained = checkpoint_info.num_trained_classes(
+        *(checkpoint, model.model_name),
+        NewHead(model.final_endpoint, model.hidden_units),
+    )
     if trained is None:
         return config
     offset = checkpoint_info.detected_offset(

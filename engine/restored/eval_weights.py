@@ -14,7 +14,6 @@ from datasets.dataset import Dataset
 from engine.restored import trained_batch_norms
 from engine.step.moving_average import SUFFIX
 from errors import UserError
-from nets import nets_factory
 from nets.network import Network
 
 # The second heads of Inception and NASNet nets, which only training reads: a checkpoint
@@ -103,7 +102,7 @@ def lacks_head(network: Network, checkpoint: Checkpoint) -> bool:
 
 
 def _head(network: Network) -> list[str]:
-    head = nets_factory.get_entry(network.model_name).head_scopes[0]
+    head = network.head_scopes[0]
     return [name for name in network.model_variables if scopes.matches(head, name)]
 
 
@@ -135,7 +134,8 @@ def _check_present(
         )
     raise UserError(
         f"{path} lacks {len(missing)} of the {len(sources)} variables of {model_name}:"
-        f" {first_few(missing)}; use the --model_name that it was trained with"
+        f" {first_few(missing)}; use the --model_name that it was trained with, and its"
+        " --final_endpoint and --head_hidden_units if it had them"
     )
 
 
@@ -149,8 +149,12 @@ def _check_shapes(
     misfits = [n for n, s in sources.items() if checkpoint.shapes[s] != shapes[n]]
     if not misfits:
         return
-    heads = nets_factory.get_entry(network.model_name).head_scopes
-    if all(any(scopes.matches(head, name) for head in heads) for name in misfits):
+    heads = network.head_scopes
+    if all(
+        any(scopes.matches(head, name) for head in heads)
+        and shapes[name][-1] == network.num_classes
+        for name in misfits
+    ):
         num_trained = checkpoint.shapes[sources[misfits[0]]][-1]
         raise UserError(
             f"{checkpoint.path} is for {num_trained} classes and"
@@ -161,7 +165,8 @@ def _check_shapes(
     raise UserError(
         f"{name} has the shape {checkpoint.shapes[sources[name]]} in {checkpoint.path}"
         f" and {shapes[name]} in {network.model_name} ({len(misfits)} such): use the"
-        " --model_name and --use_grayscale that it was trained with"
+        " --model_name, --head_hidden_units and --use_grayscale that it was trained"
+        " with"
     )
 
 

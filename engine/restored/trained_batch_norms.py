@@ -13,7 +13,6 @@ from engine.batch_norm.batch_norm_lag import Lag
 from engine.restored import checkpoint_run
 from engine.step.optimizers import SLOT_SUFFIXES
 from errors import UserError
-from nets import nets_factory
 from nets.network import Network
 
 
@@ -47,7 +46,7 @@ def find(
             scopes.parse_scopes(trainable_scopes, flag="trainable_scopes"),
             [n for n in names if network.model_variables[n].trainable],
             flag="trainable_scopes",
-            head_scopes=nets_factory.get_entry(network.model_name).head_scopes,
+            head_scopes=network.head_scopes,
         )
     if not trained:
         return None

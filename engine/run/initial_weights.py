@@ -15,7 +15,6 @@ from engine.step.moving_average import SUFFIX
 from engine.step.starting_points import SUFFIX as POINT
 from engine.step.train_state import TrainState
 from errors import UserError
-from nets import nets_factory
 from nets.network import Network
 
 _MAX_NAMED = 5  # fresh variables named in the log
@@ -53,7 +52,7 @@ def find_start(
         scope matches nothing.
     """
     shapes = network.variable_shapes()
-    head_scopes = nets_factory.get_entry(network.model_name).head_scopes
+    head_scopes = network.head_scopes
     own = folder.latest()
     checkpoint, step = None, 0
     restored: list[str] = []

@@ -25,7 +25,7 @@ _UNRECORDED = {
     *("eval_split_name", "eval_every_n_steps", "early_stopping_patience"),
     *("train_dir", "max_number_of_steps", "max_number_of_epochs", "max_run_secs"),
     *("log_every_n_steps", "save_summaries_secs", "save_interval_secs"),
-    "summarize_sparsity",
+    *("final_endpoint", "head_hidden_units", "summarize_sparsity"),
     "clone_on_cpu",
 }
 _LENGTH = {"max_number_of_steps", "max_number_of_epochs"}

@@ -30,6 +30,7 @@ from engine.step.run_length import RunLength
 from engine.step.train_state import TrainState
 from errors import UserError
 from nets.network import Network
+from nets.new_head import NewHead
 
 CHECKPOINTS_KEPT = 5  # slim's number
 
@@ -131,6 +132,7 @@ def _make_network(
             image_size=config.train_data.train_image_size,
             channels=inputs.num_channels(dataset, config.data, config.model.model_name),
             precision=config.compute.precision,
+            head=NewHead(config.model.final_endpoint, config.model.hidden_units),
         )
     inputs.preprocess_fn(config.data, network, is_training=True)  # is its name known?
     return network
@@ -175,6 +177,8 @@ def info_of(network: Network, dataset: Dataset, data: DataOptions) -> ModelInfo:
         num_classes=network.num_classes,
         class_names=names[data.labels_offset :] if names else None,
         bits=dataset.bits,
+        final_endpoint=network.head.final_endpoint,
+        head_hidden_units=network.head.hidden_units,
     )
 
 

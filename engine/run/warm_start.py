@@ -10,6 +10,7 @@ from config.training.fine_tune_options import FineTuneOptions
 from engine.run.initial_weights import Start
 from errors import UserError
 from nets import nets_factory
+from nets.new_head import NewHead
 from preprocessing.preprocessing_factory import same_recipe
 
 
@@ -34,7 +35,7 @@ def check(start: Start, info: ModelInfo, options: FineTuneOptions) -> None:
     if not _restores_classes(start, info):
         return
     exclusion = ",".join(filter(None, [options.checkpoint_exclude_scopes, scopes.HEAD]))
-    heads = ",".join(nets_factory.get_entry(info.model_name).head_scopes)
+    heads = ",".join(_head_scopes(info))
     afresh = (
         f"--checkpoint_exclude_scopes={exclusion} starts the head afresh (head stands"
         f" for {heads})"
@@ -57,13 +58,18 @@ def check(start: Start, info: ModelInfo, options: FineTuneOptions) -> None:
 
 def _restores_classes(start: Start, info: ModelInfo) -> bool:
     """Whether a restored variable has a value for each class."""
-    heads = nets_factory.get_entry(info.model_name).head_scopes
+    heads = _head_scopes(info)
     return any(
         variable.restored
         and variable.shape[-1:] == (info.num_classes,)
         and any(scopes.matches(head, variable.name) for head in heads)
         for variable in start.plan.variables
     )
+
+
+def _head_scopes(info: ModelInfo) -> tuple[str, ...]:
+    head = NewHead(info.final_endpoint, info.head_hidden_units)
+    return nets_factory.head_scopes(info.model_name, head)
 
 
 def _is_same_data(source: ModelInfo | None, info: ModelInfo) -> bool:

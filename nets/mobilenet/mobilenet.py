@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from nets import slim
+from nets.end_points import EndPoints
 from nets.mobilenet import conv_blocks, layer_sizes
 from nets.mobilenet import conv_defs as tables
 
@@ -62,8 +63,7 @@ def mobilenet_base(
         raise ValueError(
             f"output_stride is {output_stride}; it must be 1 or an even number above 0."
         )
-    end_points: dict[str, tf.Tensor] = {}
-    inner_end_points: dict[str, tf.Tensor] = {}
+    end_points, inner_end_points = EndPoints(), EndPoints()
     with (
         tf.compat.v1.variable_scope(scope, "Mobilenet", [inputs]) as root,
         tf.name_scope(root.original_name_scope),
@@ -93,7 +93,8 @@ def mobilenet_base(
             name = f"layer_{i}"
             end_points[name] = net = layer.op(net, **params)
             block.pop("projection_output", None)
-            inner_end_points |= {f"{name}/{k}": v for k, v in block.items()}
+            for inner_name, inner in block.items():
+                inner_end_points[f"{name}/{inner_name}"] = inner
             if name == final_endpoint:
                 break
         else:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nets import slim
+from nets.end_points import EndPoints
 from nets.nasnet import layers, nasnet_utils
 
 
@@ -184,7 +185,7 @@ def build(
         )
     activation = tf.nn.relu6 if config.use_bounded_activation else tf.nn.relu
     aux_classes = num_classes if is_training and config.use_aux_head else None
-    end_points: dict[str, tf.Tensor] = {}
+    end_points = EndPoints()
     with _layer_modes(config, is_training):
         for place, net in _outputs(images, config, stem, plan, current_step):
             if place.end_point:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from config.shared_options import ModelOptions
 from engine import devices, train_loop
 from engine.run import saver, train_setup
 from engine.run.train_log import TrainLog
@@ -291,7 +292,7 @@ def test_epochs_become_steps_rounded_up(flags, last_step, images_dir, tmp_path):
 
 
 def test_scopes_are_listed_with_their_parameters(capsys):
-    train_loop.list_scopes(small_runs.NET)
+    train_loop.list_scopes(ModelOptions(model_name=small_runs.NET))
     lines = capsys.readouterr().out.splitlines()
     (logits,) = [line for line in lines if "Tiny/Logits " in line]
     assert "7,000" in logits  # (6 features + 1) * 1000 classes

@@ -28,6 +28,7 @@ def network():
     }
     return SimpleNamespace(
         model_name="inception_v3",
+        head_scopes=("InceptionV3/Logits", "InceptionV3/AuxLogits"),
         num_classes=3,
         model_variables=variables,
         variable_shapes=lambda: {n: tuple(v.shape) for n, v in variables.items()},
