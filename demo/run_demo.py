@@ -1,9 +1,9 @@
 """The whole job on a small scale: photos to records, training, fine-tuning, evaluation.
 
 The photos are the handwritten digits that come with scikit-learn, so nothing is
-downloaded. A narrow Inception learns the digits 0 to 4; then it is fine-tuned to the
-digits 5 to 9, which it has never seen, and compared with the same net trained on them
-for as many steps from random weights.
+downloaded. A narrow Inception learns the digits 0 to 4; then `fine_tune.py` tunes it to
+the digits 5 to 9, which it has never seen, and it is compared with the same net trained
+on them for as many steps from random weights.
 """
 
 import dataclasses
@@ -13,7 +13,6 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -40,7 +39,13 @@ _TRAINING = (
     "--batch_norm_decay=0.95",
     "--log_every_n_steps=20",
 )
-_HEAD = "InceptionV3/Logits,InceptionV3/AuxLogits"
+# The head solved, then the last blocks, by the flags of the other runs.
+_RECIPE = f"""[head]
+--checkpoint_exclude_scopes=head --trainable_scopes=head
+--head_solver=logistic --feature_cache=memory
+[top]
+--trainable_scopes=InceptionV3/Mixed_7,head --max_number_of_steps={_FINE_TUNE_STEPS}
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,25 +63,45 @@ def main() -> None:
     _say(f"photos of handwritten digits go to {work_dir}/photos")
     _write_photos(f"{work_dir}/photos")
 
-    _say("1. convert two folders of photos to TFRecords")
-    for name in ("digits_0_to_4", "digits_5_to_9"):
-        _convert(work_dir, name)
+    _say("1. convert a folder of photos to TFRecords")
+    _run(
+        "convert/images_to_tfrecord.py",
+        f"--image_dir={work_dir}/photos/digits_0_to_4",
+        f"--dataset_dir={work_dir}/records/digits_0_to_4",
+        "--dataset_name=digits_0_to_4",
+        "--validation_fraction=0.25",
+    )
 
     _say(f"2. train on the digits 0 to 4, {_FIRST_STEPS} steps")
-    _train(work_dir, "first", "digits_0_to_4", _FIRST_STEPS)
+    first = ("digits_0_to_4", f"{work_dir}/records/digits_0_to_4")
+    _train(f"{work_dir}/first", *first, _FIRST_STEPS)
 
-    _say(f"3. fine-tune to the digits 5 to 9, {_FINE_TUNE_STEPS} steps")
-    warm_start = (
+    _say("3. fine-tune to the digits 5 to 9, from photos to a report")
+    recipe = f"{work_dir}/recipe.txt"
+    with open(recipe, "w", encoding="utf-8") as file:
+        file.write(_RECIPE)
+    tuned_dir = f"{work_dir}/tuned"
+    _run(
+        "fine_tune.py",
+        f"{work_dir}/photos/digits_5_to_9",
+        f"--output_dir={tuned_dir}",
         f"--checkpoint_path={work_dir}/first",
-        f"--checkpoint_exclude_scopes={_HEAD}",
-        f"--trainable_scopes=InceptionV3/Mixed_7,{_HEAD}",
+        f"--recipe={recipe}",
+        *_TRAINING,
     )
-    _train(work_dir, "tuned", "digits_5_to_9", _FINE_TUNE_STEPS, warm_start)
-    tuned = _evaluate(work_dir, "tuned")
+    tuned = _accuracy(f"{tuned_dir}/evaluation")
 
     _say(f"4. for comparison: {_FINE_TUNE_STEPS} steps from random weights")
-    _train(work_dir, "random", "digits_5_to_9", _FINE_TUNE_STEPS)
-    random = _evaluate(work_dir, "random")
+    others = ("digits_5_to_9", f"{tuned_dir}/data")
+    _train(f"{work_dir}/random", *others, _FINE_TUNE_STEPS)
+    _run(
+        "eval_image_classifier.py",
+        f"--checkpoint_path={work_dir}/random",
+        f"--dataset_dir={tuned_dir}/data",
+        "--dataset_split_name=validation",
+        f"--eval_dir={work_dir}/random/eval",
+    )
+    random = _accuracy(f"{work_dir}/random/eval")
 
     _say(f"curves: .venv/bin/tensorboard --logdir {work_dir}")
     print(
@@ -99,41 +124,21 @@ def _write_photos(folder: str) -> None:
         photo.save(os.path.join(class_folder, f"{number:04d}.png"))
 
 
-def _convert(work_dir: str, dataset: str) -> None:
-    _run(
-        "convert/images_to_tfrecord.py",
-        f"--image_dir={work_dir}/photos/{dataset}",
-        f"--dataset_dir={work_dir}/records/{dataset}",
-        f"--dataset_name={dataset}",
-        "--validation_fraction=0.25",
-    )
-
-
-def _train(
-    work_dir: str, run: str, dataset: str, steps: int, warm_start: Sequence[str] = ()
-) -> None:
+def _train(run: str, dataset: str, dataset_dir: str, steps: int) -> None:
+    """Trains from random weights."""
     _run(
         "train_image_classifier.py",
         f"--dataset_name={dataset}",
-        f"--dataset_dir={work_dir}/records/{dataset}",
-        f"--train_dir={work_dir}/{run}",
+        f"--dataset_dir={dataset_dir}",
+        f"--train_dir={run}",
         *_TRAINING,
         f"--max_number_of_steps={steps}",
-        *warm_start,
     )
 
 
-def _evaluate(work_dir: str, run: str) -> float:
-    """Accuracy of a run on the digits 5 to 9 that were held back."""
-    _run(
-        "eval_image_classifier.py",
-        "--dataset_name=digits_5_to_9",
-        f"--dataset_dir={work_dir}/records/digits_5_to_9",
-        "--dataset_split_name=validation",
-        f"--checkpoint_path={work_dir}/{run}",
-        f"--eval_dir={work_dir}/{run}/eval",
-    )
-    with open(f"{work_dir}/{run}/eval/metrics.json", encoding="utf-8") as file:
+def _accuracy(eval_dir: str) -> float:
+    """Of an evaluation, in [0, 1]."""
+    with open(f"{eval_dir}/metrics.json", encoding="utf-8") as file:
         return float(json.load(file)["accuracy"])
 
 
