@@ -77,6 +77,9 @@ def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> 
     start = weights.find(
         flags.values_of(TrainConfig, [*above, *flags.as_arguments(values)])
     )
+    if recipe:
+        net = flags.values_of(TrainConfig, [*above, *start])["model_name"]
+        recipe_files.require_scopes(recipe, net, config.stages.recipe or "")
     devices.make_strategy(
         config.run.num_clones,
         on_cpu=config.run.clone_on_cpu,

@@ -1,16 +1,22 @@
 """Recipes: files of training flags in sections, a section a stage."""
 
+import contextlib
 import dataclasses
 import re
 import shlex
+from collections.abc import Iterator, Sequence
 
+from checkpoints import scopes
 from config import flags
 from config.train_config import TrainConfig
 from errors import UserError
+from nets import nets_factory
+from nets.network import Network
 
 _HEADING = re.compile(r"\[([A-Za-z0-9][\w-]*)\]$")
 # At the start of a word: names of files may hold a #. Quotes mean nothing in it.
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
+_ANY_NUMBER = 2  # of classes: the names of a net's variables are the same with any
 # What fine_tune.py decides itself, and of which a recipe is not to speak.
 _NOT_ITS_OWN = (
     *("dataset_dir", "dataset_name", "train_dir", "dry_run", "list_scopes"),
@@ -119,3 +125,33 @@ def _require_training(stage: Stage, *, has_own: bool, path: str) -> None:
             f"{said} would never end: add --max_number_of_epochs, or"
             " --max_number_of_steps"
         )
+
+
+def require_scopes(stages: Sequence[Stage], model_name: str, path: str) -> None:
+    """Refuses a stage whose scopes name nothing of the net, before any is trained.
+
+    Args:
+      stages: of the recipe.
+      model_name: the net.
+      path: of the recipe, for messages.
+
+    Raises:
+      UserError: it is so.
+    """
+    network = Network(model_name, num_classes=_ANY_NUMBER)
+    names = list(network.model_variables)
+    heads = nets_factory.get_entry(model_name).head_scopes
+    for stage in stages:
+        values = flags.values_of(TrainConfig, stage.arguments)
+        with _in_stage(stage, path):
+            for flag in ("trainable_scopes", "checkpoint_exclude_scopes"):
+                named = scopes.parse_scopes(values.get(flag), flag=flag)
+                scopes.select(named, names, flag=flag, head_scopes=heads)
+
+
+@contextlib.contextmanager
+def _in_stage(stage: Stage, path: str) -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{path}: stage [{stage.name}]: {error}") from error

@@ -79,6 +79,22 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
     assert histories[0].read_text() == histories[1].read_text()
 
 
+def test_a_signal_in_the_last_step_is_the_status_of_the_finished_run(
+    full_run_flags, tmp_path, monkeypatch
+):
+    report = TrainLog.report
+
+    def report_and_interrupt(log, step):
+        if step == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+        return report(log, step)
+
+    monkeypatch.setattr(TrainLog, "report", report_and_interrupt)
+    status = small_runs.train(train_dir=tmp_path, **full_run_flags)
+    assert status == 128 + signal.SIGINT  # else fine_tune.py would start its next stage
+    assert small_runs.steps_saved(tmp_path)[-1] == 6
+
+
 def test_no_function_is_traced_twice(full_run_flags, tmp_path, monkeypatch):
     functions = []
     make_function = tf.function

@@ -64,6 +64,16 @@ def test_what_is_wrong_is_told_in_a_line(tmp_path, text, said):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("flag", ["trainable_scopes", "checkpoint_exclude_scopes"])
+def test_a_scope_that_the_net_does_not_have_is_told_before_training(tmp_path, flag):
+    text = "[head]\n--trainable_scopes=head --max_number_of_steps=1\n"
+    text += f"[top]\n--{flag}=LeNet/fc8 --max_number_of_steps=1\n"
+    path = write(tmp_path, text)
+    with pytest.raises(UserError, match=rf"\[top\]: --{flag}.*fc8.*LeNet/fc") as raised:
+        recipes.require_scopes(recipes.read(path), "lenet", path)
+    assert "[head]" not in str(raised.value)
+
+
 def test_a_recipe_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match="cannot be read: No such file"):
         recipes.read(str(tmp_path / "none.txt"))

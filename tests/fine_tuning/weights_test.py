@@ -1,0 +1,79 @@
+"""The weights that a fine-tuning starts from, and what is said where there are none."""
+
+import os
+
+import pytest
+
+from checkpoints.model_record import ModelRecord
+from checkpoints.slim_format import write_checkpoint
+from convert import download_checkpoint
+from convert.weights import packages
+from errors import UserError
+from fine_tuning import weights
+from nets.network import Network
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    def refuse(*_):
+        raise UserError("the server is gone; try another")
+
+    monkeypatch.setattr(download_checkpoint, "download", refuse)
+    monkeypatch.setattr(packages, "fetch", refuse)
+
+
+def write_lenet(folder):
+    network = Network("lenet", num_classes=5, image_size=28)
+    arrays = {name: v.numpy() for name, v in network.model_variables.items()}
+    os.makedirs(folder)
+    write_checkpoint(os.path.join(folder, "model.ckpt"), arrays)
+    return os.path.join(folder, "model.ckpt")
+
+
+@pytest.mark.parametrize("net", ["mobilenet_v1", "inception_v3", "lenet"])
+def test_where_no_weights_can_be_had_three_ways_to_get_some_are_named(offline, net):
+    with pytest.raises(UserError) as raised:
+        weights.find({"model_name": net})
+    said = str(raised.value)
+    assert "\n" not in said
+    for way in (
+        "--checkpoint_path=FILE",
+        "--model_name takes",
+        "convert.keras_to_slim",
+    ):
+        assert way in said
+
+
+def test_an_unknown_net_is_told_before_anything_is_fetched(offline):
+    with pytest.raises(UserError, match="mobilenet_v1"):
+        weights.find({"model_name": "mobilenet_v1x"})
+
+
+def test_the_record_beside_a_checkpoint_says_net_and_images(tmp_path):
+    path = write_lenet(tmp_path / "run")
+    record = ModelRecord("lenet", 32, False, "inception", 0, None, 5, None)
+    record.write(str(tmp_path / "run"))
+    assert weights.find({"checkpoint_path": path}) == [
+        *("--model_name=lenet", "--train_image_size=32"),
+        *("--preprocessing_name=inception", f"--checkpoint_path={path}"),
+    ]
+    with pytest.raises(UserError, match=r"contradicts model\.json.*with lenet"):
+        weights.find({"checkpoint_path": path, "model_name": "cifarnet"})
+
+
+def test_a_bare_checkpoint_is_known_by_its_variables(tmp_path):
+    path = write_lenet(tmp_path / "run")
+    assert weights.find({"checkpoint_path": path})[0] == "--model_name=lenet"
+
+
+def test_random_weights_need_a_net():
+    assert weights.find({"checkpoint_path": "", "model_name": "lenet"}) == [
+        "--model_name=lenet"
+    ]
+    with pytest.raises(UserError, match="say of which net with --model_name"):
+        weights.find({"checkpoint_path": ""})
