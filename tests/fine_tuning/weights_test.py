@@ -3,8 +3,8 @@
 import os
 
 import pytest
-
 from checkpoints.model_record import ModelRecord
+
 from checkpoints.slim_format import write_checkpoint
 from convert import download_checkpoint
 from convert.weights import packages
