@@ -3,8 +3,8 @@
 import os
 
 import pytest
-from checkpoints.model_record import ModelRecord
 
+from checkpoints.model_info import ModelInfo
 from checkpoints.slim_format import write_checkpoint
 from convert import download_checkpoint
 from convert.weights import packages
@@ -56,8 +56,8 @@ def test_an_unknown_net_is_told_before_anything_is_fetched(offline):
 
 def test_the_record_beside_a_checkpoint_says_net_and_images(tmp_path):
     path = write_lenet(tmp_path / "run")
-    record = ModelRecord("lenet", 32, False, "inception", 0, None, 5, None)
-    record.write(str(tmp_path / "run"))
+    info = ModelInfo("lenet", 32, False, "inception", 0, None, 5, None)
+    info.write(str(tmp_path / "run"))
     assert weights.find({"checkpoint_path": path}) == [
         *("--model_name=lenet", "--train_image_size=32"),
         *("--preprocessing_name=inception", f"--checkpoint_path={path}"),
