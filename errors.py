@@ -27,6 +27,17 @@ class NotFiniteError(UserError):
     exit_status = 3
 
 
+def one_line(error: BaseException) -> str:
+    """The message of an error, its lines and blanks joined; else the error's class."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, where details follow; else its class."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip() if lines else type(error).__name__
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known names close to `name`, as " (did you mean A or B?)"; "" if none is."""
     matches = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)

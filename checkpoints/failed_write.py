@@ -4,6 +4,8 @@ import errno
 import os
 import shutil
 
+from errors import first_line
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -15,13 +17,12 @@ def explain(prefix: str, num_bytes: int, error: Exception) -> str:
       num_bytes: of its values.
       error: the system's or TensorFlow's.
     """
-    text = str(error).strip() or repr(error)
-    reason = next((r for r in map(os.strerror, _FULL) if r in text), None)
+    reason = next((r for r in map(os.strerror, _FULL) if r in str(error)), None)
     if reason is None:
-        return f"{prefix} cannot be written: {text.splitlines()[0]}"
+        return f"{prefix} cannot be written: {first_line(error)}"
     free = shutil.disk_usage(os.path.dirname(prefix) or ".").free
     return (
         f"{prefix} cannot be written: {reason}; it needs {num_bytes / 1e6:.1f} MB, and"
         f" {free / 1e6:.1f} MB are free. Make room there and give the same command"
-        " again, which goes on from the checkpoint before"
+        " again, which continues from the checkpoint before"
     )

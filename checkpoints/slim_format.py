@@ -17,7 +17,7 @@ from absl import logging
 
 from checkpoints import failed_write, other_formats
 from common.atomic_files import atomic_write
-from errors import UserError
+from errors import UserError, first_line
 
 STATE_FILE = "checkpoint"
 _V2_SUFFIX = re.compile(r"\.(index|data-\d{5}-of-\d{5}|meta)$")
@@ -45,7 +45,7 @@ class Checkpoint:
             self._reader = tf.train.load_checkpoint(path)
         except _UNREADABLE as error:
             raise UserError(
-                f"{path} cannot be read as a checkpoint: {_first_line(error)}"
+                f"{path} cannot be read as a checkpoint: {first_line(error)}"
             ) from error
         self.shapes: dict[str, tuple[int, ...]] = {
             name: tuple(shape)
@@ -65,7 +65,7 @@ class Checkpoint:
         except _UNREADABLE as error:
             raise UserError(
                 f"{self.path}: the values of {name} cannot be read:"
-                f" {_first_line(error)}; the file is damaged, fetch or make it again"
+                f" {first_line(error)}; the file is damaged, fetch or make it again"
             ) from error
 
     def verify(self) -> None:
@@ -291,7 +291,3 @@ def remove_checkpoint(prefix: str) -> None:
 def _sync(path: str) -> None:
     with open(path, "rb") as file:
         os.fsync(file.fileno())
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else repr(error)

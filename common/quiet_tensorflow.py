@@ -1,4 +1,4 @@
-"""TensorFlow, loaded without what it says on the way, which reads like an error."""
+"""TensorFlow, imported without its start-up messages, which read like errors."""
 
 import logging
 
@@ -6,11 +6,11 @@ from common import native_log
 
 __all__ = ["tf"]
 
-# Devices speak up when they are first asked for.
+# Devices log when they are first listed.
 with native_log.held_back():
     import tensorflow as tf
 
     tf.config.list_physical_devices()
 
-# Its Python log tells of deprecations, every line twice.
+# Its Python log reports collective operations and deprecations, every line twice.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)

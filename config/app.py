@@ -19,7 +19,7 @@ from common import terminal
 from common.log_lines import LogLines
 from common.untrusted_text import printable, printable_lines
 from config.version import VERSION
-from errors import UserError
+from errors import UserError, one_line
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 EXIT_NO_READER = 141  # 128 + SIGPIPE
@@ -123,7 +123,7 @@ def _parse_flags(argv: list[str], positional: str | None) -> list[str]:
     try:
         rest = flags.FLAGS(argv)
     except flags.Error as error:
-        said = _one_line(error).removeprefix("ERROR:: ")
+        said = one_line(error).removeprefix("ERROR:: ")
         raise UserError(f"{said} (--help lists the flags)") from error
     except UnicodeDecodeError as error:
         files = " ".join(word for word in argv if "flagfile" in word)
@@ -141,10 +141,6 @@ def _parse_flags(argv: list[str], positional: str | None) -> list[str]:
     return rest
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
-
-
 @contextlib.contextmanager
 def _user_errors_exit() -> Iterator[None]:
     """Turns a `UserError` or Ctrl-C into one line on stderr and an exit status.
@@ -155,7 +151,7 @@ def _user_errors_exit() -> Iterator[None]:
         yield
         print(end="", flush=True)
     except UserError as error:
-        line = f"error: {printable(_one_line(error))}"
+        line = f"error: {printable(one_line(error))}"
         indent = len("error: ")
         print(terminal.wrapped(line, sys.stderr, indent), file=sys.stderr, flush=True)
         sys.exit(error.exit_status)

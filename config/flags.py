@@ -30,7 +30,7 @@ from typing import Any, TypeVar
 from absl import flags
 
 from config.options import Options
-from errors import UserError
+from errors import UserError, one_line
 
 Config = TypeVar("Config")
 
@@ -166,7 +166,7 @@ def _parsed(config: type, arguments: Sequence[str]) -> flags.FlagValues:
     try:
         rest = known(["", *arguments])
     except flags.Error as error:
-        raise UserError(" ".join(str(error).split())) from error
+        raise UserError(one_line(error)) from error
     if len(rest) > 1:
         raise UserError(f"unexpected {rest[1]!r}: flags are written --name=value")
     return known

@@ -1,9 +1,11 @@
 """A comparison of runs from start to end: facts, table, test, files."""
 
+import sys
 from collections.abc import Sequence
 
 from absl import logging
 
+from common import terminal
 from common.atomic_files import explained_errors
 from common.untrusted_text import first_few
 from config import app
@@ -39,7 +41,8 @@ def compare(options: CompareOptions, folders: Sequence[str]) -> int:
         logging.warning("skipped, being no runs: %s", first_few(others))
     remarks = remarks_on(runs)
     print(comparison_report.table(runs, options.epochs))
-    print("", *remarks, sep="\n", flush=True)
+    lines = [terminal.wrapped(remark, sys.stdout) for remark in remarks]
+    print("", *lines, sep="\n", flush=True)
     if options.output_dir:
         comparison_report.write(
             options.output_dir, runs, options.epochs, remarks, app.command_line()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from convert.public_data.collection import Collection, Example, Split, shard_names
-from errors import UserError, nearest
+from errors import UserError, first_line, nearest
 
 PREFIX = "tfds:"
 _USUAL_SPLITS = ("train", "validation", "test")
@@ -101,7 +101,7 @@ def _builder(tfds_name: str, data_dir: str | None) -> Any:
         reason = f"no such data set{nearest(name, known)}"
         raise UserError(
             f"--dataset_name={PREFIX}{tfds_name}:"
-            f" {_one_line(error) if name in known else reason}; for names, see"
+            f" {first_line(error) if name in known else reason}; for names, see"
             " https://www.tensorflow.org/datasets/catalog"
         ) from error
 
@@ -134,9 +134,9 @@ def _prepare(builder: Any, tfds_name: str) -> None:
             os.path.dirname(os.path.dirname(builder.data_dir)), "downloads", "manual"
         )
         raise UserError(
-            f"{tfds_name} cannot be prepared ({_one_line(error)}): put what it asks for"
-            f" into {manual}, or copy {builder.data_dir} from a machine where it works,"
-            " and try again with the same --data_dir"
+            f"{tfds_name} cannot be prepared ({first_line(error)}): put what it"
+            f" asks for into {manual}, or copy {builder.data_dir} from a machine where it"
+            " works, and try again with the same --data_dir"
         ) from error
 
 
@@ -152,8 +152,8 @@ def _dataset(builder: Any, spec: str) -> Any:
         )
     except Exception as error:  # many kinds, depending on what is wrong with the split
         raise UserError(
-            f"--splits: {builder.name} has no {spec!r} ({_one_line(error)}); its splits"
-            f" are {', '.join(builder.info.splits)}"
+            f"--splits: {builder.name} has no {spec!r} ({first_line(error)}); its"
+            f" splits are {', '.join(builder.info.splits)}"
         ) from error
 
 
@@ -173,8 +173,3 @@ def _read(
                 " labels: omit it with --splits"
             )
         yield Example(example[image], int(example[label]), f"{split}/{number}")
-
-
-def _one_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0]

@@ -20,6 +20,7 @@ from PIL import Image, ImageOps
 from datasets.photos import camera_raw, deep_photo, file_heads
 from datasets.photos.deep_photo import Depth
 from datasets.photos.unfit_photos import TooLargePhotoError, UnfitPhotoError
+from errors import one_line
 
 # Pillow knows more formats, some of which run other programs. Its JPEG reader opens
 # MPO, a JPEG with further pictures behind the first, as well.
@@ -292,5 +293,4 @@ def _plain(image: Image.Image) -> Image.Image:
 
 
 def _words(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"it cannot be decoded: {text or type(error).__name__}"
+    return f"it cannot be decoded: {one_line(error)}"

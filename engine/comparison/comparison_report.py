@@ -14,6 +14,7 @@ from engine.report import html_page, thumbnails
 
 _TEMPLATE = pathlib.Path(__file__).with_name("comparison.html.jinja")
 _START, _TRAINED = 2, 3  # columns
+_OPTIONAL = ("s", "trained", "start", "s/epoch", "net")  # left out first where narrow
 _COLORS = ("#1f6feb", "#d9480f", "#2b8a3e", "#862e9c", "#0b7285", "#e67700")
 
 
@@ -56,11 +57,11 @@ def _share(share: float | None) -> str:
 
 
 def table(runs: Sequence[RunFacts], epochs: Sequence[float]) -> str:
-    """The table for a terminal, on which starts are shortened."""
+    """The table for the terminal, with shortened starts, and columns while they fit."""
     cells = rows(runs, epochs)
     for row in cells:
         row[_START] = "/".join(row[_START].split("/")[-2:])
-    return tables.text_table(headers(epochs), cells)
+    return tables.printed(headers(epochs), cells, optional=_OPTIONAL)
 
 
 def write(

@@ -25,6 +25,7 @@ from nets import nets_factory
 from nets.network import Network
 
 HEADERS = ("depth", "width", "accuracy", "train", "held out", "opens", "flops")
+_OPTIONAL = ("width", "flops")  # columns left out first where the terminal is narrow
 _COLUMNS = 80
 
 
@@ -62,7 +63,9 @@ class Result:
 
 def text(result: Result, config: ProbeConfig) -> str:
     """Table, verdict and commands, for a terminal of 80 columns."""
-    table = tables.text_table(HEADERS, table_rows(result.scores), title=_title(result))
+    table = tables.printed(
+        *(HEADERS, table_rows(result.scores)), title=_title(result), optional=_OPTIONAL
+    )
     lines = [table, ""]
     if any(score.is_screened_out for score in result.scores):
         lines.append(
@@ -99,7 +102,7 @@ def _trials_table(result: Result) -> str:
     ]
     split = result.held_out.split_name if result.held_out else ""
     title = f"trained for a short time, the best evaluation on {split}"
-    return tables.text_table(
+    return tables.printed(
         ("opened", "accuracy", "loss", "epochs", "seconds"), rows, title=title
     )
 

@@ -2,6 +2,7 @@
 
 import csv
 
+from common import terminal
 from engine.comparison import comparison_report
 from tests.engine.comparison.facts import facts
 
@@ -18,6 +19,18 @@ def test_what_nothing_says_is_blank():
     unknown = dict.fromkeys(("num_trained", "steps_per_epoch", "secs"))
     (row,) = comparison_report.rows([facts("a", **unknown)], [1])
     assert row == ["a", "tiny", "random", "", "", "", "", "", ""]
+
+
+def test_a_terminal_of_80_columns_shows_what_fits(monkeypatch):
+    monkeypatch.setattr(terminal, "columns", lambda stream: 80)
+    run = facts("runs/flowers/2-last-blocks", {2: 0.75}, start="weights/inception_v3/a")
+    table = comparison_report.table([run, run], [1, 5, 10])
+    assert max(map(len, table.splitlines())) <= 80
+    assert "runs/flowers/2-last-blocks" in table
+    assert "best" in table
+    assert "trained" not in table
+    monkeypatch.setattr(terminal, "columns", lambda stream: None)
+    assert "trained" in comparison_report.table([run], [])
 
 
 def test_stages_follow_each_other_with_a_boundary_between():
