@@ -134,8 +134,8 @@ def _prepare(builder: Any, tfds_name: str) -> None:
             os.path.dirname(os.path.dirname(builder.data_dir)), "downloads", "manual"
         )
         raise UserError(
-            f"{tfds_name} cannot be prepared ({first_line(error)}): put what it"
-            f" asks for into {manual}, or copy {builder.data_dir} from a machine where it"
+            f"{tfds_name} cannot be prepared ({first_line(error)}): put what it asks"
+            f" for into {manual}, or copy {builder.data_dir} from a machine where it"
             " works, and try again with the same --data_dir"
         ) from error
 
