@@ -1,1 +1,1 @@
-"""What the examples are: where they lie, what they hold, how they are read."""
+"""Data sets: where their records are, what they hold, how they are read."""

@@ -1,4 +1,4 @@
-"""CIFAR-10 in slim's files: photographs of 32x32 pixels in ten classes."""
+"""CIFAR-10 in slim's files: photos of 32x32 pixels in ten classes."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""The record that says what a split of a dataset is; every other room reads it."""
+"""A split of a data set, as every other room sees it."""
 
 import dataclasses
 import functools
@@ -11,10 +11,10 @@ class Shard:
 
     Attributes:
       path: the file.
-      num_records: how many it holds.
+      num_records: number of records it holds.
       num_bytes: its size.
-      sha256: of its content, in hexadecimal digits.
-      bad_records: places, from 0, of those that are left out, in order.
+      sha256: SHA-256 of its content, in hexadecimal digits.
+      bad_records: sorted indices, from 0, of the records that are skipped.
     """
 
     path: str
@@ -25,32 +25,33 @@ class Shard:
 
     @property
     def num_examples(self) -> int:
-        """The records that are used."""
+        """The number of records that are used."""
         return self.num_records - len(self.bad_records)
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """One split of a dataset, as found on disk.
+    """A split of a data set, as found on disk.
 
     Attributes:
-      name: the name it was asked for by (`--dataset_name`).
+      name: the name it was requested by (`--dataset_name`).
       split_name: for instance "train".
       dataset_dir: the directory that holds the files.
       shards: the TFRecord files, sorted by name.
-      num_examples: records in all shards, those left out not counted.
+      num_examples: number of records in all shards, without skipped ones.
       num_classes: labels are in [0, num_classes).
-      class_names: the name of each label; None when nothing says.
-      class_counts: how many examples of each label this split has.
-      num_channels: 3 (RGB) or 1 (grey), as images are decoded.
-      fingerprint: changes when the records do.
-      label_default: the label of a record that has none; -1 makes it an error.
-      format_default: the format of a record that names none; only "raw" matters.
-      bits: as how many a channel new photos are to be read; see `DatasetInfo`.
-      reader_class: what tf_slim reads the files with; None is its reader of TFRecords.
-      own: what the data set's own module says to tf_slim, where it has one.
+      class_names: name of each label; None if unknown.
+      class_counts: number of examples of each label.
+      num_channels: 3 (RGB) or 1 (grayscale), as images are decoded.
+      fingerprint: a hash that changes whenever the records do.
+      label_default: label of records that have none; -1 makes that an error.
+      format_default: format of records that name none; only "raw" matters.
+      bits: bits per channel at which new photos are to be read; see `DatasetInfo`.
+      reader_class: tf_slim's reader class for the files; None reads TFRecords.
+      own: the `Dataset` of the data set's own module, if it has one.
 
-    For tf_slim's `DatasetDataProvider` it also has what tf_slim's own `Dataset` has.
+    For tf_slim's `DatasetDataProvider` it also has the attributes of a tf_slim
+    `Dataset`.
     """
 
     name: str
@@ -72,7 +73,9 @@ class Dataset:
     @functools.cached_property
     def slim(self) -> Any:
         """This split as tf_slim's `Dataset`."""
-        from datasets import slim_dataset  # which needs tf_slim, and this module
+        from datasets import (
+            slim_dataset,
+        )  # imported late: it needs tf_slim, and this module
 
         return self.own or slim_dataset.to_slim(self)
 
@@ -85,5 +88,5 @@ class Dataset:
 
     @property
     def num_bad_records(self) -> int:
-        """How many records of all shards are left out."""
+        """The number of records that are skipped, in all shards."""
         return sum(len(shard.bad_records) for shard in self.shards)

@@ -1,7 +1,7 @@
-"""Which dataset a name and a directory stand for, and what it holds.
+"""Finds the data set that a name and a directory stand for.
 
-Three kinds of directory need no code: one with dataset.json, one with labels.txt and
-TFRecords under any of the usual names, and one that slim's own converters made.
+Three kinds of directory need no code: those with dataset.json, those with labels.txt
+and TFRecords of the usual names, and those written by slim's own converters.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ from datasets.dataset_spec import DatasetSpec as DatasetSpec
 from datasets.records import bad_records, record_faults
 from errors import UserError, nearest
 
-# slim's datasets. How many examples there are is counted, never written down.
+# slim's data sets. Their examples are counted; the code states no numbers.
 _STOCK = {
     "cifar10": cifar10,
     "flowers": flowers,
@@ -41,25 +41,25 @@ _STOCK = {
 }
 _REGISTRY = {name: module.SPEC for name, module in _STOCK.items()}
 
-# As in slim, a module put in here, with a `get_split` like `flowers.get_split`, is a
-# data set by that name.
+# As in slim, adding a module with a `get_split` like `flowers.get_split` here adds a
+# data set of that name.
 datasets_map: dict[str, Any] = dict(_STOCK)
 
 _GENERIC_SPEC = DatasetSpec("", (), 0)
 
 
 def register_dataset(name: str, spec: DatasetSpec) -> None:
-    """Makes `--dataset_name=name` known, for files that do not say enough themselves.
+    """Registers `--dataset_name=name` for files that do not describe themselves.
 
     Raises:
-      UserError: the name is taken by another dataset.
+      UserError: another data set has this name.
     """
     if _REGISTRY.setdefault(name, spec) != spec:
-        raise UserError(f"dataset {name!r} is registered already: choose another name")
+        raise UserError(f"data set {name!r} is already registered: choose another name")
 
 
 def registered(name: str) -> DatasetSpec | None:
-    """What is known of a stock or registered name without any file."""
+    """What is known about a stock or registered name without looking at files."""
     return _REGISTRY.get(name)
 
 
@@ -73,26 +73,27 @@ def get_dataset(
     max_bad_records: int = 0,
     labels_offset: int = 0,
 ) -> Dataset:
-    """Describes a split of a dataset from its files.
+    """Describes a split of a data set from its files.
 
     Args:
       name: a stock or registered name, a key of `datasets_map`, the name in
         dataset.json, or the name that the TFRecords begin with.
       split_name: for instance "train".
       dataset_dir: the directory of the TFRecords.
-      file_pattern: of their names, %s standing for the split; None is the usual one.
-      reader: class that tf_slim reads them with, by default its own of TFRecords.
-      max_bad_records: unfit records that may be left out; with 0 the input pipeline
-        meets them. With any other number every record is decoded once.
-      labels_offset: subtracted from labels before they are used; decides only on
-        which labels are unfit.
+      file_pattern: pattern of their names, %s standing for the split; None is the usual
+        one.
+      reader: class tf_slim reads them with; by default its TFRecord reader.
+      max_bad_records: number of bad records that may be skipped. 0 leaves them to the
+        input pipeline; with any other number every record is decoded once.
+      labels_offset: subtracted from labels before they are used; here it only decides
+        which labels are bad.
 
     Returns:
-      The record that the input pipeline reads, and tf_slim's `DatasetDataProvider`.
+      The split, for the input pipeline and for tf_slim's `DatasetDataProvider`.
 
     Raises:
-      UserError: name, split, directory or files are not there or do not fit; the
-        message names what is there.
+      UserError: name, split, directory or files are missing or do not match; the
+        message names what there is.
     """
     require_directory(dataset_dir)
     tolerant = max_bad_records > 0
@@ -108,14 +109,14 @@ def get_dataset(
         dataset = bad_records.leave_out(dataset, max_bad_records, labels_offset)
     if not dataset.num_examples:
         raise UserError(
-            f"split {split_name!r} in {dataset_dir} holds no record that can be used"
+            f"split {split_name!r} in {dataset_dir} holds no usable record"
             f" ({len(dataset.shards)} empty files): convert the photos again"
         )
     return dataset
 
 
 def _own_module(name: str) -> Any:
-    """The module that somebody put into `datasets_map`, if any."""
+    """The module that a user added to `datasets_map`, if any."""
     module = datasets_map.get(name)
     return None if module is _STOCK.get(name) else module
 
@@ -123,7 +124,7 @@ def _own_module(name: str) -> Any:
 def _from_json(
     info: dataset_json.DatasetInfo, split_name: str, dataset_dir: str, tolerant: bool
 ) -> Dataset:
-    """The route with dataset.json, which says all."""
+    """The split as dataset.json describes it."""
     split = info.splits.get(split_name)
     if split is None or not split.num_examples:
         raise _no_split(info.name, split_name, dataset_dir, list(info.splits))
@@ -167,10 +168,10 @@ def _from_json(
 
 
 def available_splits(name: str, dataset_dir: str) -> tuple[str, ...]:
-    """The splits of a dataset that have files in the directory, sorted by name.
+    """The splits of a data set that have files in the directory, sorted by name.
 
     Raises:
-      UserError: there is no such directory or dataset.
+      UserError: there is no such directory or data set.
     """
     if splits := getattr(_own_module(name), "SPLITS_TO_SIZES", None):
         return tuple(sorted(splits))
@@ -186,42 +187,23 @@ def require_directory(dataset_dir: str) -> None:
         raise UserError("no --dataset_dir: name the directory that holds the TFRecords")
     if not os.path.isdir(dataset_dir):
         raise UserError(
-            f"--dataset_dir={dataset_dir} is no directory: name the one that holds the"
-            " TFRecords (convert/images_to_tfrecord.py makes it from photos)"
+            f"--dataset_dir={dataset_dir} is not a directory: name the one that holds"
+            " the TFRecords (convert/images_to_tfrecord.py makes it from photos)"
         )
 
 
 def _described(name: str, dataset_dir: str) -> dataset_json.DatasetInfo | None:
-    """What dataset.json says, if the directory has one."""
+    """The contents of dataset.json, if the directory has one."""
     require_directory(dataset_dir)
     info = dataset_json.read(dataset_dir)
     if info is not None and info.name != name:
         raise UserError(
-            f"--dataset_name={name}, but {dataset_dir} holds the dataset {info.name!r}:"
-            f" use --dataset_name={info.name}, or another --dataset_dir"
+            f"--dataset_name={name}, but {dataset_dir} holds the data set"
+            f" {info.name!r}: use --dataset_name={info.name}, or another --dataset_dir"
         )
-    listed = labels.read(dataset_dir) if info else None
-    if info and listed and listed != info.classes:
-        raise UserError(_contradicting_labels(dataset_dir, listed, info.classes))
+    if info is not None:
+        dataset_json.check_labels(dataset_dir, info)
     return info
-
-
-def _contradicting_labels(
-    dataset_dir: str, listed: Sequence[str], classes: Sequence[str]
-) -> str:
-    """What to say of a labels.txt that was changed after the conversion."""
-    pairs = zip(listed, classes, strict=False)
-    place = next((i for i, (a, b) in enumerate(pairs) if a != b), None)
-    if place is None:
-        difference = f"{len(listed)} classes, and {len(classes)}"
-    else:
-        difference = f"class {place} {listed[place]!r}, and {classes[place]!r}"
-    path = os.path.join(dataset_dir, labels.FILENAME)
-    return (
-        f"{path} has {difference} in {dataset_json.FILENAME} beside it: the records"
-        f" were written for the latter; mend {labels.FILENAME} or remove it (to rename"
-        " classes change both files, to order them anew convert again)"
-    )
 
 
 def _from_files(
@@ -231,7 +213,7 @@ def _from_files(
     tolerant: bool,
     file_pattern: str | None,
 ) -> Dataset:
-    """The route without dataset.json: names from labels.txt, counts by counting."""
+    """The split without dataset.json: classes from labels.txt, records counted."""
     spec = _REGISTRY.get(name, _GENERIC_SPEC)
     if file_pattern:
         splits = split_files.matching(file_pattern, split_name, dataset_dir)
@@ -246,7 +228,7 @@ def _from_files(
     if not num_classes:
         raise UserError(
             f"{dataset_dir} has neither dataset.json nor labels.txt: write a labels.txt"
-            " with one id:name line a class"
+            " with one id:name line per class"
         )
     paths = [os.path.join(dataset_dir, filename) for filename in filenames]
     dataset = Dataset(
@@ -266,7 +248,7 @@ def _from_files(
 
 
 def _find_splits(name: str, dataset_dir: str) -> dict[str, list[str]]:
-    """The TFRecord file names of each split, sorted."""
+    """The sorted TFRecord file names of each split."""
     spec = _REGISTRY.get(name, _GENERIC_SPEC)
     patterns = {
         split: spec.file_pattern.replace("%s", glob.escape(split))
@@ -283,7 +265,7 @@ def _no_split(
     name: str, split_name: str, dataset_dir: str, splits: Sequence[str]
 ) -> UserError:
     return UserError(
-        f"dataset {name!r} in {dataset_dir} has no split {split_name!r}"
+        f"data set {name!r} in {dataset_dir} has no split {split_name!r}"
         f"{nearest(split_name, splits)}: its splits are {', '.join(sorted(splits))}"
     )
 
@@ -297,7 +279,7 @@ def _no_files(name: str, dataset_dir: str, filenames: Sequence[str]) -> UserErro
         else f"dataset.json or {name}_<split>_*.tfrecord with labels.txt"
     )
     return UserError(
-        f"{dataset_dir} has no files of a dataset {name!r}: expected {expected}, found"
+        f"{dataset_dir} has no files of a data set {name!r}: expected {expected}, found"
         f" {shown or 'an empty directory'}; names that need no labels.txt:"
         f" {', '.join(sorted(_REGISTRY))}"
     )

@@ -1,4 +1,4 @@
-"""dataset.json: a dataset that describes itself, so that no code needs to know it.
+"""dataset.json: a data set that describes itself, so that no code needs to know it.
 
 {"format_version": 1, "name": "stamps", "classes": ["bird", "boat"],
  "num_channels": 3,
@@ -11,10 +11,11 @@
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.atomic_files import atomic_write
+from datasets import labels
 from errors import UserError
 
 FILENAME = "dataset.json"
@@ -23,7 +24,7 @@ FORMAT_VERSION = 1
 
 @dataclasses.dataclass(frozen=True)
 class ShardInfo:
-    """One TFRecord file: its name, how many records, its size and its SHA-256."""
+    """One TFRecord file: its name, number of records, size and SHA-256."""
 
     file: str
     records: int
@@ -33,7 +34,7 @@ class ShardInfo:
 
 @dataclasses.dataclass(frozen=True)
 class SplitInfo:
-    """One split: its examples, how many of each class, its files."""
+    """One split: its number of examples, in total and by class, and its files."""
 
     num_examples: int
     class_counts: tuple[int, ...]
@@ -42,16 +43,17 @@ class SplitInfo:
 
 @dataclasses.dataclass(frozen=True)
 class DatasetInfo:
-    """All that dataset.json says.
+    """The contents of dataset.json.
 
     Attributes:
-      name: what `--dataset_name` must say.
-      classes: the class names by label, exactly as they are.
+      name: the `--dataset_name` of the data set.
+      classes: class names by label, unescaped.
       splits: by name.
-      num_channels: 3 (RGB) or 1 (grey), as images are decoded.
-      made: how the dataset was made; readers of examples ignore it.
-      bits: as how many a channel photos of more than 8 bits were read that do not say
-        it; new photos are to be read in the same way. None where there were none.
+      num_channels: 3 (RGB) or 1 (grayscale), as images are decoded.
+      made: how the data set was made; readers of records ignore it.
+      bits: bits per channel at which photos of more than 8 bits were read whose files
+        do not state them; new photos are to be read the same way. None if there were
+        none.
     """
 
     name: str
@@ -63,7 +65,7 @@ class DatasetInfo:
 
 
 def write(dataset_dir: str, info: DatasetInfo) -> None:
-    """Writes `info` as dataset.json of the directory."""
+    """Writes `info` to dataset.json in the directory."""
     content = {"format_version": FORMAT_VERSION, **dataclasses.asdict(info)}
     with atomic_write(os.path.join(dataset_dir, FILENAME), "w") as file:
         json.dump(content, file, indent=1)
@@ -71,10 +73,10 @@ def write(dataset_dir: str, info: DatasetInfo) -> None:
 
 
 def read(dataset_dir: str) -> DatasetInfo | None:
-    """Reads and checks dataset.json; None when the directory has none.
+    """Reads and checks dataset.json; None if the directory has none.
 
     Raises:
-      UserError: the file is not what `write` writes: it names the field.
+      UserError: the file is not as `write` writes it; the message names the field.
     """
     path = os.path.join(dataset_dir, FILENAME)
     try:
@@ -90,10 +92,10 @@ def read(dataset_dir: str) -> DatasetInfo | None:
 
 
 def find_file_fault(dataset_dir: str, split: SplitInfo) -> tuple[str, str] | None:
-    """Looks for a file of a split that is absent or not of the size it was written in.
+    """Looks for a file of a split that is missing or has changed in size.
 
     Returns:
-      The path of the first such file and a sentence about it, or None.
+      The path of the first such file and the message about it, or None.
     """
     for shard in split.shards:
         path = os.path.join(dataset_dir, shard.file)
@@ -111,8 +113,37 @@ def find_file_fault(dataset_dir: str, split: SplitInfo) -> tuple[str, str] | Non
     return None
 
 
+def check_labels(dataset_dir: str, info: DatasetInfo) -> None:
+    """Checks that labels.txt, if there is one, names the classes of dataset.json.
+
+    Raises:
+      UserError: it was changed after the conversion.
+    """
+    listed = labels.read(dataset_dir)
+    if listed and listed != info.classes:
+        raise UserError(_contradicting_labels(dataset_dir, listed, info.classes))
+
+
+def _contradicting_labels(
+    dataset_dir: str, listed: Sequence[str], classes: Sequence[str]
+) -> str:
+    """The message about a labels.txt that was changed after the conversion."""
+    pairs = zip(listed, classes, strict=False)
+    place = next((i for i, (a, b) in enumerate(pairs) if a != b), None)
+    if place is None:
+        difference = f"{len(listed)} classes instead of {len(classes)}"
+    else:
+        difference = f"class {place} {listed[place]!r} instead of {classes[place]!r}"
+    path = os.path.join(dataset_dir, labels.FILENAME)
+    return (
+        f"{path} has {difference} as in {FILENAME}, for which the records"
+        f" were written: correct {labels.FILENAME} or remove it (to rename classes,"
+        " change both files; to reorder them, convert again)"
+    )
+
+
 class _Reader:
-    """Turns parsed JSON into records, naming the field that is wrong."""
+    """Turns parsed JSON into dataclasses, naming any field that is wrong."""
 
     def __init__(self, path: str):
         self._path = path

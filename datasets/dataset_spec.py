@@ -1,20 +1,20 @@
-"""What the files of a data set do not say themselves."""
+"""The facts about a data set that its files do not state."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class DatasetSpec:
-    """What the files of a dataset do not say themselves.
+    """The facts about a data set that its files do not state.
 
     Attributes:
-      file_pattern: of the TFRecords' names; %s stands for the split.
-      splits: their usual names.
-      num_classes: used only where there is no labels.txt, as is `class_names`.
-      num_channels: 3 (RGB) or 1 (grey).
-      label_default: the label of a record that has none; -1 makes it an error.
-      format_default: the format of a record that names none.
-      class_names: by label, where they are known.
+      file_pattern: pattern of the names of the TFRecords; %s stands for the split.
+      splits: the usual names of the splits.
+      num_classes: used only without a labels.txt, as is `class_names`.
+      num_channels: 3 (RGB) or 1 (grayscale).
+      label_default: label of records that have none; -1 makes that an error.
+      format_default: format of records that name none.
+      class_names: class names by label, if known.
     """
 
     file_pattern: str

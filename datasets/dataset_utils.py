@@ -1,4 +1,4 @@
-"""slim's helpers for converters of one's own, by slim's names."""
+"""slim's helpers for your own converters, under slim's names."""
 
 import contextlib
 import os
@@ -16,29 +16,29 @@ LABELS_FILENAME = labels.FILENAME
 
 
 def int64_feature(values: int | Sequence[int]) -> tf.train.Feature:
-    """A feature of one whole number, or of several."""
+    """A feature of one integer, or of several."""
     numbers = np.ravel(values).tolist()
     return tf.train.Feature(int64_list=tf.train.Int64List(value=numbers))
 
 
 def float_feature(values: float | Sequence[float]) -> tf.train.Feature:
-    """A feature of one number, or of several, kept as float32."""
+    """A feature of one number, or of several, stored as float32."""
     numbers = np.ravel(values).tolist()
     return tf.train.Feature(float_list=tf.train.FloatList(value=numbers))
 
 
 def float_list_feature(values: Sequence[float]) -> tf.train.Feature:
-    """A feature of several numbers, kept as float32."""
+    """A feature of several numbers, stored as float32."""
     return float_feature(values)
 
 
 def bytes_feature(value: bytes | str) -> tf.train.Feature:
-    """A feature of one string; text is kept as UTF-8."""
+    """A feature of one string; text is stored as UTF-8."""
     return bytes_list_feature([value])
 
 
 def bytes_list_feature(values: Sequence[bytes | str]) -> tf.train.Feature:
-    """A feature of several strings; text is kept as UTF-8."""
+    """A feature of several strings; text is stored as UTF-8."""
     encoded = [tf.compat.as_bytes(value) for value in values]
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=encoded))
 
@@ -49,10 +49,10 @@ def image_to_tfexample(
     """An example with the keys of slim's data sets.
 
     Args:
-      image_data: the image file's bytes.
+      image_data: bytes of the image file.
       image_format: "jpg" or "png".
-      height: of the image, in pixels.
-      width: of the image, in pixels.
+      height: height of the image, in pixels.
+      width: width of the image, in pixels.
       class_id: the label.
     """
     serialized = example_schema.build_example(
@@ -67,12 +67,12 @@ def open_sharded_output_tfrecords(
     """Opens the files `<base_path>-00000-of-0000N` and so on for writing.
 
     Args:
-      exit_stack: closes them.
-      base_path: of the files.
-      num_shards: how many there are.
+      exit_stack: closes the writers.
+      base_path: start of the paths of the files.
+      num_shards: number of files.
 
     Returns:
-      Their writers, in order.
+      The writers, in order.
     """
     return [
         exit_stack.enter_context(
@@ -87,43 +87,45 @@ def write_label_file(
     dataset_dir: str,
     filename: str = LABELS_FILENAME,
 ) -> None:
-    """Writes the names of the classes, an `id:name` line each."""
+    """Writes the class names, one `id:name` line each."""
     labels.write(dataset_dir, labels_to_class_names, filename)
 
 
 def has_labels(dataset_dir: str, filename: str = LABELS_FILENAME) -> bool:
-    """Whether the directory has a file with the names of the classes."""
+    """Whether the directory has a file of class names."""
     return os.path.exists(os.path.join(dataset_dir, filename))
 
 
 def read_label_file(
     dataset_dir: str, filename: str = LABELS_FILENAME
 ) -> dict[int, str]:
-    """The names of the classes by id.
+    """The class names by id.
 
     Raises:
-      UserError: there is no such file, or it is not `id:name` lines.
+      UserError: there is no such file, or it does not consist of `id:name` lines.
     """
     names = labels.read_by_id(dataset_dir, filename)
     if names is None:
-        raise UserError(f"{dataset_dir} has no {filename}: write it, or ask has_labels")
+        raise UserError(
+            f"{dataset_dir} has no {filename}: write it, or call has_labels first"
+        )
     return names
 
 
 def download_url(url: str, dataset_dir: str) -> str:
-    """Downloads a file into a directory, under the last part of its address.
+    """Downloads a file into a directory, named after the last part of its address.
 
     Args:
       url: an http or https address.
-      dataset_dir: made if absent. A file of that name is taken as it is.
+      dataset_dir: created if missing. An existing file of that name is kept.
 
     Returns:
-      The file's path.
+      The path of the file.
 
     Raises:
-      UserError: the server does not give it.
+      UserError: the download failed.
     """
-    from common import fetching  # only notebooks download from here
+    from common import fetching  # imported late: only notebooks download from here
 
     path = os.path.join(dataset_dir, url.split("/")[-1])
     with explained_errors():
@@ -139,16 +141,16 @@ def download_url(url: str, dataset_dir: str) -> str:
 def download_and_uncompress_tarball(tarball_url: str, dataset_dir: str) -> None:
     """Downloads a tar file into a directory and unpacks it there.
 
-    Only plain files and folders come out of it, and none of them outside of the
-    directory; files of the same names are replaced.
+    Only plain files and folders are unpacked, and none outside the directory; existing
+    files of the same name are replaced.
 
     Args:
       tarball_url: an http or https address.
-      dataset_dir: made if absent; keeps the tar file, too, and a second call unpacks
-        that.
+      dataset_dir: created if missing; keeps the tar file as well, which later calls
+        unpack.
 
     Raises:
-      UserError: the server does not give it, or it is damaged.
+      UserError: the download failed, or the file is damaged.
     """
     from common import fetching
 

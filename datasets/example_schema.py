@@ -1,4 +1,4 @@
-"""slim's `tf.Example`: how one labelled photograph is stored in a TFRecord."""
+"""slim's `tf.Example`: how one labeled photo is stored in a TFRecord."""
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +12,7 @@ HEIGHT = "image/height"
 WIDTH = "image/width"
 FILENAME = "image/filename"
 
-# What `parse_labels` gives for a record without a label: no one's label.
+# What `parse_labels` returns for a record without a label; never a label.
 MISSING_LABEL = tf.int64.min
 
 
@@ -24,16 +24,16 @@ def build_example(
     width: int,
     filename: str | None = None,
 ) -> bytes:
-    """One serialized `tf.train.Example` with the keys that slim's converters write.
+    """Serializes a `tf.train.Example` with the keys that slim's converters write.
 
     Args:
-      encoded: the image file's bytes (JPEG, PNG, GIF or BMP), or with `image_format`
-        "raw" the uint8 pixels, row by row.
+      encoded: bytes of the image file (JPEG, PNG, GIF or BMP) or, with `image_format`
+        "raw", the uint8 pixels, row by row.
       image_format: "jpg", "png" or "raw"; readers look only for "raw".
       label: the class id.
-      height: of the image, in pixels.
-      width: of the image, in pixels.
-      filename: where the photo came from, as slim's ImageNet converter also tells.
+      height: height of the image, in pixels.
+      width: width of the image, in pixels.
+      filename: source of the photo, as in slim's ImageNet converter.
 
     Returns:
       The serialized example.
@@ -58,8 +58,8 @@ def parse_example(
 
     Args:
       serialized: scalar string.
-      label_default: the label of a record that has none.
-      format_default: the format of a record that names none.
+      label_default: label of a record that has none.
+      format_default: format of a record that names none.
 
     Returns:
       Scalars by key: `ENCODED` and `FORMAT` strings, `LABEL`, `HEIGHT` and `WIDTH`
@@ -76,7 +76,7 @@ def parse_example(
 
 
 def parse_labels(serialized: tf.Tensor) -> tf.Tensor:
-    """The labels of a batch of records, `MISSING_LABEL` where there is none.
+    """The labels of a batch of records, `MISSING_LABEL` if there is none.
 
     Args:
       serialized: [batch] strings.
@@ -91,18 +91,18 @@ def parse_labels(serialized: tf.Tensor) -> tf.Tensor:
 def check_label(
     features: dict[str, tf.Tensor], num_classes: int, labels_offset: int = 0
 ) -> tf.Tensor:
-    """The class that training sees: the label less the offset, checked.
+    """The class that training uses: the label minus the offset, checked.
 
     Args:
       features: the result of `parse_example`.
       num_classes: labels are in [labels_offset, num_classes).
-      labels_offset: slim's flag, 1 where a class 0 "background" is not wanted.
+      labels_offset: slim's flag: 1 removes a class 0 "background".
 
     Returns:
       Scalar int32 in [0, num_classes - labels_offset).
 
     Raises:
-      tf.errors.InvalidArgumentError: the label is outside, when the graph runs.
+      tf.errors.InvalidArgumentError: the label is out of range, when the graph runs.
     """
     label = features[LABEL]
     fits = tf.logical_and(label >= labels_offset, label < num_classes)
@@ -114,11 +114,11 @@ def check_label(
 def count_pixels(
     features: dict[str, tf.Tensor], *, known_no_jpeg: bool = False
 ) -> tf.Tensor:
-    """The pixels of a parsed record's image by its header, int64; of "raw" ones 0."""
+    """The pixels of a parsed record's image by its header, int64; 0 if "raw"."""
     encoded = features[ENCODED]
 
     def count(content: bytes | np.ndarray) -> np.int64:
-        # Outside of a graph TensorFlow hands over an array of it.
+        # Outside a graph, TensorFlow passes it as an array.
         return np.int64(photo_size.num_pixels(np.asarray(content, object).item()))
 
     def by_header() -> tf.Tensor:
@@ -129,7 +129,7 @@ def count_pixels(
         return tf.cond(is_raw(features), lambda: tf.constant(0, tf.int64), by_header)
 
     def of_no_jpeg() -> tf.Tensor:
-        # Calling Python would slow small PNGs, of which there are many, down to half.
+        # Calling Python would halve the speed of small PNGs, of which there are many.
         is_png = tf.logical_and(_has_png_header(encoded), ~is_raw(features))
         return tf.cond(is_png, lambda: _png_pixels(encoded), of_no_png)
 
@@ -147,26 +147,26 @@ def _has_png_header(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _png_pixels(encoded: tf.Tensor) -> tf.Tensor:
-    """Width times height, each 4 bytes, the highest first, from byte 16 on."""
+    """Width times height, each 4 bytes, big-endian, from byte 16."""
     sides = tf.strings.substr(encoded, 16, 8)
     signed = tf.io.decode_raw(sides, tf.int32, little_endian=False)
     width_height = tf.cast(tf.bitcast(signed, tf.uint32), tf.float64)
-    # Exact up to 2⁵³; the most that is claimed, 2⁶⁴, becomes the most there is.
+    # Exact up to 2⁵³; the largest claim, 2⁶⁴, saturates.
     return tf.cast(tf.minimum(tf.reduce_prod(width_height), 2.0**62), tf.int64)
 
 
 def check_size(
     features: dict[str, tf.Tensor], *, known_no_jpeg: bool = False
 ) -> dict[str, tf.Tensor]:
-    """The same record, to be decoded, once it is known to be not absurdly large.
+    """The same record, once it is known not to be absurdly large.
 
     Args:
       features: the result of `parse_example`.
-      known_no_jpeg: leaves out what is done for JPEG.
+      known_no_jpeg: omits the handling of JPEG.
 
     Raises:
-      tf.errors.InvalidArgumentError: it has more than `photo_codec.max_pixels` (when
-        the graph runs).
+      tf.errors.InvalidArgumentError: it has more than `photo_codec.max_pixels`, when
+        the graph runs.
     """
     pixels = count_pixels(features, known_no_jpeg=known_no_jpeg)
     limit = photo_codec.max_pixels(is_jpeg=False)
@@ -178,18 +178,18 @@ def check_size(
 
 
 def require_few_pixels(pixels: tf.Tensor, limit: int | tf.Tensor) -> tf.Operation:
-    """What fails where an image has more pixels than the limit."""
+    """An assertion that an image has no more pixels than the limit."""
     limit = tf.cast(limit, tf.int64)
     data = ["an image is too large, its pixels and the limit:", pixels, limit]
     return tf.raw_ops.Assert(condition=pixels <= limit, data=data)
 
 
 def decode_image(features: dict[str, tf.Tensor], num_channels: int) -> tf.Tensor:
-    """The pixels of a parsed record, whatever its bytes turn out to be.
+    """Decodes the image of a parsed record, whatever its format.
 
-    JPEG, PNG, GIF (first frame) and BMP are told apart by content, as slim does;
-    `FORMAT` matters only when it says "raw": then the bytes are the pixels, of the
-    stored height and width or, where those are absent, of a square.
+    JPEG, PNG, GIF (first frame) and BMP are told apart by content, as in slim; `FORMAT`
+    matters only if it is "raw": then the bytes are the pixels, of the stored height and
+    width or, without these, of a square.
 
     Args:
       features: the result of `parse_example`.
@@ -207,12 +207,12 @@ def decode_image(features: dict[str, tf.Tensor], num_channels: int) -> tf.Tensor
 
 
 def is_raw(features: dict[str, tf.Tensor]) -> tf.Tensor:
-    """Whether a parsed record says that its bytes are the pixels, a scalar bool."""
+    """Whether the bytes of a parsed record are the pixels themselves, a scalar bool."""
     return tf.reduce_any(tf.equal(features[FORMAT], ["raw", "RAW"]))
 
 
 def is_jpeg(features: dict[str, tf.Tensor]) -> tf.Tensor:
-    """Whether a parsed record's bytes are to be decoded as JPEG, a scalar bool."""
+    """Whether the bytes of a parsed record are decoded as JPEG, a scalar bool."""
     return tf.logical_and(tf.io.is_jpeg(features[ENCODED]), ~is_raw(features))
 
 
@@ -229,7 +229,7 @@ def _decode_raw(features: dict[str, tf.Tensor], num_channels: int) -> tf.Tensor:
 def _decode_file(encoded: tf.Tensor, num_channels: int) -> tf.Tensor:
     if num_channels == 3:
         return tf.io.decode_image(encoded, channels=3, expand_animations=False)
-    # TensorFlow makes only JPEG and PNG grey by itself.
+    # TensorFlow only decodes JPEG and PNG to grayscale itself.
     is_png = tf.equal(tf.strings.substr(encoded, 0, 4), b"\x89PNG")
     return tf.cond(
         tf.logical_or(tf.io.is_jpeg(encoded), is_png),

@@ -1,4 +1,4 @@
-"""slim's flowers: photographs of five kinds."""
+"""slim's flowers: photos of five kinds."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""The classes of ImageNet (ILSVRC 2012): WordNet's identifiers and words for them."""
+"""The classes of ImageNet (ILSVRC 2012): their WordNet identifiers and words."""
 
 import functools
 import pathlib
@@ -11,10 +11,10 @@ BACKGROUND = "background"  # class 0 of slim's 1001
 
 @functools.cache
 def synsets() -> dict[str, str]:
-    """The words of each of the 1000 classes by its WordNet identifier, in order.
+    """The words of the 1000 classes by WordNet identifier, in order.
 
-    The order is that of the identifiers: position i is label i of networks with 1000
-    classes, and label i + 1 of those with 1001.
+    The order is that of the identifiers: position i is label i of nets with 1000
+    classes, and label i + 1 of nets with 1001.
     """
     path = pathlib.Path(__file__).with_name("imagenet_classes.txt")
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -22,7 +22,7 @@ def synsets() -> dict[str, str]:
 
 
 def class_names(num_classes: int) -> tuple[str, ...] | None:
-    """What a network of so many classes calls them; None unless 1000 or 1001."""
+    """The class names of a net with 1000 or 1001 classes; None for other numbers."""
     names = tuple(synsets().values())
     return {1000: names, 1001: (BACKGROUND, *names)}.get(num_classes)
 

@@ -1,8 +1,8 @@
 """Batches for training and evaluation, from TFRecords.
 
-The order of training examples and their augmentation are a pure function of (seed,
-epoch, place), whatever the number of readers and threads, so that a run that was killed
-resumes to the same bits.
+The order and augmentation of training examples are a pure function of (seed, epoch,
+index), whatever the number of readers and threads, so that a run that was killed
+resumes bit for bit.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from datasets.records.skip_timer import SkipTimer
 PhotoPreprocessFn = Callable[[EncodedPhoto, tf.Tensor], tf.Tensor]
 
 
-# Autograph would rewrite every function below it, in a second, to no effect.
+# Autograph would take a second to rewrite every function called, to no effect.
 @tf.autograph.experimental.do_not_convert
 def train_batches(
     dataset: Dataset,
@@ -35,38 +35,36 @@ def train_batches(
     order_seed: int | None = None,
     is_balanced: bool = False,
 ) -> tf.data.Dataset:
-    """Endless shuffled batches; every epoch holds each example once.
+    """Infinite shuffled batches; every epoch holds each example once.
 
-    Balanced, it holds as many as there are of each class in turn, some more than once.
+    If balanced, it holds as many examples, of each class in turn, some more than once.
 
-    Epochs follow each other without a seam: a batch may hold the end of one and the
-    beginning of the next.
+    Batches may cross epochs, holding the end of one and the beginning of the next.
 
     Args:
       dataset: what to read.
-      preprocess_fn: augments one photo, asking it for the pixels that it needs; all
-        randomness comes from the seed.
-      batch_size: examples in every batch.
-      seed: decides order and augmentation.
+      preprocess_fn: augments one photo, which decodes only the pixels it is asked for;
+        all randomness comes from the seed.
+      batch_size: number of examples per batch.
+      seed: determines order and augmentation.
       labels_offset: subtracted from labels.
-      num_readers: files read at the same time.
-      num_threads: images decoded at the same time; tf.data.AUTOTUNE (-1) leaves the
-        number to TensorFlow.
-      start_batch: batches of the stream to leave out at the start; their images are
-        not decoded.
-      num_views: augmented versions of an example that the epochs take in turn; None
-        makes a new one each epoch.
-      order_seed: decides the order in place of `seed`, which then decides the
-        augmentation alone.
-      is_balanced: examples of each class come in turn.
+      num_readers: number of files read in parallel.
+      num_threads: number of images decoded in parallel; tf.data.AUTOTUNE (-1) leaves it
+        to TensorFlow.
+      start_batch: number of batches to skip at the start; their images are not decoded.
+      num_views: number of augmented versions of an example, used by the epochs in turn;
+        None makes a new one each epoch.
+      order_seed: determines the order instead of `seed`, which then determines the
+        augmentation only.
+      is_balanced: whether the examples of the classes take turns.
 
     Returns:
       Elements {"image": [batch_size, h, w, c] float32, "label": [batch_size] int32 in
       [0, num_classes - labels_offset)}.
 
     Raises:
-      UserError: a record cannot be read. Later ones come as
-        `record_faults.READ_ERRORS` while iterating: see `record_faults.explain`.
+      UserError: a record cannot be read. While iterating, errors are
+        `record_faults.READ_ERRORS`: see `record_faults.explain`.
     """
     if order_seed is None:
         order_seed = seed
@@ -118,20 +116,21 @@ def eval_batches(
 
     Args:
       dataset: what to read.
-      preprocess_fn: prepares one photo, asking it for the pixels that it needs.
-      batch_size: examples in every batch; the last one is filled up with zeros.
+      preprocess_fn: preprocesses one photo, which decodes only the pixels it is asked
+        for.
+      batch_size: number of examples per batch; the last one is padded with zeros.
       labels_offset: subtracted from labels.
-      num_threads: images decoded at the same time; tf.data.AUTOTUNE (-1) leaves the
-        number to TensorFlow.
-      seed: decides the augmentation, if `preprocess_fn` augments.
-      view: the epoch of `train_batches` whose augmentation is wanted.
-      first: place of the first example; those before it are left out.
+      num_threads: number of images decoded in parallel; tf.data.AUTOTUNE (-1) leaves it
+        to TensorFlow.
+      seed: determines the augmentation, if `preprocess_fn` augments.
+      view: epoch of `train_batches` whose augmentation to use.
+      first: index of the first example; those before it are skipped.
 
     Returns:
       ceil(num_examples / batch_size) elements {"image": [batch_size, h, w, c] float32,
-      "label": [batch_size] int32, "mask": [batch_size] bool, False where the batch is
-      filled up, "shard" and "record": [batch_size] int32, the index into
-      `dataset.shards` and the place in that file, both counted from 0}.
+      "label": [batch_size] int32, "mask": [batch_size] bool, False for padding,
+      "shard" and "record": [batch_size] int32, the index into `dataset.shards` and the
+      index in that file, both from 0}.
     """
     read = record_files.reader(dataset)
 
@@ -178,7 +177,7 @@ def eval_batches(
 def augmentation_seed(
     seed: int, view: tf.Tensor, index: tf.Tensor, num_examples: int
 ) -> tf.Tensor:
-    """The stateless seed, [2] int64, of a view of an example; never negative."""
+    """The stateless seed, [2] int64, not negative, of a view of an example."""
     place = tf.cast(view, tf.int64) * num_examples + tf.cast(index, tf.int64)
     return tf.stack([tf.constant(seed, tf.int64), place])
 

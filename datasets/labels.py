@@ -1,9 +1,9 @@
-r"""labels.txt: one `id:name` line a class, as slim writes it.
+r"""labels.txt: one `id:name` line per class, as in slim.
 
-A name is all that follows the first colon. What a line cannot hold is escaped: a
+A name is everything after the first colon. What a line cannot hold is escaped: a
 backslash becomes `\\`, a newline `\n`, a carriage return `\r`, and a code point that
-UTF-8 has no bytes for (from a file name in another encoding) `\udc80`. All other names
-look as slim writes them. `dataset.json` holds the names unescaped.
+UTF-8 cannot encode (from a file name in another encoding) `\udc80`. All other names
+look as in slim. `dataset.json` holds the names unescaped.
 """
 
 import os
@@ -27,7 +27,7 @@ def write(
     class_names: Sequence[str] | Mapping[int, str],
     filename: str = FILENAME,
 ) -> None:
-    """Writes labels.txt, in the order of `class_names`: ids 0, 1, … or those given."""
+    """Writes labels.txt: names in order, with ids 0, 1, …, or names by id."""
     if not isinstance(class_names, Mapping):
         class_names = dict(enumerate(class_names))
     with atomic_write(os.path.join(dataset_dir, filename), "w") as file:
@@ -42,11 +42,11 @@ def read(dataset_dir: str) -> tuple[str, ...] | None:
       dataset_dir: the directory that may hold the file.
 
     Returns:
-      The names by id, or None without a file. An id that no line gives, below the
-      largest one, is named by its number.
+      The names by id, or None without a file. Missing ids below the largest are named
+      by their number.
 
     Raises:
-      UserError: a line is not `id:name`, an id is given twice, or nothing is there.
+      UserError: a line is not `id:name`, an id occurs twice, or the file is empty.
     """
     names = read_by_id(dataset_dir)
     if names is None:
@@ -55,7 +55,7 @@ def read(dataset_dir: str) -> tuple[str, ...] | None:
 
 
 def read_by_id(dataset_dir: str, filename: str = FILENAME) -> dict[int, str] | None:
-    """As `read`, but the names by id, and only of ids that have a line."""
+    """Like `read`, but as a dictionary of the ids that have a line."""
     path = os.path.join(dataset_dir, filename)
     try:
         with open(path, encoding="utf-8-sig", newline="\n") as file:
@@ -78,7 +78,7 @@ def read_by_id(dataset_dir: str, filename: str = FILENAME) -> dict[int, str] | N
             names[label] = name
     if not names:
         raise UserError(
-            f"{path} is empty: write one id:name line a class, or remove it"
+            f"{path} is empty: write one id:name line per class, or remove it"
         )
     return names
 

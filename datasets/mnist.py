@@ -1,4 +1,4 @@
-"""MNIST in slim's files: grey images of 28x28 pixels of the ten digits."""
+"""MNIST in slim's files: grayscale images of 28x28 pixels of the ten digits."""
 
 import functools
 

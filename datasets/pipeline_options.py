@@ -1,15 +1,15 @@
-"""What every pipeline that is walked through asks of tf.data."""
+"""The options of every tf.data pipeline here."""
 
 import tensorflow as tf
 
 
 def apply(elements: tf.data.Dataset) -> tf.data.Dataset:
-    """The same elements, always in the same order, from an iterator that ends at once.
+    """The same elements in a deterministic order; iterators close at once.
 
-    TensorFlow's autotuner wakes up to tune at ever longer intervals, of a minute at
-    last. About one iterator in ten that is let go (TensorFlow 2.21) fails to wake it,
-    and waits until it does so by itself. Without it, prefetching still adapts to its
-    consumer, and `tf.data.AUTOTUNE` calls of a map are as many as there are processors.
+    TensorFlow's autotuner wakes up at ever longer intervals, up to a minute. About one
+    in ten iterators (TensorFlow 2.21) fails to wake it when closed, and waits for it.
+    Without the autotuner, prefetching still adapts to its consumer, and
+    `tf.data.AUTOTUNE` is the number of processors.
     """
     options = tf.data.Options()
     options.deterministic = True

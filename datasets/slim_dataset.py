@@ -1,6 +1,6 @@
-"""Splits as tf_slim's readers take them: our record to tf_slim's `Dataset`, and back.
+"""Converts a split to tf_slim's `Dataset`, for its readers, and back.
 
-tf_slim is imported when a function here is called, not before: the scripts read records
+tf_slim is not imported until a function here is called: the scripts read records
 without it.
 """
 
@@ -19,8 +19,8 @@ _IMAGE_KEY = "image/encoded"
 _LABEL_KEY = "image/class/label"
 _FORMAT_KEY = "image/format"
 _DESCRIPTIONS = {
-    _IMAGE: "The photograph, [height, width, channels] uint8.",
-    _LABEL: "Its class, from 0 to the number of classes less 1.",
+    _IMAGE: "The image, [height, width, channels] uint8.",
+    _LABEL: "Its class, from 0 to the number of classes minus 1.",
 }
 
 
@@ -34,21 +34,23 @@ def get_split(
     """A split of a data set for `slim.dataset_data_provider.DatasetDataProvider`.
 
     Args:
-      name: of the data set, as of `dataset_factory.get_dataset`.
+      name: name of the data set, as in `dataset_factory.get_dataset`.
       split_name: for instance "train".
       dataset_dir: the directory of the TFRecords.
-      file_pattern: of the files' names, %s standing for the split; by default the
+      file_pattern: pattern of the file names, %s standing for the split; by default the
         data set's own.
       reader: by default `tf.compat.v1.TFRecordReader`.
 
     Returns:
       tf_slim's `Dataset`, with the items `image` and `label`, `num_samples` as counted,
-      `num_classes`, and `labels_to_names`, which is None where nothing names them.
+      `num_classes`, and `labels_to_names`, which is None if they have no names.
 
     Raises:
-      UserError: as `dataset_factory.get_dataset`; it is a ValueError, as slim's is.
+      UserError: see `dataset_factory.get_dataset`; it is a ValueError, as in slim.
     """
-    from datasets import dataset_factory  # which imports the modules that call this
+    from datasets import (
+        dataset_factory,
+    )  # imported late: it imports the modules that call this
 
     dataset = dataset_factory.get_dataset(
         name, split_name, dataset_dir, file_pattern, reader
@@ -74,7 +76,7 @@ def to_slim(dataset: Dataset) -> "slim.dataset.Dataset":
     }
     names = dataset.class_names
     return slim.dataset.Dataset(
-        # Readers take paths for patterns.
+        # Readers take paths as patterns.
         data_sources=[glob.escape(shard.path) for shard in dataset.shards],
         reader=dataset.reader_class or tf.compat.v1.TFRecordReader,
         decoder=decoders.TFExampleDecoder(keys_to_features, items_to_handlers),
@@ -93,23 +95,23 @@ def from_module(
     file_pattern: str | None,
     reader: Any,
 ) -> Dataset:
-    """The record of a split that a module written for slim describes.
+    """A split as described by a module written for slim.
 
     Args:
-      module: has a `get_split` like this module's, less the name.
-      name: of the data set.
+      module: has a `get_split` like this module's, without the name.
+      name: name of the data set.
       split_name: for instance "train".
       dataset_dir: the directory of the TFRecords.
       file_pattern: see `get_split`.
       reader: see `get_split`.
 
     Returns:
-      The record; its records are not counted yet.
+      The split; its records are not counted yet.
 
     Raises:
-      UserError: the module refuses the split; the split has no files, does not say how
-        many classes there are, or keeps images and labels elsewhere than slim's data
-        sets do.
+      UserError: the module refuses the split, or the split has no files, does not
+        state the number of classes, or stores images and labels under other keys than
+        slim's data sets.
     """
     from nets import slim
 
@@ -144,7 +146,7 @@ def from_module(
 
 
 def _schema(source: "slim.dataset.Dataset", name: str) -> tuple[dict, dict]:
-    """The decoder's handlers by item, and its features by key."""
+    """The handlers of the decoder by item, and its features by key."""
     decoder = source.decoder
     handlers = getattr(decoder, "_items_to_handlers", {})
     for item, key in ((_IMAGE, _IMAGE_KEY), (_LABEL, _LABEL_KEY)):
@@ -159,7 +161,7 @@ def _schema(source: "slim.dataset.Dataset", name: str) -> tuple[dict, dict]:
 
 
 def _default(feature: Any, otherwise: Any) -> Any:
-    """The default of a feature: a scalar, as it is or in an array of one."""
+    """The default of a feature, a scalar, even if in an array of one."""
     import numpy as np
 
     value = getattr(feature, "default_value", None)

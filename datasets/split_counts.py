@@ -1,4 +1,4 @@
-"""How large the files of a split are, what is in them, and how many of each class."""
+"""Sizes, checksums and counts of the files of a split."""
 
 import dataclasses
 import os
@@ -13,7 +13,7 @@ from errors import UserError
 
 
 def sized(dataset: Dataset, tolerant: bool) -> Dataset:
-    """With sizes, checksums and counts; a tolerant one leaves the last to others."""
+    """Adds sizes, checksums and counts; if `tolerant`, counts are left to others."""
     names = [os.path.relpath(s.path, dataset.dataset_dir) for s in dataset.shards]
     shards = shards_of(dataset.dataset_dir, names, tolerant)
     dataset = dataclasses.replace(
@@ -23,7 +23,7 @@ def sized(dataset: Dataset, tolerant: bool) -> Dataset:
 
 
 def counted(dataset: Dataset) -> Dataset:
-    """With the records counted in the files, whose checksums are known.
+    """Adds the counts of the files, whose checksums are known.
 
     Raises:
       UserError: a record cannot be read, or its label is no class.
@@ -32,7 +32,7 @@ def counted(dataset: Dataset) -> Dataset:
         os.path.relpath(shard.path, dataset.dataset_dir): shard.sha256
         for shard in dataset.shards
     }
-    # Code written for slim asks for data sets while it builds a graph.
+    # Code written for slim requests data sets while it builds a graph.
     with tf.__internal__.eager_context.eager_mode():
         counts = record_counts.count(dataset.dataset_dir, digests)
         class_counts = _class_counts(dataset, counts)
@@ -50,7 +50,7 @@ def counted(dataset: Dataset) -> Dataset:
 def _class_counts(
     dataset: Dataset, counts: Sequence[record_counts.FileCounts]
 ) -> tuple[int, ...]:
-    """Examples of each class; a label that is no class is an error."""
+    """The number of examples per class; a label that is no class is an error."""
     totals = [0] * dataset.num_classes
     for shard, file in zip(dataset.shards, counts, strict=True):
         for label, number in file.labels.items():
@@ -66,10 +66,10 @@ def _class_counts(
 def shards_of(
     dataset_dir: str, filenames: Sequence[str], tolerant: bool
 ) -> tuple[Shard, ...]:
-    """The files of a split, their records not yet counted.
+    """The files of a split, with their records not yet counted.
 
     Raises:
-      UserError: the lengths of a file's records do not add up; `tolerant` leaves that
+      UserError: the record lengths of a file do not add up; if `tolerant`, that is left
         to `bad_records`.
     """
     shards = []

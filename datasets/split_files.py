@@ -1,4 +1,4 @@
-"""Which files of a directory belong to which split, by their names."""
+"""Finds the files of each split by their names."""
 
 import fnmatch
 import glob
@@ -13,7 +13,7 @@ _SHARD_NUMBER = re.compile(r"(\d+)-of-(\d+)")
 
 
 def visible_files(directory: str) -> list[str]:
-    """The names of the files in a directory, hidden ones left out, sorted."""
+    """The sorted names of the files in a directory, without hidden ones."""
     return sorted(
         entry.name
         for entry in os.scandir(directory)
@@ -24,15 +24,15 @@ def visible_files(directory: str) -> list[str]:
 def find_splits(
     name: str, filenames: Sequence[str], patterns: Mapping[str, str]
 ) -> dict[str, list[str]]:
-    """The TFRecord file names of each split, sorted.
+    """The sorted TFRecord file names of each split.
 
-    Known names go by their own pattern first. What that leaves, and all other names,
-    go by the forms that slim and its users write.
+    A known data set uses its own patterns first. The remaining files, and those of
+    other data sets, are matched by the forms that slim and its users write.
 
     Args:
-      name: of the dataset.
-      filenames: what there is, sorted.
-      patterns: by split, where they are known.
+      name: name of the data set.
+      filenames: the sorted names of all files.
+      patterns: file patterns by split, if known.
     """
     prefix = re.escape(name)
     number = _SHARD_NUMBER.pattern
@@ -58,15 +58,15 @@ def find_splits(
 def matching(
     file_pattern: str, split_name: str, dataset_dir: str
 ) -> dict[str, list[str]]:
-    """The files of one split by a pattern of the caller's, sorted.
+    """The sorted files of one split, by the caller's pattern.
 
     Args:
-      file_pattern: of paths in `dataset_dir`; %s stands for the split.
+      file_pattern: pattern of paths in `dataset_dir`; %s stands for the split.
       split_name: for instance "train".
       dataset_dir: the directory.
 
     Returns:
-      The files' paths in the directory, by the split.
+      The paths of the files relative to the directory, by split.
 
     Raises:
       UserError: the pattern has no %s, or no file matches.
@@ -79,15 +79,15 @@ def matching(
     pattern = file_pattern.replace("%s", glob.escape(split_name))
     filenames = sorted(glob.glob(pattern, root_dir=dataset_dir))
     if not filenames:
-        raise UserError(f"{dataset_dir} has no file {pattern}: mend file_pattern")
+        raise UserError(f"{dataset_dir} has no file {pattern}: correct file_pattern")
     return {split_name: filenames}
 
 
 def check_complete(filenames: Sequence[str], dataset_dir: str) -> None:
-    """Checks files that are numbered -of-N for a missing or a stray one.
+    """Checks files that are numbered -of-N for missing and stray ones.
 
     Raises:
-      UserError: one is missing, or there are two sets.
+      UserError: a file is missing, or there are two sets.
     """
     numbers = [
         (int(match[1]), int(match[2]))
@@ -98,7 +98,7 @@ def check_complete(filenames: Sequence[str], dataset_dir: str) -> None:
     if len(totals) > 1:
         raise UserError(
             f"{dataset_dir} holds shards numbered both -of-{totals[0]:05d} and"
-            f" -of-{totals[1]:05d} of one split: remove the set that is out of date"
+            f" -of-{totals[1]:05d} of one split: remove the outdated set"
         )
     if not totals:
         return

@@ -1,4 +1,4 @@
-"""Visual Wake Words in slim's files: is there a person in the photograph?"""
+"""Visual Wake Words in slim's files: is there a person in the photo?"""
 
 import functools
 

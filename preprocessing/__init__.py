@@ -1,1 +1,1 @@
-"""One image in, one image out: the registry, the recipes and their image ops."""
+"""Preprocessing: one image in, one image out."""

@@ -1,10 +1,9 @@
-"""The CifarNet recipe: small images, each scaled to mean 0 and deviation 1.
+"""The CifarNet recipe: small images, each scaled to mean 0 and standard deviation 1.
 
-As slim trains on CIFAR-10 (Krizhevsky's cuda-convnet before it): a random window of the
-image with a margin of zeros, every second one mirrored, random brightness and contrast.
-Nothing is resized: larger images are cropped, smaller ones get a wider margin.
-
-Images keep their channels: one stays one.
+As slim trains on CIFAR-10 (and Krizhevsky's cuda-convnet before it): a random crop of
+the image padded with zeros, a flip of every second one, random brightness and contrast.
+Nothing is resized: larger images are cropped, smaller ones get a wider margin. The
+number of channels does not change.
 """
 
 from typing import NamedTuple
@@ -21,13 +20,13 @@ _CONTRAST = (0.2, 1.8)
 
 
 class Draws(NamedTuple):
-    """All that is random about one training image.
+    """The random decisions about one training image.
 
     Attributes:
-        corner: (top, left) of the window in the image with its margin, int32 scalars.
-        flip: scalar bool.
-        brightness: scalar float32, added to every value.
-        contrast: scalar float32, multiplies the distance from each channel's mean.
+      corner: (top, left) of the window in the image with its margin, int32 scalars.
+      flip: scalar bool.
+      brightness: scalar float32, added to every value.
+      contrast: scalar float32, multiplies the distance from each channel's mean.
     """
 
     corner: tuple[tf.Tensor, tf.Tensor]
@@ -47,15 +46,15 @@ def train(
     """Distorts one image for training; a pure function of image and seed.
 
     Args:
-        image: [height, width, 1 or 3] uint8.
-        output_height: rows wanted, in pixels.
-        output_width: columns wanted, in pixels.
-        seed: [2] int64 for stateless random numbers.
-        use_grayscale: whether to end with one channel, the luma.
-        margin: pixels of black on every side.
+      image: [height, width, 1 or 3] uint8.
+      output_height: height of the result, in pixels.
+      output_width: width of the result, in pixels.
+      seed: [2] int64 for stateless random numbers.
+      use_grayscale: whether to return one channel, the luma.
+      margin: width of the black border on every side, in pixels.
 
     Returns:
-        [output_height, output_width, channels] float32 of mean 0 and deviation 1.
+      [output_height, output_width, channels] float32, standardized.
     """
     image = image_ops.as_float(as_photo(image).pixels(), use_grayscale)
     image = _with_margin(image, output_height, output_width, margin)
@@ -75,16 +74,16 @@ def evaluate(
     output_width: int,
     use_grayscale: bool = False,
 ) -> tf.Tensor:
-    """Takes the middle of one image, or sets it amid zeros.
+    """Crops one image centrally, or pads it with zeros to size.
 
     Args:
-        image: [height, width, 1 or 3] uint8.
-        output_height: rows wanted, in pixels.
-        output_width: columns wanted, in pixels.
-        use_grayscale: whether to give one channel, the luma.
+      image: [height, width, 1 or 3] uint8.
+      output_height: height of the result, in pixels.
+      output_width: width of the result, in pixels.
+      use_grayscale: whether to return one channel, the luma.
 
     Returns:
-        [output_height, output_width, channels] float32 of mean 0 and deviation 1.
+      [output_height, output_width, channels] float32, standardized.
     """
     image = image_ops.as_float(as_photo(image).pixels(), use_grayscale)
     image = tf.image.resize_with_crop_or_pad(image, output_height, output_width)
@@ -99,9 +98,9 @@ def preprocess_image(
     add_image_summaries: bool = True,
     use_grayscale: bool = False,
 ) -> tf.Tensor:
-    """`train`, random at each call, or `evaluate`: slim's name of both.
+    """`train`, random at each call, or `evaluate`: slim's name for both.
 
-    `add_image_summaries` is of no effect: the training script writes the summaries.
+    `add_image_summaries` has no effect: the training script writes the summaries.
     """
     del add_image_summaries
     if not is_training:
@@ -119,7 +118,7 @@ def preprocess_for_train(
     add_image_summaries: bool = True,
     use_grayscale: bool = False,
 ) -> tf.Tensor:
-    """`train`, random at each call, by slim's name and arguments."""
+    """`train`, random at each call, under slim's name and arguments."""
     del add_image_summaries
     seed = image_ops.fresh_seed()
     return train(image, output_height, output_width, seed, use_grayscale, padding)
@@ -132,7 +131,7 @@ def preprocess_for_eval(
     add_image_summaries: bool = True,
     use_grayscale: bool = False,
 ) -> tf.Tensor:
-    """`evaluate` by slim's name and arguments."""
+    """`evaluate` under slim's name and arguments."""
     del add_image_summaries
     return evaluate(image, output_height, output_width, use_grayscale)
 
@@ -140,16 +139,16 @@ def preprocess_for_eval(
 def draw(
     padded_shape: tf.Tensor, output_height: int, output_width: int, seed: tf.Tensor
 ) -> Draws:
-    """Makes every random decision about one image, each uniform over what it may be.
+    """Draws every random decision about one image, each uniform over its range.
 
     Args:
-        padded_shape: [3] int32, height, width and channels with the margin.
-        output_height: rows wanted, in pixels.
-        output_width: columns wanted, in pixels.
-        seed: [2] int64; every decision uses a seed of its own, split off this one.
+      padded_shape: [3] int32, height, width and channels including the margin.
+      output_height: height of the result, in pixels.
+      output_width: width of the result, in pixels.
+      seed: [2] int64; every decision uses its own seed, split off from this one.
 
     Returns:
-        The decisions.
+      The decisions.
     """
     top_seed, left_seed, flip_seed, brightness_seed, contrast_seed = tf.unstack(
         tf.random.experimental.stateless_split(seed, 5)
@@ -170,7 +169,7 @@ def draw(
 
 
 def _with_margin(image: tf.Tensor, height: int, width: int, margin: int) -> tf.Tensor:
-    """Puts zeros around: the margin, and what is short of height and width."""
+    """Pads with zeros: the margin, and whatever is missing in height and width."""
     size = tf.shape(image)[:2] + 2 * margin
     short = tf.maximum(tf.constant([height, width]) - size, 0)
     before = margin + short // 2

@@ -1,9 +1,9 @@
-"""Image operations that the recipes share, with the arithmetic of TensorFlow 1.
+"""Image operations shared by the recipes, with the arithmetic of TensorFlow 1.
 
 Published slim checkpoints were trained on images resized the TensorFlow 1 way: output
-pixel `i` reads input coordinate `i * input / output`, so corners are aligned at the top
-left and there is neither a half-pixel shift nor antialiasing. TensorFlow 2's
-`tf.image.resize` differs from that by up to half the range on a noisy image.
+pixel `i` reads input coordinate `i * input / output`, so the top left corners are
+aligned, without a half-pixel shift or antialiasing. TensorFlow 2's `tf.image.resize`
+differs from that by up to half the range on a noisy image.
 
 Height and width may be unknown when a graph is built; channels must be known.
 """
@@ -16,16 +16,16 @@ from errors import UserError
 
 
 def as_rgb(image: tf.Tensor) -> tf.Tensor:
-    """Gives an image of one or three channels three channels.
+    """Returns an image of one or three channels with three.
 
     Args:
-        image: [height, width, 1 or 3], any dtype and range.
+      image: [height, width, 1 or 3], any dtype and range.
 
     Returns:
-        [height, width, 3], same dtype and range; one channel is repeated three times.
+      [height, width, 3], same dtype and range; one channel is repeated three times.
 
     Raises:
-        UserError: the channels are unknown, or neither 1 nor 3.
+      UserError: the channels are unknown, or neither 1 nor 3.
     """
     image = tf.convert_to_tensor(image)
     channels = image.shape.with_rank(3)[-1]
@@ -38,14 +38,14 @@ def as_rgb(image: tf.Tensor) -> tf.Tensor:
 
 
 def as_float(image: tf.Tensor, use_grayscale: bool) -> tf.Tensor:
-    """Keeps an image's channels, or turns them to one, the luma.
+    """Casts an image to float32, optionally reducing it to its luma.
 
     Args:
-        image: [height, width, 1 or 3], any real dtype and range.
-        use_grayscale: whether to end with one channel.
+      image: [height, width, 1 or 3], any real dtype and range.
+      use_grayscale: whether to return one channel, the luma.
 
     Returns:
-        [height, width, 1 or 3] float32 in the range of the input.
+      [height, width, 1 or 3] float32 in the range of the input.
     """
     image = tf.cast(image, tf.float32)
     to_gray = use_grayscale and image.shape.with_rank(3)[-1] == 3
@@ -53,28 +53,28 @@ def as_float(image: tf.Tensor, use_grayscale: bool) -> tf.Tensor:
 
 
 def fresh_seed() -> tf.Tensor:
-    """A seed, [2] int64, of TensorFlow's own generator: another one at each call.
+    """A new seed, [2] int64, of TensorFlow's stateful generator at each call.
 
-    For images that come without one. `tf.random.set_seed` repeats them all.
+    For callers that pass none. `tf.random.set_seed` makes the sequence repeatable.
     """
     return tf.random.uniform([2], maxval=tf.int64.max, dtype=tf.int64)
 
 
 def flip_left_right_if(condition: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-    """Mirrors the image, [height, width, channels], where the scalar bool says so."""
+    """Mirrors the image, [height, width, channels], if the scalar bool is true."""
     return tf.cond(condition, lambda: tf.reverse(image, [1]), lambda: image)
 
 
 def resize(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Resizes bilinearly the TensorFlow 1 way, changing the aspect where asked.
+    """Resizes bilinearly the TensorFlow 1 way, to any aspect ratio.
 
     Args:
-        image: [H, W, channels], any real dtype and range.
-        height: rows wanted, in pixels.
-        width: columns wanted, in pixels.
+      image: [H, W, channels], any real dtype and range.
+      height: height of the result, in pixels.
+      width: width of the result, in pixels.
 
     Returns:
-        [height, width, channels] float32 in the range of the input.
+      [height, width, channels] float32 in the range of the input.
     """
     return tf.compat.v1.image.resize(tf.cast(image, tf.float32), [height, width])
 
@@ -82,19 +82,19 @@ def resize(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
 def resize_like_pillow(
     image: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor
 ) -> tf.Tensor:
-    """Resizes bilinearly as Pillow does, and so torchvision on Pillow's images.
+    """Resizes bilinearly as Pillow does, and so torchvision on Pillow images.
 
-    The filter widens where the image shrinks (antialiasing); first the width, then the
-    height is resized, with whole numbers in between. Pillow's weights have 22 bits, so
-    that a value midway between two may come out one apart.
+    The filter widens as the image shrinks (antialiasing); the width is resized first,
+    then the height, with rounding in between. Pillow's weights have 22 bits, so that a
+    value midway between two integers may be off by one.
 
     Args:
-        image: [H, W, channels] uint8.
-        height: rows wanted, in pixels.
-        width: columns wanted, in pixels.
+      image: [H, W, channels] uint8.
+      height: height of the result, in pixels.
+      width: width of the result, in pixels.
 
     Returns:
-        [height, width, channels] float32, whole numbers in [0, 255].
+      [height, width, channels] float32, whole numbers in [0, 255].
     """
     for size in ([tf.shape(image)[0], width], [height, width]):
         image = tf.image.resize(image, size, antialias=True)
@@ -105,18 +105,18 @@ def resize_like_pillow(
 def least_size(
     height: int | tf.Tensor, width: int | tf.Tensor
 ) -> tuple[int | tf.Tensor, int | tf.Tensor]:
-    """Pixels that suffice of a photograph that will be resized, in training.
+    """The least size to decode a photo at that will be resized for training.
 
     The bilinear resize of TensorFlow 1 reads the four pixels around a point, however
-    far it shrinks the image. From twice the size on it leaves some out, so that the
-    decoder may as well average them.
+    far it shrinks the image. Beyond twice the size it skips some, so that the decoder
+    may as well average them.
 
     Args:
-        height: rows after the resize.
-        width: columns after the resize.
+      height: height after the resize, in pixels.
+      width: width after the resize, in pixels.
 
     Returns:
-        Height and width, twice as large.
+      Twice the height and width.
     """
     return 2 * height, 2 * width
 
@@ -124,16 +124,16 @@ def least_size(
 def shorter_side_size(
     image_shape: tf.Tensor, side: int | tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Finds the size whose shorter side is `side` and whose aspect is the image's.
+    """The size whose shorter side is `side`, with the aspect ratio of the image.
 
     The longer side is `rint(longer * (side / shorter))` in float32, halves to even.
 
     Args:
-        image_shape: [3] int32, height, width and channels.
-        side: scalar int, pixels wanted on the shorter side.
+      image_shape: [3] int32, height, width and channels.
+      side: scalar int, length of the shorter side in pixels.
 
     Returns:
-        (height, width), int32 scalars.
+      (height, width), int32 scalars.
     """
     size = tf.cast(image_shape[:2], tf.float32)
     scaled = size * (tf.cast(side, tf.float32) / tf.reduce_min(size))
@@ -148,18 +148,18 @@ def draw_size(
     aspect: tuple[float, float],
     attempts: int,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Draws the size of a rectangle inside of an image.
+    """Draws the size of a rectangle inside an image.
 
     Args:
-        whole: [2] float32, height and width of the image.
-        seed: [2] int64 for stateless random numbers.
-        area: least and greatest share of the image's area; uniform.
-        aspect: least and greatest width / height; log-uniform.
-        attempts: how many sizes are tried.
+      whole: [2] float32, height and width of the image.
+      seed: [2] int64 for stateless random numbers.
+      area: least and greatest fraction of the image area; uniform.
+      aspect: least and greatest width / height; log-uniform.
+      attempts: number of sizes to try.
 
     Returns:
-        Whether one fits, scalar bool; and the first that does, [2] float32, height and
-        width, whole numbers.
+      Whether one fits, scalar bool; and the first that does, [2] float32, height and
+      width, whole numbers.
     """
     area_seed, aspect_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
     uniform = tf.random.stateless_uniform
@@ -181,18 +181,18 @@ def resized_window(
 ) -> tf.Tensor:
     """Equals `resize(image, *full_size)` cropped at `corner`, bit for bit.
 
-    Only the window is computed: a photograph one pixel high and a thousand wide, scaled
-    to 512 pixels high, would otherwise take three gigabytes.
+    Only the window is computed: a photo one pixel high and a thousand wide, scaled to
+    a height of 512, would otherwise take three gigabytes.
 
     Args:
-        image: [H, W, channels], any real dtype and range.
-        full_size: (height, width) of the whole resized image, int32 scalars.
-        corner: (top, left) of the window in the resized image, int32 scalars.
-        height: rows of the window.
-        width: columns of the window; the window must lie inside the resized image.
+      image: [H, W, channels], any real dtype and range.
+      full_size: (height, width) of the whole resized image, int32 scalars.
+      corner: (top, left) of the window in the resized image, int32 scalars.
+      height: rows of the window.
+      width: columns of the window; the window must lie inside the resized image.
 
     Returns:
-        [height, width, channels] float32 in the range of the input.
+      [height, width, channels] float32 in the range of the input.
     """
     shape = tf.shape(image)
     top, bottom, down = _neighbours(shape[0], full_size[0], corner[0], height)
@@ -211,7 +211,7 @@ def resized_window(
 def _neighbours(
     in_size: tf.Tensor, out_size: tf.Tensor, start: tf.Tensor, count: int
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Gives both input pixels and the weight of `count` output pixels of one axis."""
+    """Both input pixels, and their weight, of `count` output pixels along one axis."""
     scale = tf.cast(in_size, tf.float32) / tf.cast(out_size, tf.float32)
     position = tf.cast(start + tf.range(count), tf.float32) * scale
     low = tf.floor(position)

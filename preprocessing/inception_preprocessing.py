@@ -1,49 +1,23 @@
-"""The Inception recipe, also of MobileNet, NASNet and PNASNet: RGB scaled to [-1, 1].
+"""The recipe of Inception, MobileNet, NASNet and PNASNet: RGB scaled to [-1, 1].
 
 Training follows Szegedy et al., "Going Deeper with Convolutions"
-(https://arxiv.org/abs/1409.4842, section 6) as slim runs it: a random crop of any
-aspect near one, a mirror image every second time, then random brightness and
-saturation (Howard, https://arxiv.org/abs/1312.5402). Evaluation keeps the middle.
+(https://arxiv.org/abs/1409.4842, section 6) as slim runs it: a random crop of
+aspect ratio near 1, a flip every second time, then random brightness and saturation
+(Howard, https://arxiv.org/abs/1312.5402). Evaluation takes a central crop.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import tensorflow as tf
 
-from preprocessing import image_ops, slow_distortions
+from preprocessing import image_ops, inception_draws, slow_distortions
 from preprocessing.photo import Photo, as_photo
 
-# Fractions of the image area and width/height, as in slim.
-_CROP_AREA = (0.05, 1.0)
-_CROP_ASPECT = (0.75, 1.33)
-# A crop must hold this much of the object, which by default is the whole image, so that
-# in effect the least area is a tenth.
-_MIN_OBJECT_COVERED = 0.1
-_CROP_ATTEMPTS = 100
-_MAX_BRIGHTNESS_DELTA = 32.0 / 255.0
-_SATURATION = (0.5, 1.5)
-# Of each side, so that 0.766 of the area is kept.
+# Of each side, which keeps 0.766 of the area.
 _CENTRAL_FRACTION = 0.875
 _FAST_ORDERS = (("brightness", "saturation"), ("saturation", "brightness"))
 
-
-class Draws(NamedTuple):
-    """All that is random about one training image.
-
-    Attributes:
-        begin: [3] int32, first row, column and channel of the crop.
-        size: [3] int32, rows and columns of the crop, and -1 for all channels.
-        flip: scalar bool.
-        brightness: scalar float32, added to every value of the [0, 1] image.
-        saturation: scalar float32, multiplies the saturation.
-    """
-
-    begin: tf.Tensor
-    size: tf.Tensor
-    flip: tf.Tensor
-    brightness: tf.Tensor
-    saturation: tf.Tensor
+distorted_bounding_box_crop = inception_draws.distorted_bounding_box_crop  # slim's name
 
 
 def train(
@@ -62,22 +36,22 @@ def train(
     mode that slim's scripts always use.
 
     Args:
-        image: [height, width, 1 or 3] uint8; one channel is taken as gray RGB.
-        output_height: rows wanted, in pixels.
-        output_width: columns wanted, in pixels.
-        seed: [2] int64 for stateless random numbers.
-        use_grayscale: whether to end with one channel, the luma.
-        bbox: `[1, boxes, 4]` float32, boxes as (ymin, xmin, ymax, xmax) in [0, 1]; the
-            crop holds a tenth of one of them. The whole image by default.
-        fast_mode: False draws the way of resizing and distorts the colours in more
-            ways; see `slow_distortions`.
-        crop_image: False takes the whole image.
+      image: [height, width, 1 or 3] uint8; one channel is gray RGB.
+      output_height: height of the result, in pixels.
+      output_width: width of the result, in pixels.
+      seed: [2] int64 for stateless random numbers.
+      use_grayscale: whether to return one channel, the luma.
+      bbox: `[1, boxes, 4]` float32, boxes as (ymin, xmin, ymax, xmax) in [0, 1]; the
+        crop covers a tenth of one of them. The whole image by default.
+      fast_mode: False draws the resizing method, too, and distorts hue and contrast
+        as well; see `slow_distortions`.
+      crop_image: False uses the whole image.
 
     Returns:
-        [output_height, output_width, 3, or 1 if gray] float32 in [-1, 1].
+      [output_height, output_width, 3, or 1 if gray] float32 in [-1, 1].
     """
     photo = as_photo(image)
-    draws = draw(photo.shape, seed, bbox)
+    draws = inception_draws.draw(photo.shape, seed, bbox)
     least_size = image_ops.least_size(output_height, output_width)
     if crop_image:
         image = photo.window(draws.begin[:2], draws.size[:2], least_size)
@@ -107,20 +81,20 @@ def evaluate(
     central_crop: bool = True,
     central_fraction: float = _CENTRAL_FRACTION,
 ) -> tf.Tensor:
-    """Takes the middle of one image, 0.875 of each side, and resizes it.
+    """Crops one image centrally, 0.875 of each side, and resizes it.
 
-    Of a side of `n` pixels, `floor((n - 0.875 n) / 2)` are cut off at either end.
+    From a side of `n` pixels, `floor((n - 0.875 n) / 2)` are cut off at either end.
 
     Args:
-        image: [height, width, 1 or 3] uint8; one channel is taken as gray RGB.
-        output_height: rows wanted, in pixels.
-        output_width: columns wanted, in pixels.
-        use_grayscale: whether to give one channel, the luma.
-        central_crop: False takes the whole image.
-        central_fraction: how much of each side is taken.
+      image: [height, width, 1 or 3] uint8; one channel is gray RGB.
+      output_height: height of the result, in pixels.
+      output_width: width of the result, in pixels.
+      use_grayscale: whether to return one channel, the luma.
+      central_crop: False uses the whole image.
+      central_fraction: fraction of each side that is kept.
 
     Returns:
-        [output_height, output_width, 3, or 1 if gray] float32 in [-1, 1].
+      [output_height, output_width, 3, or 1 if gray] float32 in [-1, 1].
     """
     photo = as_photo(image)
     if central_crop:
@@ -148,9 +122,9 @@ def preprocess_image(
     crop_image: bool = True,
     use_grayscale: bool = False,
 ) -> tf.Tensor:
-    """`train`, random at each call, or `evaluate`: slim's name of both.
+    """`train`, random at each call, or `evaluate`: slim's name for both.
 
-    `add_image_summaries` is of no effect: the training script writes the summaries.
+    `add_image_summaries` has no effect: the training script writes the summaries.
     """
     del add_image_summaries
     if not is_training:
@@ -177,7 +151,7 @@ def preprocess_for_train(
     random_crop: bool = True,
     use_grayscale: bool = False,
 ) -> tf.Tensor:
-    """`train`, random at each call, by slim's name and arguments."""
+    """`train`, random at each call, under slim's name and arguments."""
     del scope, add_image_summaries
     seed = image_ops.fresh_seed()
     return train(
@@ -194,7 +168,7 @@ def preprocess_for_eval(
     central_crop: bool = True,
     use_grayscale: bool = False,
 ) -> tf.Tensor:
-    """`evaluate` by slim's name and arguments; no fraction takes the whole image."""
+    """`evaluate` under slim's name and arguments; no fraction is the whole image."""
     del scope
     fraction = central_fraction or 1.0
     return evaluate(image, height, width, use_grayscale, central_crop, fraction)
@@ -206,19 +180,19 @@ def distort_color(
     fast_mode: bool = True,
     scope: str | None = None,
 ) -> tf.Tensor:
-    """Changes colours at random: slim's function of this name.
+    """Distorts colors at random: slim's function of this name.
 
     Args:
-        image: [height, width, 3] float32 in [0, 1].
-        color_ordering: which order of the steps: of four, in fast mode of two.
-        fast_mode: brightness and saturation alone.
-        scope: of no effect.
+      image: [height, width, 3] float32 in [0, 1].
+      color_ordering: index of the order of the steps: 0 to 3, or 1 in fast mode.
+      fast_mode: brightness and saturation only.
+      scope: has no effect.
 
     Returns:
-        [height, width, 3] float32 in [0, 1].
+      [height, width, 3] float32 in [0, 1].
 
     Raises:
-        ValueError: there is no such order.
+      ValueError: there is no such order.
     """
     del scope
     orders = _FAST_ORDERS if fast_mode else slow_distortions.ORDERS
@@ -226,102 +200,23 @@ def distort_color(
     if not 0 <= color_ordering < len(orders):
         raise ValueError(f"color_ordering={color_ordering}: expected 0 to 3")
     seed = image_ops.fresh_seed()
-    draws = draw(tf.shape(image), seed)
+    draws = inception_draws.draw(tf.shape(image), seed)
     image = slow_distortions.distort_in_order(
         orders[color_ordering], image, draws.brightness, draws.saturation, seed
     )
     return tf.clip_by_value(image, 0.0, 1.0)
 
 
-def distorted_bounding_box_crop(
-    image: tf.Tensor,
-    bbox: tf.Tensor,
-    min_object_covered: float = _MIN_OBJECT_COVERED,
-    aspect_ratio_range: tuple[float, float] = _CROP_ASPECT,
-    area_range: tuple[float, float] = _CROP_AREA,
-    max_attempts: int = _CROP_ATTEMPTS,
-    scope: str | None = None,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Crops at random as `train` does: slim's function of this name.
-
-    Args:
-        image: [height, width, channels].
-        bbox: `[1, boxes, 4]` float32, boxes as (ymin, xmin, ymax, xmax) in [0, 1].
-        min_object_covered: share of a box that the crop holds at least.
-        aspect_ratio_range: least and greatest width / height.
-        area_range: least and greatest share of the image's area.
-        max_attempts: after so many the crop is the whole image.
-        scope: of no effect.
-
-    Returns:
-        The crop, and its place as a box, `[1, 1, 4]`.
-    """
-    del scope
-    begin, size, box = tf.image.stateless_sample_distorted_bounding_box(
-        tf.shape(image),
-        bbox,
-        image_ops.fresh_seed(),
-        min_object_covered=min_object_covered,
-        aspect_ratio_range=aspect_ratio_range,
-        area_range=area_range,
-        max_attempts=max_attempts,
-    )
-    crop = tf.slice(image, begin, size)
-    return tf.ensure_shape(crop, [None, None, image.shape[-1]]), box
-
-
 def apply_with_random_selector(
     x: tf.Tensor, func: Callable[[tf.Tensor, int], tf.Tensor], num_cases: int
 ) -> tf.Tensor:
-    """`func(x, case)` of a case from 0 to `num_cases` - 1, drawn at each call."""
+    """`func(x, case)` for a random case from 0 to `num_cases` - 1."""
 
     def branch(case: int) -> Callable[[], tf.Tensor]:
         return lambda: func(x, case)
 
     case = tf.random.uniform([], maxval=num_cases, dtype=tf.int32)
     return tf.switch_case(case, [branch(case) for case in range(num_cases)])
-
-
-def draw(
-    image_shape: tf.Tensor, seed: tf.Tensor, bbox: tf.Tensor | None = None
-) -> Draws:
-    """Makes every random decision about one image.
-
-    The crop is the whole image when none of a hundred tries has a fitting area and
-    aspect. Brightness is U(-32/255, 32/255), saturation U(0.5, 1.5), a flip as likely
-    as none.
-
-    Args:
-        image_shape: [3] int32, height, width and channels.
-        seed: [2] int64; every decision uses a seed of its own, split off this one.
-        bbox: see `train`.
-
-    Returns:
-        The decisions.
-    """
-    box_seed, flip_seed, brightness_seed, saturation_seed = tf.unstack(
-        tf.random.experimental.stateless_split(seed, 4)
-    )
-    if bbox is None:
-        bbox = tf.constant([[[0.0, 0.0, 1.0, 1.0]]])
-    begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
-        image_shape,
-        bbox,
-        box_seed,
-        min_object_covered=_MIN_OBJECT_COVERED,
-        aspect_ratio_range=_CROP_ASPECT,
-        area_range=_CROP_AREA,
-        max_attempts=_CROP_ATTEMPTS,
-    )
-    uniform = tf.random.stateless_uniform
-    delta = _MAX_BRIGHTNESS_DELTA
-    return Draws(
-        begin=begin,
-        size=size,
-        flip=uniform([], flip_seed) < 0.5,
-        brightness=uniform([], brightness_seed, -delta, delta),
-        saturation=uniform([], saturation_seed, *_SATURATION),
-    )
 
 
 def _to_signed(image: tf.Tensor) -> tf.Tensor:

@@ -1,8 +1,8 @@
-"""The evaluation of `keras.applications`, for weights from there.
+"""The evaluation of `keras.applications`, for its weights.
 
-The whole image is resized, whatever its aspect, as `keras.layers.Resizing` does, and
-goes to the net's `preprocess_input`. Keras publishes no recipe for training; the
-registry takes torchvision's, in Keras's colours.
+The whole image is resized, whatever its aspect ratio, as by `keras.layers.Resizing`,
+and normalized as by the net's `preprocess_input`. Keras publishes no training recipe;
+the registry uses torchvision's with Keras's color normalization.
 """
 
 import tensorflow as tf
@@ -21,14 +21,14 @@ def evaluate(
     """Resizes one image bilinearly, with neither antialiasing nor rounding.
 
     Args:
-        image: [height, width, 1 or 3] uint8; one channel is taken as gray RGB.
-        output_height: rows wanted, in pixels.
-        output_width: columns wanted, in pixels.
-        use_grayscale: whether to give one channel, the luma.
-        colors: how colours are normalised.
+      image: [height, width, 1 or 3] uint8; one channel is gray RGB.
+      output_height: height of the result, in pixels.
+      output_width: width of the result, in pixels.
+      use_grayscale: whether to return one channel, the luma.
+      colors: how colors are normalized.
 
     Returns:
-        [output_height, output_width, 3, or 1 if gray] float32.
+      [output_height, output_width, 3, or 1 if gray] float32.
     """
     image = image_ops.as_rgb(as_photo(image).pixels())
     image = tf.image.resize(image, [output_height, output_width])

@@ -1,6 +1,6 @@
-"""The LeNet recipe: digits on [-1, 1), cropped or padded, never distorted.
+"""The LeNet recipe: digits in [-1, 1), cropped or padded, never distorted.
 
-Images keep their channels: MNIST's one stays one.
+The number of channels does not change: MNIST has one.
 """
 
 import tensorflow as tf
@@ -27,16 +27,16 @@ def evaluate(
     output_width: int,
     use_grayscale: bool = False,
 ) -> tf.Tensor:
-    """Takes the middle of one image, or sets it amid zeros.
+    """Crops one image centrally, or pads it with zeros to size.
 
     Args:
-        image: [height, width, 1 or 3] uint8.
-        output_height: rows wanted, in pixels.
-        output_width: columns wanted, in pixels.
-        use_grayscale: whether to give one channel, the luma.
+      image: [height, width, 1 or 3] uint8.
+      output_height: height of the result, in pixels.
+      output_width: width of the result, in pixels.
+      use_grayscale: whether to return one channel, the luma.
 
     Returns:
-        [output_height, output_width, channels] float32 in [-1, 1).
+      [output_height, output_width, channels] float32 in [-1, 1).
     """
     image = image_ops.as_float(as_photo(image).pixels(), use_grayscale)
     image = tf.image.resize_with_crop_or_pad(image, output_height, output_width)
@@ -50,6 +50,6 @@ def preprocess_image(
     is_training: bool = False,
     use_grayscale: bool = False,
 ) -> tf.Tensor:
-    """`train` or `evaluate`, which are the same: slim's name of both."""
+    """`train` or `evaluate`, which are the same: slim's name for both."""
     del is_training
     return evaluate(image, output_height, output_width, use_grayscale)

@@ -1,10 +1,10 @@
-"""Mixup and CutMix: each image of a batch takes something of another, labels likewise.
+"""Mixup and CutMix: each image of a batch is mixed with another, and so are the labels.
 
 Zhang et al., "mixup: Beyond Empirical Risk Minimization",
 https://arxiv.org/abs/1710.09412; Yun et al., "CutMix: Regularization Strategy to Train
 Strong Classifiers with Localizable Features", https://arxiv.org/abs/1905.04899. Both
-run on batches as recipes give them, with labels as rows of probabilities. The other
-image comes from a random order of the batch; it may be the same.
+run on preprocessed batches, with labels as rows of probabilities. The other image comes
+from a random permutation of the batch, and may be the same.
 """
 
 import tensorflow as tf
@@ -16,14 +16,14 @@ def mixup(
     """Blends images and labels; a pure function of the batch and the seed.
 
     Args:
-        images: [batch, height, width, channels] float32.
-        labels: [batch, classes] float32, rows of sum 1.
-        seed: [2] int64 for stateless random numbers.
-        alpha: of the Beta(alpha, alpha) that each image's own share comes from; above
-            0. The smaller, the purer the images.
+      images: [batch, height, width, channels] float32.
+      labels: [batch, classes] float32, rows of sum 1.
+      seed: [2] int64 for stateless random numbers.
+      alpha: parameter of the Beta(alpha, alpha) distribution of each image's own
+        weight; above 0. Small values mix little.
 
     Returns:
-        Images and labels, same shapes.
+      Images and labels, same shapes.
     """
     order, share, _ = _draw(tf.shape(images)[0], seed, alpha)
     return _blend(images, order, share[:, None, None, None]), _blend(
@@ -36,27 +36,27 @@ def cutmix(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Pastes a rectangle of another image; a pure function of the batch and the seed.
 
-    The rectangle has the image's aspect and its centre anywhere; what lies outside of
-    the image is cut off. Labels count pixels.
+    The rectangle has the aspect ratio of the image and its center anywhere, clipped to
+    the image. Labels are weighted by the number of pixels.
 
     Args:
-        images: [batch, height, width, channels] float32.
-        labels: [batch, classes] float32, rows of sum 1.
-        seed: [2] int64 for stateless random numbers.
-        alpha: of the Beta(alpha, alpha) that each image's own share comes from; above
-            0.
+      images: [batch, height, width, channels] float32.
+      labels: [batch, classes] float32, rows of sum 1.
+      seed: [2] int64 for stateless random numbers.
+      alpha: parameter of the Beta(alpha, alpha) distribution of each image's own
+        fraction of the area; above 0.
 
     Returns:
-        Images and labels, same shapes.
+      Images and labels, same shapes.
     """
     shape = tf.shape(images)
-    order, share, centre_seed = _draw(shape[0], seed, alpha)
-    centre = tf.random.stateless_uniform([shape[0], 2], centre_seed)
+    order, share, center_seed = _draw(shape[0], seed, alpha)
+    center = tf.random.stateless_uniform([shape[0], 2], center_seed)
 
     def inside(axis: int) -> tf.Tensor:
-        """[batch, length] bool: pixels of one axis that the rectangle covers."""
+        """[batch, length] bool: the pixels of one axis that the rectangle covers."""
         length = tf.cast(shape[1 + axis], tf.float32)
-        middle = tf.floor(centre[:, axis, None] * length)
+        middle = tf.floor(center[:, axis, None] * length)
         half = tf.floor(length * tf.sqrt(1 - share)) / 2
         pixel = tf.range(length)
         return (pixel >= tf.floor(middle - half[:, None])) & (
@@ -77,17 +77,17 @@ def mix(
     mixup_alpha: float,
     cutmix_alpha: float,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mixup or CutMix, where both are on: one of them, as likely, for each batch.
+    """Mixup or CutMix; if both are on, one of them, equally likely, for each batch.
 
     Args:
-        images: [batch, height, width, channels] float32.
-        labels: [batch, classes] float32, rows of sum 1.
-        seed: [2] int64 for stateless random numbers.
-        mixup_alpha: see `mixup`; 0 turns it off.
-        cutmix_alpha: see `cutmix`; 0 turns it off.
+      images: [batch, height, width, channels] float32.
+      labels: [batch, classes] float32, rows of sum 1.
+      seed: [2] int64 for stateless random numbers.
+      mixup_alpha: see `mixup`; 0 turns it off.
+      cutmix_alpha: see `cutmix`; 0 turns it off.
 
     Returns:
-        Images and labels, same shapes.
+      Images and labels, same shapes.
     """
     which_seed, seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
     methods = [
@@ -104,7 +104,7 @@ def mix(
 def _draw(
     batch: tf.Tensor, seed: tf.Tensor, alpha: float
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """A random order, each image's own share, and a seed for more."""
+    """A permutation, each image's own weight, and a seed for further draws."""
     order_seed, one_seed, other_seed, more_seed = tf.unstack(
         tf.random.experimental.stateless_split(seed, 4)
     )

@@ -1,11 +1,11 @@
-"""Colours as Keras's and torchvision's nets were trained on: Keras's three modes.
+"""How Keras's and torchvision's nets expect colors to be normalized.
 
-The numbers are those of `keras.applications`' `preprocess_input`; `imagenet`, called
-"torch" there, is torchvision's, too. `UNIT` is what `Rescaling(1 / 255)` makes, and
-`VGG` is `CAFFE` in the order of slim's VGG recipe, red first.
+The numbers are those of `preprocess_input` in `keras.applications`; `imagenet`, which
+is called "torch" there, is torchvision's too. `UNIT` is `Rescaling(1 / 255)`, and `VGG`
+is `CAFFE` in the order of slim's VGG recipe, red first.
 
 Gray output is what a gray image's luma becomes: means and deviations are the luma of
-the colours'.
+the colors'.
 """
 
 from typing import NamedTuple
@@ -14,12 +14,12 @@ import tensorflow as tf
 
 
 class Colors(NamedTuple):
-    """How an RGB image on [0, 255] is shifted and scaled.
+    """How an RGB image in [0, 255] is shifted and scaled.
 
     Attributes:
-        mean: of R, G and B, subtracted.
-        deviation: of R, G and B, divided by.
-        is_bgr: whether channels end in the order blue, green, red.
+      mean: means of R, G and B, which are subtracted.
+      deviation: standard deviations of R, G and B, which are divided by.
+      is_bgr: whether the resulting order of channels is blue, green, red.
     """
 
     mean: tuple[float, float, float]
@@ -40,12 +40,12 @@ def normalize(image: tf.Tensor, colors: Colors, use_grayscale: bool) -> tf.Tenso
     """Shifts and scales an image.
 
     Args:
-        image: [height, width, 3] float32 in [0, 255], RGB.
-        colors: how.
-        use_grayscale: whether to give one channel.
+      image: [height, width, 3] float32 in [0, 255], RGB.
+      colors: how to normalize.
+      use_grayscale: whether to return one channel, the luma.
 
     Returns:
-        [height, width, 3, or 1 if gray] float32.
+      [height, width, 3, or 1 if gray] float32.
     """
     mean, deviation = tf.constant(colors.mean), tf.constant(colors.deviation)
     if use_grayscale:

@@ -1,7 +1,6 @@
-"""What a recipe takes its pixels from: a decoded image, or one yet to be decoded.
+"""The source of a recipe's pixels: an image, decoded or yet to be decoded.
 
-A recipe first says which part of the photograph it wants, so that no more need be
-decoded.
+A recipe states which part of the photo it needs, so that only that is decoded.
 """
 
 from collections.abc import Sequence
@@ -15,42 +14,42 @@ Size = Sequence[int | tf.Tensor]
 
 @runtime_checkable
 class Photo(Protocol):
-    """A photograph whose pixels may not be decoded yet.
+    """A photo whose pixels may not be decoded yet.
 
     Attributes:
-        shape: [3] int32, height, width and channels.
+      shape: [3] int32, height, width and channels.
     """
 
     shape: tf.Tensor
 
     def pixels(self, least_size: Size | None = None) -> tf.Tensor:
-        """All of it.
+        """Decodes all of it.
 
         Args:
-            least_size: height and width that suffice: what comes may be smaller than
-                the photograph, but not than this. None: it is not smaller.
+          least_size: height and width that suffice: the result may be smaller than the
+            photo, but not than this. None asks for the full size.
 
         Returns:
-            [height, width, channels] uint8.
+          [height, width, channels] uint8.
         """
 
     def window(
         self, begin: tf.Tensor, size: tf.Tensor, least_size: Size | None = None
     ) -> tf.Tensor:
-        """A part of it.
+        """Decodes a part of it.
 
         Args:
-            begin: [2] int32, first row and column.
-            size: [2] int32, rows and columns.
-            least_size: as of `pixels`.
+          begin: [2] int32, first row and column.
+          size: [2] int32, rows and columns.
+          least_size: see `pixels`.
 
         Returns:
-            [rows, columns, channels] uint8.
+          [rows, columns, channels] uint8.
         """
 
 
 class DecodedPhoto:
-    """An image as a `Photo`; it is never made smaller."""
+    """A decoded image as a `Photo`; it is never downscaled."""
 
     def __init__(self, image: tf.Tensor) -> None:
         """Takes an image [height, width, 1 or 3] uint8."""
@@ -73,5 +72,5 @@ class DecodedPhoto:
 
 
 def as_photo(image: tf.Tensor | Photo) -> Photo:
-    """An image [height, width, 1 or 3] uint8 as a `Photo`, which stays as it is."""
+    """An image, [height, width, 1 or 3] uint8, as a `Photo`, unless it is one."""
     return image if isinstance(image, Photo) else DecodedPhoto(image)

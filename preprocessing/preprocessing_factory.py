@@ -1,4 +1,4 @@
-"""Which recipe turns a decoded photograph into the input of which network."""
+"""The table of recipes: how a photo becomes the input of which net."""
 
 import dataclasses
 import functools
@@ -22,7 +22,7 @@ from preprocessing.photo import Photo
 
 
 class PreprocessFn(Protocol):
-    """What `get_preprocessing` gives: one image in, one network input out."""
+    """What `get_preprocessing` returns: maps an image to the input of a net."""
 
     def __call__(
         self,
@@ -34,18 +34,18 @@ class PreprocessFn(Protocol):
     ) -> tf.Tensor:
         """Maps [H, W, 1 or 3] uint8 to [output_height, output_width, c] float32.
 
-        Of a `Photo` only what is needed is decoded.
+        Only the part of a `Photo` that is needed is decoded.
         """
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How a family of networks wants its images.
+    """How a family of nets expects its images.
 
     Attributes:
-        train: (image, height, width, seed, use_grayscale) → image, at random.
-        evaluate: (image, height, width, use_grayscale) → image, always the same.
-        preprocess_image: slim's function of both, with options of its own.
+      train: (image, height, width, seed, use_grayscale) → image, at random.
+      evaluate: (image, height, width, use_grayscale) → image, always the same.
+      preprocess_image: slim's function for both, which has its own options.
     """
 
     train: Callable[[tf.Tensor | Photo, int, int, tf.Tensor, bool], tf.Tensor]
@@ -84,8 +84,8 @@ _VGG = Recipe(
     vgg_preprocessing.preprocess_image,
 )
 
-# AlexNet and OverFeat have no recipe in slim. They get VGG's, being of its kind: their
-# papers too scale the shorter side to 256, crop at random and subtract mean colours.
+# AlexNet and OverFeat have no recipe in slim. They use VGG's, which is similar: their
+# papers too scale the shorter side to 256, crop at random and subtract mean colors.
 RECIPES: dict[str, Recipe] = {
     "alexnet_v2": _VGG,
     "cifarnet": _CIFARNET,
@@ -140,29 +140,29 @@ RECIPES: dict[str, Recipe] = {
 
 
 def same_recipe(name: str, other: str) -> bool:
-    """Whether two names of `RECIPES` stand for the same preparation of images."""
+    """Whether two names of `RECIPES` stand for the same preprocessing."""
     return RECIPES.get(name, name) == RECIPES.get(other, other)
 
 
 def get_preprocessing(
     name: str, is_training: bool, use_grayscale: bool = False
 ) -> PreprocessFn:
-    """Looks up how images are made ready for a network.
+    """Looks up the preprocessing of a net.
 
     Args:
-        name: of a network or a recipe; a key of `RECIPES`.
-        is_training: whether to distort images at random.
-        use_grayscale: whether images end with one channel instead of three.
+      name: name of a net or a recipe, a key of `RECIPES`.
+      is_training: whether to distort images at random.
+      use_grayscale: whether to return one channel instead of three.
 
     Returns:
-        `fn(image, output_height, output_width, seed=None)`. In training it is a pure
-        function of the image and the seed, [2] int64; without a seed it is random at
-        each call. In evaluation the seed is ignored. It runs eagerly and inside tf.data
-        alike. Keywords of slim's `preprocess_image`, such as `fast_mode`, go in the
-        place of a seed.
+      `fn(image, output_height, output_width, seed=None)`. In training it is a pure
+      function of the image and the seed, [2] int64; without a seed it is random at
+      each call. Evaluation ignores the seed. It runs both eagerly and in tf.data.
+      Instead of a seed it accepts keyword arguments of slim's `preprocess_image`,
+      such as `fast_mode`.
 
     Raises:
-        UserError: there is no such name.
+      UserError: there is no such name.
     """
     if name not in RECIPES:
         raise UserError(

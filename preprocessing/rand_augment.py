@@ -1,11 +1,11 @@
-"""RandAugment: a few operators drawn at random, all of one strength.
+"""RandAugment: a few random operators, all of the same magnitude.
 
 Cubuk et al., "RandAugment: Practical automated data augmentation with a reduced search
 space", https://arxiv.org/abs/1909.13719. Operators and their ranges are torchvision's;
 point and filter operators give Pillow's values, geometric ones are bilinear and fill
-with grey, as the authors' code does.
+with gray, as the authors' code does.
 
-It runs on the decoded image, before a recipe crops and normalises it.
+It runs on the decoded image, before a recipe crops and normalizes it.
 """
 
 import math
@@ -31,14 +31,14 @@ def rand_augment(
     """Applies random operators to one image; a pure function of image and seed.
 
     Args:
-        image: [height, width, 1 or 3] uint8.
-        seed: [2] int64 for stateless random numbers.
-        num_ops: how many operators, one after the other; one may come twice.
-        magnitude: their strength, from 0 to `MAX_MAGNITUDE`. Its sign, where an
-            operator has two directions, is random.
+      image: [height, width, 1 or 3] uint8.
+      seed: [2] int64 for stateless random numbers.
+      num_ops: number of operators applied in sequence; one may occur twice.
+      magnitude: their strength, from 0 to `MAX_MAGNITUDE`; its sign is random for
+        operators that have two directions.
 
     Returns:
-        The image, same shape, uint8.
+      The image, same shape, uint8.
     """
     image = tf.convert_to_tensor(image)
     shape = image.shape
@@ -68,7 +68,7 @@ def _identity(image: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
 
 
 def _affine(image: tf.Tensor, *rows: list[float | tf.Tensor]) -> tf.Tensor:
-    """Takes each output pixel from where two rows of a matrix send (x, y, 1)."""
+    """Samples each output pixel where two rows of a matrix map (x, y, 1)."""
     transform = tf.stack([tf.cast(x, tf.float32) for row in rows for x in row])
     moved = tf.raw_ops.ImageProjectiveTransformV3(
         images=tf.cast(image, tf.float32)[None],
@@ -104,7 +104,7 @@ def _rotate(image: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
 
 
 def rotate(image: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
-    """Turns an image about its middle, anticlockwise, by an angle in radians."""
+    """Rotates an image about its center, counterclockwise, by an angle in radians."""
     y, x = tf.unstack(tf.cast(tf.shape(image)[:2] - 1, tf.float32) / 2)
     cos, sin = tf.cos(angle), tf.sin(angle)
     return _affine(
@@ -143,7 +143,7 @@ def _contrast(image: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
 
 
 def _sharpness(image: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
-    """The outermost pixels stay, since the filter does not reach them."""
+    """Leaves the outermost pixels unchanged, which the filter does not reach."""
     channels = image.shape[-1]
     kernel = tf.tile(
         tf.constant(_SMOOTH, tf.float32)[..., None, None], [1, 1, channels, 1]
@@ -182,7 +182,7 @@ def _auto_contrast(image: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
 
 
 def _equalize(image: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
-    """Spreads each channel's values evenly."""
+    """Equalizes the histogram of each channel."""
     del strength
     channels = [_equalized(channel) for channel in tf.unstack(image, axis=-1)]
     return tf.stack(channels, axis=-1)

@@ -1,8 +1,8 @@
-"""Random erasing: a rectangle of the image is blanked.
+"""Random erasing: blanks a rectangle of the image.
 
 Zhong et al., "Random Erasing Data Augmentation", https://arxiv.org/abs/1708.04896, with
-the ranges of its section 4. It runs on what a recipe gives, where 0 is the middle grey
-or the mean colour.
+the ranges of its section 4. It runs on preprocessed images, where 0 is medium gray or
+the mean color.
 """
 
 import tensorflow as tf
@@ -19,16 +19,16 @@ def random_erasing(
 ) -> tf.Tensor:
     """Blanks a random rectangle of one image; a pure function of image and seed.
 
-    Area is uniform, aspect log-uniform; the first of ten rectangles that fits is taken,
-    at any place. When none does, the image stays.
+    The area is uniform, the aspect ratio log-uniform; of ten rectangles the first that
+    fits is used, at a random place. If none does, the image is unchanged.
 
     Args:
-        image: [height, width, channels] float32.
-        seed: [2] int64 for stateless random numbers.
-        probability: share of images with a rectangle.
+      image: [height, width, channels] float32.
+      seed: [2] int64 for stateless random numbers.
+      probability: fraction of images with a rectangle.
 
     Returns:
-        The image, same shape, 0 inside of the rectangle.
+      The image, same shape, 0 inside the rectangle.
     """
     whether_seed, size_seed, corner_seed = tf.unstack(
         tf.random.experimental.stateless_split(seed, 3)

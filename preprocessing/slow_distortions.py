@@ -1,8 +1,8 @@
-"""What the Inception recipe does to an image where it is not in fast mode.
+"""The color distortions and resizing of the Inception recipe outside fast mode.
 
 Howard, "Some Improvements on Deep Convolutional Neural Network Based Image
-Classification", https://arxiv.org/abs/1312.5402, in the four orders that slim has. Its
-scripts never use them; code of one's own may.
+Classification", https://arxiv.org/abs/1312.5402, in slim's four orders. Its
+scripts never use them; your own code may.
 """
 
 import functools
@@ -23,21 +23,21 @@ ORDERS = (
     ("contrast", "hue", "brightness", "saturation"),
     ("hue", "saturation", "contrast", "brightness"),
 )
-# What sets these seeds apart from those of the fast mode.
+# Separates these seeds from those of the fast mode.
 _RESIZE, _ORDER, _HUE, _CONTRASTS = range(1, 5)
 
 
 def resize(image: tf.Tensor, height: int, width: int, seed: tf.Tensor) -> tf.Tensor:
-    """Resizes by a method drawn from four: bilinear, nearest, bicubic, area.
+    """Resizes by a random method: bilinear, nearest, bicubic or area.
 
     Args:
-        image: [H, W, 3] float32.
-        height: rows wanted, in pixels.
-        width: columns wanted, in pixels.
-        seed: [2] int64 for stateless random numbers.
+      image: [H, W, 3] float32.
+      height: height of the result, in pixels.
+      width: width of the result, in pixels.
+      seed: [2] int64 for stateless random numbers.
 
     Returns:
-        [height, width, 3] float32; bicubic may leave the range of the input.
+      [height, width, 3] float32; bicubic may leave the range of the input.
     """
     branches = [
         functools.partial(
@@ -51,16 +51,16 @@ def resize(image: tf.Tensor, height: int, width: int, seed: tf.Tensor) -> tf.Ten
 def distort_color(
     image: tf.Tensor, brightness: tf.Tensor, saturation: tf.Tensor, seed: tf.Tensor
 ) -> tf.Tensor:
-    """Changes brightness, saturation, hue and contrast in an order drawn from four.
+    """Distorts brightness, saturation, hue and contrast in one of four orders.
 
     Args:
-        image: [height, width, 3] float32 in [0, 1].
-        brightness: scalar, added.
-        saturation: scalar, multiplies the saturation.
-        seed: [2] int64; hue changes by U(-0.2, 0.2), contrast by U(0.5, 1.5) times.
+      image: [height, width, 3] float32 in [0, 1].
+      brightness: scalar, added.
+      saturation: scalar, multiplies the saturation.
+      seed: [2] int64; hue changes by U(-0.2, 0.2), contrast by a factor U(0.5, 1.5).
 
     Returns:
-        [height, width, 3] float32, not clipped.
+      [height, width, 3] float32, not clipped.
     """
     branches = [
         functools.partial(distort_in_order, order, image, brightness, saturation, seed)
@@ -76,7 +76,7 @@ def distort_in_order(
     saturation: tf.Tensor,
     seed: tf.Tensor,
 ) -> tf.Tensor:
-    """As `distort_color`, in one order of its four steps, or of some of them."""
+    """Like `distort_color`, with the given steps in the given order."""
     hue = _draw(seed, _HUE, -_MAX_HUE_DELTA, _MAX_HUE_DELTA)
     contrast = _draw(seed, _CONTRASTS, *_CONTRAST)
     steps = {

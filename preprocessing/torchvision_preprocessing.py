@@ -1,10 +1,10 @@
-"""The recipe of torchvision's reference training, for weights from there.
+"""The recipe of torchvision's reference training, for its weights.
 
 Training follows Szegedy et al., "Going Deeper with Convolutions"
-(https://arxiv.org/abs/1409.4842, section 6), as torchvision's `RandomResizedCrop` runs
-it, and mirrors every second image. Evaluation resizes the shorter side and takes the
-middle: 256 and 224 pixels, and other sizes in proportion (342 and 299). Pixels are
-those of Pillow's bilinear resize.
+(https://arxiv.org/abs/1409.4842, section 6), as in torchvision's `RandomResizedCrop`,
+and flips every second image. Evaluation resizes the shorter side and crops centrally:
+256 and 224 pixels, and other sizes in proportion (342 and 299). Pixels are those of
+Pillow's bilinear resize.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ import tensorflow as tf
 from preprocessing import image_ops, normalization
 from preprocessing.photo import Photo, as_photo
 
-# Fractions of the image's area, and width / height.
+# Fraction of the image area, and width / height.
 _CROP_AREA = (0.08, 1.0)
 _CROP_ASPECT = (3 / 4, 4 / 3)
 _CROP_ATTEMPTS = 10
@@ -22,12 +22,12 @@ _CENTRAL_FRACTION = 224 / 256
 
 
 class Draws(NamedTuple):
-    """All that is random about one training image.
+    """The random decisions about one training image.
 
     Attributes:
-        corner: (top, left) of the crop, int32 scalars.
-        size: (height, width) of the crop, int32 scalars.
-        flip: scalar bool.
+      corner: (top, left) of the crop, int32 scalars.
+      size: (height, width) of the crop, int32 scalars.
+      flip: scalar bool.
     """
 
     corner: tuple[tf.Tensor, tf.Tensor]
@@ -46,15 +46,15 @@ def train(
     """Distorts one image for training; a pure function of image and seed.
 
     Args:
-        image: [height, width, 1 or 3] uint8; one channel is taken as gray RGB.
-        output_height: rows wanted, in pixels.
-        output_width: columns wanted, in pixels.
-        seed: [2] int64 for stateless random numbers.
-        use_grayscale: whether to end with one channel, the luma.
-        colors: how colours are normalised.
+      image: [height, width, 1 or 3] uint8; one channel is gray RGB.
+      output_height: height of the result, in pixels.
+      output_width: width of the result, in pixels.
+      seed: [2] int64 for stateless random numbers.
+      use_grayscale: whether to return one channel, the luma.
+      colors: how colors are normalized.
 
     Returns:
-        [output_height, output_width, 3, or 1 if gray] float32.
+      [output_height, output_width, 3, or 1 if gray] float32.
     """
     photo = as_photo(image)
     draws = draw(photo.shape, seed)
@@ -73,18 +73,18 @@ def evaluate(
     output_width: int,
     use_grayscale: bool = False,
 ) -> tf.Tensor:
-    """Resizes one image's shorter side to 8/7 of the output and takes the middle.
+    """Resizes the shorter side of one image to 8/7 of the output and crops centrally.
 
-    The longer side is rounded down, the window's corner to the nearest, halves to even.
+    The longer side is rounded down, the corner of the crop to nearest, halves to even.
 
     Args:
-        image: [height, width, 1 or 3] uint8; one channel is taken as gray RGB.
-        output_height: rows wanted, in pixels.
-        output_width: columns wanted, in pixels.
-        use_grayscale: whether to give one channel, the luma.
+      image: [height, width, 1 or 3] uint8; one channel is gray RGB.
+      output_height: height of the result, in pixels.
+      output_width: width of the result, in pixels.
+      use_grayscale: whether to return one channel, the luma.
 
     Returns:
-        [output_height, output_width, 3, or 1 if gray] float32.
+      [output_height, output_width, 3, or 1 if gray] float32.
     """
     image = image_ops.as_rgb(as_photo(image).pixels())
     side = round(max(output_height, output_width) / _CENTRAL_FRACTION)
@@ -103,17 +103,17 @@ def evaluate(
 
 
 def draw(image_shape: tf.Tensor, seed: tf.Tensor) -> Draws:
-    """Makes every random decision about one image.
+    """Draws every random decision about one image.
 
-    Area is uniform, aspect log-uniform; the first of ten crops that fits is taken. When
-    none does, it is the largest middle window whose aspect is allowed.
+    The area is uniform, the aspect ratio log-uniform; of ten crops the first that fits
+    is used. If none does, it is the largest central crop of an allowed aspect ratio.
 
     Args:
-        image_shape: [3] int32, height, width and channels.
-        seed: [2] int64; every decision uses a seed of its own, split off this one.
+      image_shape: [3] int32, height, width and channels.
+      seed: [2] int64; every decision uses its own seed, split off from this one.
 
     Returns:
-        The decisions.
+      The decisions.
     """
     size_seed, corner_seed, flip_seed = tf.unstack(
         tf.random.experimental.stateless_split(seed, 3)
@@ -133,7 +133,7 @@ def draw(image_shape: tf.Tensor, seed: tf.Tensor) -> Draws:
 
 
 def _largest_window(whole: tf.Tensor) -> tf.Tensor:
-    """The largest [height, width], whole numbers, of an aspect that is allowed."""
+    """The largest [height, width], rounded, of an allowed aspect ratio."""
     least, greatest = _CROP_ASPECT
     height = tf.minimum(whole[0], tf.math.rint(whole[1] / least))
     width = tf.minimum(whole[1], tf.math.rint(whole[0] * greatest))

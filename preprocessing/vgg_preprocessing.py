@@ -1,17 +1,17 @@
-"""The VGG recipe, also of ResNet: RGB in [0, 255] less the mean colour of ImageNet.
+"""The recipe of VGG and ResNet: RGB in [0, 255] minus the mean color of ImageNet.
 
 Training follows Simonyan and Zisserman, "Very Deep Convolutional Networks"
 (https://arxiv.org/abs/1409.1556, section 3.1): the shorter side is scaled to a random
-size (scale jittering), a random window is cut out and every second one mirrored.
-Evaluation scales to one size and takes the middle window.
+size (scale jittering), cropped at random and flipped every second time. Evaluation
+scales to one size and crops centrally.
 
-The paper's sizes, 256 to 512 for crops of 224 pixels, hold for every crop that fits in
-256 pixels. For a larger one they grow in proportion, times crop / 224, so that a crop
-of 299 comes from a shorter side of 342 and shows as much of the photograph as 224 does
-from 256. (The original stops with an error there.)
+The paper's sizes, 256 to 512 for crops of 224 pixels, are used for every crop that fits
+in 256 pixels. For larger crops they are scaled by crop / 224, so that a crop of 299 is
+taken from a shorter side of 342 and shows as much of the photo as 224 of 256. (slim
+fails there.)
 
-Gray output is the luma of what colour output would be: the means are subtracted first,
-so the luma of the means, 117.37, is taken off gray pixels.
+Gray output is the luma of the color output: the means are subtracted first, which
+takes their luma, 117.37, off gray pixels.
 """
 
 from typing import NamedTuple
@@ -30,12 +30,12 @@ _RESIZE_SIDE_MAX = 512
 
 
 class Draws(NamedTuple):
-    """All that is random about one training image.
+    """The random decisions about one training image.
 
     Attributes:
-        full_size: (height, width) that the image is scaled to, int32 scalars.
-        corner: (top, left) of the window cut out of that, int32 scalars.
-        flip: scalar bool.
+      full_size: (height, width) to which the image is scaled, int32 scalars.
+      corner: (top, left) of the crop of that, int32 scalars.
+      flip: scalar bool.
     """
 
     full_size: tuple[tf.Tensor, tf.Tensor]
@@ -54,15 +54,15 @@ def train(
     """Distorts one image for training; a pure function of image and seed.
 
     Args:
-        image: [height, width, 1 or 3] uint8; one channel is taken as gray RGB.
-        output_height: rows wanted, in pixels.
-        output_width: columns wanted, in pixels.
-        seed: [2] int64 for stateless random numbers.
-        use_grayscale: whether to end with one channel, the luma.
-        sides: least and greatest shorter side, in pixels; `resize_sides` by default.
+      image: [height, width, 1 or 3] uint8; one channel is gray RGB.
+      output_height: height of the result, in pixels.
+      output_width: width of the result, in pixels.
+      seed: [2] int64 for stateless random numbers.
+      use_grayscale: whether to return one channel, the luma.
+      sides: least and greatest shorter side, in pixels; `resize_sides` by default.
 
     Returns:
-        [output_height, output_width, 3, or 1 if gray] float32 in [-123.68, 151.06].
+      [output_height, output_width, 3, or 1 if gray] float32 in [-123.68, 151.06].
     """
     photo = as_photo(image)
     draws = draw(photo.shape, output_height, output_width, seed, sides)
@@ -81,19 +81,19 @@ def evaluate(
     use_grayscale: bool = False,
     side: int | None = None,
 ) -> tf.Tensor:
-    """Scales the shorter side of one image, keeping its aspect, and takes the middle.
+    """Scales the shorter side of one image, keeping its aspect ratio, and crops it.
 
-    The window starts at `floor((side - window) / 2)` along either side.
+    The central crop starts at `floor((side - crop) / 2)` along either side.
 
     Args:
-        image: [height, width, 1 or 3] uint8; one channel is taken as gray RGB.
-        output_height: rows wanted, in pixels.
-        output_width: columns wanted, in pixels.
-        use_grayscale: whether to give one channel, the luma.
-        side: the shorter side, in pixels; the first of `resize_sides` by default.
+      image: [height, width, 1 or 3] uint8; one channel is gray RGB.
+      output_height: height of the result, in pixels.
+      output_width: width of the result, in pixels.
+      use_grayscale: whether to return one channel, the luma.
+      side: the shorter side, in pixels; the first of `resize_sides` by default.
 
     Returns:
-        [output_height, output_width, 3, or 1 if gray] float32 in [-123.68, 151.06].
+      [output_height, output_width, 3, or 1 if gray] float32 in [-123.68, 151.06].
     """
     image = image_ops.as_rgb(as_photo(image).pixels())
     side = side or resize_sides(output_height, output_width)[0]
@@ -114,23 +114,23 @@ def preprocess_image(
     resize_side_max: int | None = None,
     use_grayscale: bool = False,
 ) -> tf.Tensor:
-    """`train`, random at each call, or `evaluate`: slim's name of both.
+    """`train`, random at each call, or `evaluate`: slim's name for both.
 
     Args:
-        image: [height, width, 1 or 3] uint8.
-        output_height: rows wanted, in pixels.
-        output_width: columns wanted, in pixels.
-        is_training: which of the two.
-        resize_side_min: least shorter side, and that of evaluation, in pixels.
-        resize_side_max: greatest shorter side, in pixels. Where one of them is not
-            given it is that of `resize_sides`, as in slim for crops up to 256 pixels.
-        use_grayscale: whether to give one channel, the luma.
+      image: [height, width, 1 or 3] uint8.
+      output_height: height of the result, in pixels.
+      output_width: width of the result, in pixels.
+      is_training: whether to call `train`.
+      resize_side_min: least shorter side, also that of evaluation, in pixels.
+      resize_side_max: greatest shorter side, in pixels. Both default to those of
+        `resize_sides`, as in slim for crops up to 256 pixels.
+      use_grayscale: whether to return one channel, the luma.
 
     Returns:
-        [output_height, output_width, 3, or 1 if gray] float32 in [-123.68, 151.06].
+      [output_height, output_width, 3, or 1 if gray] float32 in [-123.68, 151.06].
 
     Raises:
-        UserError: the crop does not fit in the least side, or the sides are exchanged.
+      UserError: the crop exceeds the least side, or that exceeds the greatest.
     """
     least, greatest = resize_sides(output_height, output_width)
     least = least if resize_side_min is None else resize_side_min
@@ -155,7 +155,7 @@ def preprocess_for_train(
     resize_side_max: int | None = None,
     use_grayscale: bool = False,
 ) -> tf.Tensor:
-    """`preprocess_image` in training, by slim's name and arguments."""
+    """`preprocess_image` in training, under slim's name and arguments."""
     sides = resize_side_min, resize_side_max
     return preprocess_image(
         image, output_height, output_width, True, *sides, use_grayscale
@@ -169,7 +169,7 @@ def preprocess_for_eval(
     resize_side: int | None = None,
     use_grayscale: bool = False,
 ) -> tf.Tensor:
-    """`preprocess_image` in evaluation, by slim's name and arguments."""
+    """`preprocess_image` in evaluation, under slim's name and arguments."""
     return preprocess_image(
         image,
         output_height,
@@ -180,9 +180,9 @@ def preprocess_for_eval(
 
 
 def resize_sides(output_height: int, output_width: int) -> tuple[int, int]:
-    """Gives the least and the greatest shorter side, in pixels, for a crop.
+    """The least and greatest shorter side, in pixels, for a crop.
 
-    Evaluation uses the least, training any from the least to the greatest.
+    Evaluation uses the least, training any in between.
 
     >>> resize_sides(224, 224), resize_sides(299, 299)
     ((256, 512), (342, 683))
@@ -199,17 +199,17 @@ def draw(
     seed: tf.Tensor,
     sides: tuple[int, int] | None = None,
 ) -> Draws:
-    """Makes every random decision about one image, each uniform over what it may be.
+    """Draws every random decision about one image, each uniform over its range.
 
     Args:
-        image_shape: [3] int32, height, width and channels.
-        output_height: rows wanted, in pixels.
-        output_width: columns wanted, in pixels.
-        seed: [2] int64; every decision uses a seed of its own, split off this one.
-        sides: least and greatest shorter side, in pixels; `resize_sides` by default.
+      image_shape: [3] int32, height, width and channels.
+      output_height: height of the result, in pixels.
+      output_width: width of the result, in pixels.
+      seed: [2] int64; every decision uses its own seed, split off from this one.
+      sides: least and greatest shorter side, in pixels; `resize_sides` by default.
 
     Returns:
-        The decisions.
+      The decisions.
     """
     side_seed, top_seed, left_seed, flip_seed = tf.unstack(
         tf.random.experimental.stateless_split(seed, 4)

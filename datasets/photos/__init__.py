@@ -1,1 +1,1 @@
-"""The files of photographs: found, recognised, decoded as people see them."""
+"""The files of photographs: found, recognized, decoded as people see them."""

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import TiffImagePlugin
 
 _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 262, 330, 50706  # tags
-# Values of the sensor's cells before colours are made of them (TIFF/EP, DNG).
+# Values of the sensor's cells before colors are made of them (TIFF/EP, DNG).
 _SENSOR = (32803, 34892)
 
 

@@ -76,7 +76,7 @@ def reduce(
     """
     if image.mode in ("L", "I", "F") or image.mode.startswith("I;16"):
         return _reduce_grey(image, data, bits)
-    return _reduce_colours(image, data, bits)
+    return _reduce_colors(image, data, bits)
 
 
 def _reduce_grey(
@@ -128,21 +128,21 @@ def _whites(peak: float, is_float: bool = False) -> str:
     return " or ".join(map(str, whites)) or f"{peak:g} or more"
 
 
-def _reduce_colours(
+def _reduce_colors(
     image: Image.Image, data: bytes, bits: int | None
 ) -> tuple[Image.Image, Depth | None]:
     """The same of several channels, of which Pillow gives the high bytes alone."""
     high = _bytes_of(image, data, low=False)
-    colours = slice(4 if image.mode == "CMYK" else 3)
-    needs_all = int(high[..., colours].max()) >= 1 << (_UNCLEAR_BITS - 8)
+    colors = slice(4 if image.mode == "CMYK" else 3)
+    needs_all = int(high[..., colors].max()) >= 1 << (_UNCLEAR_BITS - 8)
     if needs_all and bits in (None, FULL_BITS) and "transparency" not in image.info:
         return Image.fromarray(high, image.mode), Depth(FULL_BITS, FULL_BITS)
     values = high.astype(np.uint16) << 8 | _bytes_of(image, data, low=True)
-    said = _said_bits(image, data, values[..., colours])
-    depth = _depth(int(values[..., colours].max()), said, bits)
+    said = _said_bits(image, data, values[..., colors])
+    depth = _depth(int(values[..., colors].max()), said, bits)
     eight = (values >> (depth.read_as - 8)).astype(np.uint8)
     if image.mode == "RGBA" and int(values[..., 3].max()) >= 1 << depth.read_as:
-        eight[..., 3] = high[..., 3]  # opacity in 16 bits, whatever colours are
+        eight[..., 3] = high[..., 3]  # opacity in 16 bits, whatever colors are
     clear = _transparent(image, values)
     if clear is not None:
         eight[clear] = 255
@@ -210,13 +210,13 @@ def _tags_of_bits(image: Image.Image) -> Iterator[int]:
 
 
 def _significant_bits(data: bytes) -> int:
-    """The most that a PNG file's chunk sBIT says of a colour; 16 without one."""
+    """The most that a PNG file's chunk sBIT says of a color; 16 without one."""
     at = 8
     while at + 8 <= len(data) and data[at + 4 : at + 8] != b"IDAT":
         size = int.from_bytes(data[at : at + 4], "big")
         if data[at + 4 : at + 8] == b"sBIT":
-            num_colours = 3 if data[25] & 2 else 1  # by the colour type
-            bits = max(data[at + 8 : at + 8 + min(size, num_colours)], default=0)
+            num_colors = 3 if data[25] & 2 else 1  # by the color type
+            bits = max(data[at + 8 : at + 8 + min(size, num_colors)], default=0)
             return bits if 0 < bits < FULL_BITS else FULL_BITS
         at += 12 + size
     return FULL_BITS
@@ -242,9 +242,9 @@ def _depth(peak: int, said: int | None, bits: int | None) -> Depth:
 
 
 def _transparent(image: Image.Image, values: np.ndarray) -> np.ndarray | None:
-    """Where the colour is that a PNG file calls transparent, [height, width] bool."""
-    colour = image.info.get("transparency")
-    return None if colour is None else (values == np.asarray(colour)).all(axis=-1)
+    """Where the color is that a PNG file calls transparent, [height, width] bool."""
+    color = image.info.get("transparency")
+    return None if color is None else (values == np.asarray(color)).all(axis=-1)
 
 
 def _tag(image: Image.Image, number: int, default: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -192,10 +192,10 @@ def _is_plain(image: Image.Image, data: bytes) -> bool:
         return _jpeg_frame(data) in _JPEG_FRAMES
     if image.format != "PNG":
         return False
-    bit_depth, colour_type = data[24], data[25]  # the header comes first, at byte 8
+    bit_depth, color_type = data[24], data[25]  # the header comes first, at byte 8
     animated = getattr(image, "is_animated", False)
     see_through = "transparency" in image.info
-    return bit_depth == 8 and colour_type in (0, 2) and not (animated or see_through)
+    return bit_depth == 8 and color_type in (0, 2) and not (animated or see_through)
 
 
 def _jpeg_frame(data: bytes) -> int | None:

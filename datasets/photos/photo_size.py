@@ -58,12 +58,12 @@ def _gif_pixels(encoded: bytes) -> int:
     """Those of all images: TensorFlow's decoder reads all before it gives the first."""
     screen = struct.unpack_from("<HH", encoded, 6)
     total = 0
-    at = 13 + _colour_table(encoded[10])
+    at = 13 + _color_table(encoded[10])
     while at < len(encoded):
         if encoded[at] == _GIF_IMAGE:
             width, height, packed = struct.unpack_from("<HHB", encoded, at + 5)
             total += width * height
-            at = _after_blocks(encoded, at + 10 + _colour_table(packed) + 1)
+            at = _after_blocks(encoded, at + 10 + _color_table(packed) + 1)
         elif encoded[at] == _GIF_EXTENSION:
             at = _after_blocks(encoded, at + 2)
         else:
@@ -71,8 +71,8 @@ def _gif_pixels(encoded: bytes) -> int:
     return max(total, screen[0] * screen[1])
 
 
-def _colour_table(packed: int) -> int:
-    """Bytes of the colour table that a GIF's flags announce."""
+def _color_table(packed: int) -> int:
+    """Bytes of the color table that a GIF's flags announce."""
     return 3 << (packed & 7) + 1 if packed & 0x80 else 0
 
 

@@ -33,9 +33,9 @@ class Tree:
     """What the repository holds.
 
     Attributes:
-        needs: each source to those that it needs to be imported.
-        scripts: the sources that are started.
-        others: files that sources may read when they run.
+      needs: each source to those that it needs to be imported.
+      scripts: the sources that are started.
+      others: files that sources may read when they run.
     """
 
     needs: Mapping[Path, frozenset[Path]]
@@ -47,7 +47,7 @@ def tracked(*patterns: str) -> list[Path]:
     """Returns the files that git tracks and that match, relative to the root.
 
     Raises:
-        subprocess.CalledProcessError: the root is no git checkout.
+      subprocess.CalledProcessError: the root is no git checkout.
     """
     listing = subprocess.run(
         ["git", "ls-files", "-z", *patterns],
@@ -84,7 +84,7 @@ def labels(tree: Tree) -> dict[Path, str]:
     """Returns the library that holds each source, such that no two need each other.
 
     Raises:
-        ValueError: folders of different rooms need each other in a circle.
+      ValueError: folders of different rooms need each other in a circle.
     """
     package_of = {path.parent: path.parent for path in tree.needs}
     while True:

@@ -167,7 +167,7 @@ def test_a_registered_dataset(tmp_path, write_records, record, monkeypatch):
     dataset = get(tmp_path, "grey", "dev")
     assert (dataset.num_classes, dataset.num_channels) == (4, 1)
     assert dataset.class_counts == (0, 0, 0, 1)
-    with pytest.raises(UserError, match="'grey' is registered already"):
+    with pytest.raises(UserError, match="'grey' is already registered"):
         dataset_factory.register_dataset("grey", DatasetSpec("%s", (), 1))
 
 
@@ -193,7 +193,7 @@ def test_wrong_directories_are_explained(tmp_path):
 
 def test_another_name_than_dataset_json_gives(described_dir):
     with pytest.raises(
-        UserError, match=r"holds the dataset 'numbers': use --dataset_n"
+        UserError, match=r"holds the data set 'numbers': use --dataset_n"
     ):
         get(described_dir, name="letters")
     with pytest.raises(UserError, match=r"no split 'test'.*its splits are train"):

@@ -226,5 +226,5 @@ def test_files_are_checked_once(damaged_dir, monkeypatch, write_records, record)
 def test_no_sound_record_is_an_error(dataset_dir, write_records):
     for name in FILES:
         write_records(dataset_dir / name, [NO_KEYS])
-    with pytest.raises(UserError, match="holds no record that can be used"):
+    with pytest.raises(UserError, match="holds no usable record"):
         get(dataset_dir)
