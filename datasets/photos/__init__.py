@@ -1,1 +1,1 @@
-"""The files of photographs: found, recognized, decoded as people see them."""
+"""Photo files: found, recognized, and decoded as people see them."""

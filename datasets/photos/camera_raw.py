@@ -1,6 +1,6 @@
-"""Tells cameras' raw files from the TIFF files that most of them begin like.
+"""Distinguishes cameras' raw files from TIFF files, which begin the same way.
 
-Pillow would open the thumbnail that they hold for a preview.
+Pillow would open the preview thumbnail inside them.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ from typing import Any
 from PIL import TiffImagePlugin
 
 _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 262, 330, 50706  # tags
-# Values of the sensor's cells before colors are made of them (TIFF/EP, DNG).
+# Raw sensor values, before demosaicing (TIFF/EP, DNG).
 _SENSOR = (32803, 34892)
 
 
@@ -18,7 +18,7 @@ def is_raw(data: bytes) -> bool:
     """Whether a file that begins like TIFF is a camera's raw file."""
     if data[8:10] == b"CR" and data[:2] == b"II":  # Canon's CR2
         return True
-    with contextlib.suppress(Exception):  # damaged: the decoder will say it
+    with contextlib.suppress(Exception):  # damaged: the decoder will report it
         header = data[:16] if data[2:3] == b"+" or data[3:4] == b"+" else data[:8]
         first = TiffImagePlugin.ImageFileDirectory_v2(header)
         tags = _read(header, data, first.next)
@@ -32,7 +32,7 @@ def is_raw(data: bytes) -> bool:
 
 
 def _read(header: bytes, data: bytes, place: int) -> Any:
-    """The tags at a place of a TIFF file."""
+    """The tags at an offset of a TIFF file."""
     file = io.BytesIO(data)
     file.seek(place)
     tags = TiffImagePlugin.ImageFileDirectory_v2(header)

@@ -1,10 +1,10 @@
-"""Photos of more than 8 bits a channel, reduced to 8.
+"""Reduces photos of more than 8 bits per channel to 8.
 
-A 16-bit file may hold fewer bits: sensors of microscopes and scanners give 10, 12 or
-14, and many programs store their numbers as they are, so that white is 4095 and not
-65535. Read as 16 bits such a photo is almost black; read as 12, a dark photo of 16 bits
-would be too bright. So a photo counts as one of 16 bits where its values need them, as
-one of fewer where the file says so, and else somebody has to say it.
+A 16-bit file may hold fewer bits: sensors of microscopes and scanners have 10, 12 or
+14, and many programs store their values unscaled, so that white is 4095 instead of
+65535. Read as 16 bits, such a photo is almost black; read as 12 bits, a dark photo of
+16 bits would be too bright. So a photo is read as 16 bits if its values need them, as
+fewer if the file says so, and otherwise the user must decide.
 """
 
 import dataclasses
@@ -29,17 +29,17 @@ USUAL_BITS = (8, 10, 12, 14, FULL_BITS)
 _BITS, _PHOTOMETRIC, _DESCRIPTION, _MAX_VALUE = 258, 262, 270, 281
 _PLANES, _EXTRA, _SAMPLE_FORMAT, _WHITE_LEVEL = 284, 338, 339, 50717
 _OME_BITS = re.compile(r'SignificantBits="(\d+)"')
-_UNCLEAR_BITS = 14  # photos that need no more may be of fewer than 16
+_UNCLEAR_BITS = 14  # photos that need no more may have fewer than 16
 _LOW_BYTE = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Depth:
-    """The bits a channel of a photo whose file does not say them.
+    """The bits per channel of a photo whose file does not state them.
 
     Attributes:
-      read_as: as how many it was read.
-      needed: the fewest, of `USUAL_BITS`, that its values need.
+      read_as: number of bits it was read as.
+      needed: the fewest of `USUAL_BITS` that its values need.
     """
 
     read_as: int
@@ -47,9 +47,9 @@ class Depth:
 
 
 def is_deep(image: Image.Image, data: bytes) -> bool:
-    """Whether a photo, opened but not loaded, has more than 8 bits a channel."""
+    """Whether a photo, opened but not loaded, has more than 8 bits per channel."""
     if image.format == "PNG":
-        return data[24] == 16  # the bit depth of the header
+        return data[24] == 16  # the bit depth in the header
     if image.format == "TIFF":
         return max(_tag(image, _BITS, (1,))) > 8
     return image.mode[0] in "IF"
@@ -58,21 +58,21 @@ def is_deep(image: Image.Image, data: bytes) -> bool:
 def reduce(
     image: Image.Image, data: bytes, bits: int | None
 ) -> tuple[Image.Image, Depth | None]:
-    """A photo with 8 bits a channel.
+    """Reduces a photo to 8 bits per channel.
 
     Args:
-      image: a deep one, opened but not loaded.
-      data: its file.
-      bits: how many a channel holds where the file does not say it; None: as many as
-        the values need, if they need nearly all.
+      image: a deep image, opened but not loaded.
+      data: bytes of its file.
+      bits: bits per channel if the file does not state them; None: as many as the
+        values need, if they need nearly all.
 
     Returns:
-      The image, of mode L, RGB, RGBA or CMYK; its depth, None where the file says it.
+      The image, of mode L, RGB, RGBA or CMYK; its depth, None if the file states it.
 
     Raises:
-      UnclearBitsError: it is dark, or of fewer bits.
-      TooFewBitsError: values are above what `bits` can hold.
-      UnfitPhotoError: values are negative or no numbers, or of 32 bits.
+      UnclearBitsError: it is either dark or has fewer bits.
+      TooFewBitsError: values exceed what `bits` can hold.
+      UnfitPhotoError: values are negative, NaN, infinite or of 32 bits.
     """
     if image.mode in ("L", "I", "F") or image.mode.startswith("I;16"):
         return _reduce_grey(image, data, bits)
@@ -101,9 +101,9 @@ def _reduce_grey(
 def _whole_numbers(
     values: np.ndarray, image: Image.Image, bits: int | None
 ) -> np.ndarray:
-    """Values of signed, 32-bit or floating-point channels, as far as they are sound."""
+    """Values of signed, 32-bit or floating-point channels, if they are valid."""
     if not np.isfinite(values).all():
-        raise UnfitPhotoError("some of its values are no numbers (NaN) or infinite")
+        raise UnfitPhotoError("some of its values are NaN or infinite")
     low, high = float(values.min()), float(values.max())
     is_float = image.mode == "F"
     if low < 0:
@@ -115,14 +115,15 @@ def _whole_numbers(
         if not (is_float and high <= 1):
             remedy += ", or give --bits"
         raise UnfitPhotoError(
-            f"{max(_tag(image, _BITS, (32,)))} bits a channel, {kind}, with values from"
-            f" {low:g} to {high:g}: white may be {_whites(high, is_float)}; {remedy}"
+            f"{max(_tag(image, _BITS, (32,)))} bits per channel, {kind}, with values"
+            f" from {low:g} to {high:g}: white may be {_whites(high, is_float)};"
+            f" {remedy}"
         )
     return np.rint(values).astype(np.int64)
 
 
 def _whites(peak: float, is_float: bool = False) -> str:
-    """The values that may be white in a photo whose largest is `peak`."""
+    """The candidates for white in a photo whose largest value is `peak`."""
     whites = [1] * (is_float and peak <= 1)
     whites += [(1 << bits) - 1 for bits in USUAL_BITS if peak < 1 << bits]
     return " or ".join(map(str, whites)) or f"{peak:g} or more"
@@ -131,7 +132,7 @@ def _whites(peak: float, is_float: bool = False) -> str:
 def _reduce_colors(
     image: Image.Image, data: bytes, bits: int | None
 ) -> tuple[Image.Image, Depth | None]:
-    """The same of several channels, of which Pillow gives the high bytes alone."""
+    """The same for several channels, of which Pillow only returns the high bytes."""
     high = _bytes_of(image, data, low=False)
     colors = slice(4 if image.mode == "CMYK" else 3)
     needs_all = int(high[..., colors].max()) >= 1 << (_UNCLEAR_BITS - 8)
@@ -142,7 +143,7 @@ def _reduce_colors(
     depth = _depth(int(values[..., colors].max()), said, bits)
     eight = (values >> (depth.read_as - 8)).astype(np.uint8)
     if image.mode == "RGBA" and int(values[..., 3].max()) >= 1 << depth.read_as:
-        eight[..., 3] = high[..., 3]  # opacity in 16 bits, whatever colors are
+        eight[..., 3] = high[..., 3]  # opacity in 16 bits, whatever the colors have
     clear = _transparent(image, values)
     if clear is not None:
         eight[clear] = 255
@@ -152,8 +153,8 @@ def _reduce_colors(
 def _bytes_of(image: Image.Image, data: bytes, *, low: bool) -> np.ndarray:
     """One of the two bytes of each value, [height, width, channels] uint8.
 
-    Pillow unpacks 16 bits to the high byte, in either order of bytes: unpacked in the
-    wrong order, the low byte is what comes.
+    Pillow unpacks 16 bits to the high byte, for either byte order; with the wrong byte
+    order, it returns the low byte.
     """
     again = Image.open(io.BytesIO(data), formats=[image.format or ""])
     order = "L" if data[:2] == b"II" else "B"
@@ -162,15 +163,15 @@ def _bytes_of(image: Image.Image, data: bytes, *, low: bool) -> np.ndarray:
     for tile in again.tile:
         if tile.codec_name == "libtiff" and low and not _has_low_bytes(image):
             raise UnfitPhotoError(
-                "16 bits a channel in separate planes or multiplied by opacity; save it"
-                " with 8 bits"
+                "16 bits per channel in separate planes or multiplied by opacity; save"
+                " it with 8 bits"
             )
         packed = isinstance(tile.args, tuple)
         name, _, depth = (tile.args[0] if packed else tile.args).partition(";")
         unpacked_as = depth[-1:] or order
         rest = tile.args[1:] if packed else ()
         raw_mode = f"{name};16{_LOW_BYTE[unpacked_as] if low else unpacked_as}"
-        if name == "LA" and low:  # grey and opacity: two channels of two bytes
+        if name == "LA" and low:  # gray and opacity: two channels of two bytes
             raw_mode, is_grey_png = "RGBA", True
         tiles.append(tile._replace(args=(raw_mode, *rest) if packed else raw_mode))
     again.tile = tiles
@@ -180,12 +181,12 @@ def _bytes_of(image: Image.Image, data: bytes, *, low: bool) -> np.ndarray:
 
 
 def _has_low_bytes(image: Image.Image) -> bool:
-    """Whether libtiff gives whole pixels, in the bytes of the file."""
+    """Whether libtiff returns whole pixels in the byte order of the file."""
     return _tag(image, _PLANES, (1,))[0] == 1 and _tag(image, _EXTRA, (2,))[0] != 1
 
 
 def _said_bits(image: Image.Image, data: bytes, values: np.ndarray) -> int | None:
-    """How many bits the file says its values have, if it can be true."""
+    """The number of bits the file states, if it can be true."""
     peak = int(values.max())
     if image.format == "PNG":
         bits = _significant_bits(data)
@@ -202,7 +203,9 @@ def _tags_of_bits(image: Image.Image) -> Iterator[int]:
     yield max(_tag(image, _BITS, (FULL_BITS,)))
     for tag in (_MAX_VALUE, _WHITE_LEVEL):
         white = int(max(_tag(image, tag, (0,))))
-        if white & (white + 1) == 0:  # else it is but the largest value that occurs
+        if (
+            white & (white + 1) == 0
+        ):  # otherwise it is merely the largest value that occurs
             yield white.bit_length()
     found = _OME_BITS.search(str(_tag(image, _DESCRIPTION, ("",))[0]))
     if found:
@@ -210,7 +213,7 @@ def _tags_of_bits(image: Image.Image) -> Iterator[int]:
 
 
 def _significant_bits(data: bytes) -> int:
-    """The most that a PNG file's chunk sBIT says of a color; 16 without one."""
+    """The largest of the bits in a PNG file's sBIT chunk; 16 without one."""
     at = 8
     while at + 8 <= len(data) and data[at + 4 : at + 8] != b"IDAT":
         size = int.from_bytes(data[at : at + 4], "big")
@@ -223,7 +226,7 @@ def _significant_bits(data: bytes) -> int:
 
 
 def _depth(peak: int, said: int | None, bits: int | None) -> Depth:
-    """The bits that values up to `peak` are of."""
+    """The number of bits of values up to `peak`."""
     fitting = next((b for b in USUAL_BITS if peak < 1 << b), None)
     if said:
         return Depth(said, fitting or said)
@@ -242,13 +245,13 @@ def _depth(peak: int, said: int | None, bits: int | None) -> Depth:
 
 
 def _transparent(image: Image.Image, values: np.ndarray) -> np.ndarray | None:
-    """Where the color is that a PNG file calls transparent, [height, width] bool."""
+    """Where a PNG file has its transparent color, [height, width] bool."""
     color = image.info.get("transparency")
     return None if color is None else (values == np.asarray(color)).all(axis=-1)
 
 
 def _tag(image: Image.Image, number: int, default: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The values of a tag of a TIFF file."""
+    """The values of a tag in a TIFF file."""
     tags = getattr(image, "tag_v2", {})
     value = tags.get(number, default)
     return value if isinstance(value, tuple) else (value,)

@@ -1,4 +1,4 @@
-"""The image of a record, decoded as far as it is asked for."""
+"""The image of a record, of which only the requested part is decoded."""
 
 from collections.abc import Sequence
 
@@ -7,22 +7,22 @@ import tensorflow as tf
 from datasets import example_schema
 from datasets.photos import photo_codec
 
-# JPEG can be decoded at these fractions of its size, skipping most of the work.
+# JPEG can be decoded at these fractions of its size, which skips most of the work.
 _RATIOS = (1, 2, 4, 8)
 # Colour is stored at half the resolution and smoothed in decoding: around a window its
-# neighbours are decoded too, or its edges would not be those of the whole image.
+# neighbors are decoded too, or its edges would not be those of the whole image.
 _MARGIN = 2
 
 
 class EncodedPhoto:
-    """The image of a parsed record; a JPEG is decoded where and as finely as wanted.
+    """The image of a parsed record; of a JPEG only the requested part and resolution.
 
     Attributes:
-      shape: [3] int32, height, width and channels, of a JPEG from its header.
+      shape: [3] int32, height, width and channels; of a JPEG from its header.
     """
 
     def __init__(self, features: dict[str, tf.Tensor], num_channels: int) -> None:
-        """Looks at the record; decodes what is no JPEG, and not absurdly large.
+        """Reads the header; decodes images that are not JPEG, unless absurdly large.
 
         Args:
           features: the result of `example_schema.parse_example`.
@@ -55,11 +55,11 @@ class EncodedPhoto:
             return tf.identity(size)
 
     def pixels(self, least_size: Sequence[int | tf.Tensor] | None = None) -> tf.Tensor:
-        """All of it.
+        """Decodes all of it.
 
         Args:
           least_size: height and width that suffice: a JPEG is decoded at 1/2, 1/4 or
-            1/8 of its size where it still has so many. None: at its full size.
+            1/8 of its size if that is no smaller. None asks for the full size.
 
         Returns:
           [height, width, num_channels] uint8.
@@ -72,12 +72,12 @@ class EncodedPhoto:
         size: tf.Tensor,
         least_size: Sequence[int | tf.Tensor] | None = None,
     ) -> tf.Tensor:
-        """A part of it; at the full size the same pixels as of the whole.
+        """Decodes a part of it; at full size, with the same pixels as the whole.
 
         Args:
           begin: [2] int32, first row and column.
           size: [2] int32, rows and columns.
-          least_size: as of `pixels`.
+          least_size: see `pixels`.
 
         Returns:
           [rows, columns, num_channels] uint8.
@@ -104,7 +104,7 @@ class EncodedPhoto:
         return tf.ensure_shape(window, [None, None, self._num_channels])
 
     def _jpeg_window(self, begin: tf.Tensor, size: tf.Tensor, ratio: int) -> tf.Tensor:
-        """What a window becomes at 1/ratio of the size, rounded outwards."""
+        """A window at 1/ratio of the size, rounded outwards."""
         whole = -(-self.shape[:2] // ratio)
         first, last = begin // ratio, -(-(begin + size) // ratio)
         from_, to = tf.maximum(first - _MARGIN, 0), tf.minimum(last + _MARGIN, whole)

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever its name says."""
+"""What a file is by its first bytes, regardless of its name."""
 
 import functools
 import importlib
@@ -6,7 +6,7 @@ import re
 
 from datasets.photos.unfit_photos import NotAPhotoError, UnfitPhotoError
 
-NUM_BYTES = 4096  # of a file's start; more than any rule below looks at
+NUM_BYTES = 4096  # at the start of a file; more than any rule below needs
 _READ = "JPEG, PNG, GIF, BMP, WebP, TIFF or AVIF"
 RAW = "a camera's raw file; develop it and save it as JPEG or PNG"
 _RESAVE = "save it as JPEG or PNG"
@@ -14,7 +14,7 @@ _VIDEO = "a video; save its frames as JPEG or PNG"
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
 
-# TIFF is also what most cameras' raw files begin like: see `camera_raw`.
+# Most cameras' raw files begin like TIFF, too: see `camera_raw`.
 _READABLE = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|BM|RIFF....WEBP|II[*+]\0|MM\0[*+]",
     re.DOTALL,
@@ -41,26 +41,26 @@ _OTHERS = {
     rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg": (
         f"an SVG drawing; {_RESAVE}"
     ),
-    rb"(?i)\s*<(!doctype )?html": "a web page; the download has failed",
-    rb"version https://git-lfs": "a pointer of Git LFS; fetch the file: git lfs pull",
+    rb"(?i)\s*<(!doctype )?html": "a web page; the download failed",
+    rb"version https://git-lfs": "a Git LFS pointer; fetch the file with git lfs pull",
     rb"\x1aE\xdf\xa3|RIFF....AVI |\0\0\x01[\xb3\xba]|FLV\x01|G.{187}G": _VIDEO,
     rb"OggS|0&\xb2u\x8ef\xcf\x11": _VIDEO,
     rb"PK\x03\x04|Rar!|7z\xbc\xaf|\x1f\x8b|.{257}ustar": "an archive; unpack it",
     rb"\x93NUMPY|\x89HDF": f"an array of numbers; {_RESAVE}",
-    rb"\0+\Z": f"no {_READ} image: all zeros, as a copy that broke off has them",
+    rb"\0+\Z": f"no {_READ} image: all zeros, as after an interrupted copy",
 }
 
 
 def check(head: bytes) -> None:
-    """Looks whether a file may be a photo that can be read.
+    """Checks whether a file may be a photo of a supported format.
 
     Args:
       head: its first `NUM_BYTES` bytes, or all.
 
     Raises:
       NotAPhotoError: it is no picture.
-      UnfitPhotoError: it is a picture of a format that is not read; the message says
-        which, and what to do.
+      UnfitPhotoError: it is a picture of an unsupported format; the message says which,
+        and what to do.
     """
     if _READABLE.match(head):
         return
@@ -78,7 +78,7 @@ def check(head: bytes) -> None:
 
 @functools.cache
 def reads_heic() -> bool:
-    """Whether the package is installed with which Pillow reads HEIC; it is loaded."""
+    """Whether Pillow's plugin for HEIC is installed; it is loaded if so."""
     try:
         importlib.import_module("pillow_heif").register_heif_opener()
     except ImportError:
@@ -87,10 +87,10 @@ def reads_heic() -> bool:
 
 
 def _check_brands(head: bytes) -> None:
-    """Tells HEIC, AVIF, Canon's raw files and videos apart, all ISO media files.
+    """Distinguishes HEIC, AVIF, Canon's raw files and videos, all ISO media files.
 
-    ISO/IEC 14496-12, 4.3: a box "ftyp" begins the file, with the brand that it is best
-    read as, a version, and the brands that it is compatible with.
+    ISO/IEC 14496-12, 4.3: the file begins with a box "ftyp", which holds the major
+    brand, its version, and the compatible brands.
     """
     size = int.from_bytes(head[:4], "big")
     brands = {head[8:12], *(head[at : at + 4] for at in range(16, min(size, 256), 4))}

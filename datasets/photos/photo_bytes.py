@@ -1,7 +1,7 @@
-"""The bytes of a photo's file, read only when type, size and head allow it.
+"""Reads the bytes of a photo's file, once its type, size and head allow it.
 
-Whoever opens a photo that a user names does it here: a named pipe would hold a program
-up for ever, and gigabytes that are no photo would fill the memory.
+Every photo that a user names is opened here: a named pipe would block the program
+forever, and gigabytes that are no photo would fill the memory.
 """
 
 import os
@@ -14,7 +14,7 @@ from datasets.photos.unfit_photos import (
     UnreadablePhotoError,
 )
 
-# Larger than any file of `photo_codec.MAX_PIXELS` that people keep photos in.
+# Larger than any real photo of `photo_codec.MAX_PIXELS`.
 MAX_FILE_BYTES = 512 << 20
 _TYPES = {
     stat.S_IFIFO: "a named pipe",
@@ -25,10 +25,10 @@ _TYPES = {
 
 
 def look(path: str) -> int:
-    """The size in bytes of a file that may be a photo; it is not opened.
+    """The size in bytes of a file that may be a photo, without opening it.
 
     Raises:
-      UnfitPhotoError: it is absent, empty, too large or no file.
+      UnfitPhotoError: it is missing, empty, too large or not a file.
     """
     try:
         status = os.stat(path)
@@ -41,11 +41,11 @@ def read(path: str) -> bytes:
     """All bytes of a photo's file.
 
     Raises:
-      UnfitPhotoError: as of `look`, or its head is of no photo.
+      UnfitPhotoError: see `look`; or its head is not that of a photo.
     """
     look(path)
     try:
-        # The file may have been replaced by a pipe, whose opening must not wait.
+        # The file may have been replaced by a pipe; opening that must not block.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             size = _check(os.fstat(file.fileno()))
             head = file.read(file_heads.NUM_BYTES)
@@ -62,7 +62,7 @@ def _check(status: os.stat_result) -> int:
     if kind != stat.S_IFREG:
         raise UnreadablePhotoError(f"{_TYPES.get(kind, 'no file')}, not a regular file")
     if not status.st_size:
-        raise EmptyPhotoError("the file has no bytes")
+        raise EmptyPhotoError("the file is empty")
     if status.st_size > MAX_FILE_BYTES:
         raise TooLargeFileError(
             f"a file of {status.st_size >> 20} MiB; the limit is"

@@ -1,9 +1,9 @@
-"""Makes sure of one photo: kept byte for byte if TensorFlow reads it as people see it.
+"""Checks one photo; its bytes are kept if TensorFlow reads them as people see them.
 
-Kept: 8-bit grey or RGB, JPEG (baseline or progressive, upright by its EXIF) or PNG
-(no palette, no transparency, no animation). All else that Pillow can read is decoded,
-turned upright, put on white where transparent, reduced to 8 bits, and encoded anew:
-as PNG where nothing was lost before, else as JPEG of quality 95 without subsampling.
+Kept: 8-bit grayscale or RGB, JPEG (baseline or progressive, upright by its EXIF) or PNG
+(no palette, transparency or animation). All else that Pillow can read is decoded,
+turned upright, put on white if transparent, reduced to 8 bits, and encoded again: as
+PNG if the original is lossless, otherwise as JPEG of quality 95 without subsampling.
 """
 
 import contextlib
@@ -22,11 +22,11 @@ from datasets.photos.deep_photo import Depth
 from datasets.photos.unfit_photos import TooLargePhotoError, UnfitPhotoError
 from errors import one_line
 
-# Pillow knows more formats, some of which run other programs. Its JPEG reader opens
-# MPO, a JPEG with further pictures behind the first, as well.
+# Pillow supports more formats, some of which run other programs. Its JPEG reader also
+# opens MPO, a JPEG followed by further pictures.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF")
-# 12000 × 9000 from a telephone is 108 million: a JPEG, of which training and evaluation
-# decode what they need. All else is decoded whole, as 8 bits and then as float32.
+# 12000 × 9000 from a phone is 108 million: a JPEG, of which training and evaluation
+# decode what they need. Others are decoded whole, as 8 bits and then as float32.
 MAX_PIXELS = 128_000_000
 MAX_PIXELS_DECODED_WHOLE = 64_000_000
 _ORIENTATION = 0x0112
@@ -36,15 +36,15 @@ _JPEG_FRAMES = (0xC0, 0xC1, 0xC2)
 
 @dataclasses.dataclass(frozen=True)
 class StoredPhoto:
-    """A photo fit for a TFRecord.
+    """A photo as stored in a TFRecord.
 
     Attributes:
       encoded: the bytes to store.
       format: "jpg" or "png".
       height: in pixels.
       width: in pixels.
-      depth: of a photo with more than 8 bits a channel whose file does not say how
-        many; None for all others.
+      depth: depth of a photo with more than 8 bits per channel whose file does not
+        state it; None for all others.
     """
 
     encoded: bytes
@@ -57,27 +57,28 @@ class StoredPhoto:
 def normalise(
     data: bytes, *, max_side: int = 0, bits: int | None = None
 ) -> StoredPhoto:
-    """Checks a photo by decoding it whole, and encodes it anew where needed.
+    """Checks a photo by decoding all of it, and encodes it again if necessary.
 
-    What may stay is decoded by TensorFlow alone; Pillow decodes what needs a change,
-    and what TensorFlow, the stricter of the two, refuses.
+    Photos that may be kept are decoded by TensorFlow alone; Pillow decodes those that
+    need a change and those that TensorFlow, which is stricter, rejects.
 
     Args:
-      data: the file's bytes.
-      max_side: photos with a longer side are shrunk to it, in pixels; 0: none are.
+      data: bytes of the file.
+      max_side: photos with a longer side are scaled down to it, in pixels; 0 scales
+        none.
       bits: see `deep_photo.reduce`.
 
     Returns:
-      The photo, which TensorFlow has been seen to decode; `encoded` is `data` itself
-      if it is kept.
+      The photo, which TensorFlow is known to decode; `encoded` is `data` itself if it
+      is kept.
 
     Raises:
-      UnfitPhotoError: not a photo, damaged, too large or of unclear bits, as the
-        classes of `unfit_photos` tell.
+      UnfitPhotoError: it is no photo, damaged, too large or of unclear bit depth; see
+        the classes in `unfit_photos`.
     """
     _silence_libtiff()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of odd metadata: the pixels matter
+        warnings.simplefilter("ignore")  # odd metadata: only the pixels matter
         image = _open(data)
         shrinks = bool(max_side) and max(image.size) > max_side
         try:
@@ -85,7 +86,7 @@ def normalise(
             return photo or _encode_anew(image, data, max_side if shrinks else 0, bits)
         except UnfitPhotoError:
             raise
-        except Exception as error:  # decoders raise all kinds, SyntaxError included
+        except Exception as error:  # decoders raise anything, even SyntaxError
             raise UnfitPhotoError(_words(error)) from error
 
 
@@ -110,7 +111,7 @@ def _open(data: bytes) -> Image.Image:
 
 @contextlib.contextmanager
 def pillows_limit_lifted() -> Iterator[None]:
-    """Lets Pillow open images of any size, and tell it: the limit here is ours."""
+    """Lets Pillow open images of any size, since the limit here is our own."""
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         yield
@@ -119,30 +120,30 @@ def pillows_limit_lifted() -> Iterator[None]:
 
 
 def max_pixels(*, is_jpeg: bool) -> int:
-    """The most pixels that a photo may have."""
+    """The maximum number of pixels of a photo."""
     return MAX_PIXELS if is_jpeg else MAX_PIXELS_DECODED_WHOLE
 
 
 def explain_limit(*, is_jpeg: bool) -> str:
-    """The same in words."""
+    """The limit in words."""
     scope = "for JPEG" if is_jpeg else "for all formats but JPEG"
     limit = max_pixels(is_jpeg=is_jpeg) // 1_000_000
     return f"the limit {scope} is {limit} million pixels"
 
 
 def _formats() -> tuple[str, ...]:
-    """The formats that are read, which are loaded first."""
+    """The supported formats, after loading their plugins."""
     Image.init()
     return (*_FORMATS, "HEIF") if file_heads.reads_heic() else _FORMATS
 
 
 @functools.cache
 def _silence_libtiff() -> None:
-    """Keeps libtiff, a part of Pillow, from writing to the terminal.
+    """Keeps libtiff, which is part of Pillow, from writing to the terminal.
 
-    What it cannot decode, Pillow raises as an exception.
+    Pillow raises its errors as exceptions.
     """
-    with contextlib.suppress(OSError, AttributeError):  # a Pillow that is built anew
+    with contextlib.suppress(OSError, AttributeError):  # a Pillow built differently
         library = ctypes.CDLL(Image.core.__file__)
         library.TIFFSetErrorHandler(None)
         library.TIFFSetWarningHandler(None)
@@ -154,12 +155,12 @@ def is_jpeg(image: Image.Image) -> bool:
 
 
 def _kept(image: Image.Image, data: bytes) -> StoredPhoto | None:
-    """The photo as it is, if TensorFlow decodes its bytes to what Pillow would."""
+    """The photo unchanged, if TensorFlow decodes its bytes as Pillow does."""
     if not _is_plain(image, data):
         return None
     width, height = image.size
     if image.format == "PNG" and not _ends_with_pixels(data):
-        image.load()  # what follows the pixels may turn them, or make some transparent
+        image.load()  # later chunks may turn the pixels, or make some transparent
     if _orientation(image) != 1 or not _is_plain(image, data):
         return None
     photo = StoredPhoto(data, "jpg" if is_jpeg(image) else "png", height, width)
@@ -167,19 +168,18 @@ def _kept(image: Image.Image, data: bytes) -> StoredPhoto | None:
 
 
 def _training_decodes(photo: StoredPhoto) -> bool:
-    # Takes seconds to load, which who asks this module for no more than a limit is
-    # spared.
+    # Imported late: it takes seconds to load, and not every user of this module needs it.
     from datasets.photos import training_decoder
 
     return training_decoder.takes(photo.encoded, photo.format)
 
 
 def _orientation(image: Image.Image) -> int:
-    """How to turn the image, 1 to 8 as EXIF has it; 1 (upright) if that is unclear."""
+    """The EXIF orientation, 1 to 8; 1 (upright) if it is unclear."""
     try:
-        # That of PNG decodes the pixels first, which has been done where it matters.
+        # PNG's own getexif decodes the pixels first, which has been done if it matters.
         value = Image.Image.getexif(image).get(_ORIENTATION, 1)
-    except Exception:  # damaged metadata of a sound image
+    except Exception:  # damaged metadata of an intact image
         return 1
     return value if value in range(1, 9) else 1
 
@@ -199,7 +199,7 @@ def _is_plain(image: Image.Image, data: bytes) -> bool:
 
 
 def _jpeg_frame(data: bytes) -> int | None:
-    """The marker that starts the frame, which tells how a JPEG is coded."""
+    """The start-of-frame marker, which states how a JPEG is coded."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -275,14 +275,14 @@ def _is_lossless(image: Image.Image, data: bytes) -> bool:
     if image.format in ("AVIF", "HEIF"):
         return False
     if image.format == "WEBP":
-        return b"VP8L" in data  # a chance hit merely stores a larger file
+        return b"VP8L" in data  # a false match merely stores a larger file
     if image.format == "TIFF":
         return image.info.get("compression") not in ("jpeg", "tiff_jpeg", "webp")
     return not is_jpeg(image)
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """The image in mode L or RGB, on white where it is transparent."""
+    """The image in mode L or RGB, on white if transparent."""
     if image.has_transparency_data or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

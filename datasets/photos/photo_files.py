@@ -1,4 +1,4 @@
-"""Which files are meant as photos: one walk for conversion, prediction and export."""
+"""Finds the photos a user means, for conversion, prediction and export."""
 
 import dataclasses
 import glob
@@ -20,23 +20,23 @@ _SUFFIXES = frozenset(
     )
 )
 _SYSTEM_NAMES = frozenset(["thumbs.db", "desktop.ini", "__macosx", "@eadir"])
-# Deeper folders are some program's mistake; and a walk must come to its end.
+# Deeper folders are a mistake, and a walk must end.
 MAX_DEPTH = 100
-TOO_DEEP = f"more than {MAX_DEPTH} folders, one inside the other"
+TOO_DEEP = f"more than {MAX_DEPTH} nested folders"
 _ANY_DEPTH = re.compile(r"(?:^|(?<=/))\*\*(?:/|$)")
 
 
 @dataclasses.dataclass
 class Found:
-    """What a search found.
+    """The result of a search.
 
     Attributes:
       paths: files that may be photos, whatever their names; sorted folder by folder.
-      num_ignored: hidden files and folders, and those that operating systems leave
-        behind.
-      num_folders: folders that a pattern matches, which are not entered.
+      num_ignored: number of hidden files and folders, and of those that operating
+        systems leave behind.
+      num_folders: number of folders that a pattern matches, which are not entered.
       unreadable: folders that cannot be listed, with the reason.
-      is_named: whether the path is of a file, which the user takes for a photo.
+      is_named: whether the path names a file, which the user considers a photo.
     """
 
     paths: list[str] = dataclasses.field(default_factory=list)
@@ -47,26 +47,26 @@ class Found:
 
 
 def promises_photo(name: str) -> bool:
-    """Whether a file that is no picture should be one: by its suffix, or without any.
+    """Whether a file ought to be a photo: by its suffix, or because it has none.
 
-    Only then is it a fault; a text called notes.txt is but left out.
+    Only then is it an error that it is not; a text file notes.txt is just skipped.
     """
     return has_photo_suffix(name) or not os.path.splitext(name)[1]
 
 
 def is_no_photo(name: str, error: UnfitPhotoError) -> bool:
-    """Whether a file that cannot be used is no photo, nor promises to be one.
+    """Whether an unusable file is no photo and need not be one.
 
     Args:
-      name: the file's.
-      error: what is wrong with it; empty files and films of gigabytes are not opened.
+      name: name of the file.
+      error: what is wrong with it; empty and gigantic files are not opened.
     """
     no_picture = (NotAPhotoError, EmptyPhotoError, TooLargeFileError)
     return isinstance(error, no_picture) and not promises_photo(name)
 
 
 def has_photo_suffix(name: str) -> bool:
-    """Whether a file name ends like a photo's."""
+    """Whether a file name ends like that of a photo."""
     return os.path.splitext(name)[1].lower() in _SUFFIXES
 
 
@@ -76,12 +76,12 @@ def is_ignored(name: str) -> bool:
 
 
 def find(where: str) -> Found:
-    """The files that a user means by a path.
+    """Finds the files that a user means by a path.
 
     Args:
-      where: a file, which is taken whatever its name and whether or not it is there; a
-        folder, with all below it; or a pattern as in `trip/*.jpg`, `**` being any
-        folders.
+      where: a file, which is used whatever its name and whether or not it exists; a
+        folder, with everything below it; or a pattern such as `trip/*.jpg`, in which
+        `**` is any number of folders.
     """
     where = os.path.expanduser(where)
     if os.path.isdir(where):
@@ -105,14 +105,14 @@ def find(where: str) -> Found:
 
 
 def below(folder: str) -> Found:
-    """All files in a folder and the folders inside; linked folders are entered once.
+    """Finds all files below a folder; linked folders are entered once.
 
     Args:
       folder: the folder.
 
     Returns:
-      Paths relative to it; also those of folders with the name of a photo, which are
-      not entered.
+      Paths relative to it, including folders named like a photo, which are not
+      entered.
     """
     found = Found()
     _walk(folder, "", 0, found, set())
@@ -146,7 +146,7 @@ def _walk(
 
 
 def _matches(pattern: str) -> list[str]:
-    """What a pattern matches; unlike glob's, its `**` enters each folder once."""
+    """The matches of a pattern; unlike in glob, `**` enters each folder once."""
     star = _ANY_DEPTH.search(pattern)
     if not star:
         return glob.glob(pattern)

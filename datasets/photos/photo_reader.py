@@ -1,17 +1,17 @@
-"""A photo's file as bytes that TensorFlow decodes to what people see."""
+"""Reads a photo as bytes that TensorFlow decodes to what people see."""
 
 from datasets.photos import photo_bytes, photo_codec
 from datasets.photos.photo_codec import StoredPhoto
 
 
 def read(path: str, bits: int | None = None) -> StoredPhoto:
-    """The photo in a file, as the converter would store it.
+    """Reads the photo in a file as the converter would store it.
 
     Args:
       path: the file.
       bits: see `deep_photo.reduce`.
 
     Raises:
-      UnfitPhotoError: it cannot be read, is damaged or of an unknown format.
+      UnfitPhotoError: it cannot be read, is damaged or of an unsupported format.
     """
     return photo_codec.normalise(photo_bytes.read(path), bits=bits)

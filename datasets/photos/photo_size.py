@@ -1,23 +1,23 @@
-"""How many pixels an encoded image makes, from its headers, before it is decoded.
+"""The number of pixels of an encoded image by its headers, before decoding.
 
-A few kilobytes can stand for gigapixels: what is decoded is asked for its size first.
+A few kilobytes can stand for gigapixels, so the size is checked before decoding.
 """
 
 import struct
 
-_MOST = (1 << 63) - 1  # a PNG may claim more, and int64 hold no more
+_MOST = (1 << 63) - 1  # a PNG may claim more; int64 cannot hold more
 _WEBP_HEADER_BYTES = 30
 _GIF_EXTENSION, _GIF_IMAGE = 0x21, 0x2C
 
 
 def num_pixels(encoded: bytes) -> int:
-    """The pixels that decoding takes room for, of all images in a GIF together.
+    """The number of pixels that decoding allocates, over all images of a GIF.
 
     Args:
       encoded: a PNG, GIF, BMP or WebP file.
 
     Returns:
-      Their number; 0 for what is nothing of the kind, or ends within its header.
+      Their number; 0 for other formats and truncated headers.
     """
     try:
         if encoded.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -32,7 +32,7 @@ def num_pixels(encoded: bytes) -> int:
             return 0
     except (struct.error, IndexError):
         return 0
-    # A BMP of negative height is stored downwards.
+    # A BMP of negative height is stored top-down.
     return min(abs(width) * abs(height), _MOST)
 
 
@@ -55,7 +55,7 @@ def _webp_size(encoded: bytes) -> tuple[int, int]:
 
 
 def _gif_pixels(encoded: bytes) -> int:
-    """Those of all images: TensorFlow's decoder reads all before it gives the first."""
+    """The pixels of all images: TensorFlow decodes all to return the first."""
     screen = struct.unpack_from("<HH", encoded, 6)
     total = 0
     at = 13 + _color_table(encoded[10])
@@ -72,12 +72,12 @@ def _gif_pixels(encoded: bytes) -> int:
 
 
 def _color_table(packed: int) -> int:
-    """Bytes of the color table that a GIF's flags announce."""
+    """The size in bytes of the color table stated by a GIF's flags."""
     return 3 << (packed & 7) + 1 if packed & 0x80 else 0
 
 
 def _after_blocks(encoded: bytes, at: int) -> int:
-    """The place after a chain of blocks, each behind its length, ended by a 0."""
+    """The offset after a chain of length-prefixed blocks that ends with a 0."""
     while at < len(encoded) and encoded[at]:
         at += 1 + encoded[at]
     return at + 1

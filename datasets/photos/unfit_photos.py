@@ -1,12 +1,12 @@
-"""What keeps a file from being used as a photo; each is an exception of its own."""
+"""The reasons why a file cannot be used as a photo, as exceptions."""
 
 
 class UnfitPhotoError(Exception):
-    """A photo that cannot be used: damaged, or of a format that is not read."""
+    """A photo that cannot be used: damaged, or of an unsupported format."""
 
 
 class NotAPhotoError(UnfitPhotoError):
-    """A file that is no picture at all: a text, a film, an archive."""
+    """A file that is no picture: a text, a video, an archive."""
 
 
 class UnreadablePhotoError(UnfitPhotoError):
@@ -14,7 +14,7 @@ class UnreadablePhotoError(UnfitPhotoError):
 
 
 class EmptyPhotoError(UnfitPhotoError):
-    """A file without a byte."""
+    """An empty file."""
 
 
 class TooLargePhotoError(UnfitPhotoError):
@@ -26,8 +26,8 @@ class TooLargeFileError(TooLargePhotoError):
 
 
 class UnclearBitsError(UnfitPhotoError):
-    """A 16-bit photo that is either dark or of fewer bits: another one may tell."""
+    """A 16-bit photo that is either dark or has fewer bits: another one may tell."""
 
 
 class TooFewBitsError(UnfitPhotoError):
-    """A photo with values above those of the bits that it is said to have."""
+    """A photo with values beyond the stated number of bits."""

@@ -1,1 +1,1 @@
-"""TFRecord files: counted, checked, read in order."""
+"""TFRecord files: counted, checked, and read in order."""

@@ -1,8 +1,8 @@
-"""Finds the records of a split that are no use, for `--max_bad_records`.
+"""Finds the bad records of a split, for `--max_bad_records`.
 
-Every record is read, parsed and decoded once, before anything is trained or evaluated:
-what is left out is then a property of the data, and order, epochs and resuming are as
-exact as without. The result is kept in a side file.
+Every record is read, parsed and decoded once before training or evaluation: which ones
+are skipped is then a property of the data, and order, epochs and resuming stay exact.
+The result is kept in a side file.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ _BATCH = 64
 
 @dataclasses.dataclass(frozen=True)
 class _CheckedFile:
-    """One file: its records, the places of the bad ones, labels of the others."""
+    """One file: its records, the indices of the bad ones, the labels of the others."""
 
     num_records: int
     bad_records: tuple[int, ...]
@@ -39,21 +39,21 @@ class _CheckedFile:
 
 
 def leave_out(dataset: Dataset, max_bad_records: int, labels_offset: int) -> Dataset:
-    """The dataset without the records that the input pipeline would refuse.
+    """The data set without the records that the input pipeline would refuse.
 
-    What follows a break in a file's structure (a checksum that does not match, an end
-    that comes too early) cannot be found, and is as bad as the record at the break.
+    Records after a break in a file (a checksum that does not match, a truncated file)
+    cannot be located, and count as bad.
 
     Args:
       dataset: its numbers of records need not be known.
-      max_bad_records: how many may be left out.
+      max_bad_records: maximum number of bad records to skip.
       labels_offset: subtracted from labels before they are used.
 
     Returns:
-      The same files with their numbers of records and examples, and what to leave out.
+      The same files with their numbers of records and examples, and what to skip.
 
     Raises:
-      UserError: there are more; the first too many is named by file and place.
+      UserError: there are more; the message names the first in excess.
     """
     checked = _check_files(dataset, labels_offset)
     shards = tuple(
@@ -81,7 +81,7 @@ def leave_out(dataset: Dataset, max_bad_records: int, labels_offset: int) -> Dat
 def _tell(
     dataset: Dataset, shards: Sequence[Shard], max_bad_records: int, labels_offset: int
 ) -> None:
-    """Names the first bad records; one too many is an error."""
+    """Logs the first bad records; more than allowed is an error."""
 
     def fault(path: str, place: int) -> str:
         return record_faults.explain_place(dataset, path, place, labels_offset)
@@ -93,15 +93,15 @@ def _tell(
             f" --max_bad_records={max_bad_records}: {fault(*bad[max_bad_records])}"
         )
     for path, place in bad[:_MAX_NAMED]:
-        logging.warning("left out: %s", fault(path, place))
+        logging.warning("skipped: %s", fault(path, place))
     logging.info(
-        "bad records left out of split %r: %d (--max_bad_records=%d)",
+        "bad records skipped in split %r: %d (--max_bad_records=%d)",
         *(dataset.split_name, len(bad), max_bad_records),
     )
 
 
 def _check_files(dataset: Dataset, labels_offset: int) -> list[_CheckedFile]:
-    """Checks the files, or remembers what was found before."""
+    """Checks the files, or returns what was found before."""
     memory = os.path.join(dataset.dataset_dir, FILENAME)
     remembered = side_file.read(memory, _FORMAT_VERSION)
     settings = {
@@ -128,7 +128,7 @@ def _check_files(dataset: Dataset, labels_offset: int) -> list[_CheckedFile]:
 
 
 def _from_json(entry: Any, state: dict[str, Any]) -> _CheckedFile | None:
-    """What was found in a file that is in the same state; None where nothing fits."""
+    """What was found in a file of the same state; None if there is nothing."""
     try:
         if state != {name: entry[name] for name in state}:
             return None
@@ -152,7 +152,7 @@ def _check_file(shard: Shard, dataset: Dataset, labels_offset: int) -> _CheckedF
         )
         return place, label + labels_offset, tf.size(image)
 
-    # What is beyond a break cannot be read, and must not be tried.
+    # Records beyond a break cannot be read; reading must not be attempted.
     whole = record_frames.walk(shard.path).num_records
     records = tf.data.TFRecordDataset(shard.path, buffer_size=BUFFER_BYTES).take(whole)
     sound = (
@@ -171,7 +171,7 @@ def _check_file(shard: Shard, dataset: Dataset, labels_offset: int) -> _CheckedF
 
 
 def _count_records(records: tf.data.Dataset, shard: Shard) -> int:
-    """Records that can be read, and those that are known or must be there beyond."""
+    """The number of readable records plus those that are or must be beyond."""
     counted, num_bytes = 0, 0
     batches = records.ignore_errors().batch(_BATCH)
     sizes = batches.map(lambda batch: (tf.size(batch), record_bytes(batch)))

@@ -1,8 +1,8 @@
-"""What is in TFRecord files: a SHA-256 of each, and whether its lengths add up.
+"""The state of TFRecord files: their SHA-256, and whether record lengths add up.
 
-Both take reading, so they are kept in a side file in the dataset's directory for as
-long as the system says that a file was not touched: its size, the times of its last
-change (the second of them, ctime, is out of the user's hands) and its inode.
+Both need all of a file to be read, so they are cached in a side file in the directory
+of the data set while the file is untouched by its size, its times of modification and
+of change (ctime, which users cannot set) and its inode.
 """
 
 import dataclasses
@@ -19,8 +19,8 @@ from datasets.records.record_frames import Frames
 
 FILENAME = "file_states.json"
 _FORMAT_VERSION = 1
-# What is written within the same tick of a file system's clock leaves no trace in its
-# times: a file that was changed just now is read again. FAT counts in 2 seconds.
+# Writes within the same tick of a file system's clock leave no trace in its times: a
+# file that was changed just now is read again. FAT has a resolution of 2 seconds.
 _SECS_UNTIL_SURE = 3.0
 
 
@@ -30,7 +30,7 @@ class FileState:
 
     Attributes:
       num_bytes: its size.
-      sha256: of its content.
+      sha256: SHA-256 of its content.
       frames: its records, as far as their lengths add up.
     """
 
@@ -40,11 +40,10 @@ class FileState:
 
 
 def look_at(dataset_dir: str, filenames: Sequence[str]) -> list[FileState]:
-    """Reads the files, or remembers what was read before.
+    """Reads the files, or returns what was read before.
 
     Args:
-      dataset_dir: the directory of the files; the side file is kept there if it can
-        be written.
+      dataset_dir: the directory of the files, and of the side file if it is writable.
       filenames: TFRecord files in it.
 
     Returns:
@@ -84,7 +83,7 @@ def _read(path: str) -> FileState:
 
 
 def _times(path: str) -> dict[str, int]:
-    """All by which a file may be known to be untouched."""
+    """Everything that shows a file is untouched."""
     stat = os.stat(path)
     return {
         "num_bytes": stat.st_size,
@@ -95,7 +94,7 @@ def _times(path: str) -> dict[str, int]:
 
 
 def _from_json(entry: Any, times: dict[str, int]) -> FileState | None:
-    """The state of an untouched file; None where nothing fits."""
+    """The state of an untouched file; None if there is none."""
     try:
         if times != {name: entry[name] for name in times}:
             return None

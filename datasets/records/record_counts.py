@@ -1,6 +1,6 @@
-"""Counts the records of TFRecord files, once: counts come from the data.
+"""Counts the records of TFRecord files, once.
 
-What was counted is kept in a side file in the dataset's directory, by file name and
+Counts are kept in a side file in the directory of the data set, by file name and
 SHA-256; a changed file is counted again.
 """
 
@@ -29,9 +29,9 @@ class FileCounts:
     """One counted file.
 
     Attributes:
-      num_records: in the file.
-      sha256: of its content.
-      labels: how many records have each label; None stands for no label.
+      num_records: number of records.
+      sha256: SHA-256 of its content.
+      labels: number of records by label; None stands for no label.
     """
 
     num_records: int
@@ -40,19 +40,18 @@ class FileCounts:
 
 
 def count(dataset_dir: str, digests: Mapping[str, str]) -> list[FileCounts]:
-    """Counts records and labels, or remembers what was counted before.
+    """Counts records and labels, or returns what was counted before.
 
     Args:
-      dataset_dir: the directory of the files; the side file is kept there if it can
-        be written.
-      digests: names of TFRecord files in it, with their SHA-256; the lengths of their
-        records are sound, see `record_frames`.
+      dataset_dir: the directory of the files, and of the side file if it is writable.
+      digests: names of TFRecord files in it, with their SHA-256; their record lengths
+        must add up, see `record_frames`.
 
     Returns:
       The counts of each file.
 
     Raises:
-      UserError: a record cannot be read; it names file and record.
+      UserError: a record cannot be read; the message names file and record.
     """
     memory = os.path.join(dataset_dir, FILENAME)
     remembered = _read(memory)
@@ -109,7 +108,7 @@ def _count_labels(paths: list[str]) -> list[Counter[int | None]]:
 
 
 def _read(path: str) -> dict[str, FileCounts]:
-    """What the side file remembers; nothing if it is absent or not ours."""
+    """The contents of the side file; nothing if it is missing or not ours."""
     try:
         entries = side_file.read(path, _FORMAT_VERSION)
         return {name: _from_json(entry) for name, entry in entries.items()}

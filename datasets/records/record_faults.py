@@ -1,4 +1,4 @@
-"""Finds the record that is at fault, once something has gone wrong."""
+"""Finds the record at fault after an error."""
 
 import contextlib
 import os
@@ -13,42 +13,42 @@ from datasets.photos import photo_codec
 from datasets.records import record_frames
 from errors import UserError
 
-# What reading raises. TensorFlow quotes a record that it cannot parse in its message,
-# and where that is no UTF-8 Python fails to build the exception.
+# What reading raises. TensorFlow quotes a record that it cannot parse in its message;
+# if that is not UTF-8, Python fails to build the exception.
 READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
 _OP = re.compile(r" \[Op:\w+\]( name:.*)?$")
 
 
 def explain(dataset: Dataset, error: Exception, *, labels_offset: int = 0) -> UserError:
-    """Names the record behind an error that a pipeline of this dataset raised.
+    """Names the record behind an error raised by a pipeline of this data set.
 
-    Reads the files anew, one at a time, until a record cannot be read, parsed or
+    Reads the files again, one at a time, until a record cannot be read, parsed or
     decoded, or has a label out of range.
 
     Args:
-      dataset: what the pipeline read.
-      error: what it raised, one of `READ_ERRORS`.
-      labels_offset: what the pipeline was given.
+      dataset: the split that the pipeline read.
+      error: its error, one of `READ_ERRORS`.
+      labels_offset: that of the pipeline.
 
     Returns:
-      The error to raise instead: one line, with file and record if one is at fault.
+      The error to raise instead: one line, naming file and record if one is at fault.
     """
-    # Where records are left out, all others were looked at before.
+    # If records are skipped, all others have been checked before.
     fault = None if dataset.num_bad_records else find_unfit(dataset, labels_offset)
     return UserError(
         fault
         or f"reading {dataset.dataset_dir} failed although every record of split"
-        f" {dataset.split_name!r} is sound: {one_line(error)}"
+        f" {dataset.split_name!r} is valid: {one_line(error)}"
     )
 
 
 @contextlib.contextmanager
 def explained(dataset: Dataset, *, labels_offset: int = 0) -> Iterator[None]:
-    """Replaces what reading raises inside by the `UserError` of `explain`.
+    """Replaces read errors raised inside by the `UserError` of `explain`.
 
     Args:
-      dataset: what is read inside.
-      labels_offset: what the pipeline was given.
+      dataset: the split that is read inside.
+      labels_offset: that of the pipeline.
     """
     try:
         yield
@@ -57,12 +57,12 @@ def explained(dataset: Dataset, *, labels_offset: int = 0) -> Iterator[None]:
 
 
 def explain_place(dataset: Dataset, path: str, place: int, labels_offset: int) -> str:
-    """Says what is wrong with a record: "FILE, record N (counted from 0): REASON".
+    """States what is wrong with a record: "FILE, record N (counted from 0): REASON".
 
     Args:
-      dataset: says what labels and images should be.
+      dataset: states which labels and images are valid.
       path: the file.
-      place: of the record in it, counted from 0; it may be beyond a break.
+      place: index of the record in it, from 0; it may be beyond a break.
       labels_offset: subtracted from labels before they are used.
     """
     frames = record_frames.walk(path)
@@ -78,14 +78,14 @@ def explain_place(dataset: Dataset, path: str, place: int, labels_offset: int) -
 
 
 def find_unfit(dataset: Dataset, labels_offset: int) -> str | None:
-    """Finds the first record of a dataset that the input pipeline would refuse.
+    """Finds the first record of a data set that the input pipeline would refuse.
 
     Args:
-      dataset: its shards are read in order, every image is decoded.
+      dataset: its shards are read in order, and every image is decoded.
       labels_offset: subtracted from labels before they are used.
 
     Returns:
-      "FILE, record N (counted from 0): REASON", or None when all records are fit.
+      "FILE, record N (counted from 0): REASON", or None if all records are valid.
     """
 
     def check(serialized: tf.Tensor) -> tf.Tensor:
@@ -107,7 +107,7 @@ def find_unfit(dataset: Dataset, labels_offset: int) -> str | None:
 
 
 def find_label_fault(dataset: Dataset, paths: Iterable[str]) -> str | None:
-    """Finds the first record whose label is no class, decoding no image."""
+    """Finds the first record whose label is no class, without decoding images."""
 
     def check(serialized: tf.Tensor) -> tf.Tensor:
         features = example_schema.parse_example(
@@ -119,7 +119,7 @@ def find_label_fault(dataset: Dataset, paths: Iterable[str]) -> str | None:
 
 
 def find_unreadable(paths: Iterable[str]) -> str | None:
-    """Finds the first record that cannot be read, or is no example with a label."""
+    """Finds the first record that cannot be read or is not an example with a label."""
 
     def check(serialized: tf.Tensor) -> tf.Tensor:
         return example_schema.parse_labels(serialized[tf.newaxis])
@@ -152,10 +152,10 @@ def _find(
 
 
 def record_bytes(serialized: tf.Tensor) -> tf.Tensor:
-    """The size, int64, of a record in its file; of a batch of them, the sum.
+    """The size, int64, of a record in its file; of a batch, the sum.
 
-    Those of all records make the size of the file. TensorFlow takes a file that ends
-    within the length of a record for one that ends before it.
+    All records together have the size of the file. TensorFlow treats a file that ends
+    inside the length of a record as one that ends before it.
     """
     framing = 16  # length, its checksum, the checksum of the data
     return tf.reduce_sum(tf.cast(tf.strings.length(serialized) + framing, tf.int64))
@@ -176,7 +176,7 @@ def _explain_at(
 def explain_record(
     serialized: bytes, dataset: Dataset, labels_offset: int
 ) -> str | None:
-    """Says what is wrong with a record, in words; None when it is fit for use."""
+    """States what is wrong with a record; None if it is valid."""
     if reason := explain_type(serialized):
         return reason
     features = tf.train.Example.FromString(serialized).features.feature
@@ -197,8 +197,8 @@ def explain_record(
         if pixels > photo_codec.max_pixels(is_jpeg=is_jpeg):
             limit = photo_codec.explain_limit(is_jpeg=is_jpeg)
             return (
-                f"its image{photo} has {pixels:,} pixels, {limit}: write the record"
-                " anew with a smaller one, or leave it out with --max_bad_records"
+                f"its image{photo} has {pixels:,} pixels, {limit}: shrink it in"
+                " the record, or skip the record with --max_bad_records"
             )
         example_schema.decode_image(parsed, dataset.num_channels)
     except UnicodeDecodeError:  # see READ_ERRORS
@@ -209,10 +209,10 @@ def explain_record(
 
 
 def explain_type(serialized: bytes) -> str | None:
-    """Says why a record is no `tf.train.Example` with one integer label, if so."""
+    """States why a record is not a `tf.train.Example` with one integer label, if so."""
     try:
         example = tf.train.Example.FromString(serialized)
-    except Exception:  # protobuf's DecodeError has no public place to import it from
+    except Exception:  # protobuf's DecodeError cannot be imported from a public place
         return "it is not a tf.train.Example"
     label = example.features.feature[example_schema.LABEL]
     if label.WhichOneof("kind") not in (None, "int64_list"):
@@ -225,22 +225,22 @@ def explain_type(serialized: bytes) -> str | None:
 def explain_label(
     label: int | None, dataset: Dataset, labels_offset: int = 0
 ) -> str | None:
-    """Says what is wrong with a label (None: absent); None when it is fit for use."""
+    """States what is wrong with a label (None: missing); None if it is valid."""
     if label is None:
         if dataset.label_default >= 0:
             return None
         return f"it has no {example_schema.LABEL!r}"
     if labels_offset <= label < dataset.num_classes:
         return None
-    less = f" less --labels_offset={labels_offset}" if labels_offset else ""
+    less = f" minus --labels_offset={labels_offset}" if labels_offset else ""
     return (
         f"its label {label}{less} is out of range, there are {dataset.num_classes}"
-        f" classes; mend labels.txt or the record"
+        f" classes; correct labels.txt or the record"
     )
 
 
 def one_line(error: Exception) -> str:
-    """What TensorFlow's message says, without the nodes and the code that it names."""
+    """TensorFlow's message without the nodes and the code it names."""
     message = getattr(error, "message", "").strip() or str(error)
     lines = [line for line in message.splitlines() if line.strip()]
     if lines[0] == "Graph execution error:":

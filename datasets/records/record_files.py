@@ -1,4 +1,4 @@
-"""Reads the records of a dataset's files, without those that are left out."""
+"""Reads the records of a data set's files, without those to skip."""
 
 from collections.abc import Callable
 
@@ -10,14 +10,14 @@ BUFFER_BYTES = 8 << 20
 
 
 def reader(dataset: Dataset) -> Callable[[tf.Tensor], tf.data.Dataset]:
-    """How one file is read.
+    """Returns a function that reads one file.
 
     Args:
       dataset: the split.
 
     Returns:
-      A function: index into `dataset.shards` → elements (place, record): the record's
-      place in the file, int64, counted from 0, and its bytes.
+      A function from an index into `dataset.shards` to elements (place, record): the
+      index of the record in the file, int64, from 0, and its bytes.
     """
     paths = tf.constant([shard.path for shard in dataset.shards])
 
@@ -30,7 +30,7 @@ def reader(dataset: Dataset) -> Callable[[tf.Tensor], tf.data.Dataset]:
         return whole
     bad = [shard.bad_records for shard in dataset.shards]
     bad_places = tf.ragged.constant(bad, tf.int64, ragged_rank=1)
-    # From the last one that is used to the end the file may be past reading.
+    # Beyond the last record that is used, the file may be unreadable.
     ends = tf.constant([_end(shard) for shard in dataset.shards], tf.int64)
 
     def without_bad(shard: tf.Tensor) -> tf.data.Dataset:
@@ -46,6 +46,6 @@ def reader(dataset: Dataset) -> Callable[[tf.Tensor], tf.data.Dataset]:
 
 
 def _end(shard: Shard) -> int:
-    """The place after the last record that is used."""
+    """The index after the last record that is used."""
     used = set(range(shard.num_records)).difference(shard.bad_records)
     return max(used, default=-1) + 1

@@ -1,9 +1,9 @@
-"""How a TFRecord file is cut into records, seen from the lengths alone.
+"""Finds the records of a TFRecord file by their lengths alone.
 
-A record is its length (uint64, little-endian), the length's checksum, as many bytes,
-and their checksum. TensorFlow's reader takes room for a record before it knows that the
-file goes on so far, and ends the process (SIGSEGV) where a length is beyond all memory:
-so lengths are looked at here first.
+A record is its length (uint64, little-endian), the checksum of the length, as many
+bytes, and their checksum. TensorFlow's reader allocates memory for a record before it
+knows that the file is long enough, and crashes (SIGSEGV) if a length exceeds all
+memory: so lengths are checked here first.
 """
 
 import dataclasses
@@ -28,8 +28,8 @@ class Frames:
     """The records of a file.
 
     Attributes:
-      num_records: before the end or the first break.
-      fault: why there is no whole record after them; None at the file's end.
+      num_records: number of records before the end or the first break.
+      fault: why no whole record follows them; None at the end of the file.
     """
 
     num_records: int
@@ -37,7 +37,7 @@ class Frames:
 
 
 def walk(path: str) -> Frames:
-    """Looks at the lengths of all records and their checksums; reads nothing else."""
+    """Checks the lengths of all records and their checksums, reading nothing else."""
     size = os.path.getsize(path)
     at = num_records = 0
     with open(path, "rb", buffering=0) as file:
@@ -59,21 +59,21 @@ def walk(path: str) -> Frames:
 
 
 def describe_break(path: str, frames: Frames) -> str:
-    """A break in words: "FILE, record N (counted from 0): REASON"."""
+    """Describes a break: "FILE, record N (counted from 0): REASON"."""
     return f"{path}, record {frames.num_records} (counted from 0): {frames.fault}"
 
 
 def _compressed(kind: str) -> str:
-    return f"the file is compressed ({kind}), and is read as it is: decompress it"
+    return f"the file is compressed ({kind}), which is not supported: decompress it"
 
 
 def _too_long(length: int, left: int) -> str:
-    what = f"by its length it has {length:,} bytes, and {max(left, 0):,} are left"
+    what = f"its length says {length:,} bytes, but {max(left, 0):,} are left"
     return f"the file ends within it ({what}); {_REMEDY}"
 
 
 def _masked_crc(data: bytes) -> int:
-    """CRC-32C as TFRecord files have it, see TensorFlow's core/lib/hash/crc32c.h."""
+    """The masked CRC-32C of TFRecord files, see TensorFlow's core/lib/hash/crc32c.h."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc = crc >> 8 ^ _CRC_OF_BYTE[(crc ^ byte) & 0xFF]

@@ -1,4 +1,4 @@
-"""The encoded records of a training split in the order of each epoch."""
+"""The encoded records of a training split, in the order of each epoch."""
 
 from collections.abc import Callable
 
@@ -11,36 +11,36 @@ from datasets.records import record_faults, record_files
 from datasets.records.balanced_order import BalancedOrder
 from errors import UserError
 
-# Encoded records are held in memory up to this size; larger sets are shuffled through
-# a buffer of it.
+# Encoded records are held in memory up to this size; larger data sets are shuffled
+# through a buffer of this size.
 _MEMORY_BYTES = 1 << 30
-# Files read in turn where a set exceeds memory. A constant, since the order of the
-# examples depends on it.
+# Number of files read alternately if a data set exceeds memory. A constant, since the
+# order of the examples depends on it.
 _FILES_IN_TURN = 16
 
 
-# (epoch, first) → an epoch's elements (times, index, record) from `first` on
+# (epoch, first) → the elements (times, index, record) of an epoch, from number `first`
 _Records = Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]
-# epoch → times and index of every place, [num_examples] int64 each
+# epoch → times and index of every element, [num_examples] int64 each
 EpochOrder = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 def records_by_epoch(
     dataset: Dataset, seed: int, num_readers: int, *, is_balanced: bool = False
 ) -> _Records:
-    """How an epoch's records come.
+    """Returns a function that yields the records of an epoch.
 
     Args:
       dataset: the split.
-      seed: decides the order.
-      num_readers: files read at the same time.
-      is_balanced: of each class in turn; the whole split is then kept in memory.
+      seed: determines the order.
+      num_readers: number of files read in parallel.
+      is_balanced: whether classes take turns; the whole split is then kept in memory.
 
     Returns:
-      A function: (epoch, first), int64 → elements (times, index, record), each record
-      once or, balanced, each class as often as any other, but for the `first` ones of
-      the epoch. Times, int64, is how often the record has come before; the index,
-      int64, is its place in the files, one after the other, bad ones not counted.
+      A function from (epoch, first), int64, to elements (times, index, record): each
+      record once or, if balanced, each class as often as any other, without the first
+      `first` elements. Times, int64, is how often the record has occurred before; the
+      index, int64, counts the records of all files in order, without bad ones.
 
     Raises:
       UserError: a record cannot be read.
@@ -53,7 +53,7 @@ def records_by_epoch(
 def _from_memory(
     dataset: Dataset, seed: int, num_readers: int, is_balanced: bool
 ) -> _Records:
-    """Keeps all encoded records, so that an epoch is an even shuffle of the whole."""
+    """Holds all encoded records, so that an epoch is a uniform shuffle of them."""
     try:
         encoded = _read_all(dataset, num_readers)
     except record_faults.READ_ERRORS as error:
@@ -77,7 +77,7 @@ def _read_all(dataset: Dataset, num_readers: int) -> tf.Tensor:
     """All records in the order of the files, [num_examples] strings."""
     read = record_files.reader(dataset)
 
-    limit = dataset.num_examples + 1  # one too many is enough to know
+    limit = dataset.num_examples + 1  # one more than expected is enough to know
 
     def whole_file(file: tf.Tensor) -> tf.Tensor:
         records = read(file).map(lambda _, record: record)
@@ -88,7 +88,7 @@ def _read_all(dataset: Dataset, num_readers: int) -> tf.Tensor:
     files = tf.data.Dataset.from_tensor_slices(filled).map(
         whole_file, num_parallel_calls=num_readers, deterministic=True
     )
-    # Moved record by record: joining the files' tensors would hold all twice.
+    # Moved record by record: joining the tensors of the files would hold all twice.
     encoded = files.unbatch().take(limit).batch(limit).get_single_element()
     if encoded.shape[0] != dataset.num_examples:
         raise UserError(
@@ -119,7 +119,7 @@ def _from_files(dataset: Dataset, seed: int, num_readers: int) -> _Records:
         buffer_seed = tf.random.stateless_uniform(
             [], epoch_seed, minval=None, maxval=None, dtype=tf.int64
         )
-        # Else `shuffle` mixes TensorFlow's global seed in, and fails where that is 0.
+        # Otherwise `shuffle` mixes in TensorFlow's global seed, and fails if that is 0.
         tf.compat.v1.get_default_graph().seed = None
         return (
             tf.data.Dataset.from_tensor_slices(files)

@@ -1,6 +1,6 @@
-"""What was found out about TFRecord files, kept beside them for the next time.
+"""Facts about TFRecord files, kept in a file beside them for the next time.
 
-An entry holds for a file as long as that is the same.
+An entry is valid as long as its file is unchanged.
 """
 
 import json
@@ -13,7 +13,7 @@ from common.atomic_files import atomic_write
 
 
 def read(path: str, format_version: int) -> dict[str, Any]:
-    """What the side file remembers, by name; nothing if it is absent or not ours."""
+    """The entries of the side file by file name; none if it is missing or not ours."""
     try:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
@@ -24,7 +24,7 @@ def read(path: str, format_version: int) -> dict[str, Any]:
 
 
 def write(path: str, format_version: int, entries: Mapping[str, Any]) -> None:
-    """Writes the side file; where that cannot be done the log says so."""
+    """Writes the side file; a failure is logged."""
     content = {"format_version": format_version, "files": dict(sorted(entries.items()))}
     try:
         with atomic_write(path, "w") as file:
@@ -32,6 +32,6 @@ def write(path: str, format_version: int, entries: Mapping[str, Any]) -> None:
             file.write("\n")
     except OSError as error:
         logging.info(
-            "%s cannot be written (%s): records will be read anew next time",
+            "%s cannot be written (%s): records will be read again next time",
             *(path, error.strerror),
         )

@@ -1,4 +1,4 @@
-"""Says how long leaving out took what a resumed epoch has had already."""
+"""Logs how long a resumed epoch took to skip the images it has already used."""
 
 import time
 from typing import Any
@@ -7,27 +7,27 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-_SECS_TO_TELL = 5.0  # who waits for less does not ask why
+_SECS_TO_TELL = 5.0  # shorter waits need no explanation
 
 
 class SkipTimer:
-    """Times from the start of a resumed epoch to its first batch, for the log."""
+    """Measures the time from the start of a resumed epoch to its first batch."""
 
     def __init__(self, num_skipped: int) -> None:
-        """Nothing runs yet.
+        """Starts nothing yet.
 
         Args:
-          num_skipped: records left out; with 0 nothing is timed or said.
+          num_skipped: number of records to skip; with 0 nothing is measured or logged.
         """
         self._num_skipped = num_skipped
         self._started_at = 0.0
 
     def start(self, epochs: tf.data.Dataset) -> tf.data.Dataset:
-        """The same epochs; the clock starts when the first of them is asked for."""
+        """The same epochs; the clock starts when the first is requested."""
         return self._at_first(epochs, self._start)
 
     def stop(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """The same batches; when the first took long to come, the log says why."""
+        """The same batches; if the first took long, the reason is logged."""
         return self._at_first(batches, self._stop)
 
     def _start(self, place: np.int64) -> np.int64:
@@ -38,13 +38,13 @@ class SkipTimer:
         secs = time.monotonic() - self._started_at
         if secs >= _SECS_TO_TELL:
             logging.info(
-                "leaving out the %d images that this epoch has had already took %.0f s",
+                "skipping the %d images that this epoch has already used took %.0f s",
                 *(self._num_skipped, secs),
             )
         return place
 
     def _at_first(self, dataset: tf.data.Dataset, note: Any) -> tf.data.Dataset:
-        """The same elements; `note` is called when the first of them comes."""
+        """The same elements; `note` is called when the first arrives."""
         if not self._num_skipped:
             return dataset
 

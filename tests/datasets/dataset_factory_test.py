@@ -265,9 +265,15 @@ def test_empty_files_are_explained(tmp_path, write_records):
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
-        ("0:one\n1:zero\n2:two\n", "has class 0 'one', and 'zero' in dataset.json"),
-        ("0:zero\n1:one\n2:deux\n", "has class 2 'deux', and 'two' in dataset.json"),
-        ("0:zero\n1:one\n", "has 2 classes, and 3 in dataset.json beside it"),
+        (
+            "0:one\n1:zero\n2:two\n",
+            "has class 0 'one' instead of 'zero' as in dataset.json",
+        ),
+        (
+            "0:zero\n1:one\n2:deux\n",
+            "has class 2 'deux' instead of 'two' as in dataset.json",
+        ),
+        ("0:zero\n1:one\n", "has 2 classes instead of 3 as in dataset.json"),
     ],
 )
 def test_labels_that_were_changed_after_the_conversion(described_dir, lines, says):

@@ -97,9 +97,9 @@ def test_a_start_further_on_is_the_same_stream(
     monkeypatch.setattr(skip_timer, "_SECS_TO_TELL", 0.0)
     caplog.set_level(logging.INFO, logger="absl")
     whole = train(numbers, start + 4)
-    assert "leaving out" not in caplog.text
+    assert "skipping the" not in caplog.text
     assert_equal(whole[start:], train(numbers, 4, start_batch=start))
-    said = f"leaving out the {2 * start % 9} images that this epoch has had already"
+    said = f"skipping the {2 * start % 9} images that this epoch has already used"
     assert caplog.text.count(said) == skipped
 
 
@@ -258,7 +258,7 @@ def test_the_bad_record_is_named(numbers, write_records, record, kind, bad, mess
 
 @pytest.mark.parametrize("kind", ["train", "eval"])
 def test_an_offset_above_a_label_is_named(numbers, kind):
-    with pytest.raises(UserError, match=r"record 0 .*0 less --labels_offset=1 is out"):
+    with pytest.raises(UserError, match=r"record 0 .*0 minus --labels_offset=1 is out"):
         consume(numbers, kind, labels_offset=1)
 
 
@@ -273,5 +273,5 @@ def test_files_that_changed_are_noticed(numbers, write_records, record):
     write_records(numbers.shards[0].path, [record(0, 0)])
     with pytest.raises(UserError, match=r"holds 8 records .* where 9 were counted"):
         consume(numbers, "train")
-    with pytest.raises(UserError, match="every record of split 'train' is sound"):
+    with pytest.raises(UserError, match="every record of split 'train' is valid"):
         consume(numbers, "eval")

@@ -259,9 +259,9 @@ def grey(*numbers, dtype):
         (
             grey(0, 4000, dtype="u4"),
             None,
-            "32 bits a channel, unsigned.* or 65535.*--b",
+            "32 bits per channel, unsigned.* or 65535.*--b",
         ),
-        (grey(0, 200, dtype="i4"), None, "32 bits a channel, signed.* 255 or 1023"),
+        (grey(0, 200, dtype="i4"), None, "32 bits per channel, signed.* 255 or 1023"),
         (grey(0, 200, dtype="i2"), None, "16 bits a channel, signed"),
         (grey(-3, 200, dtype="i2"), 12, "negative, down to -3"),
         (grey(-3, 200, dtype="i4"), None, "negative"),
@@ -273,7 +273,7 @@ def grey(*numbers, dtype):
         ),
         (grey(0, 0.9, dtype="f4"), 8, "may be 1 or 255"),
         (grey(0, 250, dtype="f4"), None, "floating-point, .* from 0 to 250: .*--bits"),
-        (grey(0, np.nan, dtype="f4"), 8, "no numbers"),
+        (grey(0, np.nan, dtype="f4"), 8, "NaN or infinite"),
         (grey(0, np.inf, dtype="f4"), 8, "infinite"),
         (grey(0, 4000, dtype="u4"), 10, "--bits=12"),
         (grey(0, 4e9, dtype="u4"), 16, "negative"),  # as Pillow reads them

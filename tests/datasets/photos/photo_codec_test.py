@@ -229,8 +229,16 @@ DEFLATED = zlib.compress(bytes(8 << 20))
         (encode(RGB, "WEBP")[:-20], UnfitPhotoError, ""),
         (encode(RGB, "TIFF")[:60], UnfitPhotoError, ""),
         (encode(PALETTE, "GIF")[:-20], UnfitPhotoError, ""),
-        (encode(Image.new("F", (5, 6)), "TIFF"), UnfitPhotoError, "32 bits a channel"),
-        (encode(Image.new("I", (5, 6)), "TIFF"), UnfitPhotoError, "32 bits a channel"),
+        (
+            encode(Image.new("F", (5, 6)), "TIFF"),
+            UnfitPhotoError,
+            "32 bits per channel",
+        ),
+        (
+            encode(Image.new("I", (5, 6)), "TIFF"),
+            UnfitPhotoError,
+            "32 bits per channel",
+        ),
         (
             b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
             NotAPhotoError,

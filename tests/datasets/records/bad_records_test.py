@@ -100,7 +100,7 @@ def test_what_is_bad_is_left_out_and_named(damaged_dir, described, caplog):
     assert dataset.num_examples == 4
     assert dataset.num_bad_records == 5
     assert dataset.class_counts == (1, 2, 1)
-    said = [message for message in caplog.messages if message.startswith("left out")]
+    said = [message for message in caplog.messages if message.startswith("skipped")]
     for line, file, place, reason in zip(
         said,
         (0, 1, 2, 2, 2),

@@ -76,7 +76,7 @@ def test_the_photo_is_named_where_it_is_known(dataset, write_records):
 def test_the_offset_narrows_the_range(dataset):
     fault = record_faults.find_unfit(dataset, 1) or ""
     assert "first, record 0" in fault
-    assert "label 0 less --labels_offset=1 is out of range" in fault
+    assert "label 0 minus --labels_offset=1 is out of range" in fault
 
 
 def damage(path, record, offset, value=None):

@@ -46,9 +46,7 @@ def test_a_length_beyond_the_end(tmp_path, length, before):
     (tmp_path / "a").write_bytes(content)
     frames = record_frames.walk(str(tmp_path / "a"))
     assert frames.num_records == before
-    assert f"by its length it has {length:,} bytes, and 6 are left" in (
-        frames.fault or ""
-    )
+    assert f"its length says {length:,} bytes, but 6 are left" in (frames.fault or "")
 
 
 @pytest.mark.parametrize(
