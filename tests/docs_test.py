@@ -46,16 +46,22 @@ def test_the_readme_is_short_and_has_the_three_commands_of_the_walk():
     } <= scripts
 
 
-@pytest.mark.parametrize("script", sorted({words[0] for words in commands(USER_PAGES)}))
-def test_flags_of_the_commands_exist(script):
-    process = subprocess.run(
-        [sys.executable, script, "--help"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    known = set(re.findall(r"^  --(?:\[no\])?([a-z_0-9]+):", process.stdout, re.M))
+SHOWN = sorted({words[0] for words in commands(USER_PAGES)})
+
+
+@pytest.fixture(scope="module")
+def helps(tmp_path_factory):
+    """A folder with the `--help` of every command that the pages show."""
+    folder = tmp_path_factory.mktemp("helps")
+    command = [sys.executable, "-m", "tests.helps", str(folder), *SHOWN]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return folder
+
+
+@pytest.mark.parametrize("script", SHOWN)
+def test_flags_of_the_commands_exist(helps, script):
+    printed = (helps / script.replace("/", "-")).read_text()
+    known = set(re.findall(r"^  --(?:\[no\])?([a-z_0-9]+):", printed, re.M))
     own = [words[1:] for words in commands(USER_PAGES) if words[0] == script]
     used = {flag[2:] for flags in own for flag in flags}
     assert used - {"help"} <= known

@@ -175,7 +175,7 @@ def test_wrong_names_are_explained(dataset_dir):
     with pytest.raises(UserError, match=r"no split 'tran' \(did you mean train\?\)"):
         get(dataset_dir, split="tran")
     with pytest.raises(
-        UserError, match="no files of a dataset 'letters': expected data"
+        UserError, match="no files of a data set 'letters': expected data"
     ):
         get(dataset_dir, name="letters")
     with pytest.raises(UserError, match=r"expected flowers_<split>_\*"):
@@ -185,7 +185,7 @@ def test_wrong_names_are_explained(dataset_dir):
 def test_wrong_directories_are_explained(tmp_path):
     with pytest.raises(UserError, match="no --dataset_dir"):
         get("")
-    with pytest.raises(UserError, match="absent is no directory"):
+    with pytest.raises(UserError, match="absent is not a directory"):
         get(tmp_path / "absent")
     with pytest.raises(UserError, match="found an empty directory"):
         get(tmp_path)
@@ -258,7 +258,7 @@ def test_damaged_records_are_named(dataset_dir):
 def test_empty_files_are_explained(tmp_path, write_records):
     write_records(tmp_path / "d_train.tfrecord", [])
     (tmp_path / "labels.txt").write_text("0:a\n")
-    with pytest.raises(UserError, match=r"split 'train' .* holds no record"):
+    with pytest.raises(UserError, match=r"split 'train' .* holds no usable record"):
         get(tmp_path, "d")
 
 

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
 
+from preprocessing import inception_draws
 from preprocessing import inception_preprocessing as inception
 
 _ROOM = 2.0  # pixels by which rounding may move the side of a crop
@@ -19,9 +20,9 @@ def _seeds(count):
 
 def _draws(height, width, count):
     """Gives `count` draws, stacked, for images of one size."""
-    draw = functools.partial(inception.draw, tf.constant([height, width, 3]))
+    draw = functools.partial(inception_draws.draw, tf.constant([height, width, 3]))
     dataset = tf.data.Dataset.from_tensor_slices(_seeds(count)).map(draw).batch(count)
-    return inception.Draws(*(part.numpy() for part in next(iter(dataset))))
+    return inception_draws.Draws(*(part.numpy() for part in next(iter(dataset))))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def _scale_saturation(image, factor):
 @pytest.mark.parametrize("seed", range(12))
 def test_training_equals_the_formulas_on_the_same_draws(seed, photo):
     seed = tf.constant([seed, 7], tf.int64)
-    draws = inception.draw(tf.shape(photo), seed)
+    draws = inception_draws.draw(tf.shape(photo), seed)
     top, left, _ = draws.begin.numpy()
     height, width, _ = draws.size.numpy()
     expected = photo[top : top + height, left : left + width] / 255.0
@@ -88,7 +89,7 @@ def test_training_equals_the_formulas_on_the_same_draws(seed, photo):
 def test_brightness_is_not_clipped_before_saturation(photo):
     """The seeds above must include what tells the two orders apart."""
     draws = [
-        inception.draw(tf.shape(photo), tf.constant([seed, 7], tf.int64))
+        inception_draws.draw(tf.shape(photo), tf.constant([seed, 7], tf.int64))
         for seed in range(12)
     ]
     assert any(d.brightness > 0.05 and d.saturation > 1.1 for d in draws)
@@ -214,7 +215,9 @@ def test_without_a_crop():
 def test_crops_hold_a_tenth_of_a_box():
     box = np.array([0.7, 0.1, 0.9, 0.5], np.float32)
     draw = functools.partial(
-        inception.draw, tf.constant([200, 300, 3]), bbox=tf.constant(box[None, None])
+        inception_draws.draw,
+        tf.constant([200, 300, 3]),
+        bbox=tf.constant(box[None, None]),
     )
     dataset = tf.data.Dataset.from_tensor_slices(_seeds(300)).map(draw).batch(300)
     draws = next(iter(dataset))

@@ -262,7 +262,7 @@ def grey(*numbers, dtype):
             "32 bits per channel, unsigned.* or 65535.*--b",
         ),
         (grey(0, 200, dtype="i4"), None, "32 bits per channel, signed.* 255 or 1023"),
-        (grey(0, 200, dtype="i2"), None, "16 bits a channel, signed"),
+        (grey(0, 200, dtype="i2"), None, "16 bits per channel, signed"),
         (grey(-3, 200, dtype="i2"), 12, "negative, down to -3"),
         (grey(-3, 200, dtype="i4"), None, "negative"),
         (grey(-0.5, 1, dtype="f4"), 8, "negative, down to -0.5"),

@@ -54,7 +54,7 @@ def odd(tmp_path):
         ("socket.jpg", UnreadablePhotoError, "a socket"),
         ("device.jpg", UnreadablePhotoError, "a device"),
         ("folder.jpg", UnreadablePhotoError, "a folder"),
-        ("empty.jpg", EmptyPhotoError, "no bytes"),
+        ("empty.jpg", EmptyPhotoError, "the file is empty"),
         ("link.jpg", UnreadablePhotoError, "dangling link"),
         ("circle.jpg", UnreadablePhotoError, "link"),
         ("absent.jpg", UnreadablePhotoError, "No such file"),
