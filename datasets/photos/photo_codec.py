@@ -168,7 +168,7 @@ def _kept(image: Image.Image, data: bytes) -> StoredPhoto | None:
 
 
 def _training_decodes(photo: StoredPhoto) -> bool:
-    # Imported late: it takes seconds to load, and not every user of this module needs it.
+    # Imported late: it takes seconds to load, and not every caller needs it.
     from datasets.photos import training_decoder
 
     return training_decoder.takes(photo.encoded, photo.format)
