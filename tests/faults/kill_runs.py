@@ -153,9 +153,9 @@ class Kind(NamedTuple):
     writes: str
 
 
-def _kinds(folder: pathlib.Path, steps: int) -> dict[str, Kind]:
+def _kinds(folder: pathlib.Path, steps: int, num_photos: int) -> dict[str, Kind]:
     photos = write_photos(folder / "photos", 60, 40)
-    many = write_photos(folder / "many", 400, 150)
+    many = write_photos(folder / "many", num_photos, 150)
     data = folder / "data"
     run_to_the_end(convert_command(photos, data), folder / "convert.log")
 
@@ -220,15 +220,23 @@ def killed_digests(
     return digests
 
 
-def check(folder: pathlib.Path, kills: int, steps: int) -> list[list[str]]:
+def check(
+    folder: pathlib.Path, kills: int, steps: int, num_photos: int = 400
+) -> list[list[str]]:
     """Runs all three kinds; returns a row for each.
+
+    Args:
+      folder: where runs go.
+      kills: how often each kind of run is killed.
+      steps: steps of a training.
+      num_photos: photos of a conversion.
 
     Raises:
       UserError: a killed run's result differs.
     """
     chance = random.Random(0)
     rows = []
-    for name, kind in _kinds(folder, steps).items():
+    for name, kind in _kinds(folder, steps, num_photos).items():
         own = folder / name.replace(" ", "_")
         own.mkdir()
         untouched = own / "untouched"
