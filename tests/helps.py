@@ -5,12 +5,11 @@ that is most of what a command does before it prints its help. `FOLDER` gets a f
 command, by its name with `-` for `/`.
 """
 
+import importlib
 import os
 import pathlib
 import runpy
 import sys
-
-from engine import train_loop
 
 
 def _help(script: str, path: pathlib.Path) -> None:
@@ -28,7 +27,7 @@ def main(folder: str, *scripts: str) -> None:
     Raises:
       ChildProcessError: a command ended with a status other than 0.
     """
-    assert train_loop  # and with it TensorFlow and tf_slim
+    importlib.import_module("engine.train_loop")  # and TensorFlow and tf_slim
     for script in scripts:
         path = pathlib.Path(folder) / script.replace("/", "-")
         child = os.fork()
