@@ -126,6 +126,7 @@ class TrainConfig(TrainGroups):
             "starting_point_decay": self.fine_tune.starting_point_decay,
             "class_weights": self.loss.class_weights.removeprefix("none"),
             "focal_gamma": self.loss.focal_gamma,
+            "find_learning_rate": self.schedule.find_learning_rate,
             "sampling": self.train_data.sampling.removeprefix("shuffled"),
         }
         for name, value in without_meaning.items():

@@ -16,7 +16,7 @@ from config.train_config import TrainConfig
 from datasets.records import record_faults
 from engine import devices, inputs
 from engine.interruption import Interruption, interruption
-from engine.run import announcement, train_setup, training
+from engine.run import announcement, rate_finder, train_setup, training
 from engine.run.background import BackgroundWriter
 from engine.run.train_setup import Setup
 from engine.run.training import Training
@@ -55,6 +55,10 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
     setup = train_setup.prepare(config, strategy)
     announcement.announce(setup, config)
     if config.fine_tune.dry_run:
+        return 0
+    if config.schedule.find_learning_rate:
+        with explained_step_errors(setup, config):
+            rate_finder.find(setup, config, strategy)
         return 0
     if setup.last_step is not None and setup.start.step >= setup.last_step:
         logging.info("nothing to do: step %d is already done", setup.start.step)

@@ -20,7 +20,7 @@ _ANY_NUMBER = 2  # of classes: the names of a net's variables are the same with 
 # What fine_tune.py decides itself, and of which a recipe is not to speak.
 _NOT_ITS_OWN = (
     *("dataset_dir", "dataset_name", "train_dir", "dry_run", "list_scopes"),
-    "max_run_secs",
+    *("max_run_secs", "find_learning_rate"),
 )
 
 

@@ -44,6 +44,12 @@ class ScheduleOptions(Options):
     warmup_epochs: float = option(
         0.0, "Epochs over which the learning rate rises linearly from 0.", minimum=0
     )
+    find_learning_rate: bool = option(
+        False,
+        "Try learning rates from 1e-7 to 10 on up to 100 steps, print the losses and a"
+        " suggestion, draw learning_rates.svg in --train_dir, then exit; nothing is"
+        " trained (not a slim flag).",
+    )
 
     def check(self, *, is_endless: bool) -> None:
         """Checks the schedule as a whole.

@@ -26,6 +26,7 @@ _UNRECORDED = {
     *("train_dir", "max_number_of_steps", "max_number_of_epochs", "max_run_secs"),
     *("log_every_n_steps", "save_summaries_secs", "save_interval_secs"),
     *("final_endpoint", "head_hidden_units", "summarize_sparsity"),
+    "find_learning_rate",
     "clone_on_cpu",
 }
 _LENGTH = {"max_number_of_steps", "max_number_of_epochs"}

@@ -1,6 +1,6 @@
 """All that training changes, and all that a checkpoint holds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +24,8 @@ class TrainState:
       plan: what of it is trained and frozen.
       trained: the variables that the optimizer changes, by name.
       global_step: scalar int64 variable, steps done.
+      rate_fn: from a step to its learning rate, a float32 scalar; may be replaced
+        before the first step.
       optimizer: slim's.
       moving_average: of all variables, or None.
       starting_points: that variables are pulled back to, or None.
@@ -50,7 +52,10 @@ class TrainState:
             trainable=False,
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
-        self._schedule = config.schedule, run_length.of(config, num_examples)
+        length = run_length.of(config, num_examples)
+        self.rate_fn: Callable[[tf.Tensor], tf.Tensor] = lambda step: (
+            schedules.learning_rate(config.schedule, step, length)
+        )
         self.optimizer = optimizers.make_optimizer(config.optimizer, self.learning_rate)
         optimizers.scale_rates(self.optimizer, self.trained, plan.rate_factors)
         self._slots = optimizers.create_slots(
@@ -68,9 +73,7 @@ class TrainState:
 
     def learning_rate(self) -> tf.Tensor:
         """The rate of the next step, a float32 scalar."""
-        options, length = self._schedule
-        step = tf.convert_to_tensor(self.global_step)
-        return schedules.learning_rate(options, step, length)
+        return self.rate_fn(tf.convert_to_tensor(self.global_step))
 
     def named_variables(self) -> dict[str, tf.Variable]:
         """Every variable that a checkpoint holds, by slim's name."""

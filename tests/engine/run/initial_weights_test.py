@@ -186,3 +186,38 @@ def test_the_checkpoint_of_another_net_is_refused(
     message = rf"another net: Tiny/Logits/weights is {said} there and \(1, 1, 6, 3\)"
     with pytest.raises(UserError, match=message):
         find_start(network, folder, FineTuneOptions())
+
+
+def test_restored_weights_are_pulled_back_to_the_checkpoint(
+    network, folder, make_state, tmp_path
+):
+    saved = save_run(network, folder, make_state)
+    own = CheckpointFolder(str(tmp_path / "other"), keep=5)
+    options = FineTuneOptions(
+        checkpoint_path=folder.path,
+        checkpoint_exclude_scopes="head",
+        trainable_scopes="Tiny/Conv2d_2,head",
+        starting_point_decay=0.1,
+    )
+    state, _ = start_run(network, own, make_state, options, starting_point_decay=0.1)
+    points = {n.removesuffix("/StartingPoint") for n in state.starting_points.points}
+    assert points == {n for n in state.trained if n.startswith("Tiny/Conv2d_2")}
+    for name in points:
+        start = state.starting_points.points[f"{name}/StartingPoint"].numpy()
+        np.testing.assert_array_equal(start, saved[name], err_msg=name)
+
+    fill(state, 500)
+    started = arrays(state)
+    own.save(9, started)
+    resumed, _ = start_run(network, own, make_state, options, starting_point_decay=0.1)
+    for name, point in resumed.starting_points.points.items():
+        np.testing.assert_array_equal(point.numpy(), started[name], err_msg=name)
+
+
+def test_without_anything_restored_nothing_pulls_back(network, folder, make_state):
+    options = FineTuneOptions(starting_point_decay=0.1)
+    with pytest.raises(UserError, match="no trained weight is restored: give --check"):
+        find_start(network, folder, options)
+    save_run(network, folder, make_state)
+    with pytest.raises(UserError, match=r"began without it.* use another --train_dir"):
+        find_start(network, folder, options)
