@@ -28,7 +28,7 @@ from common import atomic_files
 from config import app, flags
 from config.options import Options, option
 from convert.photos import class_names, conversion, folder_layout
-from convert.photos.conversion_record import Settings
+from convert.photos.settings import Settings
 from convert.tfrecords import parallel, rejections
 
 

@@ -6,7 +6,7 @@ import re
 
 from config.shared_options import DataOptions
 from convert.photos import conversion
-from convert.photos.conversion_record import Settings
+from convert.photos.settings import Settings
 from convert.tfrecords import parallel, rejections
 from datasets import dataset_json
 from errors import UserError

@@ -1,4 +1,4 @@
-"""The names of classes: those of another run, alike ones, and numbers among them."""
+"""Class names: taken from a run or a file, checked for similarity and order."""
 
 import collections
 import os
@@ -17,18 +17,18 @@ _MAX_NAMED = 3
 
 
 def given(labels_file: str | None, classes_of: str | None) -> tuple[str, ...] | None:
-    """The class names by label that the user gives; None if the photos' decide.
+    """The class names that the user gives, by label; None to use those of the photos.
 
     Args:
-      labels_file: a file as labels.txt.
+      labels_file: a file in the format of labels.txt.
       classes_of: the folder of a training run, or a checkpoint in it.
 
     Raises:
-      UserError: both are given, or one says no classes.
+      UserError: both are given, or one contains no class names.
     """
     if labels_file and classes_of:
         raise UserError(
-            "--labels_file and --classes_of both say the classes: leave one out"
+            "--labels_file and --classes_of both give the classes: omit one"
         )
     if classes_of:
         return _of_run(classes_of)
@@ -45,17 +45,17 @@ def _of_file(labels_file: str) -> tuple[str, ...]:
             f"--labels_file={labels_file} cannot be read: {error.strerror}"
         ) from error
     if found is None:
-        raise UserError(f"--labels_file={labels_file} is no file: name one")
+        raise UserError(f"--labels_file={labels_file} is not a file: give one")
     if absent := sorted(set(range(max(found))) - set(found)):
         raise UserError(
             f"--labels_file={labels_file} has no class {absent[0]}: number the classes"
-            " from 0 without a gap"
+            " from 0 without gaps"
         )
     names = tuple(found[label] for label in sorted(found))
     if twice := [name for name, n in collections.Counter(names).items() if n > 1]:
         raise UserError(
             f"--labels_file={labels_file} has the class {twice[0]!r} twice: give each"
-            " class one id"
+            " class a single id"
         )
     return names
 
@@ -65,46 +65,46 @@ def _of_run(run: str) -> tuple[str, ...]:
     record = model_info.read(folder)
     if record is None:
         raise UserError(
-            f"--classes_of={run}: no {model_info.FILE_NAME} is there; name the"
-            " --train_dir of a run, or give the classes in a --labels_file"
+            f"--classes_of={run}: there is no {model_info.FILE_NAME}; give the"
+            " --train_dir of a run, or the classes in a --labels_file"
         )
     if record.class_names is None:
         raise UserError(
-            f"--classes_of={run}: its {model_info.FILE_NAME} names no classes; give"
+            f"--classes_of={run}: its {model_info.FILE_NAME} has no class names; give"
             " them in a --labels_file"
         )
-    # Of a run with --labels_offset, the labels that its net does not have come first.
+    # With --labels_offset, the labels that the net does not have come first.
     return (*[imagenet.BACKGROUND] * record.labels_offset, *record.class_names)
 
 
 def check_known(found: Iterable[str], classes: Sequence[str]) -> None:
-    """Raises a UserError for photos of classes that are not among those given."""
+    """Raises a UserError for photos of classes not among those given."""
     unknown = sorted(set(found) - set(classes))
     if unknown:
         shown = first_few(list(map(repr, unknown)), 1)
         raise UserError(
             f"there are photos of the class {shown}, which"
             f" {'are' if unknown[1:] else 'is'} not among the {len(classes)} classes"
-            f" given{nearest(unknown[0], classes)}: move the photos elsewhere, or give"
-            " the class its name"
+            f" given{nearest(unknown[0], classes)}: move the photos elsewhere, or"
+            " correct the name"
         )
 
 
 def check_distinct(found: Collection[str]) -> None:
-    """Raises a UserError for two names that look like one class's."""
+    """Raises a UserError for two names that look the same."""
     alike: dict[str, str] = {}
     for name in sorted(found):
         other = alike.setdefault(_key(name), name)
         if other != name:
             raise UserError(
                 f"the classes {other!r} and {name!r} differ only in"
-                f" {_difference(other, name)}: give both one name; if they are two"
-                " classes, list all classes in a --labels_file"
+                f" {_difference(other, name)}: give both the same name; if they are"
+                " different classes, list all classes in a --labels_file"
             )
 
 
 def _key(name: str) -> str:
-    """The same for names that people take for one."""
+    """A key that is equal for names that look the same."""
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     text = "".join(
         char
@@ -127,12 +127,12 @@ def _difference(first: str, second: str) -> str:
             f" ({ascii(first)[1:-1]}, {ascii(second)[1:-1]})"
         )
     if _key(first)[:1].isdecimal():
-        return "the way that a number is written"
+        return "how a number is written"
     return f"characters that look alike ({ascii(first)[1:-1]}, {ascii(second)[1:-1]})"
 
 
 def explain_order(classes: Sequence[str]) -> str:
-    """A remark on numbers in names, which sort as text; "" where that changes nothing.
+    """A remark about numbers in names, which sort as text; "" if the order is the same.
 
     Args:
       classes: by label, sorted as text.
@@ -144,8 +144,8 @@ def explain_order(classes: Sequence[str]) -> str:
         if group != sorted(group, key=natural_key):
             shown = ", ".join(map(repr, group[:_MAX_NAMED]))
             return (
-                f"The classes are in the order of text, as in {shown}, not in that of"
-                " their numbers: labels.txt has it; for another order, list the classes"
-                " in a --labels_file"
+                f"The classes are sorted as text, as in {shown}, not by their numbers;"
+                " see labels.txt. For another order, list the classes in a"
+                " --labels_file"
             )
     return ""

@@ -1,7 +1,7 @@
-"""Where in a folder of photos its classes and its splits are.
+"""Which folders of a folder of photos are classes, and which are splits.
 
-Most layouts have one reading: a folder a class; `train/`, `validation/`, `test/` with
-the class folders inside; or the same folders inside each class. Where there are two,
+Most layouts have one reading: one folder per class; `train/`, `validation/`, `test/`
+with the class folders inside; or the same folders inside each class. If there are two,
 nothing is guessed: the error names both, and the flag that decides.
 """
 
@@ -27,10 +27,10 @@ class ClassFolder:
     """A folder that holds photos of one class.
 
     Attributes:
-      path: where it is, relative to the image directory.
+      path: its path in the image folder.
       class_name: its class.
-      split: "train", "validation" or "test" where a folder says so.
-      deep: whether what lies in folders below belongs to the class too.
+      split: "train", "validation" or "test", or None if no folder gives it.
+      deep: whether the content of its subfolders belongs to the class, too.
     """
 
     path: str
@@ -41,10 +41,10 @@ class ClassFolder:
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """What the folders mean.
+    """The meaning of the folders.
 
     Attributes:
-      classes: the class folders, in the order of their paths, empty ones included.
+      classes: the class folders, including empty ones, sorted by path.
       above: the folders above them, which should hold no files.
     """
 
@@ -59,19 +59,20 @@ def read(
 
     Args:
       image_dir: the folder.
-      classes: "top": all that lies below a class folder is of its class; "nested": each
-        folder that holds photos is a class, named by its path. None: by the layout.
+      classes: "top": everything in a class folder is of its class; "nested": each
+        folder that holds photos is a class, named by its path; None: decide by the
+        layout.
       splits: where the folders of splits are: "none" (no folder is one), "top" (above
-        the class folders) or "inside" (in each class folder). None: by the layout.
+        the class folders), "inside" (in each class folder); None: decide by the layout.
 
     Raises:
-      UserError: the layout has two readings, or is none of what the arguments say.
+      UserError: the layout has two readings, or contradicts the arguments.
     """
     return _Reader(image_dir, classes, splits).read()
 
 
 class _Reader:
-    """Reads one layout."""
+    """Reads a single layout."""
 
     def __init__(self, image_dir: str, classes: str | None, splits: str | None):
         self._image_dir = image_dir
@@ -81,12 +82,12 @@ class _Reader:
         self._above = [""]
 
     def read(self) -> Layout:
-        """See above."""
+        """Reads the layout; see the function `read`."""
         root, where = folder_tree.survey(self._image_dir), ""
         if self._classes is None:
             root, where = self._lone_folder(root, where)
             if where:
-                logging.info("All photos lie in %s: its folders are read", where)
+                logging.info("All photos are in %s: reading its folders", where)
         self._where = os.path.join(self._image_dir, where).rstrip(os.sep)
         place = self._splits or self._place_of_splits(root)
         if place == "top":
@@ -100,9 +101,9 @@ class _Reader:
         return Layout(self._found, self._above)
 
     def _lone_folder(self, folder: Folder, path: str) -> tuple[Folder, str]:
-        """Goes down while a folder holds nothing but one that holds folders alone.
+        """Descends while a folder holds only a folder that itself holds only folders.
 
-        Archives unpack to such, as in `training_set/training_set/cats`.
+        Some archives unpack like that, as in `training_set/training_set/cats`.
         """
         while _holds_one_of_folders(folder):
             ((name, inner),) = folder.used.items()
@@ -116,7 +117,7 @@ class _Reader:
         """Where the folders of splits are.
 
         Raises:
-          UserError: folders are called like splits, and may be classes.
+          UserError: folders are named like splits, but may be classes.
         """
         like = [name for name in root.used if split_names.has_split_word(name)]
         plain = split_names.splits_of(like)
@@ -124,7 +125,7 @@ class _Reader:
             return "top" if like else "none"
         words = [name for name in like if split_names.is_split_word(name)]
         for name in like:
-            # Beside other vehicles it is one: photos to train on have classes.
+            # Next to other vehicles it is one: training photos are in class folders.
             is_vehicle = words == [name] and name.lower() == "train"
             if root.used[name].used or (name in words and not is_vehicle):
                 raise self._unclear_split(root, name, plain)
@@ -134,15 +135,15 @@ class _Reader:
     def _unclear_split(
         self, root: Folder, name: str, plain: Mapping[str, str | None]
     ) -> UserError:
-        """The error for a folder called like a split that may be a class."""
+        """The error for a folder named like a split that may be a class."""
         others = [other for other in root.used if not plain.get(other)]
         beside = next((repr(other) for other in others if other != name), "")
         inside = "with folders inside" if root.used[name].used else "with photos inside"
         return UserError(
             f"{self._where} has {name!r} {inside}"
             f"{f' and {beside} beside it' if beside else ''}: if it is a split, keep"
-            f" there only folders called {', '.join(split_names.SPLITS)}, with the"
-            " class folders inside; if it is a class, give --splits=none"
+            f" only folders named {', '.join(split_names.SPLITS)} there, with the class"
+            " folders inside; if it is a class, give --splits=none"
         )
 
     def _check_top_splits(self, root: Folder) -> None:
@@ -150,8 +151,8 @@ class _Reader:
         plain = split_names.splits_of(root.used)
         if strangers := [name for name in root.used if not plain[name]]:
             raise UserError(
-                f"{self._where} has {_some(strangers)}, not plainly called like a"
-                f" split: use {', '.join(split_names.SPLITS)}, and move what is none"
+                f"{self._where} has {_some(strangers)}, not clearly named like a split:"
+                f" use {', '.join(split_names.SPLITS)}, and move other folders"
                 " elsewhere"
             )
         flat = [name for name, folder in root.used.items() if _is_flat(folder)]
@@ -161,9 +162,9 @@ class _Reader:
         rest = "if these are classes, give --splits=none"
         if len(whole) == 1:
             alone = os.path.join(self._where, whole[0])
-            rest = f"to leave them out, give --image_dir={alone}"
+            rest = f"to omit them, give --image_dir={alone}"
         elif whole:
-            rest = "to leave them out, move them elsewhere"
+            rest = "to omit them, move them elsewhere"
         raise UserError(
             f"{self._where}: {_some(flat)} hold{'' if flat[1:] else 's'} photos, but no"
             " class folders: if these are splits, sort the photos into class folders"
@@ -171,7 +172,7 @@ class _Reader:
         )
 
     def _check_inner_splits(self, root: Folder) -> None:
-        """Raises a UserError unless class folders hold folders of splits alone."""
+        """Raises a UserError unless class folders hold only folders of splits."""
         divided = [name for name in root.used if _inner_splits(root.used[name])]
         for name, folder in root.used.items():
             inner = _inner_splits(folder)
@@ -184,8 +185,8 @@ class _Reader:
             raise UserError(
                 f"{os.path.join(self._where, example)} has {splits}, and{there}"
                 f" {_some(others) or 'photos'}: if these are splits, put all photos of"
-                " each class into folders train, validation or test in its own; if not,"
-                " give --splits=none"
+                " each class into its folders train, validation or test; if not, give"
+                " --splits=none"
             )
 
     def _add_splits(self, root: Folder, where: str) -> None:
@@ -202,9 +203,9 @@ class _Reader:
             self._check_lone_classes()
 
     def _check_lone_classes(self) -> None:
-        """Raises a UserError for a split's only class, if splits of several lack it.
+        """Raises a UserError for a split's only class if no larger split has it.
 
-        Its folder is more likely around photos without classes, as in val/images.
+        Its folder more likely holds photos without classes, as in val/images.
         """
         names: dict[str | None, set[str]] = collections.defaultdict(set)
         for entry in self._found:
@@ -214,9 +215,9 @@ class _Reader:
             if known and names[entry.split] == {entry.class_name} - known:
                 split, inner = os.path.split(entry.path)
                 raise UserError(
-                    f"{os.path.join(self._image_dir, split)} holds only {inner!r}, no"
-                    " class of the other splits: if it is a class, give --splits=top;"
-                    " if its photos have no classes, sort them into class folders or"
+                    f"{os.path.join(self._image_dir, split)} holds only {inner!r}, not"
+                    " a class of the other splits: if it is a class, give --splits=top;"
+                    " if its photos have no classes, sort them into class folders, or"
                     f" move {os.path.basename(split)!r} elsewhere"
                 )
 
@@ -235,7 +236,7 @@ class _Reader:
             self._add(folder, os.path.join(where, name), name, split)
 
     def _add(self, folder: Folder, path: str, name: str, split: str | None) -> None:
-        """Adds a class folder, or with "nested" each folder with photos in it."""
+        """Adds a class folder or, with "nested", every folder in it with photos."""
         if self._classes != "nested":
             if self._classes is None:
                 self._check_one_class(folder, path, name)
@@ -243,8 +244,8 @@ class _Reader:
             return
         if self._splits is None and split_names.is_split_word(os.path.basename(name)):
             raise UserError(
-                f"--classes=nested makes {name!r} a class: give --splits=none too if"
-                f" {os.path.basename(name)!r} is no split"
+                f"--classes=nested makes {name!r} a class: also give --splits=none if"
+                f" {os.path.basename(name)!r} is not a split"
             )
         if folder.has_photos or not folder.is_used:
             self._found.append(ClassFolder(path, name, split, deep=False))
@@ -252,7 +253,7 @@ class _Reader:
             self._add(below, os.path.join(path, inner), f"{name}/{inner}", split)
 
     def _check_one_class(self, folder: Folder, path: str, name: str) -> None:
-        """Raises a UserError for a class folder whose folders may be the classes."""
+        """Raises a UserError for a class folder whose subfolders may be the classes."""
         place, nested = path, name
         while len(folder.used) == 1:
             ((inner, folder),) = folder.used.items()
@@ -272,7 +273,7 @@ class _Reader:
 
 
 def _holds_one_of_folders(folder: Folder) -> bool:
-    """Whether all that it holds is one folder, which itself holds folders alone."""
+    """Whether it holds only one folder, which itself holds only folders."""
     inner = list(folder.used.values())
     return not folder.has_photos and len(inner) == 1 and not inner[0].has_photos
 

@@ -1,4 +1,4 @@
-"""A folder of photos with the folders below it, as far as its layout goes."""
+"""The tree of folders of a folder of photos, as needed for its layout."""
 
 import dataclasses
 import functools
@@ -23,8 +23,8 @@ class Folder:
     """A folder.
 
     Attributes:
-      has_photos: whether a file that may be a photo lies in it, not deeper.
-      folders: those that lie in it by name, sorted; hidden ones are left out.
+      has_photos: whether a file directly in it may be a photo.
+      folders: its subfolders by name, sorted, without hidden ones.
     """
 
     has_photos: bool
@@ -32,12 +32,12 @@ class Folder:
 
     @functools.cached_property
     def is_used(self) -> bool:
-        """Whether a photo may lie in it, however deep."""
+        """Whether it may hold a photo, at any depth."""
         return self.has_photos or any(f.is_used for f in self.folders.values())
 
     @functools.cached_property
     def used(self) -> dict[str, "Folder"]:
-        """The folders in it that are used; of links to one folder the first."""
+        """The subfolders that are used; of several links to a folder, the first."""
         names: dict[Folder, str] = {}
         for name, folder in self.folders.items():
             if folder.is_used:
@@ -46,10 +46,10 @@ class Folder:
 
 
 def survey(image_dir: str) -> Folder:
-    """Looks through a folder; links are followed, unless they lead back.
+    """Reads the tree of a folder; links are followed, except those that lead back.
 
-    A folder that cannot be listed, or lies too deep, counts as one with photos: who
-    reads those says so.
+    A folder that cannot be listed, or is too deep, counts as one with photos, so that
+    reading these reports it.
     """
     return _survey(image_dir, 0, {})
 
@@ -62,7 +62,7 @@ def _survey(where: str, depth: int, known: dict[tuple[int, int], Folder]) -> Fol
         place = status.st_dev, status.st_ino
         if place in known:
             return known[place]
-        known[place] = Folder(False, {})  # so that a link back finds nothing
+        known[place] = Folder(False, {})  # so that a link back to it finds nothing
         with os.scandir(where) as entries:
             listed = sorted(
                 (entry.name, entry.is_dir())
@@ -76,7 +76,7 @@ def _survey(where: str, depth: int, known: dict[tuple[int, int], Folder]) -> Fol
         {
             name: _survey(os.path.join(where, name), depth + 1, known)
             for name, is_folder in listed
-            # Within a class, a folder called like a photo is taken for a broken one.
+            # In a class, a folder named like a photo counts as a broken photo.
             if is_folder and not (depth and has_photo_suffix(name))
         },
     )

@@ -1,4 +1,4 @@
-"""Which names of folders, columns and cells mean a split: train, validation or test."""
+"""Names of folders, columns and cells that mean a split: train, validation or test."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,11 +13,11 @@ _SPLIT_OF_WORD = {
     "test": "test",
     "testing": "test",
 }
-# Words for a split of which people mean now one, now another.
+# Words for a split that different people use for different ones.
 _UNCLEAR_WORDS = frozenset(
     ["dev", "development", "eval", "evaluation", "holdout", "trainval", "tuning"]
 )
-# Words that say no more than that something is a part of the data.
+# Words that only say that something is part of the data.
 _NEUTRAL_WORDS = frozenset(
     [
         *("data", "dataset", "dir", "folder", "image", "images", "img", "imgs"),
@@ -28,18 +28,18 @@ _NEUTRAL_WORDS = frozenset(
 
 
 def split_of_word(text: str) -> str | None:
-    """The split that a cell or a folder is called, in any case; None if it is none."""
+    """The split that a cell or a folder names, in any case; None if it names none."""
     return _SPLIT_OF_WORD.get(text.strip().lower())
 
 
 def splits_of(names: Iterable[str]) -> dict[str, str | None]:
-    """The split that each of the names stands for; None where that is not plain.
+    """The split that each name stands for; None if that is unclear.
 
-    Words that say nothing are passed over, as in "Training Set" and "images_val2017",
-    and so is what all names have in common, as in "seg_train" beside "seg_test".
+    Neutral words are ignored, as in "Training Set" and "images_val2017", and so are
+    parts that all names have in common, as in "seg_train" next to "seg_test".
 
     Args:
-      names: of folders that lie beside each other.
+      names: of folders next to each other.
     """
     words = {name: _words(name) for name in names}
     shared = _without_shared_ends(list(words.values()))
@@ -52,13 +52,13 @@ def splits_of(names: Iterable[str]) -> dict[str, str | None]:
 
 
 def is_split_word(name: str) -> bool:
-    """Whether a name says split and nothing else, be it unclear which one."""
+    """Whether a name only means a split, even if it is unclear which one."""
     words = _words(name)
     return _split_of_words(words) is not None or "".join(words) in _UNCLEAR_WORDS
 
 
 def has_split_word(name: str) -> bool:
-    """Whether a split's name is a word of the name, as in "test_tube"."""
+    """Whether a word of the name means a split, as in "test_tube"."""
     words = _words(name)
     return is_split_word(name) or any(
         word in _SPLIT_OF_WORD or word in _UNCLEAR_WORDS for word in words
@@ -70,14 +70,14 @@ def _split_of_words(words: Sequence[str]) -> str | None:
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name that say something, in lower case, without numbers."""
+    """The words of a name, in lower case, without neutral ones and numbers."""
     parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # trainSet
     words = (_bare(word.lower()) for word in re.findall(r"[^\W\d_]+", parted))
     return [word for word in words if word not in _NEUTRAL_WORDS]
 
 
 def _bare(word: str) -> str:
-    """The word without what says nothing: "train" for "trainset"."""
+    """The word without a neutral ending: "train" for "trainset"."""
     for start in _SPLIT_OF_WORD:
         if word.startswith(start) and word.removeprefix(start) in _NEUTRAL_WORDS:
             return start
@@ -85,7 +85,7 @@ def _bare(word: str) -> str:
 
 
 def _without_shared_ends(names: Sequence[Sequence[str]]) -> list[Sequence[str]]:
-    """The words of each name, less those that all begin and end with."""
+    """The words of each name, without those that all begin or end with."""
     shortest = min(map(len, names), default=0)
     if len(names) < 2 or not shortest:
         return list(names)

@@ -1,12 +1,12 @@
-"""Which split a photo belongs to: a pure function of its bytes and the seed.
+"""The split of each photo: a pure function of its bytes and the seed.
 
-A photo without a given split is placed by a number in [0, 1) made from the SHA-256 of
-seed and file content: below `test` it is a test photo, below `test + validation` a
-validation photo, else a training photo. Nothing else matters, so that adding or
-removing photos moves no other, and copies of a file stay together. Each class is
-divided by this one rule: its shares come near the fractions as the class grows. One
-exception: a class that would have no training photo keeps the one with the largest
-number, until photos are added that fall to training.
+A photo without a given split is assigned by a number in [0, 1), made from the SHA-256
+of seed and file content: below `test` to the test split, below `test + validation` to
+the validation split, otherwise to the training split. Nothing else matters, so adding
+or removing photos moves no others, and copies of a file stay together. The fractions
+hold approximately in each class, the better the larger it is. With one exception: a
+class without training photos gets the one with the largest number, until photos are
+added that are assigned to training.
 """
 
 import collections
@@ -21,14 +21,14 @@ from convert.tfrecords.source_photo import Checked
 
 @dataclasses.dataclass(frozen=True)
 class Fractions:
-    """The shares of photos without a given split that validation and test get."""
+    """The fractions of the photos without a given split for validation and test."""
 
     validation: float
     test: float
 
 
 def split_by_content(digest: str, seed: int, fractions: Fractions) -> str:
-    """The split of a photo that has no given one."""
+    """The split of a photo without a given one."""
     number = _number(seed, "split", digest)
     if number < fractions.test:
         return "test"
@@ -36,7 +36,7 @@ def split_by_content(digest: str, seed: int, fractions: Fractions) -> str:
 
 
 def shuffle_key(photo: Checked, seed: int) -> tuple[float, str]:
-    """Sorting by it puts the photos of a split in random order."""
+    """A sort key that puts the photos of a split in random order."""
     return _number(seed, "order", photo.digest), photo.source.name
 
 
@@ -48,21 +48,21 @@ def _number(seed: int, purpose: str, digest: str) -> float:
 def assign(
     photos: Iterable[Checked], *, seed: int, fractions: Fractions
 ) -> tuple[dict[str, list[Checked]], list[Rejection]]:
-    """Divides photos into splits, and keeps out copies that would deceive.
+    """Divides photos into splits, and rejects misleading copies.
 
-    Copies of one file under two labels are all left out, since any may be wrong. Of
-    copies that were given to two splits only those in the later of train, validation
-    and test are used: a photo that is evaluated was never trained on. A copy without
-    a given split goes where the others are.
+    Copies of a file with two labels are all rejected, since any may be wrong. Of copies
+    in two splits, only those in the later one of train, validation and test are used,
+    so that no photo is both trained on and evaluated. A copy without a given split goes
+    where the others are.
 
     Args:
-      photos: the usable ones.
-      seed: decides placing and order.
+      photos: the usable photos.
+      seed: determines splits and order.
       fractions: for photos without a given split.
 
     Returns:
-      The photos of each split in their order in the TFRecords, empty splits left out;
-      and what is left out.
+      The photos of each split in their order in the TFRecords, without empty splits;
+      and the rejected photos.
     """
     copies: dict[str, list[Checked]] = collections.defaultdict(list)
     for photo in photos:
@@ -88,7 +88,9 @@ def assign(
                 reason = f"the same bytes are in {photo.source.split} and {split}"
                 rejections.append(
                     Rejection(
-                        photo.source.name, Kind.DUPLICATE, f"{reason}: kept there"
+                        photo.source.name,
+                        Kind.DUPLICATE,
+                        f"{reason}: used in the latter",
                     )
                 )
     ordered = {
@@ -102,11 +104,11 @@ def assign(
 def _kept_for_training(
     copies: Mapping[str, Sequence[Checked]], seed: int, fractions: Fractions
 ) -> set[str]:
-    """Digests of the photos that keep a class in training, one for each class.
+    """Digests of the photos that keep a class in training, one per class.
 
-    It is the one nearest to training by its number; where it falls there by itself, as
-    in all but tiny classes, it changes nothing. Where nothing is to be trained on, or
-    folders or lists give the class training photos, none is kept.
+    It is the photo whose number is nearest to training; in all but tiny classes that is
+    a training photo anyway. There is none if there is no training split, or if the
+    class has given training photos.
     """
     if fractions.validation + fractions.test >= 1:
         return set()

@@ -9,7 +9,7 @@ from typing import Any
 
 from common.in_order import in_order
 from common.progress import progress
-from convert.photos import conversion_record, conversion_summary
+from convert.photos import provenance, summary
 from convert.public_data.collection import Collection, Example, Usable, normalize_some
 from convert.tfrecords import parallel, rejections, shard_writer, staging
 from convert.tfrecords.rejections import Rejection
@@ -43,12 +43,12 @@ def convert(
     made = {
         "by": "convert/download_and_convert_data.py",
         "settings": dict(settings),
-        "versions": conversion_record.versions("pillow", "tensorflow"),
+        "versions": provenance.versions("pillow", "tensorflow"),
     }
     staging.remove_leftovers(dataset_dir)
-    if finished := conversion_record.read_finished(dataset_dir, dataset_name, made):
-        conversion_summary.show_finished(finished, dataset_dir)
-        conversion_summary.show_next_command(finished, dataset_dir)
+    if finished := provenance.read_finished(dataset_dir, dataset_name, made):
+        summary.show_finished(finished, dataset_dir)
+        summary.show_next_command(finished, dataset_dir)
         return
     collection = read()
     names = [name for split in collection.splits.values() for name in split.filenames]
@@ -56,7 +56,7 @@ def convert(
     with staging.staging(dataset_dir, dataset_name) as directory:
         publish_dir = os.path.join(directory, staging.PUBLISH)
         splits, rejected = _write_splits(collection, publish_dir, num_workers)
-        conversion_summary.show_rejections(rejected, num_ignored=0)
+        summary.show_rejections(rejected, num_ignored=0)
         info = DatasetInfo(
             dataset_name, collection.classes, splits, collection.num_channels, made
         )
@@ -64,8 +64,8 @@ def convert(
         labels.write(publish_dir, info.classes)
         dataset_json.write(publish_dir, info)
         staging.publish_dataset(directory, dataset_dir)
-    conversion_summary.show(info)
-    conversion_summary.show_next_command(info, dataset_dir)
+    summary.show(info)
+    summary.show_next_command(info, dataset_dir)
 
 
 def _write_splits(

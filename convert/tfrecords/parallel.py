@@ -1,4 +1,4 @@
-"""Processes to spread work over."""
+"""Worker processes."""
 
 import concurrent.futures.process
 import contextlib
@@ -25,7 +25,7 @@ _WORKER_ENVIRONMENT = {
 
 
 def num_usable_cpus() -> int:
-    """How many processors this process may use."""
+    """The number of CPUs that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -33,14 +33,14 @@ def num_usable_cpus() -> int:
 
 @contextlib.contextmanager
 def signals_held() -> Iterator[None]:
-    """Keeps Ctrl-C and SIGTERM waiting until the block ends; for the main thread.
+    """Defers Ctrl-C and SIGTERM until the block ends; for the main thread.
 
-    For what a sudden exception spoils: a worker that is half started prints a
-    traceback, and TensorFlow half imported raises another exception in its place.
-    Processes that are started inside never see Ctrl-C.
+    For what a sudden exception would break: a partly started worker prints a
+    traceback, and a partly imported TensorFlow raises another exception instead.
+    Processes started inside never see Ctrl-C.
     """
     came: list[int] = []
-    # A mask alone holds nothing: other threads, such as a progress bar's, take signals.
+    # A mask alone is not enough: other threads, such as a progress bar's, get signals.
     handlers = {
         number: signal.signal(number, lambda number, _: came.append(number))
         for number in (signal.SIGINT, signal.SIGTERM)
@@ -57,7 +57,7 @@ def signals_held() -> Iterator[None]:
 
 
 class _Processes(concurrent.futures.ProcessPoolExecutor):
-    """A pool whose workers, which start when work is handed in, start undisturbed."""
+    """A pool whose workers, which start when work is submitted, start undisturbed."""
 
     def submit(self, *work: Any, **named: Any) -> concurrent.futures.Future[Any]:
         with signals_held():
@@ -98,8 +98,8 @@ def prepare() -> None:
 def processes(num_workers: int) -> Iterator[concurrent.futures.Executor]:
     """A pool of other processes, which end with this one, however it ends.
 
-    Ctrl-C, which a terminal sends to all processes, reaches this one alone, which
-    then tells the workers to stop.
+    Ctrl-C, which a terminal sends to all processes, reaches only this one, which then
+    stops the workers.
 
     Raises:
       UserError: one of them was killed.
@@ -114,7 +114,7 @@ def processes(num_workers: int) -> Iterator[concurrent.futures.Executor]:
         yield executor
     except concurrent.futures.process.BrokenProcessPool as error:
         raise UserError(
-            "a worker process was killed, most likely for want of memory: try fewer"
+            "a worker process was killed, most likely for lack of memory: try fewer"
             f" than --num_workers={num_workers}"
         ) from error
     finally:

@@ -1,4 +1,4 @@
-"""Photos that do not get into a dataset, and why."""
+"""Photos left out of a data set, and why."""
 
 import collections
 import dataclasses
@@ -12,11 +12,11 @@ from datasets.photos import unfit_photos
 from datasets.photos.unfit_photos import UnfitPhotoError
 
 FILENAME = "rejected.csv"
-MAX_FRACTION = 0.1  # of all photos; beyond it something else is wrong
+MAX_FRACTION = 0.1  # of all photos; more means that something else is wrong
 
 
 class Kind(enum.Enum):
-    """Why a file is left out, in the words of the summary."""
+    """Why a file is left out, as in the summary and in rejected.csv."""
 
     UNREADABLE = "cannot be read"
     EMPTY = "empty file"
@@ -31,7 +31,7 @@ class Kind(enum.Enum):
 
     @classmethod
     def of(cls, error: UnfitPhotoError) -> "Kind":
-        """The kind of a photo that the codec refuses."""
+        """The kind for a photo that the codec refuses."""
         return _KINDS.get(type(error), cls.DAMAGED)
 
     @property
@@ -52,12 +52,12 @@ _KINDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Rejection:
-    """One file that is left out.
+    """A file that is left out.
 
     Attributes:
-      name: its path, relative to the image directory, or as the CSV file gives it.
-      kind: the sort of reason.
-      reason: the reason in full.
+      name: its path in the image folder, or as in the CSV file.
+      kind: the kind of reason.
+      reason: the full reason.
     """
 
     name: str
@@ -81,6 +81,6 @@ def in_order(rejections: Iterable[Rejection]) -> list[Rejection]:
 
 
 def count_by_kind(rejections: Sequence[Rejection]) -> dict[Kind, int]:
-    """How many files each kind left out, in the order of `Kind`."""
+    """The number of files left out for each kind, in the order of `Kind`."""
     counts = collections.Counter(entry.kind for entry in rejections)
     return {kind: counts[kind] for kind in Kind if counts[kind]}

@@ -1,4 +1,4 @@
-"""Writes the photos of a split into TFRecord files. Needs TensorFlow."""
+"""Writes the photos of a split to TFRecord files. Imports TensorFlow."""
 
 import concurrent.futures
 import errno
@@ -31,15 +31,15 @@ def write_split(
     """Writes `STEM_00000-of-00005.tfrecord` and so on.
 
     Args:
-      photos: in the order in which they are stored; each file takes a run of them.
-      directory: where the files go.
-      stem: what their names begin with.
-      class_names: a photo's label is the place of its class among them.
-      num_shards: files; fewer if there are fewer photos.
-      num_threads: photos read at the same time.
+      photos: in the order in which they are stored; each file holds consecutive ones.
+      directory: folder for the files.
+      stem: the start of their names.
+      class_names: a photo's label is the index of its class.
+      num_shards: number of files; fewer if there are fewer photos.
+      num_threads: number of photos read at the same time.
 
     Returns:
-      What dataset.json says of the split.
+      The split's entry in dataset.json.
 
     Raises:
       UserError: a photo changed since it was checked.
@@ -73,16 +73,16 @@ def write_split(
 def write_shards(
     records: Iterator[bytes], num_records: int, directory: str, filenames: Sequence[str]
 ) -> tuple[ShardInfo, ...]:
-    """Writes records to files, a run of them to each.
+    """Writes records to files, consecutive ones to each.
 
     Args:
       records: serialized examples.
-      num_records: how many there are, or would be if none were left out.
-      directory: where the files go.
+      num_records: their number, including those that will be left out.
+      directory: folder for the files.
       filenames: their names.
 
     Raises:
-      UserError: a file cannot be written; where the disk is full, because of an
+      UserError: a file cannot be written; if the disk is full, its cause is an
         `OSError` that says so.
     """
     bounds = [
@@ -122,8 +122,8 @@ def _record(photo: Checked, label: int) -> bytes:
         os.remove(photo.encoded_path)
     elif hashlib.sha256(encoded).hexdigest() != photo.digest:
         raise UserError(
-            f"{photo.source.path} changed while it was being converted: start again"
-            " when the photos are at rest"
+            f"{photo.source.path} changed during the conversion: try again when"
+            " nothing changes the photos"
         )
     stored = StoredPhoto(encoded, photo.format, photo.height, photo.width)
     return serialize(stored, label, photo.source.name)

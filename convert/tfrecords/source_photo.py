@@ -1,4 +1,4 @@
-"""A photo on its way into a data set: where it is, and what its check found."""
+"""A photo to be converted: its file, and the result of its check."""
 
 import dataclasses
 
@@ -7,14 +7,14 @@ from datasets.photos.deep_photo import Depth
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """One file to convert.
+    """A file to convert.
 
     Attributes:
-      path: where it is.
-      name: how it is called in lists: relative to the image directory, or as in the
-        CSV file.
-      class_name: its label.
-      split: "train", "validation" or "test" where folder or CSV file say so.
+      path: its path.
+      name: its name in lists: its path in the image folder, or as in the CSV file.
+      class_name: its class.
+      split: "train", "validation" or "test", or None if folder or CSV file do not
+        give it.
       num_bytes: its size.
     """
 
@@ -31,13 +31,13 @@ class Checked:
 
     Attributes:
       source: the file.
-      digest: SHA-256 of the file's bytes, as hexadecimal digits.
-      format: "jpg" or "png", of what will be stored.
-      height: of it, in pixels.
-      width: of it, in pixels.
-      encoded_path: the file that holds what will be stored, if the source does not.
-      depth: of a photo with more than 8 bits a channel; see `StoredPhoto`.
-      doubt: why 16 bits are not certain; "" if they are.
+      digest: hexadecimal SHA-256 of the file's bytes.
+      format: "jpg" or "png", of the image to be stored.
+      height: of that image, in pixels.
+      width: of that image, in pixels.
+      encoded_path: the file that holds that image, if it is not the source.
+      depth: of a photo with more than 8 bits per channel; see `StoredPhoto`.
+      doubt: why it may use fewer than 16 bits; "" if there is no doubt.
     """
 
     source: Source

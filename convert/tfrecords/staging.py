@@ -1,4 +1,4 @@
-"""The hidden directory in which a dataset grows until it is whole."""
+"""The hidden folder in which a data set is written until it is complete."""
 
 import contextlib
 import errno
@@ -21,29 +21,29 @@ PUBLISH = "publish"
 SPILL = "photos"
 
 
-# As `staging` calls its directories.
+# The names of the folders that `staging` makes.
 _OURS = re.compile(r"\..+\.tmp-[0-9a-f]+")
 
 
 @contextlib.contextmanager
 def staging(dataset_dir: str, name: str, num_bytes: int | None = None) -> Iterator[str]:
-    """Makes `.NAME.tmp-…` inside `dataset_dir`, and removes it however the block ends.
+    """Makes `.NAME.tmp-…` in `dataset_dir`, and removes it however the block ends.
 
-    The directory holds `PUBLISH`, for `publish_dataset`, and `SPILL`, for the rest.
+    The folder holds `PUBLISH`, for `publish_dataset`, and `SPILL`, for the rest.
 
     Args:
-      dataset_dir: made if absent; removed again if it stays empty.
-      name: of the dataset.
-      num_bytes: what the dataset will need, about, where that is known.
+      dataset_dir: created if necessary, and removed again if it stays empty.
+      name: of the data set.
+      num_bytes: the approximate size of the data set, if known.
 
     Yields:
-      The path of the new directory.
+      The path of the new folder.
 
     Raises:
-      OSError: of a full disk, it says what is free and what is needed.
+      OSError: the disk is full; the message says what is free and what is needed.
     """
     existed = os.path.isdir(dataset_dir)
-    # Named before it exists, so that Ctrl-C finds no moment to leave it behind.
+    # Named before it exists, so that Ctrl-C cannot leave it behind at any moment.
     directory = os.path.join(dataset_dir, f".{name}.tmp-{secrets.token_hex(4)}")
     with _full_disk_explained(dataset_dir, num_bytes):
         try:
@@ -61,7 +61,7 @@ def staging(dataset_dir: str, name: str, num_bytes: int | None = None) -> Iterat
 
 @contextlib.contextmanager
 def _full_disk_explained(dataset_dir: str, num_bytes: int | None) -> Iterator[None]:
-    """Completes the error of a full disk, which may name neither path nor numbers."""
+    """Adds path and numbers to the error of a full disk, which may lack them."""
     try:
         yield
     except (OSError, UserError) as error:
@@ -73,10 +73,10 @@ def _full_disk_explained(dataset_dir: str, num_bytes: int | None) -> Iterator[No
         while parent and not os.path.isdir(parent):
             parent = os.path.dirname(parent)
         free = _megabytes(shutil.disk_usage(parent or ".").free)
-        told = f"{cause.strerror}: {free} are free without it"
+        told = f"{cause.strerror}: {free} are free without the data set"
         if num_bytes:
-            told += f", the dataset needs about {_megabytes(num_bytes)}"
-        told += "; make room, or choose another --dataset_dir"
+            told += f", it needs about {_megabytes(num_bytes)}"
+        told += "; free some space, or choose another --dataset_dir"
         raise OSError(cause.errno, told, dataset_dir) from error
 
 
@@ -85,11 +85,11 @@ def _megabytes(num_bytes: int) -> str:
 
 
 def refuse_strangers(dataset_dir: str, patterns: Iterable[str]) -> None:
-    """Refuses a directory, without dataset.json, with files that would mix with ours.
+    """Refuses a folder without dataset.json but with files that would mix with ours.
 
     Args:
-      dataset_dir: the directory.
-      patterns: what our TFRecords are called.
+      dataset_dir: the folder.
+      patterns: for the names of our TFRecord files.
 
     Raises:
       UserError: there is such a file, or labels.txt.
@@ -98,22 +98,22 @@ def refuse_strangers(dataset_dir: str, patterns: Iterable[str]) -> None:
         strangers = glob.glob(os.path.join(glob.escape(dataset_dir), pattern))
         if strangers:
             raise UserError(
-                f"{strangers[0]} is there, but no dataset.json that says how it was"
-                " made: remove it, or choose another --dataset_dir"
+                f"{strangers[0]} exists, but no dataset.json that says how it was made:"
+                " delete it, or choose another --dataset_dir"
             )
 
 
 def publish_dataset(directory: str, dataset_dir: str) -> None:
-    """Moves the finished dataset out of its staging directory, dataset.json last."""
+    """Moves the finished data set out of its staging folder, dataset.json last."""
     publish_dir = os.path.join(directory, PUBLISH)
     atomic_files.publish(publish_dir, dataset_dir, last=dataset_json.FILENAME)
 
 
 def remove_leftovers(dataset_dir: str) -> None:
-    """Undoes what killed runs did, files that they had begun to move out included.
+    """Undoes what killed runs left, including files they had begun to move out.
 
     Raises:
-      UserError: another run is at work in `dataset_dir`.
+      UserError: another run is writing to `dataset_dir`.
     """
     for name in os.listdir(dataset_dir) if os.path.isdir(dataset_dir) else ():
         directory = os.path.join(dataset_dir, name)
@@ -124,14 +124,14 @@ def remove_leftovers(dataset_dir: str) -> None:
 
 
 def _is_staging(directory: str) -> bool:
-    """Whether a directory holds nothing but what a run, killed early or late, made."""
+    """Whether a folder holds nothing but what a killed run can have made."""
     if os.path.islink(directory) or not os.path.isdir(directory):
         return False
     return set(os.listdir(directory)) <= {PUBLISH, SPILL}
 
 
 def _discard(directory: str, dataset_dir: str) -> None:
-    """Removes a staging directory and, unless all have, what has moved out of it."""
+    """Removes a staging folder and, unless all were, the files moved out of it."""
     publish_dir = os.path.join(directory, PUBLISH)
     for name in _planned_files(publish_dir):
         if not os.path.exists(os.path.join(publish_dir, name)):
@@ -141,7 +141,7 @@ def _discard(directory: str, dataset_dir: str) -> None:
 
 
 def _planned_files(publish_dir: str) -> list[str]:
-    """The files that a run may have moved: none before, or after, it had moved all."""
+    """The files that a run may have moved: none before it began or when it was done."""
     try:
         info = dataset_json.read(publish_dir)
     except UserError:
@@ -154,7 +154,7 @@ def _planned_files(publish_dir: str) -> list[str]:
 
 @contextlib.contextmanager
 def _locked(directory: str) -> Iterator[None]:
-    """Holds a lock that ends with the process, so that no run disturbs another."""
+    """Holds a lock until the process ends, so that no run disturbs another."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         _lock(descriptor, os.path.dirname(directory))
@@ -168,11 +168,11 @@ def _lock(descriptor: int, dataset_dir: str) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise UserError(
-            f"another conversion is at work in {dataset_dir}: wait for it, or choose"
+            f"another conversion is writing to {dataset_dir}: wait for it, or choose"
             " another --dataset_dir"
         ) from error
     except OSError as error:  # a network file system without locks
         logging.warning(
-            "%s cannot be locked (%s): let no other conversion write there",
+            "%s cannot be locked (%s): make sure that no other conversion writes there",
             *(dataset_dir, error.strerror),
         )

@@ -10,7 +10,7 @@ from checkpoints.model_info import ModelInfo
 from config.eval_config import EvalConfig, EvalOptions
 from config.shared_options import ComputeOptions, DataOptions, ModelOptions
 from convert.photos import class_names, conversion
-from convert.photos.conversion_record import Settings
+from convert.photos.settings import Settings
 from engine import evaluate
 from errors import UserError
 from nets.network import Network

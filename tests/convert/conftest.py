@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from convert.photos.settings import Settings
 from convert.tfrecords.source_photo import Checked, Source
 from tests.convert import sample_photos
 
@@ -13,6 +14,17 @@ from tests.convert import sample_photos
 def photo_folder(tmp_path: Path) -> Path:
     """Classes cat and dog of four PNG files each."""
     return sample_photos.make_folder(tmp_path / "photos")
+
+
+@pytest.fixture
+def settings(photo_folder: Path, tmp_path: Path) -> Settings:
+    """Settings for a conversion of `photo_folder`."""
+    return Settings(
+        image_dir=str(photo_folder),
+        csv_file=None,
+        dataset_dir=str(tmp_path / "data"),
+        dataset_name="pets",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ def run(*flags):
     [
         ((), "no photos: give --image_dir=FOLDER"),
         (("--image_dir={tmp}/nowhere",), "nowhere is no directory"),
-        (("--image_dir={tmp}/empty",), "should hold a folder for each class"),
+        (("--image_dir={tmp}/empty",), "expected a folder for each class"),
         (("--image_dir={tmp}/texts",), "usable photos of 0 class (none)"),
         (("--csv_file={tmp}/texts/a/1.txt",), "no column label and no path"),
         (("--image_dir={tmp}/texts", "--dataset_dir=/proc/x"), "/proc/x"),
@@ -144,7 +144,7 @@ def test_a_killed_run_is_made_good_by_the_next(many_photos, tmp_path):
     wait_for(lambda: list(tmp_path.glob("data/.*/photos/*")))
     status, _, err = run(*flags)
     assert status == 2
-    assert "another conversion is at work" in err
+    assert "another conversion is writing to" in err
     process.kill()
     process.communicate()
     wait_for(lambda: not session(process.pid))  # the workers end with it

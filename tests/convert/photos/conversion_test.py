@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from common import atomic_files
 from convert.photos import conversion
-from convert.photos.conversion_record import Settings
+from convert.photos.settings import Settings
 from convert.tfrecords import staging
 from datasets import dataset_factory, input_pipeline
 from errors import UserError
@@ -243,7 +243,7 @@ def test_photos_of_unclear_bits_are_asked_about(deep_folder, convert, tmp_path):
 def test_bits_are_obeyed_and_told_to_runs(deep_folder, convert, caplog):
     data = convert(deep_folder, bits=12)
     assert "8 of 16 photos with more than 8 bits" in caplog.text
-    assert "are dark, if they are not of fewer bits than the others: a/8" in caplog.text
+    assert "are dark, or use fewer bits than the others: a/8" in caplog.text
     encoded = records(data)["train", "a/12 0.png"]["image/encoded"].bytes_list.value[0]
     assert tf.io.decode_png(encoded).numpy().max() == 4032 >> 4
     info = json.loads((data / "dataset.json").read_text())
@@ -264,7 +264,9 @@ def test_bits_that_are_plain_are_told_to_runs(photo_folder, convert):
 
 
 def test_too_many_damaged_photos_stop_it(damaged_folder, convert, tmp_path):
-    with pytest.raises(UserError, match=r"2 of 10 photos .*=0.19: 'cat/empty.jpg' is"):
+    with pytest.raises(
+        UserError, match=r"2 of 10 photos .*=0.19; the first is 'cat/empty.jpg'"
+    ):
         convert(damaged_folder, limit=0.19)
     data = tmp_path / "data"
     assert os.listdir(data) == ["rejected.csv"]
@@ -284,7 +286,7 @@ def test_one_class_is_no_dataset(tmp_path, convert):
 
 def test_a_split_train_is_needed(tmp_path, convert):
     make_folder(tmp_path / "photos" / "test")
-    with pytest.raises(UserError, match=r"no photo of .* falls to the split train"):
+    with pytest.raises(UserError, match=r"no photo of .* is in the split train"):
         convert(tmp_path / "photos")
     assert os.listdir(tmp_path) == ["photos"]
 
@@ -294,9 +296,9 @@ def test_a_second_run_stops(photo_folder, convert, capsys, monkeypatch):
     before = {path: path.stat().st_mtime_ns for path in data.iterdir()}
     monkeypatch.setattr(staging, "staging", None)  # would fail
     assert convert(photo_folder) == data
-    assert "already holds the dataset 'pets'" in capsys.readouterr().out
+    assert "already holds the data set 'pets'" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in data.iterdir()} == before
-    with pytest.raises(UserError, match=r"another dataset .*--seed=0, not 1"):
+    with pytest.raises(UserError, match=r"another data set .*--seed=0, not 1"):
         convert(photo_folder, seed=1)
 
 
@@ -315,7 +317,7 @@ def test_photos_replaced_by_others_are_other_photos(photo_folder, convert, damag
     before = path.stat()
     replace(path, pixels(99))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    with pytest.raises(UserError, match="some have another content now"):
+    with pytest.raises(UserError, match="the content of some has changed"):
         convert(photo_folder, limit=0.2)
 
 
@@ -341,7 +343,7 @@ def test_an_edited_list_is_another(photo_folder, convert, row, edited):
     csv_file.write_text("\n".join(rows))
     convert(csv_file=str(csv_file))
     csv_file.write_text("\n".join([*rows[:-1], edited]))
-    with pytest.raises(UserError, match="other names, labels, splits or sizes"):
+    with pytest.raises(UserError, match="names, labels, splits or sizes"):
         convert(csv_file=str(csv_file))
 
 
@@ -358,7 +360,7 @@ def test_given_classes_keep_their_labels(photo_folder, convert, caplog):
     classes = ("dog", "emu", "cat")
     with caplog.at_level("INFO"):
         data = convert(photo_folder, class_names=classes, test_fraction=1.0)
-    assert "1 of the 3 classes listed have no photo here: emu" in caplog.text
+    assert "1 of the 3 listed classes have no photo here: emu" in caplog.text
     assert "photo of" not in caplog.text
     dataset = dataset_factory.get_dataset("pets", "test", str(data))
     assert dataset.class_names == classes
@@ -389,7 +391,7 @@ def test_the_order_of_numbered_classes_is_told(tmp_path, convert, caplog):
     folder = make_folder(tmp_path / "photos", names, 1)
     with caplog.at_level("INFO"):
         data = convert(folder)
-    assert caplog.text.count("in the order of text, as in '0', '1', '10'") == 1
+    assert caplog.text.count("sorted as text, as in '0', '1', '10'") == 1
     assert (data / "labels.txt").read_text() == "0:0\n1:1\n2:10\n3:2\n"
     shutil.rmtree(data)
     data = convert(folder, class_names=tuple(names))
@@ -408,7 +410,7 @@ def test_files_of_unknown_origin_are_not_mixed_with(photo_folder, convert, tmp_p
     stranger = tmp_path / "data" / "pets_train_00000-of-00009.tfrecord"
     stranger.parent.mkdir()
     stranger.write_bytes(b"x")
-    with pytest.raises(UserError, match=r"00009\.tfrecord is there, but no dataset"):
+    with pytest.raises(UserError, match=r"00009\.tfrecord exists, but no dataset"):
         convert(photo_folder)
     assert os.listdir(stranger.parent) == [stranger.name]
 

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from convert.photos import folder_layout, photo_sources
+from convert.photos import folder_layout, sources
 from datasets.photos import photo_files
 from errors import UserError
 
@@ -69,7 +69,7 @@ def test_plain_layouts(tmp_path, files, classes):
         ),
         (
             "train/a/1.jpg test/a/1.jpg val/1.jpg",
-            "'val' holds photos, but no class folders.*leave them out, move them",
+            "'val' holds photos, but no class folders.*omit them, move them",
         ),
         ("train/a/1.jpg b/1.jpg", "'train' with folders inside and 'b' beside it"),
         ("seg_train/a/1.jpg b/1.jpg", "'seg_train' with folders inside and 'b'"),
@@ -90,7 +90,7 @@ def test_plain_layouts(tmp_path, files, classes):
         # Photos without classes have a folder around them all the same.
         (
             "train/a/1.jpg train/b/1.jpg val/images/1.jpg",
-            "/val holds only 'images', no class of the other splits: .* --splits=top",
+            "/val holds only 'images', not a class of the other splits.* --splits=top",
         ),
         (
             "train/a/images/1.jpg train/b/images/1.jpg val/images/1.jpg"
@@ -132,7 +132,7 @@ def test_nested_classes_in_splits(tmp_path):
 
 def test_nested_classes_are_no_splits_unless_told(tmp_path):
     files = "x/a/train/1.jpg x/a/test/1.jpg y/b/train/1.jpg"
-    with pytest.raises(UserError, match=r"'x/a/test' a class: give --splits=none too"):
+    with pytest.raises(UserError, match=r"'x/a/test' a class: also give --splits=none"):
         read(tmp_path, files, classes="nested")
     found = read(tmp_path, classes="nested", splits="none")
     assert found == "x/a/test: x/a/train: y/b/train:"
@@ -140,7 +140,7 @@ def test_nested_classes_are_no_splits_unless_told(tmp_path):
 
 def test_splits_say_where_splits_are(tmp_path):
     assert read(tmp_path, "test/1.jpg cat/1.jpg", splits="none") == "cat: test:"
-    with pytest.raises(UserError, match=r"has 'cat', not plainly called like a split"):
+    with pytest.raises(UserError, match=r"has 'cat', not clearly named like a split"):
         read(tmp_path, splits="top")
     with pytest.raises(UserError, match=r"/cat has no split's folder, and photos"):
         read(tmp_path, splits="inside")
@@ -172,7 +172,7 @@ def test_folders_in_folders_without_end_are_no_end_of_the_program(tmp_path):
     finally:
         os.chdir(place)
     assert read(tmp_path, "cat/1.jpg dog/1.jpg") == "cat: dog:"
-    rejections = photo_sources.find_in_folder(str(tmp_path)).rejections
+    rejections = sources.find_in_folder(str(tmp_path)).rejections
     assert photo_files.TOO_DEEP in [rejected.reason for rejected in rejections]
 
 

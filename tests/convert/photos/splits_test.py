@@ -83,7 +83,7 @@ def test_copies_in_two_splits_stay_in_the_later(photo):
     assert len(groups["test"]) == 2
     (entry,) = rejected
     assert (entry.name, entry.kind) == ("train/a/f.jpg", Kind.DUPLICATE)
-    assert entry.reason == "the same bytes are in train and test: kept there"
+    assert entry.reason == "the same bytes are in train and test: used in the latter"
 
 
 def test_copies_with_two_labels_are_left_out(photo):

@@ -84,8 +84,8 @@ def test_a_collection_becomes_a_dataset(convert, capsys):
 def test_a_second_run_stops_before_it_reads(convert, capsys):
     convert(make())
     convert(None)
-    assert "already holds the dataset 'pets'" in capsys.readouterr().out
-    with pytest.raises(UserError, match=r"another dataset .*--splits=None, not test"):
+    assert "already holds the data set 'pets'" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"another data set .*--splits=None, not test"):
         convert(None, splits="test")
 
 
@@ -110,7 +110,7 @@ def test_many_damaged_images_stop_it(convert, tmp_path):
 def test_files_of_unknown_origin_are_left_alone(convert, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "pets_dev.tfrecord").write_bytes(b"mine")
-    with pytest.raises(UserError, match=r"pets_dev.tfrecord is there, but no dataset"):
+    with pytest.raises(UserError, match=r"pets_dev.tfrecord exists, but no dataset"):
         convert(make())
     assert (tmp_path / "data" / "pets_dev.tfrecord").read_bytes() == b"mine"
 

@@ -104,7 +104,7 @@ def test_spilled_photos_are_used_up(write, tmp_path):
 
 
 def test_a_photo_that_changed_is_named(write):
-    with pytest.raises(UserError, match=r"3\.jpg changed while it was being converted"):
+    with pytest.raises(UserError, match=r"3\.jpg changed during the conversion"):
         write(PHOTOS, changed=(3,))
 
 

@@ -149,7 +149,7 @@ def test_a_full_disk_is_told_in_numbers(tmp_path, wrapped):
         convert()
     assert raised.value.filename == str(tmp_path / "data")
     assert raised.value.errno == errno.ENOSPC
-    assert "MB are free without it, the dataset needs about 12.3 MB; make" in str(
+    assert "MB are free without the data set, it needs about 12.3 MB; free" in str(
         raised.value
     )
     assert os.listdir(tmp_path) == []
@@ -158,7 +158,7 @@ def test_a_full_disk_is_told_in_numbers(tmp_path, wrapped):
 def test_two_runs_do_not_meet(tmp_path):
     with (
         staging.staging(str(tmp_path), "d"),
-        pytest.raises(UserError, match=f"another conversion is at work in {tmp_path}:"),
+        pytest.raises(UserError, match=f"another conversion is writing to {tmp_path}:"),
     ):
         staging.remove_leftovers(str(tmp_path))
 

@@ -9,7 +9,7 @@ import pytest
 
 from checkpoints import slim_format
 from checkpoints.model_info import ModelInfo
-from convert.photos import conversion_summary
+from convert.photos import summary
 from convert.photos.splits import Fractions
 from convert.tfrecords.rejections import Kind, Rejection
 from datasets.dataset_json import DatasetInfo, ShardInfo, SplitInfo
@@ -34,7 +34,7 @@ def rows(text):
 
 
 def test_the_table_counts_classes_and_splits(capsys):
-    conversion_summary.show(INFO)
+    summary.show(INFO)
     assert rows(capsys.readouterr().out) == [
         ["0:cat", "1,000", "1", "1,001"],
         ["1:two\\nlines", "100", "0", "100"],
@@ -45,29 +45,29 @@ def test_the_table_counts_classes_and_splits(capsys):
 
 
 def test_gaps_are_named(caplog, capsys):
-    conversion_summary.warn_of_gaps(INFO, {*INFO.classes, "owl"}, Fractions(0.1, 0))
+    summary.warn_of_gaps(INFO, {*INFO.classes, "owl"}, Fractions(0.1, 0))
     assert [record.getMessage() for record in caplog.records] == [
         "No validation photo of cat, two\\nlines, [red]: add photos, or try another"
         " --seed",
         "No test photo of two\\nlines, [red]: add photos, or try another --seed",
-        "Left out, having no usable photo: owl",
+        "Left out, as they have no usable photo: owl",
     ]
 
 
 def test_a_class_that_cannot_be_learned_is_named(caplog, capsys):
     splits = {"train": SplitInfo(2, (2, 0), SHARD), "test": SplitInfo(2, (1, 1), SHARD)}
     info = DatasetInfo("pets", ("cat", "dog"), splits)
-    conversion_summary.warn_of_gaps(info, info.classes, Fractions(0, 0))
+    summary.warn_of_gaps(info, info.classes, Fractions(0, 0))
     (record,) = caplog.records
     assert record.getMessage().startswith(
-        "No train photo of dog, so no model can learn"
+        "No training photo of dog, so no model can learn"
     )
 
 
 def test_photos_to_test_on_are_to_be_evaluated(capsys):
     split = SplitInfo(1, (1, 0), SHARD)
     info = DatasetInfo("more", ("cat", "dog"), {"test": split})
-    conversion_summary.show_next_command(info, "my data")
+    summary.show_next_command(info, "my data")
     command = capsys.readouterr().out.partition(":\n")[2].replace("\\\n", "")
     words = shlex.split(command)
     assert words == [
@@ -81,7 +81,7 @@ def test_a_long_list_of_classes_is_cut(capsys):
     names = tuple(f"c{number:02d}" for number in range(50))
     split = SplitInfo(50, (1,) * 50, SHARD)
     info = DatasetInfo("many", names, {"train": split})
-    conversion_summary.show(info)
+    summary.show(info)
     table = rows(capsys.readouterr().out)
     assert table[39][0] == "39:c39"
     assert table[40][0] == "… and 10 more"
@@ -91,7 +91,7 @@ def test_a_long_list_of_classes_is_cut(capsys):
 def test_rejections_are_counted_and_a_few_shown(caplog):
     caplog.set_level("INFO", logger="absl")
     rejected = [Rejection(f"{n}\n.jpg", Kind.EMPTY, "no bytes") for n in range(7)]
-    conversion_summary.show_rejections(rejected, num_ignored=2)
+    summary.show_rejections(rejected, num_ignored=2)
     lines = [record.getMessage() for record in caplog.records]
     assert lines[:3] == [
         "Ignored 2 hidden and system files",
@@ -111,7 +111,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("elsewhere")
 def test_the_next_commands_can_be_pasted(capsys):
-    conversion_summary.show_next_command(INFO, "/data/my pets")
+    summary.show_next_command(INFO, "/data/my pets")
     commands = capsys.readouterr().out.partition("\n")[2].replace("\\\n", " ")
     fetch, train = map(shlex.split, commands.splitlines())
     assert fetch == [
@@ -141,7 +141,7 @@ def test_the_next_command_works_as_printed_with_the_weights_that_are_there(
     thirds = SplitInfo(9, (3, 3, 3), SHARD)
     splits = {"train": thirds, "validation": thirds}
     info = DatasetInfo("colours", ("red", "green", "blue"), splits)
-    conversion_summary.show_next_command(info, "my data")
+    summary.show_next_command(info, "my data")
     command = capsys.readouterr().out.partition(":\n")[2]
 
     root = pathlib.Path(__file__).resolve().parents[3]

@@ -29,13 +29,13 @@ def check_all(
 
     Args:
       sources: the files.
-      spill_dir: where photos that had to be encoded anew are put.
+      spill_dir: folder for photos that had to be re-encoded.
       max_side: see `photo_codec.normalise`.
-      num_workers: processes.
+      num_workers: number of processes.
       bits: see `deep_photo.reduce`.
 
     Yields:
-      For each source what it is, or why it cannot be used.
+      For each source, the checked photo or why it cannot be used.
 
     Raises:
       UserError: a worker process died.
@@ -54,16 +54,16 @@ def check_all(
 
 
 def settle_bits(results: Sequence[Checked | Rejection]) -> list[Checked | Rejection]:
-    """Decides on 16-bit photos that are dark, or of fewer bits, by those beside them.
+    """Decides by their neighbors whether 16-bit photos are dark or use fewer bits.
 
-    A folder's photos are of one camera: where most of its 16-bit photos use the whole
-    range, the others are dark; where most do not, nobody can tell.
+    The photos of a folder are assumed to come from one camera: if most of its 16-bit
+    photos use the whole range, the others are dark; if most do not, it is unknown.
 
     Args:
-      results: what `check_all` found.
+      results: the results of `check_all`.
 
     Returns:
-      The same, photos that stay unclear rejected.
+      The same, with photos that remain unclear rejected.
     """
     clear: collections.Counter[str] = collections.Counter()
     for result in results:

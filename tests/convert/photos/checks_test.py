@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from convert.photos import photo_checks
+from convert.photos import checks
 from convert.tfrecords.rejections import Kind, Rejection
 from convert.tfrecords.source_photo import Checked, Source
 from datasets.photos.deep_photo import Depth
@@ -38,7 +38,7 @@ def check(sources, tmp_path, **options):
     spill_dir = tmp_path / "spill"
     spill_dir.mkdir(exist_ok=True)
     options = {"max_side": 0, "num_workers": 2} | options
-    return list(photo_checks.check_all(sources, str(spill_dir), **options))
+    return list(checks.check_all(sources, str(spill_dir), **options))
 
 
 def test_each_file_is_used_or_explained(sources, tmp_path):
@@ -101,7 +101,7 @@ def checked_folders(tmp_path, bits=None, **folders):
             path.write_bytes(deep(peak))
             name = f"{folder}/{number}"
             sources.append(Source(str(path), name, folder, None, 1))
-    results = photo_checks.settle_bits(check(sources, tmp_path, bits=bits))
+    results = checks.settle_bits(check(sources, tmp_path, bits=bits))
     return [r.reason if isinstance(r, Rejection) else r.doubt for r in results], results
 
 
@@ -129,8 +129,8 @@ def die(task, spill_dir, max_side, bits):
 
 
 def test_a_killed_worker_is_explained(sources, tmp_path, monkeypatch):
-    monkeypatch.setattr(photo_checks, "_check_some", die)
+    monkeypatch.setattr(checks, "_check_some", die)
     with pytest.raises(
-        UserError, match="want of memory: try fewer than --num_workers=1"
+        UserError, match="lack of memory: try fewer than --num_workers=1"
     ):
         check(sources, tmp_path, num_workers=1)

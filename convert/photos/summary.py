@@ -1,4 +1,4 @@
-"""What a conversion tells people: a table, what is left out, what to do next."""
+"""The printed summary of a conversion: a table, what was left out, the next command."""
 
 import os
 import shlex
@@ -24,11 +24,11 @@ from datasets.dataset_json import DatasetInfo
 _MAX_CLASSES_SHOWN = 40
 _MAX_REJECTIONS_SHOWN = 5
 _EASY_NET = "mobilenet_v1"  # small, published, good on a CPU
-_DARK_BITS = 4  # so many unused leave a sixteenth of the brightness
+_DARK_BITS = 4  # unused, leave a sixteenth of the brightness
 
 
 def show(info: DatasetInfo) -> None:
-    """Prints classes × splits."""
+    """Prints a table of classes × splits."""
     names = list(info.splits)
     table = Table()
     table.add_column("class", overflow="fold")
@@ -46,7 +46,9 @@ def show(info: DatasetInfo) -> None:
     ]
     table.add_row("MB", *(f"{size:,.1f}" for size in [*sizes, sum(sizes)]))
     console = Console(width=None if sys.stdout.isatty() else 100, color_system=None)
-    with console.capture() as capture:  # by itself it ends the process after `| head`
+    with (
+        console.capture() as capture
+    ):  # rich itself would end the process after `| head`
         console.print(table)
     print(f"{info.name}: photos by class and split\n{capture.get()}", end="")
 
@@ -58,12 +60,12 @@ def _add_row(table: Table, title: str, counts: Sequence[int]) -> None:
 def warn_of_gaps(
     info: DatasetInfo, classes: Collection[str], fractions: Fractions
 ) -> None:
-    """Warns of classes that lack photos.
+    """Warns of classes without photos in a split.
 
     Args:
-      info: the dataset.
-      classes: the names of all classes that were looked at.
-      fractions: what the splits should have got.
+      info: the data set.
+      classes: the names of all classes found.
+      fractions: of the photos, for the splits.
     """
     expected = {"train", *info.splits}
     expected |= {"validation"} if fractions.validation else set()
@@ -77,8 +79,8 @@ def warn_of_gaps(
         ]
         if absent and split == "train":
             logging.warning(
-                "No train photo of %s, so no model can learn it: give it photos to"
-                " train on, or remove it from the other splits",
+                "No training photo of %s, so no model can learn it: add training"
+                " photos, or remove it from the other splits",
                 first_few(absent, _MAX_REJECTIONS_SHOWN),
             )
         elif absent:
@@ -90,7 +92,7 @@ def warn_of_gaps(
             )
     if lost := sorted(set(classes) - set(info.classes)):
         logging.warning(
-            "Left out, having no usable photo: %s",
+            "Left out, as they have no usable photo: %s",
             first_few(lost, _MAX_REJECTIONS_SHOWN),
         )
     if remark := class_names.explain_order(info.classes):
@@ -98,7 +100,7 @@ def warn_of_gaps(
 
 
 def show_absent(info: DatasetInfo) -> None:
-    """Says which of the classes that the user listed have no photo."""
+    """Logs which of the classes that the user listed have no photo."""
     splits = info.splits.values()
     absent = [
         name
@@ -107,13 +109,13 @@ def show_absent(info: DatasetInfo) -> None:
     ]
     if absent:
         logging.info(
-            "%d of the %d classes listed have no photo here: %s",
+            "%d of the %d listed classes have no photo here: %s",
             *(len(absent), len(info.classes), first_few(absent, _MAX_REJECTIONS_SHOWN)),
         )
 
 
 def show_rejections(rejected: Sequence[Rejection], num_ignored: int) -> None:
-    """Logs how many files are left out for what reason, with a few examples."""
+    """Logs how many files were left out for which reason, with examples."""
     if num_ignored:
         logging.info("Ignored %d hidden and system files", num_ignored)
     for kind, count in rejections.count_by_kind(rejected).items():
@@ -125,7 +127,7 @@ def show_rejections(rejected: Sequence[Rejection], num_ignored: int) -> None:
 
 
 def show_dark_photos(checked: Sequence[Checked]) -> None:
-    """Logs which deep photos are so dark that they may be of fewer bits."""
+    """Logs which deep photos are so dark that they may use fewer bits."""
     deep = [photo for photo in checked if photo.depth]
     dark = [
         photo.source.name
@@ -135,23 +137,23 @@ def show_dark_photos(checked: Sequence[Checked]) -> None:
     ]
     if dark:
         logging.warning(
-            "%d of %d photos with more than 8 bits a channel are dark, if they are not"
-            " of fewer bits than the others: %s",
+            "%d of %d photos with more than 8 bits per channel are dark, or use fewer"
+            " bits than the others: %s",
             *(len(dark), len(deep), first_few(dark, _MAX_REJECTIONS_SHOWN)),
         )
 
 
 def show_finished(info: DatasetInfo, dataset_dir: str) -> None:
-    """Says that there is nothing to do."""
+    """Prints that there is nothing to do."""
     num_examples = sum(split.num_examples for split in info.splits.values())
     print(
-        f"{dataset_dir} already holds the dataset {info.name!r}, made of the same"
+        f"{dataset_dir} already holds the data set {info.name!r}, made from the same"
         f" photos with the same settings ({num_examples:,} records): nothing to do"
     )
 
 
 def show_next_command(info: DatasetInfo, dataset_dir: str) -> None:
-    """Prints a command that trains on the dataset, or evaluates without training."""
+    """Prints a command that trains or, without a train split, evaluates."""
     if "train" not in info.splits:
         print("Next, to evaluate a run on these photos:")
         _print_command(
@@ -165,7 +167,7 @@ def show_next_command(info: DatasetInfo, dataset_dir: str) -> None:
         return
     weights = available.find()
     if weights is None:
-        print("Next, to get published weights and fit their last layer to the photos:")
+        print("Next, to download published weights and fine-tune their last layer:")
         _print_command(
             "python -m convert.download_checkpoint",
             f"--model_name={_EASY_NET}",
@@ -174,12 +176,12 @@ def show_next_command(info: DatasetInfo, dataset_dir: str) -> None:
         path = os.path.join(available.FOLDER, _EASY_NET)
         weights = Weights(path, _EASY_NET)
     else:
-        print("Next, to fit the last layer of the weights that are here to the photos:")
+        print("Next, to fine-tune the last layer of the weights that are here:")
     _print_command(*_fine_tuning(info, dataset_dir, weights))
 
 
 def _fine_tuning(info: DatasetInfo, dataset_dir: str, weights: Weights) -> list[str]:
-    """The command that solves the head on features computed once."""
+    """A command that solves the head on features computed once."""
     words = [
         "python train_image_classifier.py",
         f"--dataset_name={info.name}",

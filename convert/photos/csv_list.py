@@ -1,4 +1,4 @@
-"""Reads the CSV file that lists photos: which columns it has, what its rows say."""
+"""Reads the CSV file that lists photos: its columns and rows."""
 
 import codecs
 import csv
@@ -33,7 +33,7 @@ _SPLIT_WORDS = frozenset(
         *("splitname", "splits", "subset", "usage"),
     ]
 )
-# What spreadsheets and pandas write for a cell without a value.
+# What spreadsheets and pandas write for an empty cell.
 _NO_LABELS = frozenset(
     ["nan", "none", "null", "na", "n/a", "#n/a", "<na>", "nat", "undefined"]
 )
@@ -42,12 +42,12 @@ _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A photo of the list.
+    """A photo in the list.
 
     Attributes:
-      path: of the photo, as the file gives it.
+      path: of the photo, as in the file.
       label: its class.
-      split: "train", "validation", "test", or None where the row leaves it open.
+      split: "train", "validation", "test", or None if the row does not give it.
       line: of the file, from 1.
     """
 
@@ -63,15 +63,15 @@ def read(
     """Reads a list of photos.
 
     Args:
-      csv_file: UTF-8, or UTF-16 with its mark; the first line names the columns path,
-        label and, if wanted, split, in any case. Other columns are not looked at.
-      split_column: the name of the column that says the split; None: "split", or one
-        of another name that plainly says it.
+      csv_file: in UTF-8, or UTF-16 with a byte-order mark; the first line names the
+        columns path, label and optionally split, in any case. Others are ignored.
+      split_column: the name of the column with the split; None is "split", or another
+        column that clearly holds it.
       divided: whether to look for such a column at all.
 
     Raises:
-      UserError: the file is no such list, a row has no path, no label or an unknown
-        split, or two columns may say the split.
+      UserError: the file is not such a list, a row has no path, no label or an unknown
+        split, or two columns may hold the split.
     """
     header, lines = _parse(csv_file)
     known = {name.strip().lower(): index for index, name in enumerate(header)}
@@ -90,8 +90,8 @@ def read(
         where = f"{csv_file} line {line}"
         if any(cell.strip() for cell in cells[len(header) :]):
             raise UserError(
-                f"{where} has {len(cells)} cells and the first line names"
-                f" {len(header)} columns: put a text with a comma into quotes"
+                f"{where} has {len(cells)} cells, but the first line names"
+                f" {len(header)} columns: put text with a comma in quotes"
             )
         rows.append(
             Row(
@@ -105,19 +105,19 @@ def read(
 
 
 def check_labels(csv_file: str, rows: Sequence[Row]) -> None:
-    """Raises a UserError for labels that stand for none, such as nan."""
+    """Raises a UserError for labels that mean a missing one, such as nan."""
     empty = [row for row in rows if row.label.strip().lower() in _NO_LABELS]
     if empty:
         lines = first_few([str(row.line) for row in empty])
         raise UserError(
-            f"{csv_file} has the label {empty[0].label!r}, which stands for a missing"
-            f" one, in line {lines}: give the photos a label or remove the lines;"
+            f"{csv_file} has the label {empty[0].label!r}, which means a missing"
+            f" one, in line {lines}: give the photos a label, or remove the lines;"
             " if it is a class, list the classes in a --labels_file"
         )
 
 
 def _parse(csv_file: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The names of the columns, and of each further line its number and cells."""
+    """The names of the columns, and number and cells of each further line."""
     try:
         with open(csv_file, "rb") as file:
             start = file.read(4)
@@ -130,20 +130,20 @@ def _parse(csv_file: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
         ) from error
     except (UnicodeError, csv.Error) as error:
         raise UserError(
-            f"--csv_file={csv_file} is no UTF-8 text with commas ({error}): save it as"
+            f"--csv_file={csv_file} is not UTF-8 text with commas ({error}): save it as"
             " CSV in UTF-8"
         ) from error
     header = lines[0][1] if lines else []
     if any("\0" in name for name in header):
         raise UserError(
-            f"--csv_file={csv_file} is no UTF-8 text, but UTF-16 or not a text at all:"
+            f"--csv_file={csv_file} is not UTF-8 text, but UTF-16 or no text at all:"
             " save it as CSV in UTF-8"
         )
     return header, lines[1:]
 
 
 def _encoding(start: bytes) -> str:
-    """The encoding by the mark that a file starts with; UTF-8 where it has none."""
+    """The encoding by a file's byte-order mark; UTF-8 if it has none."""
     if start in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE):
         return "utf-32"
     if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
@@ -152,12 +152,12 @@ def _encoding(start: bytes) -> str:
 
 
 def _check_header(csv_file: str, header: Sequence[str], known: dict[str, int]) -> None:
-    """Raises a UserError unless the columns path and label are there, once each."""
+    """Raises a UserError unless there is one column path and one column label."""
     absent = [column for column in ("label", "path") if column not in known]
     if absent:
         raise UserError(
             f"{csv_file} has no column {' and no '.join(absent)}: its first line must"
-            " name the columns path, label and, if wanted, split; it names"
+            " name the columns path, label and optionally split; it names"
             f" {', '.join(header or ['nothing'])}{_explain_header(header, absent)}"
         )
     for column in ("path", "label", "split"):
@@ -165,17 +165,17 @@ def _check_header(csv_file: str, header: Sequence[str], known: dict[str, int]) -
         if len(names) > 1:
             raise UserError(
                 f"{csv_file} has {len(names)} columns {column} ({', '.join(names)}):"
-                " rename those that do not say it"
+                " rename those that do not hold it"
             )
 
 
 def _explain_header(header: Sequence[str], absent: Sequence[str]) -> str:
-    """The likely reason why columns are absent, "" where none is seen."""
+    """The likely reason why columns are missing; "" if there is none."""
     for separator, name in _SEPARATORS.items():
         if len(header) == 1 and separator in header[0]:
             return f"; its cells are separated by {name}: save it with commas"
     if any(has_photo_suffix(name.strip()) for name in header):
-        return "; that is a photo already: put the line path,label above it"
+        return "; that is a photo: put the line path,label above it"
     words = {"path": _PATH_WORDS, "label": _LABEL_WORDS}
     renamed = [
         f"rename {name!r} to {column!r}"
@@ -191,7 +191,7 @@ def _word(name: str) -> str:
 
 
 def _named_column(csv_file: str, header: Sequence[str], column: str) -> int:
-    """The place of the column that --csv_split_column names."""
+    """The index of the column that --csv_split_column names."""
     names = [name.strip() for name in header]
     if names.count(column.strip()) != 1:
         raise UserError(
@@ -207,10 +207,10 @@ def _likely_split(
     lines: Sequence[tuple[int, Sequence[str]]],
     others: Sequence[int],
 ) -> int | None:
-    """The column, not called split, that says the splits; None without one.
+    """The index of a column with another name that holds the splits, or None.
 
     Raises:
-      UserError: a column may do so or not.
+      UserError: it is unclear whether a column does.
     """
     plain = []
     for column in others:
@@ -225,18 +225,18 @@ def _likely_split(
         says_splits = len({*words} - {None}) > 1 or (words and all(words))
         if says_splits or (words and (is_named or split_names.has_split_word(name))):
             raise UserError(
-                f"{csv_file} has a column {name!r} with {_examples(values)}: if it says"
-                f" the splits, call them {', '.join(SPLITS)} and give"
+                f"{csv_file} has a column {name!r} with {_examples(values)}: if it"
+                f" holds the splits, name them {', '.join(SPLITS)} and give"
                 f" --csv_split_column={name}; if not, give --splits=none"
             )
     names = [header[column].strip() for column in plain]
     if len(plain) > 1:
         raise UserError(
-            f"{csv_file} has the columns {' and '.join(names)}, which both say splits:"
+            f"{csv_file} has the columns {' and '.join(names)}, which both hold splits:"
             f" give the right one, as in --csv_split_column={names[0]}"
         )
     if plain:
-        logging.info("The column %s says the splits", names[0])
+        logging.info("The column %s holds the splits", names[0])
     return plain[0] if plain else None
 
 
@@ -247,7 +247,7 @@ def _examples(values: set[str]) -> str:
 def _cell(cells: Sequence[str], column: int, name: str, where: str) -> str:
     value = csv_text(cells[column]) if column < len(cells) else ""
     if not value.strip():
-        raise UserError(f"{where} has no {name}: fill it in or remove the line")
+        raise UserError(f"{where} has no {name}: fill it in, or remove the line")
     return value
 
 
@@ -256,19 +256,19 @@ def _split(cells: Sequence[str], column: int | None, where: str) -> str | None:
     split = split_names.split_of_word(text)
     if text.strip() and not split:
         raise UserError(
-            f"{where} has the split {text!r}: use {', '.join(SPLITS)} or leave it"
-            " empty; if the column does not say splits, give --splits=none"
+            f"{where} has the split {text!r}: use {', '.join(SPLITS)}, or leave it"
+            " empty; if the column does not hold splits, give --splits=none"
         )
     return split
 
 
 def local_path(name: str, start: str) -> str:
-    """Where a photo of the list lies.
+    """The path of a photo on this machine.
 
     Args:
-      name: its path in the list; with the backslashes of Windows where no file is so
-        called, but one with slashes is.
-      start: where relative paths begin.
+      name: its path in the list; Windows' backslashes are replaced by slashes if only
+        that file exists.
+      start: the folder that relative paths start from.
     """
     path = os.path.join(start, name)
     slashed = os.path.join(start, name.replace("\\", "/"))
@@ -276,9 +276,9 @@ def local_path(name: str, start: str) -> str:
 
 
 def explain_absent(name: str) -> str:
-    """The likely reason why there is no file of that name, after "; "; or ""."""
+    """The likely reason why there is no such file, starting with "; ", or ""."""
     if "\\" in name or re.match("[A-Za-z]:/", name):
-        return "; it is a path of Windows: write it with '/', from where the photos are"
+        return "; it is a Windows path: write it with '/', relative to the photos"
     if "://" in name:
-        return "; it is an address: list photos that are on this machine"
+        return "; it is a URL: list photos that are on this machine"
     return ""
