@@ -10,6 +10,7 @@ from nets import (
     alexnet,
     cifarnet,
     cut,
+    efficientnet,
     inception,
     lenet,
     mobilenet_v1,
@@ -222,6 +223,7 @@ NETWORKS: dict[str, NetEntry] = {
         "inception",
     ),
     **mobilenet_entries.ENTRIES,
+    **efficientnet.ENTRIES,
     **nasnet_entries.ENTRIES,
 }
 

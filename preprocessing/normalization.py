@@ -30,6 +30,8 @@ class Colors(NamedTuple):
 IMAGENET = Colors(
     (0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255)
 )
+# EfficientNet-Lite's, whose first layer is to be exact in 8-bit arithmetic.
+LITE = Colors((127.0, 127.0, 127.0), (128.0, 128.0, 128.0))
 TF = Colors((127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
 UNIT = Colors((0.0, 0.0, 0.0), (255.0, 255.0, 255.0))
 VGG = Colors((123.68, 116.779, 103.939), (1.0, 1.0, 1.0))

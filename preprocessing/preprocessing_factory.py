@@ -10,6 +10,7 @@ import tensorflow as tf
 from errors import UserError
 from preprocessing import (
     cifarnet_preprocessing,
+    efficientnet_preprocessing,
     image_ops,
     inception_preprocessing,
     keras_preprocessing,
@@ -60,6 +61,17 @@ def _keras(colors: normalization.Colors) -> Recipe:
     )
 
 
+def _efficientnet(colors: normalization.Colors) -> Recipe:
+    return Recipe(
+        functools.partial(
+            torchvision_preprocessing.train,
+            colors=colors,
+            resize=image_ops.resize_bicubic,
+        ),
+        functools.partial(efficientnet_preprocessing.evaluate, colors=colors),
+    )
+
+
 _CIFARNET = Recipe(
     cifarnet_preprocessing.train,
     cifarnet_preprocessing.evaluate,
@@ -89,6 +101,8 @@ _VGG = Recipe(
 RECIPES: dict[str, Recipe] = {
     "alexnet_v2": _VGG,
     "cifarnet": _CIFARNET,
+    "efficientnet": _efficientnet(normalization.IMAGENET),
+    "efficientnet_lite": _efficientnet(normalization.LITE),
     "inception": _INCEPTION,
     "inception_resnet_v2": _INCEPTION,
     "inception_v1": _INCEPTION,

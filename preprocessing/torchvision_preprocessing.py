@@ -7,6 +7,7 @@ and flips every second image. Evaluation resizes the shorter side and crops cent
 Pillow's bilinear resize.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -19,6 +20,8 @@ _CROP_AREA = (0.08, 1.0)
 _CROP_ASPECT = (3 / 4, 4 / 3)
 _CROP_ATTEMPTS = 10
 _CENTRAL_FRACTION = 224 / 256
+
+Resize = Callable[[tf.Tensor, int, int], tf.Tensor]
 
 
 class Draws(NamedTuple):
@@ -42,6 +45,7 @@ def train(
     seed: tf.Tensor,
     use_grayscale: bool = False,
     colors: normalization.Colors = normalization.IMAGENET,
+    resize: Resize = image_ops.resize_like_pillow,
 ) -> tf.Tensor:
     """Distorts one image for training; a pure function of image and seed.
 
@@ -52,6 +56,7 @@ def train(
       seed: [2] int64 for stateless random numbers.
       use_grayscale: whether to return one channel, the luma.
       colors: how colors are normalized.
+      resize: from the crop, height and width to the resized image.
 
     Returns:
       [output_height, output_width, 3, or 1 if gray] float32.
@@ -61,7 +66,7 @@ def train(
     least_size = image_ops.least_size(output_height, output_width)
     image = photo.window(tf.stack(draws.corner), tf.stack(draws.size), least_size)
     image = image_ops.as_rgb(image)
-    image = image_ops.resize_like_pillow(image, output_height, output_width)
+    image = resize(image, output_height, output_width)
     image = image_ops.flip_left_right_if(draws.flip, image)
     image = tf.ensure_shape(image, [output_height, output_width, 3])
     return normalization.normalize(image, colors, use_grayscale)

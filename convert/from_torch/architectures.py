@@ -6,14 +6,16 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from convert.from_torch import forward, inceptions, module_names
+from convert.from_torch import efficientnets, forward, inceptions, module_names
 from convert.from_torch.layers import Layers
+from convert.from_torch.state_dict import State
 
 Triple = tuple[float, float, float]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 _HALF = (0.5, 0.5, 0.5)
+_LITE_MEAN, _LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Architecture:
       forward: what the net computes.
       markers: modules that distinguish it from the nets below it in the table.
       classifier: its last module.
+      width: a module and its output channels, where only the width tells nets apart.
       epsilon: of its batch norms.
       slim_epsilon: of the batch norms of slim's net.
       mean: subtracted from its pixels, which are in [0, 1].
@@ -42,12 +45,23 @@ class Architecture:
     forward: Callable[[Layers, tf.Tensor], tf.Tensor]
     markers: tuple[str, ...]
     classifier: str
+    width: tuple[str, int] | None = None
     epsilon: float = 1e-3
     slim_epsilon: float = 1e-3
     mean: Triple = _HALF
     std: Triple = _HALF
     ignored: tuple[str, ...] = ()
     caveat: str = ""
+
+    def is_in(self, state: State, prefix: str = "") -> bool:
+        """Whether a dictionary holds this net, its names after `prefix`."""
+        weights = [f"{prefix}{marker}.weight" for marker in self.markers]
+        if not all(weight in state for weight in weights):
+            return False
+        if self.width is None:
+            return True
+        module, channels = self.width
+        return len(state[f"{prefix}{module}.weight"]) == channels
 
 
 def _resnet(layers: int, model_name: str, last_of_layer_3: str) -> Architecture:
@@ -58,10 +72,10 @@ def _resnet(layers: int, model_name: str, last_of_layer_3: str) -> Architecture:
         forward.resnet,
         ("conv1", f"layer3.{last_of_layer_3}"),
         "fc",
-        1e-5,
-        1e-5,
-        IMAGENET_MEAN,
-        IMAGENET_STD,
+        epsilon=1e-5,
+        slim_epsilon=1e-5,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
     )
 
 
@@ -102,6 +116,22 @@ def _mobilenet_v3(
         "classifier.3",
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
+    )
+
+
+def _efficientnet(size: str, last_width: int, *blocks: int) -> Architecture:
+    """`last_width` is that of the last block, `blocks` how many there are at a depth."""
+    last, is_lite = f"_blocks.{sum(blocks) - 1}.", size.startswith("lite")
+    return Architecture(
+        f"efficientnet_{'lite_' * is_lite}pytorch's efficientnet-{size}",
+        f"efficientnet_{size}",
+        efficientnets.match,
+        functools.partial(efficientnets.forward, blocks=blocks),
+        (f"{last}_{'depthwise_conv' if is_lite else 'se_reduce'}", "_conv_head"),
+        "_fc",
+        width=(f"{last}_project_conv", last_width),
+        mean=_LITE_MEAN if is_lite else IMAGENET_MEAN,
+        std=_LITE_STD if is_lite else IMAGENET_STD,
     )
 
 
@@ -175,10 +205,23 @@ ARCHITECTURES = (
         forward.mobilenet_v2,
         ("features.17.conv.2", "features.18.0"),
         "classifier.1",
-        1e-5,
+        epsilon=1e-5,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
     ),
     _mobilenet_v3("large", 15, strided=(2, 4, 7, 13), first_swish=7),
     _mobilenet_v3("small", 11, strided=(1, 2, 4, 9), first_swish=4),
+    _efficientnet("b7", 640, 4, 7, 7, 10, 10, 13, 4),
+    _efficientnet("b6", 576, 3, 6, 6, 8, 8, 11, 3),
+    _efficientnet("b5", 512, 3, 5, 5, 7, 7, 9, 3),
+    _efficientnet("b4", 448, 2, 4, 4, 6, 6, 8, 2),
+    _efficientnet("b3", 384, 2, 3, 3, 5, 5, 6, 2),
+    _efficientnet("b2", 352, 2, 3, 3, 4, 4, 5, 2),
+    _efficientnet("b1", 320, 2, 3, 3, 4, 4, 5, 2),
+    _efficientnet("b0", 320, 1, 2, 2, 3, 3, 4, 1),
+    _efficientnet("lite4", 448, 1, 4, 4, 6, 6, 8, 1),
+    _efficientnet("lite3", 384, 1, 3, 3, 5, 5, 6, 1),
+    _efficientnet("lite2", 352, 1, 3, 3, 4, 4, 5, 1),
+    _efficientnet("lite1", 320, 1, 3, 3, 4, 4, 5, 1),
+    _efficientnet("lite0", 320, 1, 2, 2, 3, 3, 4, 1),
 )

@@ -11,6 +11,7 @@ from convert.from_torch.state_dict import State
 
 SAME = -1  # padding of half the kernel's size on each side
 VALID = 0
+LIKE_TENSORFLOW = -2  # SAME, where what is left over goes to the right and below
 
 
 class Layers:
@@ -36,12 +37,16 @@ class Layers:
         """Conv2d."""
         kernel = self.state[f"{name}.weight"].transpose(2, 3, 1, 0)
         sides = [size // 2 if padding == SAME else padding for size in kernel.shape[:2]]
-        x = tf.pad(x, [(0, 0), *((side, side) for side in sides), (0, 0)])
+        if padding == LIKE_TENSORFLOW:
+            mode = "SAME"
+        else:
+            mode = "VALID"
+            x = tf.pad(x, [(0, 0), *((side, side) for side in sides), (0, 0)])
         if kernel.shape[2] < x.shape[3]:  # depthwise: one group per channel
             kernel = kernel.transpose(0, 1, 3, 2)
-            x = tf.nn.depthwise_conv2d(x, kernel, [1, stride, stride, 1], "VALID")
+            x = tf.nn.depthwise_conv2d(x, kernel, [1, stride, stride, 1], mode)
         else:
-            x = tf.nn.conv2d(x, kernel, stride, "VALID")
+            x = tf.nn.conv2d(x, kernel, stride, mode)
         return x + self.state[f"{name}.bias"] if f"{name}.bias" in self.state else x
 
     def norm(self, x: tf.Tensor, name: str) -> tf.Tensor:

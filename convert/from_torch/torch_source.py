@@ -27,13 +27,16 @@ from errors import UserError
 from nets import nets_factory
 
 _PUBLISHED = re.compile(
-    r"(?:resnet|vgg|googlenet|inception_v3_google|mobilenet_v)\w*-([0-9a-f]{8})\.pth"
+    r"(?:resnet|vgg|googlenet|inception_v3_google|mobilenet_v|efficientnet-)\w*"
+    r"-([0-9a-f]{8})\.pth"
 )
 _MAP_SIZE = 7  # side of the map that torchvision's VGGs flatten
 _FLATTENING = "/fc6"  # scope of the VGGs' first dense layer
 
 # The mean and standard deviation, of pixels in [0, 1], that a preprocessing applies.
 NORMALIZATIONS = {
+    "efficientnet": (IMAGENET_MEAN, IMAGENET_STD),
+    "efficientnet_lite": ((127 / 255,) * 3, (128 / 255,) * 3),
     "inception": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "torchvision": (IMAGENET_MEAN, IMAGENET_STD),
     "vgg": ((123.68 / 255, 116.78 / 255, 103.94 / 255), (1 / 255, 1 / 255, 1 / 255)),
@@ -53,7 +56,7 @@ def recognize(state: State, model_name: str | None = None) -> Architecture:
     found = [
         architecture
         for architecture in ARCHITECTURES
-        if all(f"{marker}.weight" in state for marker in architecture.markers)
+        if architecture.is_in(state)
     ]
     # Larger nets have a net's markers, too; they come before it in the table.
     fitting = [a for a in found if a.markers == found[0].markers]
@@ -93,10 +96,7 @@ def without_prefix(state: State) -> State:
     found = sorted(
         prefix
         for prefix in prefixes
-        if any(
-            all(f"{prefix}{marker}.weight" in state for marker in a.markers)
-            for a in ARCHITECTURES
-        )
+        if any(architecture.is_in(state, prefix) for architecture in ARCHITECTURES)
     )
     if len(found) > 1:
         raise UserError(

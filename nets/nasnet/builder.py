@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from nets import slim
 from nets.end_points import EndPoints
+from nets.drop_path import drop_path
 from nets.nasnet import layers, nasnet_utils
 
 
@@ -214,7 +215,7 @@ def build(
 def _layer_modes(config: Config, is_training: bool) -> Iterator[None]:
     with (
         slim.arg_scope(
-            [slim.dropout, slim.batch_norm, layers.drop_path],
+            [slim.dropout, slim.batch_norm, drop_path],
             is_training=is_training,
         ),
         slim.arg_scope(

@@ -104,21 +104,6 @@ def factorized_reduction(
     return slim.batch_norm(net, scope="final_path_bn")
 
 
-@slim.add_arg_scope
-def drop_path(
-    net: tf.Tensor, keep_prob: float | tf.Tensor, is_training: bool = True
-) -> tf.Tensor:
-    """Drops the whole tensor of an example with probability 1 - `keep_prob`.
-
-    Larsson et al., "FractalNet", https://arxiv.org/abs/1605.07648. What is kept is
-    divided by `keep_prob`; if that is the number 1, nothing is added to the graph.
-    """
-    if not is_training or (isinstance(keep_prob, float) and keep_prob == 1):
-        return net
-    noise_shape = [tf.shape(net)[0], 1, 1, 1]
-    return slim.dropout(net, keep_prob, noise_shape=noise_shape, scope="drop_path")
-
-
 def scheduled_keep_prob(
     keep_prob: float, layer_ratio: float, step_ratio: float | tf.Tensor
 ) -> float | tf.Tensor:

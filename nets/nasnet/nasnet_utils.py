@@ -12,12 +12,12 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from nets import slim
+from nets.drop_path import drop_path
 from nets.nasnet import layers
 
 DATA_FORMAT_NCHW = layers.DATA_FORMAT_NCHW
 DATA_FORMAT_NHWC = layers.DATA_FORMAT_NHWC
 calc_reduction_layers = layers.calc_reduction_layers
-drop_path = layers.drop_path
 factorized_reduction = layers.factorized_reduction
 get_channel_dim = layers.get_channel_dim
 get_channel_index = layers.get_channel_index

@@ -1,9 +1,9 @@
 """Writes `golden/<net>.json` for nets laid out as torchvision's, from torchvision.
 
-  python tests/nets/make_torchvision_golden.py
+  python tests/nets/make_torchvision_golden.py [NET ...]
 
-Needs PyTorch and torchvision (measured with 2.14 and 0.29), which the tests do not.
-torchvision's own nets run with the weights that recipe.py gives for slim's names; the
+Needs PyTorch, torchvision and timm (measured with 2.14, 0.29 and 1.0), which the tests
+do not. Their own nets, EfficientNets those of timm, run with the weights that recipe.py gives for slim's names; the
 rows of the nets in `slim_variables.tsv` follow from the same table of names. Nothing of
 `nets` is imported. make_golden.py says what a golden holds.
 """
@@ -20,7 +20,7 @@ import torch  # type: ignore[import-not-found]
 import torchvision  # type: ignore[import-not-found]
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
-from tests.nets import recipe, torchvision_nets
+from tests.nets import recipe, timm_nets, torchvision_nets
 
 WEIGHT_DECAY = 0.00004
 NETS = {
@@ -36,6 +36,10 @@ NETS = {
     "mobilenet_v2_torchvision": torchvision.models.mobilenet_v2,
     "mobilenet_v3_large_torchvision": torchvision.models.mobilenet_v3_large,
     "mobilenet_v3_small_torchvision": torchvision.models.mobilenet_v3_small,
+    **{
+        net: functools.partial(timm_nets.efficientnet, net)
+        for net in timm_nets.EFFICIENTNETS
+    },
 }
 BATCH_NORM = {
     "gamma": "weight",
@@ -46,9 +50,11 @@ BATCH_NORM = {
 
 
 def main() -> None:
-    """Writes one golden for each net, and their rows."""
+    """Writes one golden for each net that the command line names, and their rows."""
     rows = []
-    for net, builder in NETS.items():
+    nets = sys.argv[1:] or list(NETS)
+    for net in nets:
+        builder = NETS[net]
         model = builder(weights=None, num_classes=1000).eval()
         family = torchvision_nets.family_of(net)
         if net.startswith("mobilenet"):
@@ -60,7 +66,7 @@ def main() -> None:
         rows += [f"{net}\t{row}" for row in _rows(_variables(net, model, family))]
     path = torchvision_nets.VARIABLES_TSV
     lines = path.read_text().splitlines()
-    kept = [line for line in lines if line.partition("\t")[0] not in NETS]
+    kept = [line for line in lines if line.partition("\t")[0] not in nets]
     path.write_text("\n".join(kept + rows) + "\n")
 
 

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import torch  # type: ignore[import-not-found,unused-ignore]
 import torchvision  # type: ignore[import-not-found,unused-ignore]
 
+from tests.nets import timm_nets
+
 FOLDER = pathlib.Path(__file__).parent
 VARIABLES_TSV = FOLDER / "slim_variables.tsv"
 
@@ -285,4 +287,13 @@ FAMILIES = {
     "inception_v1": _INCEPTION,
     "inception_v3": _INCEPTION._replace(image_size=299),
     "mobilenet": Family(_mobilenet_layers, _hook_mobilenet, _logits_and_predictions),
+    **{
+        net: Family(
+            timm_nets.layers,
+            timm_nets.hook,
+            _logits_and_predictions,
+            image_size=timm_nets.image_size(net),
+        )
+        for net in timm_nets.EFFICIENTNETS
+    },
 }
