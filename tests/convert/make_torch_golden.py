@@ -1,9 +1,9 @@
-"""Writes `torch_golden/<net>.json`: what torchvision and timm compute.
+"""Writes `torch_golden/<net>.json`: what libraries of PyTorch compute.
 
-    python tests/convert/make_torch_golden.py
+    python tests/convert/make_torch_golden.py [NET ...]
 
-needs torch, torchvision and timm, which nothing else here does; 0.29.1 and 1.0.31 were
-used. Weights and images are those of torch_recipe.py, so that a golden holds only the
+needs torch, torchvision, timm, efficientnet_pytorch and efficientnet_lite_pytorch,
+which nothing else here does; 0.29.1, 1.0.31, 0.7.1 and 0.1.0 of the last four were used. Weights and images are those of torch_recipe.py, so that a golden holds only the
 state dictionary's names and shapes, and logits for seven classes.
 """
 
@@ -11,6 +11,8 @@ import json
 import pathlib
 import sys
 
+import efficientnet_lite_pytorch  # type: ignore[import-not-found,unused-ignore]
+import efficientnet_pytorch  # type: ignore[import-not-found,unused-ignore]
 import timm  # type: ignore[import-not-found,unused-ignore]
 import torch  # type: ignore[import-not-found,unused-ignore]
 import torchvision  # type: ignore[import-not-found,unused-ignore]
@@ -29,19 +31,27 @@ NETS = {  # library, options, image size
     "mobilenet_v3_small": ("torchvision", {}, 65),
     "inception_v4": ("timm", {}, 107),
     "inception_resnet_v2": ("timm", {}, 107),
+    "efficientnet-b0": ("efficientnet_pytorch", {"image_size": 64}, 64),
+    # Its convolutions are padded for images of 224 pixels, which 64 halves as evenly.
+    "efficientnet-lite0": ("efficientnet_lite_pytorch", {}, 64),
+}
+_CREATE = {
+    "torchvision": torchvision.models.get_model,
+    "timm": timm.create_model,
+    "efficientnet_pytorch": efficientnet_pytorch.EfficientNet.from_name,
+    "efficientnet_lite_pytorch": efficientnet_lite_pytorch.EfficientNet.from_name,
 }
 
 
 def main() -> None:
-    """Writes one golden for each net."""
-    _write("vgg_bn_narrow", _narrow_vgg(), 224)
-    for name, (library, options, size) in NETS.items():
-        create = (
-            torchvision.models.get_model
-            if library == "torchvision"
-            else timm.create_model
-        )
-        net = create(name, num_classes=torch_recipe.CLASSES, **options)
+    """Writes one golden for each net that the command line names."""
+    names = sys.argv[1:] or ["vgg_bn_narrow", *NETS]
+    for name in names:
+        if name == "vgg_bn_narrow":
+            _write(name, _narrow_vgg(), 224)
+            continue
+        library, options, size = NETS[name]
+        net = _CREATE[library](name, num_classes=torch_recipe.CLASSES, **options)
         _write(name, net, size)
 
 

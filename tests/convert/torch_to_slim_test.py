@@ -68,8 +68,16 @@ def test_what_is_compared_with_is_what_pytorch_computes(name, forward, epsilon):
     np.testing.assert_allclose(logits, golden["logits"], rtol=0, atol=EXACT * largest)
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v3_large", "mobilenet_v3_small"])
-def test_what_a_mobilenet_v3_is_compared_with_is_what_pytorch_computes(name):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mobilenet_v3_large",
+        "mobilenet_v3_small",
+        "efficientnet-b0",
+        "efficientnet-lite0",
+    ],
+)
+def test_what_a_table_is_compared_with_is_what_pytorch_computes(name):
     """Strides and activations, which the parameters do not tell, are the table's."""
     golden, state = torch_recipe.golden(name), _state(name)
     images = tf.constant(torch_recipe.images(golden["image_size"]))
@@ -91,6 +99,8 @@ def test_what_a_mobilenet_v3_is_compared_with_is_what_pytorch_computes(name):
         ("mobilenet_v2", 65, EXACT, 262),
         # Slim rounds the 1/6 of its gates to 0.16667.
         ("mobilenet_v3_small", 65, 2e-4, 210),
+        ("efficientnet-b0", 64, EXACT, 311),
+        ("efficientnet-lite0", 64, EXACT, 247),
     ],
 )
 def test_random_weights_give_the_same_logits(

@@ -21,6 +21,8 @@ _NEW_NAMES = {
 }
 # Recipes of other libraries; their own tests compare with those.
 _BEYOND_SLIM = {
+    "efficientnet",
+    "efficientnet_lite",
     "keras_caffe",
     "keras_imagenet",
     "keras_tf",
