@@ -26,7 +26,7 @@ from config import app, flags
 from config.options import Options, option
 from convert import inspect_checkpoint
 from convert.weights import fit_text, net_fit
-from convert.weights.archives import ARCHIVES, Archive
+from convert.published.archives import ARCHIVES, Archive
 from errors import UserError, nearest
 
 

@@ -9,8 +9,9 @@ from absl import logging
 from checkpoints import model_info, slim_format
 from checkpoints.slim_format import Checkpoint
 from convert import download_checkpoint, inspect_checkpoint
-from convert.weights import available, net_fit, packages
-from convert.weights.archives import ARCHIVES
+from convert.published import available, packages
+from convert.weights import net_fit
+from convert.published.archives import ARCHIVES
 from errors import UserError
 from nets import nets_factory
 

@@ -20,7 +20,7 @@ from config.probe_config import ProbeConfig
 from config.train_config import TrainConfig
 from convert.from_keras import applications
 from convert.from_torch import architectures
-from convert.weights import archives
+from convert.published import archives
 from nets import nets_factory
 
 ROOT = pathlib.Path(__file__).parent.parent

@@ -54,9 +54,7 @@ def recognize(state: State, model_name: str | None = None) -> Architecture:
       UserError: it is no net that can be converted, or not to this one.
     """
     found = [
-        architecture
-        for architecture in ARCHITECTURES
-        if architecture.is_in(state)
+        architecture for architecture in ARCHITECTURES if architecture.is_in(state)
     ]
     # Larger nets have a net's markers, too; they come before it in the table.
     fitting = [a for a in found if a.markers == found[0].markers]

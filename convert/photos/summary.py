@@ -17,8 +17,8 @@ from convert.photos.splits import Fractions
 from convert.tfrecords import rejections
 from convert.tfrecords.rejections import Rejection
 from convert.tfrecords.source_photo import Checked
-from convert.weights import available
-from convert.weights.available import Weights
+from convert.published import available
+from convert.published.available import Weights
 from datasets.dataset_json import DatasetInfo
 
 _MAX_CLASSES_SHOWN = 40

@@ -18,8 +18,9 @@ from checkpoints import slim_format
 from common import fetching
 from convert import download_checkpoint
 from convert.from_keras.applications import APPLICATIONS
-from convert.weights import archives, net_fit
-from convert.weights.archives import Archive
+from convert.published import archives
+from convert.weights import net_fit
+from convert.published.archives import Archive
 from errors import UserError
 from nets import nets_factory
 

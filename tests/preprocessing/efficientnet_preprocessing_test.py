@@ -29,9 +29,7 @@ def test_the_middle_is_resized(size, output, side, corner, run):
     window = image[top : top + side, left : left + side]
     fn = factory.get_preprocessing("efficientnet_lite", is_training=False)
     result = run(lambda x: fn(x, output, output), image)
-    np.testing.assert_allclose(
-        result * 128 + 127, _expected(window, output), atol=1e-3
-    )
+    np.testing.assert_allclose(result * 128 + 127, _expected(window, output), atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from checkpoints import model_info
 from checkpoints.model_info import ModelInfo
-from convert.weights.archives import ARCHIVES
+from convert.published.archives import ARCHIVES
 from errors import UserError
 
 FOLDER = "weights"  # where the documentation puts what is downloaded and converted

@@ -3,8 +3,8 @@
 import pytest
 
 from checkpoints.model_info import ModelInfo
-from convert.weights import available
-from convert.weights.available import Weights
+from convert.published import available
+from convert.published.available import Weights
 
 
 @pytest.fixture

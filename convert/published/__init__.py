@@ -1,0 +1,1 @@
+"""Published weights: where they are, and those that are already on this machine."""
