@@ -25,8 +25,8 @@ from common import atomic_files, fetching, tables
 from config import app, flags
 from config.options import Options, option
 from convert import inspect_checkpoint
-from convert.weights import fit_text, net_fit
 from convert.published.archives import ARCHIVES, Archive
+from convert.weights import fit_text, net_fit
 from errors import UserError, nearest
 
 

@@ -10,8 +10,8 @@ from checkpoints import model_info, slim_format
 from checkpoints.slim_format import Checkpoint
 from convert import download_checkpoint, inspect_checkpoint
 from convert.published import available, packages
-from convert.weights import net_fit
 from convert.published.archives import ARCHIVES
+from convert.weights import net_fit
 from errors import UserError
 from nets import nets_factory
 

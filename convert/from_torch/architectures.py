@@ -120,7 +120,7 @@ def _mobilenet_v3(
 
 
 def _efficientnet(size: str, last_width: int, *blocks: int) -> Architecture:
-    """`last_width` is that of the last block, `blocks` how many there are at a depth."""
+    """`last_width` is the last block's, `blocks` how many there are at each depth."""
     last, is_lite = f"_blocks.{sum(blocks) - 1}.", size.startswith("lite")
     return Architecture(
         f"efficientnet_{'lite_' * is_lite}pytorch's efficientnet-{size}",

@@ -14,11 +14,11 @@ from common.untrusted_text import first_few, printable
 from convert.photos import class_names
 from convert.photos.split_names import SPLITS
 from convert.photos.splits import Fractions
+from convert.published import available
+from convert.published.available import Weights
 from convert.tfrecords import rejections
 from convert.tfrecords.rejections import Rejection
 from convert.tfrecords.source_photo import Checked
-from convert.published import available
-from convert.published.available import Weights
 from datasets.dataset_json import DatasetInfo
 
 _MAX_CLASSES_SHOWN = 40

@@ -19,8 +19,8 @@ from common import fetching
 from convert import download_checkpoint
 from convert.from_keras.applications import APPLICATIONS
 from convert.published import archives
-from convert.weights import net_fit
 from convert.published.archives import Archive
+from convert.weights import net_fit
 from errors import UserError
 from nets import nets_factory
 

@@ -3,7 +3,8 @@
     python tests/convert/make_torch_golden.py [NET ...]
 
 needs torch, torchvision, timm, efficientnet_pytorch and efficientnet_lite_pytorch,
-which nothing else here does; 0.29.1, 1.0.31, 0.7.1 and 0.1.0 of the last four were used. Weights and images are those of torch_recipe.py, so that a golden holds only the
+which nothing else here does; 0.29.1, 1.0.31, 0.7.1 and 0.1.0 of the last four were
+used. Weights and images are those of torch_recipe.py, so that a golden holds only the
 state dictionary's names and shapes, and logits for seven classes.
 """
 

@@ -3,9 +3,10 @@
   python tests/nets/make_torchvision_golden.py [NET ...]
 
 Needs PyTorch, torchvision and timm (measured with 2.14, 0.29 and 1.0), which the tests
-do not. Their own nets, EfficientNets those of timm, run with the weights that recipe.py gives for slim's names; the
-rows of the nets in `slim_variables.tsv` follow from the same table of names. Nothing of
-`nets` is imported. make_golden.py says what a golden holds.
+do not. Their own nets, EfficientNets those of timm, run with the weights that recipe.py
+gives for slim's names; the rows of the nets in `slim_variables.tsv` follow from the
+same table of names. Nothing of `nets` is imported. make_golden.py says what a golden
+holds.
 """
 
 import functools
