@@ -103,7 +103,7 @@ def _source(path: str, model_name: str) -> conversion.Source:
     if path.endswith(".pb"):
         return frozen_graph.source(frozen_graph.read(path), model_name)
     state = state_dict.read(path, None)
-    architecture = torch_source.recognise(state, model_name)
+    architecture = torch_source.recognize(state, model_name)
     return torch_source.source(state, architecture, is_published=True)
 
 
