@@ -12,7 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from nets import slim
-from nets.drop_path import drop_path
+from nets.drop_path import drop_path as drop_path
 from nets.nasnet import layers
 
 DATA_FORMAT_NCHW = layers.DATA_FORMAT_NCHW

@@ -11,6 +11,7 @@ state dictionary's names and shapes, and logits for seven classes.
 import json
 import pathlib
 import sys
+from typing import Any
 
 import efficientnet_lite_pytorch  # type: ignore[import-not-found,unused-ignore]
 import efficientnet_pytorch  # type: ignore[import-not-found,unused-ignore]
@@ -21,7 +22,7 @@ import torchvision  # type: ignore[import-not-found,unused-ignore]
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 from tests.convert import torch_recipe
 
-NETS = {  # library, options, image size
+NETS: dict[str, tuple[str, dict[str, Any], int]] = {  # library, options, image size
     "resnet18": ("torchvision", {}, 64),
     "resnet50": ("torchvision", {}, 64),
     "vgg16": ("torchvision", {}, 224),
