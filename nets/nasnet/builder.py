@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nets import slim
-from nets.end_points import EndPoints
 from nets.drop_path import drop_path
+from nets.end_points import EndPoints
 from nets.nasnet import layers, nasnet_utils
 
 
