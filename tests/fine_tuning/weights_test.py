@@ -7,7 +7,7 @@ import pytest
 from checkpoints.model_info import ModelInfo
 from checkpoints.slim_format import write_checkpoint
 from convert import download_checkpoint
-from convert.weights import packages
+from convert.published import packages
 from errors import UserError
 from fine_tuning import weights
 from nets.network import Network
