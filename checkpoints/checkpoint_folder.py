@@ -1,4 +1,4 @@
-"""Which checkpoints a folder keeps, and which one a run goes on from."""
+"""Which checkpoints a folder keeps, and which one a run resumes from."""
 
 import contextlib
 import glob
@@ -186,6 +186,6 @@ def _is_sound(prefix: str) -> bool:
     try:
         slim_format.Checkpoint(prefix).verify()
     except UserError as error:
-        logging.error("passed over: %s", error)
+        logging.error("skipped: %s", error)
         return False
     return True

@@ -20,7 +20,7 @@ class PlannedVariable:
     Attributes:
       name: slim's name.
       shape: its shape.
-      restored: from the checkpoint; otherwise fresh from its initialiser.
+      restored: from the checkpoint; otherwise newly initialized.
       trained: changed by the optimizer; otherwise frozen. Moving statistics of batch
         norms are never trained.
       trainable: could be trained at all.

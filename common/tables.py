@@ -73,13 +73,15 @@ def text_table(
     padding = (0, 1) if width is None else (0, 1, 0, 0)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=padding)
     rows = [[printable(cell) for cell in row] for row in rows]
+    widths = None if width is None else _widths(headers, rows, width)
     for column, header in enumerate(map(printable, headers)):
         cells = [row[column] for row in rows]
         table.add_column(
             header,
             justify="right" if _is_numeric(cells) else "left",
             no_wrap=width is None or column == 0,
-            min_width=_least_column(header, cells, column),
+            # Given, since rich would narrow a column below its longest word.
+            width=widths[column] if widths else None,
         )
     for row in rows:
         table.add_row(*row)
@@ -108,6 +110,21 @@ def _least_width(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
         for i, header in enumerate(headers)
     ]
     return 1 + sum(widths) + _GAP * (len(widths) - 1) + 1
+
+
+def _widths(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], width: int
+) -> list[int]:
+    """A width for each column, at least its longest word's, that fill a table's."""
+    spare = max(width - _least_width(headers, rows), 0)
+    widths = []
+    for column, header in enumerate(map(printable, headers)):
+        cells = [printable(row[column]) for row in rows]
+        least = _least_column(header, cells, column)
+        more = min(spare, max(map(cell_len, [header, *cells])) - least)
+        widths.append(least + more)
+        spare -= more
+    return widths
 
 
 def _least_column(header: str, cells: Sequence[str], column: int) -> int:

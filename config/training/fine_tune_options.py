@@ -16,7 +16,7 @@ class FineTuneOptions(Options):
     )
     checkpoint_exclude_scopes: str | None = option(
         None,
-        "Comma-separated scopes to initialize anew instead of restoring: name"
+        "Comma-separated scopes to initialize instead of restoring: name"
         " prefixes or regular expressions; `head` stands for the net's logits and"
         " auxiliary head.",
     )

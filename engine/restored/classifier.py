@@ -22,7 +22,7 @@ class Classifier:
       info: what the net is.
       network: the net.
       image_channels: of the images that it takes undecoded: 3, or 1 where it was
-        trained on grey data.
+        trained on gray data.
     """
 
     def __init__(self, info: ModelInfo, image_channels: int = 3) -> None:
@@ -100,7 +100,7 @@ def load(
         info.dataset_name or "a data set that is not named",
     )
     classifier = Classifier(info)
-    if _takes_grey(classifier.network, checkpoint):
+    if _takes_gray(classifier.network, checkpoint):
         classifier = Classifier(info, image_channels=1)
     offset, names = info.labels_offset, info.class_names
     classes = Dataset(
@@ -120,7 +120,7 @@ def load(
     return classifier
 
 
-def _takes_grey(network: Network, checkpoint: Checkpoint) -> bool:
+def _takes_gray(network: Network, checkpoint: Checkpoint) -> bool:
     """Whether the first kernel, [height, width, channels, …], is for one channel."""
     shapes = network.variable_shapes()
     first = next(name for name, shape in shapes.items() if len(shape) == 4)

@@ -85,5 +85,5 @@ def _remedy(lag: Lag, step: int) -> str:
     return (
         f"{lag.as_text(None)}; at step {step} they hold"
         f" {100 * lag.start_left(step):.1f} % of their start, and the net does worse"
-        " than it did in training: convert/recompute_batch_norm.py computes them anew"
+        " than it did in training: convert/recompute_batch_norm.py recomputes them"
     )

@@ -27,7 +27,7 @@ class Start:
     Attributes:
       plan: what is restored, trained and frozen.
       checkpoint: where restored values come from; None when training from scratch.
-      resumes: the checkpoint is the run's own: optimizer and step go on from it.
+      resumes: the checkpoint is the run's own; optimizer and step are restored too.
       step: steps done before this start.
     """
 

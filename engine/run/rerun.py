@@ -74,7 +74,7 @@ def require_same_run(
                 f"--train_dir={train_dir} holds a run that was trained on other data:"
                 f" split {now.split_name!r} is not what {earlier.split_name!r} was then"
                 " (another fingerprint). Use another --train_dir, with"
-                f" --checkpoint_path={train_dir} to go on from its weights"
+                f" --checkpoint_path={train_dir} to start from its weights"
             )
         return
     best = os.path.join(train_dir, BEST_FOLDER)

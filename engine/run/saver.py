@@ -77,14 +77,14 @@ class Saver:
 
     @contextlib.contextmanager
     def naming_last_saved(self) -> Iterator[None]:
-        """Adds to a `NotFiniteError` what there is to go on from."""
+        """Adds the last saved checkpoint to the message of a `NotFiniteError`."""
         try:
             yield
         except NotFiniteError as error:
             raise NotFiniteError(f"{error}; {self.last_saved()}") from error
 
     def last_saved(self) -> str:
-        """What to go on from, for messages; waits for what is being written."""
+        """The last saved checkpoint, for messages; waits for what is being written."""
         self._writer.wait()
         latest = self._folder.latest()
         if latest is None:

@@ -173,7 +173,7 @@ def _explained_errors(folder: str) -> Iterator[None]:
 
 
 def _mark_start(step: int, log_dir: str) -> None:
-    """Tells TensorBoard that a run starts, or goes on, after `step`.
+    """Tells TensorBoard that a run starts or resumes after `step`.
 
     What it wrote of later steps before it was killed is not shown: they come again.
     """

@@ -114,7 +114,7 @@ def whole_network(network: Network, plan: Plan, config: TrainConfig) -> RunNetwo
 def make_recomputation(
     setup: Setup, config: TrainConfig, state: TrainState, read: Inputs
 ) -> Recomputation:
-    """What computes the statistics of the run's batch norms anew."""
+    """What recomputes the statistics of the run's batch norms."""
     num_batches = recomputations.num_batches(
         setup.dataset.num_examples, config.train_data.batch_size
     )

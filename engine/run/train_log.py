@@ -32,7 +32,7 @@ class TrainLog:
 
         Args:
           images_per_step: over all devices.
-          step: that the run goes on from.
+          step: the step that the run resumes from.
           last_step: of the run, whose line is never left out; None if it has none.
           secs_between_lines: reports that come sooner are not logged.
         """

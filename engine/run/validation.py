@@ -91,7 +91,7 @@ def read_history(train_dir: str, dataset: Dataset, step: int) -> list[Score]:
     Args:
       train_dir: the run's folder.
       dataset: the split that will be evaluated further.
-      step: that the run goes on from.
+      step: the step that the run resumes from.
 
     Raises:
       UserError: the file is damaged, or they are those of another split.

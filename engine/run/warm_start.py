@@ -37,8 +37,8 @@ def check(start: Start, info: ModelInfo, options: FineTuneOptions) -> None:
     exclusion = ",".join(filter(None, [options.checkpoint_exclude_scopes, scopes.HEAD]))
     heads = ",".join(_head_scopes(info))
     afresh = (
-        f"--checkpoint_exclude_scopes={exclusion} starts the head afresh (head stands"
-        f" for {heads})"
+        f"--checkpoint_exclude_scopes={exclusion} newly initializes the head (head"
+        f" stands for {heads})"
     )
     if source and source.class_names and info.class_names:
         if source.class_names != info.class_names:
@@ -91,9 +91,9 @@ def _tell_of_preprocessing(path: str, source: ModelInfo, info: ModelInfo) -> Non
         logging.warning(
             "%s was trained on %s images, and this run is on %s ones: see"
             " --use_grayscale",
-            *(path, *(_colours(r.use_grayscale) for r in (source, info))),
+            *(path, *(_colors(r.use_grayscale) for r in (source, info))),
         )
 
 
-def _colours(use_grayscale: bool) -> str:
-    return "grey" if use_grayscale else "colour"
+def _colors(use_grayscale: bool) -> str:
+    return "gray" if use_grayscale else "color"

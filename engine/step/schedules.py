@@ -18,7 +18,7 @@ def decay_steps(options: ScheduleOptions, num_examples: int, batch_size: int) ->
     Args:
       options: the schedule.
       num_examples: of the training split.
-      batch_size: images a step on each clone.
+      batch_size: images per step and clone.
 
     Raises:
       UserError: the length is less than one step.

@@ -94,7 +94,7 @@ class TrainState:
 
         Args:
           statistics: of batch norms, by name, that take the place of their running
-            averages; these go on under `<name>/RunningAverage`.
+            averages; these are kept under `<name>/RunningAverage`.
 
         Raises:
           NotFiniteError: one of them is not finite.

@@ -105,3 +105,12 @@ def test_where_nothing_helps_a_table_is_too_wide_rather_than_cut(monkeypatch):
     monkeypatch.setattr(terminal, "columns", lambda stream: 20)
     text = tables.printed(PLAN, PLAN_ROWS)
     assert all(word in text for word in ("…", "variables", "6,073,536", "restored,"))
+
+
+def test_no_character_of_a_narrow_table_is_lost():
+    headers = ("run", "epoch 1", "epoch 5", "best", "95%")
+    row = ["a" * 39, "", "0.8182", "0.8636", "0.6667–0.9525"]
+    for width in range(79, 90):
+        text = tables.text_table(headers, [row], width=width)
+        assert max(map(len, text.splitlines())) <= width
+        assert all(cell in text for cell in row)

@@ -47,7 +47,7 @@ def test_a_head_of_classes_in_another_order_is_refused(
         plan(other_images, full_run / source, checkpoint_exclude_scopes=excluded)
     said = str(raised.value)
     assert "class 0 is 'red' there and 'blue' here (the same names in another" in said
-    assert f"--checkpoint_exclude_scopes={remedy} starts the head afresh" in said
+    assert f"--checkpoint_exclude_scopes={remedy} newly initializes the head" in said
     assert "head stands for Tiny/Logits,Tiny/AuxLogits" in said
     assert "\n" not in said
 
@@ -105,7 +105,7 @@ def test_other_preprocessing_is_told_of_in_one_line(
     assert len(said) == 1
     assert "prepared by vgg, and this run prepares them by inception" in said[0]
     assert "--preprocessing_name=vgg" in said[0]
-    assert "was trained on grey images" in caplog.text
+    assert "was trained on gray images" in caplog.text
     caplog.clear()
     assert plan(images_dir, source, preprocessing_name="vgg") == 0
     assert "prepare" not in caplog.text
