@@ -70,10 +70,7 @@ class Network(tf.Module):
         self.head_scopes = nets_factory.head_scopes(model_name, head)
         self.image_size = image_size or entry.image_size
         self.input_shape = (self.image_size, self.image_size, channels)
-        # For nets that have a fixed size in slim: larger images leave a map to pool.
-        takes_it = "global_pool" in inspect.signature(entry.builder).parameters
-        larger = self.image_size > entry.image_size
-        self._options = {"global_pool": True} if takes_it and larger else {}
+        self._options = builder_options(entry, self.image_size)
         # The store registers a regularized variable by the tensor its layer uses,
         # which must be the variable itself: hence float32.
         self.precision = "float32"
@@ -123,7 +120,7 @@ class Network(tf.Module):
         except ValueError as error:
             raise UserError(
                 f"{self.model_name} cannot be built for images of"
-                f" {self.image_size}x{self.image_size} pixels: {_reason(error)};"
+                f" {self.image_size}x{self.image_size} pixels: {short_reason(error)};"
                 f" its default size is {entry.image_size}"
             ) from error
 
@@ -180,7 +177,15 @@ class Network(tf.Module):
         )
 
 
-def _reason(error: ValueError) -> str:
+def builder_options(entry: nets_factory.NetEntry, image_size: int) -> dict[str, bool]:
+    """What a net's builder needs to know of the size of its images."""
+    # For nets that have a fixed size in slim: larger images leave a map to pool.
+    takes_it = "global_pool" in inspect.signature(entry.builder).parameters
+    larger = image_size > entry.image_size
+    return {"global_pool": True} if takes_it and larger else {}
+
+
+def short_reason(error: ValueError) -> str:
     """The last line of a traced function's message, without its operation."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1].partition(" for '{{")[0].rstrip(".")
