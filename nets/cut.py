@@ -11,6 +11,7 @@ from errors import UserError, nearest
 from nets import end_points, graph_walk, slim
 from nets.net_entry import NetEntry
 
+_CLASSES = 2  # of a head that is traced and left out
 _MAX_NAMED = 40  # end points in an error message
 
 
@@ -57,7 +58,7 @@ def build(
     cut = find(entry, final_endpoint, shape, tuple(sorted(options.items())))
     with slim.keeping(cut.variables):
         features, found = _run(
-            *(entry, final_endpoint, images, num_classes),
+            *(entry, final_endpoint, images, num_classes if final_endpoint else None),
             is_training=is_training,
             options=options,
         )
@@ -80,7 +81,10 @@ def find(
       options: of the net's builder, by name.
     """
     try:
-        features, found = _trace(entry, final_endpoint, input_shape, dict(options))
+        features, found = _trace(
+            *(entry, final_endpoint, input_shape, dict(options)),
+            num_classes=_CLASSES if final_endpoint else None,
+        )
     except ValueError:
         # Of other images it may be built that far: is it the name, or the size?
         size = entry.image_size
@@ -163,13 +167,17 @@ def _trace(
     final_endpoint: str | None,
     input_shape: tuple[int | None, ...],
     options: Mapping[str, Any],
+    *,
+    num_classes: int | None = _CLASSES,
 ) -> tuple[tf.Tensor | None, dict[str, tf.Tensor]]:
     """`_run` in a graph of its own, whose variables have no values."""
     # Without weight decay each layer would say that it is not regularised.
     with tf.Graph().as_default(), slim.arg_scope(entry.arg_scope(weight_decay=1.0)):
         images = tf.compat.v1.placeholder(tf.float32, (2, *input_shape))
         return _run(
-            *(entry, final_endpoint, images, 2), is_training=False, options=options
+            *(entry, final_endpoint, images, num_classes),
+            is_training=False,
+            options=options,
         )
 
 
@@ -187,7 +195,7 @@ def _run(
     with end_points.building_until(final_endpoint) as found:
         features, of_net = entry.builder(
             images,
-            num_classes=num_classes if final_endpoint else None,
+            num_classes=num_classes,
             is_training=is_training,
             **options,
         )

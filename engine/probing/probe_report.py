@@ -21,8 +21,9 @@ from engine.probing.depths import Depth
 from engine.probing.probe_scores import Rise, Score, choose
 from engine.probing.trials import Trial
 from engine.report import html_page
-from nets import nets_factory
+from nets import cut, nets_factory
 from nets.network import Network
+from nets.new_head import NewHead
 
 HEADERS = ("depth", "width", "accuracy", "train", "held out", "opens", "flops")
 _OPTIONAL = ("width", "flops")  # columns left out first where the terminal is narrow
@@ -144,44 +145,79 @@ def table_rows(scores: list[Score]) -> list[list[str]]:
 
 def commands(result: Result, config: ProbeConfig) -> list[tuple[str, str]]:
     """What each training command is for, and the command."""
-    data, options = config.data, config.probe
-    common = [
+    head = result.network.head
+    common, own = _common_flags(result, config), _head_flags(head)
+    start = [
+        f"--checkpoint_path={shlex.quote(config.probe.checkpoint_path or '')}",
+        "--checkpoint_exclude_scopes=head --trainable_scopes=head",
+    ]
+    solved = "--head_solver=logistic --feature_cache=memory"
+    # Hidden layers cannot be solved.
+    steps = "--max_number_of_epochs=20 --feature_cache=memory"
+    opened_after = result.to_open
+    scopes = depths.scopes_of(opened_after.after, result.network.model_variables)
+    found = [
+        (
+            "the head" if head.hidden_units else "the head, solved",
+            [
+                *(*common, *own, *start),
+                f"{steps if head.hidden_units else solved} --train_dir=runs/head",
+            ],
+        ),
+        (
+            f"then what comes after {opened_after.end_point}",
+            [
+                *(*common, *own, "--checkpoint_path=runs/head"),
+                f"--trainable_scopes={shlex.quote(','.join(scopes))}",
+                " ".join(opening.ARGUMENTS[:3]),
+                " ".join(opening.ARGUMENTS[3:]),
+                "--feature_cache=memory --train_dir=runs/opened",
+            ],
+        ),
+    ]
+    if end := _better_end(result):
+        short = [*common, f"--final_endpoint={end}", *start]
+        short.append(f"{solved} --train_dir=runs/cut")
+        found.append((f"or the net up to {end}, with a head there, solved", short))
+    return [(comment, " \\\n    ".join(words)) for comment, words in found]
+
+
+def _common_flags(result: Result, config: ProbeConfig) -> list[str]:
+    data, network = config.data, result.network
+    words = [
         "python train_image_classifier.py",
         f"--dataset_name={shlex.quote(data.dataset_name)}",
         f"--dataset_dir={shlex.quote(data.dataset_dir or '')}",
-        f"--model_name={result.network.model_name}",
-        f"--train_image_size={result.network.image_size}",
+        f"--model_name={network.model_name}",
+        f"--train_image_size={network.image_size}",
     ]
-    entry = nets_factory.get_entry(result.network.model_name)
+    entry = nets_factory.get_entry(network.model_name)
     if data.preprocessing_name not in (None, entry.preprocessing):
-        common.append(f"--preprocessing_name={data.preprocessing_name}")
+        words.append(f"--preprocessing_name={data.preprocessing_name}")
     if data.labels_offset:
-        common.append(f"--labels_offset={data.labels_offset}")
+        words.append(f"--labels_offset={data.labels_offset}")
     if data.use_grayscale:
-        common.append("--use_grayscale")
+        words.append("--use_grayscale")
     if result.held_out:
-        common.append(f"--eval_split_name={result.held_out.split_name}")
-    path = shlex.quote(options.checkpoint_path or "")
-    head = [
-        *common,
-        f"--checkpoint_path={path}",
-        "--checkpoint_exclude_scopes=head --trainable_scopes=head",
-        "--head_solver=logistic --feature_cache=memory --train_dir=runs/head",
-    ]
-    opened_after = result.to_open
-    scopes = depths.scopes_of(opened_after.after, result.network.model_variables)
-    opened = [
-        *common,
-        "--checkpoint_path=runs/head",
-        f"--trainable_scopes={shlex.quote(','.join(scopes))}",
-        " ".join(opening.ARGUMENTS[:3]),
-        " ".join(opening.ARGUMENTS[3:]),
-        "--feature_cache=memory --train_dir=runs/opened",
-    ]
-    return [
-        ("the head, solved", " \\\n    ".join(head)),
-        (f"then what comes after {opened_after.end_point}", " \\\n    ".join(opened)),
-    ]
+        words.append(f"--eval_split_name={result.held_out.split_name}")
+    return words
+
+
+def _head_flags(head: NewHead) -> list[str]:
+    """The flags of a net that has a new head."""
+    sizes = ",".join(map(str, head.hidden_units))
+    flags = {"final_endpoint": head.final_endpoint, "head_hidden_units": sizes}
+    return [f"--{name}={value}" for name, value in flags.items() if value]
+
+
+def _better_end(result: Result) -> str | None:
+    """An earlier depth that beats the last one, if the net can end there."""
+    if probe_scores.is_similar(result.scores):
+        return None
+    end_point = choose(result.scores).depth.end_point
+    entry = nets_factory.get_entry(result.network.model_name)
+    ends = cut.find_all(entry, result.network.input_shape)
+    return end_point if end_point in ends else None
 
 
 def write(result: Result, config: ProbeConfig) -> None:

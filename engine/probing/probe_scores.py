@@ -120,15 +120,19 @@ def verdict(scores: Sequence[Score], rise: Rise) -> list[str]:
         if small
         else "enough: doubling the images gained no more than chance"
     )
-    return [likeness, amount, _ADVICE[small, similar].format(chosen.depth.end_point)]
+    return [
+        likeness,
+        amount,
+        _ADVICE[small, similar].format(chosen.depth.end_point),
+    ]
 
 
 # (small, similar) → what to do; {} is the chosen depth.
 _ADVICE = {
     (True, True): "advice: solve the head; opening blocks may overfit",
     (True, False): (
-        "advice: solve the head, then open what comes after {} at a low rate, and keep"
-        " the better of the two"
+        "advice: solve a head at {0}, where the net ends then, or the net's own head"
+        " and open what comes after {0} at a low rate, and keep the better of the two"
     ),
     (False, True): "advice: solve the head, then open the last blocks at a low rate",
     (False, False): (

@@ -11,11 +11,14 @@ import pytest
 from config.probe_config import ProbeConfig
 from engine import probe
 from engine.head.linear_classifier import LinearClassifier
-from engine.probing import probe_scores
+from engine.probing import depths, probe_report, probe_scores
 from engine.probing.depths import Depth
+from engine.probing.probe_report import Result
 from engine.probing.probe_scores import Rise, Score
 from engine.probing.trials import TooShortError
 from errors import UserError
+from nets.network import Network
+from nets.new_head import NewHead
 from tests.engine import coloured_images, small_runs
 
 COLOURS = [0, 1, 2] * 10
@@ -200,3 +203,29 @@ def test_the_verdict_names_the_depth():
     assert "different: a beats the last depth, 0.960 against 0.900" in said
     assert "small" in said
     assert "after a at a low rate" in said
+
+
+def test_where_an_early_depth_wins_a_net_that_ends_there_is_proposed():
+    network = Network("lenet", num_classes=3)
+    found = depths.find_depths(network)
+    right = {"pool1": 0.9}
+    scores = [
+        Score(depth, right.get(depth.end_point, 0.6), 0.02, 0.95, None, 100)
+        for depth in found
+    ]
+    rise = Rise((10, 20), (0.5, 0.6), 0.02)
+    config = make_config(dataset_dir="photos", checkpoint_path="lenet.ckpt")
+    result = Result(scores, rise, network, *(None, None, "lenet.ckpt"))  # type: ignore[arg-type]
+    commands = dict(probe_report.commands(result, config))
+    assert len(commands) == 3
+    cut = commands["or the net up to pool1, with a head there, solved"]
+    assert "--final_endpoint=pool1" in cut
+    assert "--trainable_scopes=head" in cut
+    similar = dataclasses.replace(result, scores=[*scores[:-1], scores[0]])
+    assert len(probe_report.commands(similar, config)) == 2
+    short = Network("lenet", num_classes=3, head=NewHead("pool2", (8,)))
+    result = dataclasses.replace(similar, network=short)
+    for command in dict(probe_report.commands(result, config)).values():
+        assert "--final_endpoint=pool2" in command
+        assert "--head_hidden_units=8" in command
+        assert "--head_solver" not in command
