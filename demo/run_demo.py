@@ -35,16 +35,17 @@ _TRAINING = (
     "--batch_size=16",
     "--optimizer=adam",
     "--opt_epsilon=0.001",
-    "--learning_rate=0.003",
     "--batch_norm_decay=0.95",
     "--log_every_n_steps=20",
 )
-# The head solved, then the last blocks, by the flags of the other runs.
+_RATE = "--learning_rate=0.003"  # from random weights
+# The head solved, then the last blocks at a tenth of the rate.
 _RECIPE = f"""[head]
 --checkpoint_exclude_scopes=head --trainable_scopes=head
 --head_solver=logistic --feature_cache=memory
 [top]
---trainable_scopes=InceptionV3/Mixed_7,head --max_number_of_steps={_FINE_TUNE_STEPS}
+--trainable_scopes=InceptionV3/Mixed_7,head --learning_rate=0.0003
+--max_number_of_steps={_FINE_TUNE_STEPS}
 """
 
 
@@ -132,6 +133,7 @@ def _train(run: str, dataset: str, dataset_dir: str, steps: int) -> None:
         f"--dataset_dir={dataset_dir}",
         f"--train_dir={run}",
         *_TRAINING,
+        _RATE,
         f"--max_number_of_steps={steps}",
     )
 

@@ -95,11 +95,11 @@ def _export(runs: Runs, formats: str) -> None:
 def _copy(source: str, folder: str) -> None:
     """Puts a checkpoint into a folder, with what it is for."""
     checkpoint = Checkpoint(slim_format.find_checkpoint(source))
-    record = model_info.read(source)
-    if record is None:
+    info = model_info.read(source)
+    if info is None:
         raise UserError(f"{source} has lost its {model_info.FILE_NAME}: restore it")
     handed_out = CheckpointFolder(folder, keep=1)
-    handed_out.create(record)
+    handed_out.create(info)
     arrays = {name: checkpoint.read(name) for name in checkpoint.shapes}
     handed_out.save(checkpoint.global_step or 0, arrays)
 

@@ -81,12 +81,12 @@ def _net_of(path: str, model_name: str | None) -> list[str]:
       UserError: --model_name contradicts it, or nothing says which net it is.
     """
     checkpoint = Checkpoint(slim_format.find_checkpoint(path))
-    record = model_info.read(os.path.dirname(checkpoint.path) or ".")
-    if record is None:
+    info = model_info.read(os.path.dirname(checkpoint.path) or ".")
+    if info is None:
         model_name = model_name or _fitting_net(checkpoint)
         return [f"--model_name={model_name}"]
-    model_info.require_agreement(record, {"model_name": model_name})
-    return [f"--model_name={record.model_name}", *available.net_flags(record)]
+    model_info.require_agreement(info, {"model_name": model_name})
+    return [f"--model_name={info.model_name}", *available.net_flags(info)]
 
 
 def _fitting_net(checkpoint: Checkpoint) -> str:
