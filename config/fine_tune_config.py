@@ -27,8 +27,8 @@ class StagesOptions(Options):
         "Minutes that the stages after the first may take together, over all commands"
         " in --output_dir, but for one that was killed outright; a larger budget goes"
         " on with the last stage. Given without --recipe, a fifth of it goes to trials"
-        " of which blocks to open, and they are opened whatever the probe expects; 0"
-        " stops after the first stage. By default 10, and no limit for a recipe.",
+        " of which blocks to open (not with --deterministic), and the best are opened"
+        " whatever the probe expects; 0 stops after the first stage. By default 10, and no limit for a recipe.",
         minimum=0,
     )
     export_formats: str | None = option(

@@ -183,6 +183,8 @@ class Runs:
     def _probe(self, folder: str, *, is_dry: bool) -> None:
         """Probes, with trials where a budget is given; their time is part of it."""
         trial_secs = 60 * (self._options.budget_mins or 0) * _TRIAL_SHARE
+        if self.values.get("deterministic"):  # what a trial chooses depends on time
+            trial_secs = 0.0
         command = self._probe_command(folder, trial_secs)
         print(command, flush=True)
         if is_dry:

@@ -1,10 +1,10 @@
 """Features that cannot be fitted are left out and named; few images are said."""
 
-import types
-
 import numpy as np
 import pytest
 
+from config.probe_config import ProbeConfig, ProbeOptions
+from config.shared_options import ComputeOptions, DataOptions
 from engine.probing import judging
 from engine.probing.depths import Depth
 from errors import UserError
@@ -39,9 +39,8 @@ def test_the_learning_curve_of_many_classes_of_few_images_leaves_out_small_share
     random = np.random.default_rng(0)
     labels = np.repeat(np.arange(12), 3)  # an eighth are 4 images of 12 classes
     features = np.eye(12, dtype=np.float32)[labels] + 0.1 * random.random((36, 12))
-    probe = types.SimpleNamespace(seed=0, probe_classifier="logistic")
-    rise = judging.learning_curve(
-        np.float32(features), labels, types.SimpleNamespace(probe=probe)
-    )
+    data, options = DataOptions(dataset_dir="x"), ProbeOptions(checkpoint_path="y")
+    config = ProbeConfig(data, options, ComputeOptions())
+    rise = judging.learning_curve(features.astype(np.float32), labels, config)
     assert rise.num_images[-1] == 36
     assert rise.accuracies[-1] == 1.0
