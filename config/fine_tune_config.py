@@ -28,7 +28,8 @@ class StagesOptions(Options):
         " in --output_dir, but for one that was killed outright; a larger budget goes"
         " on with the last stage. Given without --recipe, a fifth of it goes to trials"
         " of which blocks to open (not with --deterministic), and the best are opened"
-        " whatever the probe expects; 0 stops after the first stage. By default 10, and no limit for a recipe.",
+        " whatever the probe expects; 0 stops after the first stage. By default 10, and"
+        " no limit for a recipe.",
         minimum=0,
     )
     export_formats: str | None = option(
