@@ -16,7 +16,7 @@ from config.train_config import TrainConfig
 from datasets.records import record_faults
 from engine import devices, inputs
 from engine.interruption import Interruption, interruption
-from engine.run import announcement, rate_finder, train_setup, training
+from engine.run import announcement, train_setup, training
 from engine.run.background import BackgroundWriter
 from engine.run.train_setup import Setup
 from engine.run.training import Training
@@ -57,6 +57,8 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
     if config.fine_tune.dry_run:
         return 0
     if config.schedule.find_learning_rate:
+        from engine import rate_finder  # matplotlib, which other runs do without
+
         with explained_step_errors(setup, config):
             rate_finder.find(setup, config, strategy)
         return 0

@@ -5,7 +5,7 @@ import math
 import pytest
 import tensorflow as tf
 
-from engine.run import rate_finder
+from engine import rate_finder
 from tests.engine import small_runs
 
 pytestmark = pytest.mark.filterwarnings("ignore:`layer:UserWarning")
