@@ -87,21 +87,25 @@ def find_start(
         freeze_batch_norm=options.freeze_batch_norm,
     )
     factors = _rate_factors(plan, options, head_scopes)
-    plan = plans.with_rate_factors(plan, factors)
-    if options.starting_point_decay:
-        points = _starting_points(plan, checkpoint, resumes=bool(own))
-        plan = plans.with_starting_points(plan, points)
+    points = _starting_points(plan, checkpoint, options, resumes=bool(own))
+    plan = plans.with_starting_points(plans.with_rate_factors(plan, factors), points)
     return Start(plan, checkpoint, resumes=bool(own), step=step)
 
 
 def _starting_points(
-    plan: plans.Plan, checkpoint: Checkpoint | None, *, resumes: bool
+    plan: plans.Plan,
+    checkpoint: Checkpoint | None,
+    options: FineTuneOptions,
+    *,
+    resumes: bool,
 ) -> set[str]:
     """The trained variables that are pulled back to where they started.
 
     Raises:
       UserError: there are none, or nothing tells any more where they started.
     """
+    if not options.starting_point_decay:
+        return set()
     flag = "--starting_point_decay"
     if resumes and checkpoint:
         held = {n for n in plan.trained_names if f"{n}/{POINT}" in checkpoint.shapes}
