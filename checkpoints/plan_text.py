@@ -40,12 +40,12 @@ def table_rows(plan: Plan) -> list[list[str]]:
 
 
 def _rates(variables: Sequence[PlannedVariable]) -> str:
-    """The factors of the trained ones among them, as in "× 0.1 to 1"."""
+    """The factors of the trained ones among them, as in "× 0.1–1"."""
     factors = [v.rate_factor for v in variables if v.trained]
     if not factors:
         return ""
     low, high = f"{min(factors):.3g}", f"{max(factors):.3g}"
-    return f"× {low}" if low == high else f"× {low} to {high}"
+    return f"× {low}" if low == high else f"× {low}–{high}"
 
 
 def as_text(plan: Plan) -> str:

@@ -287,8 +287,8 @@ def test_the_rates_have_a_column_where_they_differ():
         "Net/Block_1": "",
         "Net/Block_2": "× 0.1",
         "Net/AuxLogits": "× 1",
-        "Net/Logits": "× 0.5 to 1",
-        "total": "× 0.1 to 1",
+        "Net/Logits": "× 0.5–1",
+        "total": "× 0.1–1",
     }
     assert plan_text.as_markdown(plan).splitlines()[2].endswith("| rate |")
 
