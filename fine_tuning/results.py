@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+from collections.abc import Mapping
 
 from absl import logging
 
@@ -17,7 +18,7 @@ from convert.exports.options import ExportConfig
 from datasets import dataset_factory
 from engine import evaluate
 from engine.evaluation import calibration
-from engine.run.validation import BEST_FOLDER
+from engine.run.validation import BEST_FOLDER, Score
 from errors import UserError
 from fine_tuning.commands import Command
 from fine_tuning.photo_data import PhotoData
@@ -42,9 +43,7 @@ def hand_out(runs: Runs, export_formats: str | None) -> None:
             "%s: accuracy %.4f, loss %.4f on %s",
             *(folder, score.accuracy, score.loss, runs.eval_split_name),
         )
-    best = max(
-        scores, key=lambda folder: (scores[folder].accuracy, -scores[folder].loss)
-    )
+    best = best_stage(scores)
     source = os.path.join(runs.output_dir, best, BEST_FOLDER)
     _copy(source, runs.output_dir)
     folder = os.path.join(runs.output_dir, _EVALUATION)
@@ -55,6 +54,18 @@ def hand_out(runs: Runs, export_formats: str | None) -> None:
     if export_formats:
         _export(runs, export_formats)
     print(_closing_lines(runs.output_dir, folder, best), flush=True)
+
+
+def best_stage(scores: Mapping[str, Score]) -> str:
+    """The folder of the most accurate stage; of equals that of the earlier one.
+
+    A stage that opens blocks is evaluated after each of its epochs, the solved head
+    once: of two with the same best accuracy the later one owes more of it to chance.
+
+    Args:
+      scores: the best score of each stage, in the order in which they ran.
+    """
+    return max(scores, key=lambda folder: scores[folder].accuracy)
 
 
 def export_command(data: PhotoData, output_dir: str, formats: str) -> Command:
