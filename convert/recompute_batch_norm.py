@@ -11,35 +11,29 @@ labels.txt; a run can continue from it as from the checkpoint.
 
 import script_start  # noqa: F401  (before all that takes time)
 
-import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from absl import logging
 
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
 from checkpoints import plan, restore, slim_format
-from checkpoints.checkpoint_folder import CheckpointFolder
-from checkpoints.model_info import ModelInfo
 from checkpoints.restore import RUNNING_AVERAGE
 from checkpoints.slim_format import Checkpoint
 from common import atomic_files
-from common.quiet_tensorflow import tf
 from config import app, flags
 from config.options import Options, option
 from config.predict_config import NetOptions
 from config.shared_options import DataOptions
-from config.training.augmentation_options import AugmentationOptions
-from datasets import input_pipeline, labels
+from convert.weights import checkpoint_output
 from datasets.dataset import Dataset
 from engine import inputs
 from engine.batch_norm import recomputation
-from engine.batch_norm.population_statistics import moments_fn, over_batches
+from engine.batch_norm.split_statistics import SplitStatistics
 from engine.restored import checkpoint_info, eval_weights, trained_batch_norms
 from engine.step.moving_average import SUFFIX
-from engine.step.randomness import step_seed
 from errors import UserError
 from nets.network import Network
 from nets.new_head import NewHead
@@ -106,10 +100,9 @@ def recompute(config: RecomputeConfig) -> str:
     checkpoint = Checkpoint(slim_format.find_checkpoint(options.checkpoint_path or ""))
     beside = os.path.join(os.path.dirname(checkpoint.path), "recomputed")
     output_dir = options.output_dir or beside
-    if os.path.lexists(output_dir):
-        raise UserError(f"{output_dir} exists already: give another --output_dir")
+    checkpoint_output.require_new(output_dir)
     record = checkpoint_info.info_of(checkpoint, config.net)
-    data = _data_options(record, config.net)
+    data = checkpoint_info.data_options(record, config.net)
     dataset = inputs.get_dataset(data, options.dataset_split_name)
     network = Network(
         record.model_name,
@@ -124,29 +117,8 @@ def recompute(config: RecomputeConfig) -> str:
     for name, value in statistics.items():
         tensors.setdefault(f"{name}/{RUNNING_AVERAGE}", tensors[name])
         tensors[name] = value
-    with _whole(output_dir) as aside:
-        folder = CheckpointFolder(aside, keep=1)
-        folder.create(record)
-        written = folder.save(checkpoint.global_step or 0, tensors)
-        if record.class_names:
-            labels.write(aside, record.class_names)
-    return os.path.join(output_dir, os.path.basename(written))
-
-
-def _data_options(record: ModelInfo, net: NetOptions) -> DataOptions:
-    name = net.dataset_name or record.dataset_name
-    if name is None:
-        raise UserError(
-            "model.json does not say which data set the checkpoint was trained on: give"
-            " --dataset_name"
-        )
-    return DataOptions(
-        dataset_name=name,
-        dataset_dir=net.dataset_dir,
-        labels_offset=record.labels_offset,
-        preprocessing_name=record.preprocessing_name,
-        use_grayscale=record.use_grayscale,
-    )
+    step = checkpoint.global_step or 0
+    return checkpoint_output.write(output_dir, record, step, tensors)
 
 
 def _trained_batch_norms(
@@ -180,42 +152,27 @@ def _statistics(
     options: RecomputeOptions,
 ) -> Mapping[str, np.ndarray]:
     """Statistics by name, also those for the moving averages if there are any."""
-    step = checkpoint.global_step or 0
-    num_batches = recomputation.num_batches(
-        dataset.num_examples, options.batch_size, options.num_images
-    )
-    batches = input_pipeline.train_batches(
+    over_split = SplitStatistics(
+        network,
         dataset,
-        inputs.preprocess_fn(
-            data, network, is_training=True, augmentation=AugmentationOptions()
-        ),
+        data,
+        set(trained),
         batch_size=options.batch_size,
+        num_images=options.num_images,
         seed=options.seed,
-        order_seed=options.seed + step,
-        labels_offset=data.labels_offset,
+        step=checkpoint.global_step or 0,
     )
-    all_scopes = plan.batch_norm_scopes(list(network.model_variables))
-    frozen = [scope for scope in all_scopes if scope not in set(trained)]
-    compute = moments_fn(network, frozen, options.batch_size)
     averaged = [False, True] if eval_weights.has_averages(checkpoint) else [False]
     statistics: dict[str, np.ndarray] = {}
     for average in averaged:
         _fill(network, checkpoint, dataset, average)
-        of_weights = over_batches(
-            recomputation.moments_of(
-                batches,
-                num_batches,
-                compute,
-                step_seed(options.seed, tf.constant(step, tf.int64), 0),
-                AugmentationOptions(),
-                network.num_classes,
-            )
-        )
         suffix = f"/{SUFFIX}" if average else ""
-        statistics |= {f"{name}{suffix}": v for name, v in of_weights.items()}
+        found = over_split.compute()
+        statistics |= {f"{name}{suffix}": value for name, value in found.items()}
     logging.info(
         "Recomputed %d of %d batch norms from %d batches of %d images of %s.",
-        *(len(trained), len(all_scopes), num_batches, options.batch_size),
+        *(len(trained), len(plan.batch_norm_scopes(list(network.model_variables)))),
+        *(over_split.num_batches, options.batch_size),
         options.dataset_split_name,
     )
     return statistics
@@ -230,17 +187,6 @@ def _fill(
     held = {f"{n}{suffix}": v for n, v in network.model_variables.items()}
     fitting = [n for n, v in held.items() if checkpoint.shapes.get(n) == tuple(v.shape)]
     restore.restore(held, checkpoint, fitting)
-
-
-@contextlib.contextmanager
-def _whole(output_dir: str) -> Iterator[str]:
-    """A temporary folder that becomes `output_dir` when it is complete."""
-    parent = os.path.dirname(os.path.abspath(output_dir))
-    os.makedirs(parent, exist_ok=True)
-    with atomic_files.scratch_directory(parent, "recomputed") as scratch:
-        aside = os.path.join(scratch, "recomputed")
-        yield aside
-        os.rename(aside, output_dir)
 
 
 def main() -> None:

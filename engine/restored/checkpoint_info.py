@@ -14,7 +14,7 @@ from checkpoints import model_info, scopes
 from checkpoints.model_info import ModelInfo, first_difference
 from checkpoints.slim_format import Checkpoint
 from config.predict_config import NetOptions
-from config.shared_options import parse_hidden_units
+from config.shared_options import DataOptions, parse_hidden_units
 from datasets import dataset_factory, dataset_json, imagenet
 from datasets.dataset import Dataset
 from errors import UserError
@@ -56,6 +56,31 @@ def info_of(checkpoint: Checkpoint | None, options: NetOptions) -> ModelInfo:
         info,
         image_size=options.image_size or info.image_size,
         class_names=info.class_names or _names_from_elsewhere(info, options),
+    )
+
+
+def data_options(info: ModelInfo, options: NetOptions) -> DataOptions:
+    """How the images are read that a checkpoint was trained on.
+
+    Args:
+      info: what the checkpoint is.
+      options: where the data set is, and which where `info` does not say.
+
+    Raises:
+      UserError: nothing says which data set it is.
+    """
+    name = options.dataset_name or info.dataset_name
+    if name is None:
+        raise UserError(
+            "model.json does not say which data set the checkpoint was trained on: give"
+            " --dataset_name"
+        )
+    return DataOptions(
+        dataset_name=name,
+        dataset_dir=options.dataset_dir,
+        labels_offset=info.labels_offset,
+        preprocessing_name=info.preprocessing_name,
+        use_grayscale=info.use_grayscale,
     )
 
 

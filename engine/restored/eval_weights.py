@@ -88,8 +88,13 @@ def fill(
 
 def _sources(network: Network, use_moving_average: bool) -> dict[str, str]:
     """Where the value of each variable stands, by the variable's name."""
-    needed = [n for n in network.model_variables if not _AUXILIARY_HEAD.search(n)]
+    needed = evaluated_names(network)
     return {n: f"{n}/{SUFFIX}" if use_moving_average else n for n in needed}
+
+
+def evaluated_names(network: Network) -> list[str]:
+    """The variables that evaluation reads: all but those of auxiliary heads."""
+    return [n for n in network.model_variables if not _AUXILIARY_HEAD.search(n)]
 
 
 def lacks_head(network: Network, checkpoint: Checkpoint) -> bool:

@@ -1,0 +1,81 @@
+"""Statistics of a net's batch norms over images of a split."""
+
+from collections.abc import Collection
+
+import numpy as np
+import tensorflow as tf
+
+from checkpoints import plan
+from config.shared_options import DataOptions
+from config.training.augmentation_options import AugmentationOptions
+from datasets import input_pipeline
+from datasets.dataset import Dataset
+from engine import inputs
+from engine.batch_norm import recomputation
+from engine.batch_norm.population_statistics import moments_fn, over_batches
+from engine.step.randomness import step_seed
+from nets.network import Network
+
+
+class SplitStatistics:
+    """Computes the statistics as often as the net gets other weights.
+
+    Attributes:
+      num_batches: number of batches that are seen.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        dataset: Dataset,
+        data: DataOptions,
+        batch_norms: Collection[str],
+        *,
+        batch_size: int,
+        num_images: int,
+        seed: int = 0,
+        step: int = 0,
+    ) -> None:
+        """Prepares batches and net; computes nothing yet.
+
+        Args:
+          network: the net.
+          dataset: the split, as it is trained on.
+          data: the options of how to read it.
+          batch_norms: scopes of those to compute; the others use what they store.
+          batch_size: images per batch, over which batch norms normalize.
+          num_images: images to see, or all of a smaller split.
+          seed: of the order and augmentation of images.
+          step: global step of the weights, from which the randomness follows, too.
+        """
+        self.num_batches = recomputation.num_batches(
+            dataset.num_examples, batch_size, num_images
+        )
+        self._batches = input_pipeline.train_batches(
+            dataset,
+            inputs.preprocess_fn(
+                data, network, is_training=True, augmentation=AugmentationOptions()
+            ),
+            batch_size=batch_size,
+            seed=seed,
+            order_seed=seed + step,
+            labels_offset=data.labels_offset,
+        )
+        every = plan.batch_norm_scopes(list(network.model_variables))
+        frozen = [scope for scope in every if scope not in batch_norms]
+        self._moments = moments_fn(network, frozen, batch_size)
+        self._seed = step_seed(seed, tf.constant(step, tf.int64), 0)
+        self._num_classes = network.num_classes
+
+    def compute(self) -> dict[str, np.ndarray]:
+        """Statistics by name, see `over_batches`, of the net's weights as they are."""
+        return over_batches(
+            recomputation.moments_of(
+                self._batches,
+                self.num_batches,
+                self._moments,
+                self._seed,
+                AugmentationOptions(),
+                self._num_classes,
+            )
+        )
