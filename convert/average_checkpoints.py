@@ -138,7 +138,7 @@ def average(config: AverageConfig) -> str:
     for member, weight in zip(of_all, weights, strict=True):
         logging.info("%.4f of %s", weight, member.path)
     info = members.info_of_average(of_all)
-    tensors = averages.tensors() | {"global_step": np.int64(step)}
+    tensors = averages.tensors() | {"global_step": np.array(step, np.int64)}
     return checkpoint_output.write(options.output_dir, info, step, tensors)
 
 

@@ -41,13 +41,12 @@ def images_dir(tmp_path_factory, small_net):
 def runs(images_dir, tmp_path_factory):
     """Folders of a run, and of one that started from it."""
     folder = tmp_path_factory.mktemp("runs")
-    starts = {"checkpoint_path": None}, {"checkpoint_path": str(folder / "start")}
-    for name, start in zip(("start", "tuned"), starts, strict=True):
+    for name, start in (("start", None), ("tuned", str(folder / "start"))):
         small_runs.train(
             dataset_dir=images_dir,
             train_dir=folder / name,
             max_number_of_steps=STEPS,
-            **start,
+            checkpoint_path=start,
         )
     return folder / "start", folder / "tuned"
 
@@ -81,6 +80,7 @@ def altered(run, folder, values=None, **info):
     tensors = small_runs.read_all(run, STEPS) | (values or {})
     slim_format.write_checkpoint(str(folder / "model.ckpt"), tensors)
     known = model_info.read(str(run))
+    assert known
     dataclasses.replace(known, **info).write(str(folder))
     return folder
 
