@@ -76,7 +76,7 @@ def _insist(dropped: "sys.UnraisableHookArgs") -> None:
 
 
 class _PrintableOutput(terminal.Screen):
-    """Standard output on which no name can move the cursor or forge colours."""
+    """Standard output on which no name can move the cursor or forge colors."""
 
     def write(self, text: str) -> int:
         """Writes text with escapes for what cannot be shown."""

@@ -35,7 +35,7 @@ from errors import UserError, one_line
 Config = TypeVar("Config")
 
 _ONE_MACHINE = "only the devices of one machine are used (training: --num_clones)"
-_FLOAT_FIRST = "train in float and quantise the finished model"
+_FLOAT_FIRST = "train in float and quantize the finished model"
 # Flags of slim that have no meaning here: slim's default, which old scripts may go on
 # passing, and what to use in place of any other value.
 _REPLACED: Mapping[str, tuple[str | int | bool, str]] = {

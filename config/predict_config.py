@@ -74,7 +74,7 @@ class PredictOptions(Options):
     tta: str | None = option(
         None,
         "Average over views of each photo: flip (itself and its mirror image), ten_crop"
-        " (corners and centre, each also mirrored), or flip,ten_crop (all twelve).",
+        " (corners and center, each also mirrored), or flip,ten_crop (all twelve).",
     )
     output: str = option(
         "classes",

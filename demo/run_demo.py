@@ -120,7 +120,7 @@ def _write_photos(folder: str) -> None:
         dataset = "digits_0_to_4" if digit < 5 else "digits_5_to_9"
         class_folder = os.path.join(folder, dataset, f"{digit}_{_NAMES[digit]}")
         os.makedirs(class_folder, exist_ok=True)
-        photo = Image.fromarray(np.uint8(pixels * 255 / 16))  # 16 grey levels
+        photo = Image.fromarray(np.uint8(pixels * 255 / 16))  # 16 gray levels
         photo = photo.resize((_PHOTO_SIDE, _PHOTO_SIDE), Image.Resampling.BICUBIC)
         photo.save(os.path.join(class_folder, f"{number:04d}.png"))
 

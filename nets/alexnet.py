@@ -2,7 +2,7 @@
 
 Krizhevsky, "One weird trick for parallelizing convolutional neural networks",
 https://arxiv.org/abs/1404.5997. No weights were published. Its preprocessing subtracts
-mean colours, as VGG's does.
+mean colors, as VGG's does.
 """
 
 import functools

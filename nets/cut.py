@@ -171,7 +171,7 @@ def _trace(
     num_classes: int | None = _CLASSES,
 ) -> tuple[tf.Tensor | None, dict[str, tf.Tensor]]:
     """`_run` in a graph of its own, whose variables have no values."""
-    # Without weight decay each layer would say that it is not regularised.
+    # Without weight decay each layer would say that it is not regularized.
     with tf.Graph().as_default(), slim.arg_scope(entry.arg_scope(weight_decay=1.0)):
         images = tf.compat.v1.placeholder(tf.float32, (2, *input_shape))
         return _run(

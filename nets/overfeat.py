@@ -2,7 +2,7 @@
 
 Sermanet et al., "OverFeat: Integrated Recognition, Localization and Detection using
 Convolutional Networks", https://arxiv.org/abs/1312.6229, table 1. No weights were
-published for slim. Its preprocessing subtracts mean colours, as VGG's does.
+published for slim. Its preprocessing subtracts mean colors, as VGG's does.
 """
 
 import functools

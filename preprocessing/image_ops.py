@@ -203,8 +203,8 @@ def resized_window(
       [height, width, channels] float32 in the range of the input.
     """
     shape = tf.shape(image)
-    top, bottom, down = _neighbours(shape[0], full_size[0], corner[0], height)
-    left, right, across = _neighbours(shape[1], full_size[1], corner[1], width)
+    top, bottom, down = _neighbors(shape[0], full_size[0], corner[0], height)
+    left, right, across = _neighbors(shape[1], full_size[1], corner[1], width)
 
     def interpolated_rows(indices: tf.Tensor) -> tf.Tensor:
         rows = tf.gather(image, indices)
@@ -216,7 +216,7 @@ def resized_window(
     return upper + (lower - upper) * down[:, None, None]
 
 
-def _neighbours(
+def _neighbors(
     in_size: tf.Tensor, out_size: tf.Tensor, start: tf.Tensor, count: int
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Both input pixels, and their weight, of `count` output pixels along one axis."""

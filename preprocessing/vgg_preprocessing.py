@@ -227,6 +227,6 @@ def draw(
 
 
 def _subtract_means(image: tf.Tensor, use_grayscale: bool) -> tf.Tensor:
-    """Centres an RGB image, [height, width, 3] float32 in [0, 255], gray if asked."""
+    """Centers an RGB image, [height, width, 3] float32 in [0, 255], gray if asked."""
     image = image - tf.constant(_MEANS)
     return tf.image.rgb_to_grayscale(image) if use_grayscale else image

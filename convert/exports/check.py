@@ -29,7 +29,7 @@ def as_predicted(photo: bytes, bits: int | None = None) -> bytes:
     Raises:
       UnfitPhotoError: it cannot be read.
     """
-    return photo_codec.normalise(photo, bits=bits).encoded
+    return photo_codec.normalize(photo, bits=bits).encoded
 
 
 def as_served(photo: bytes, bits: int | None) -> bytes:

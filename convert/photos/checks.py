@@ -30,7 +30,7 @@ def check_all(
     Args:
       sources: the files.
       spill_dir: folder for photos that had to be re-encoded.
-      max_side: see `photo_codec.normalise`.
+      max_side: see `photo_codec.normalize`.
       num_workers: number of processes.
       bits: see `deep_photo.reduce`.
 
@@ -99,10 +99,10 @@ def _check(
     try:
         data = photo_bytes.read(source.path)
         try:
-            photo = photo_codec.normalise(data, max_side=max_side, bits=bits)
+            photo = photo_codec.normalize(data, max_side=max_side, bits=bits)
         except UnclearBitsError as error:
             doubt = str(error)
-            photo = photo_codec.normalise(
+            photo = photo_codec.normalize(
                 data, max_side=max_side, bits=deep_photo.FULL_BITS
             )
     except UnfitPhotoError as error:

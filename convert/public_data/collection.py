@@ -43,7 +43,7 @@ def normalize_some(examples: Sequence[Example]) -> list[Usable | Rejection]:
 
 def _normalize(example: Example) -> Usable | Rejection:
     try:
-        photo = photo_codec.normalise(example.encoded)
+        photo = photo_codec.normalize(example.encoded)
     except UnfitPhotoError as error:
         return Rejection(example.name, Kind.of(error), str(error))
     return Usable(photo, example.label, example.name)

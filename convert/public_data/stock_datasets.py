@@ -104,7 +104,7 @@ def flowers(data_dir: str) -> Collection:
 
 
 def cifar10(data_dir: str) -> Collection:
-    """Small colour images of ten classes."""
+    """Small color images of ten classes."""
     found: dict[str, list[bytes]] = {"train": [], "test": []}
     with tarfile.open(fetch(_CIFAR10, data_dir)) as archive:
         for member in sorted(archive, key=lambda member: member.name):

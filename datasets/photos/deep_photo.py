@@ -75,11 +75,11 @@ def reduce(
       UnfitPhotoError: values are negative, NaN, infinite or of 32 bits.
     """
     if image.mode in ("L", "I", "F") or image.mode.startswith("I;16"):
-        return _reduce_grey(image, data, bits)
+        return _reduce_gray(image, data, bits)
     return _reduce_colors(image, data, bits)
 
 
-def _reduce_grey(
+def _reduce_gray(
     image: Image.Image, data: bytes, bits: int | None
 ) -> tuple[Image.Image, Depth | None]:
     image.load()
@@ -92,10 +92,10 @@ def _reduce_grey(
     clear = _transparent(image, values[..., np.newaxis])
     if _tag(image, _PHOTOMETRIC, (1,))[0] == 0:  # TIFF: 0 is white
         values = (1 << num_bits) - 1 - values
-    grey = (values >> (num_bits - 8)).astype(np.uint8)
+    gray = (values >> (num_bits - 8)).astype(np.uint8)
     if clear is not None:
-        grey[clear] = 255
-    return Image.fromarray(grey), None if said else depth
+        gray[clear] = 255
+    return Image.fromarray(gray), None if said else depth
 
 
 def _whole_numbers(
@@ -158,7 +158,7 @@ def _bytes_of(image: Image.Image, data: bytes, *, low: bool) -> np.ndarray:
     """
     again = Image.open(io.BytesIO(data), formats=[image.format or ""])
     order = "L" if data[:2] == b"II" else "B"
-    is_grey_png = False
+    is_gray_png = False
     tiles = []
     for tile in again.tile:
         if tile.codec_name == "libtiff" and low and not _has_low_bytes(image):
@@ -172,12 +172,12 @@ def _bytes_of(image: Image.Image, data: bytes, *, low: bool) -> np.ndarray:
         rest = tile.args[1:] if packed else ()
         raw_mode = f"{name};16{_LOW_BYTE[unpacked_as] if low else unpacked_as}"
         if name == "LA" and low:  # gray and opacity: two channels of two bytes
-            raw_mode, is_grey_png = "RGBA", True
+            raw_mode, is_gray_png = "RGBA", True
         tiles.append(tile._replace(args=(raw_mode, *rest) if packed else raw_mode))
     again.tile = tiles
     again.load()
     pixels = np.asarray(again)
-    return pixels[..., [1, 1, 1, 3]] if is_grey_png else pixels
+    return pixels[..., [1, 1, 1, 3]] if is_gray_png else pixels
 
 
 def _has_low_bytes(image: Image.Image) -> bool:

@@ -9,7 +9,7 @@ from datasets.photos import photo_codec
 
 # JPEG can be decoded at these fractions of its size, which skips most of the work.
 _RATIOS = (1, 2, 4, 8)
-# Colour is stored at half the resolution and smoothed in decoding: around a window its
+# Color is stored at half the resolution and smoothed in decoding: around a window its
 # neighbors are decoded too, or its edges would not be those of the whole image.
 _MARGIN = 2
 

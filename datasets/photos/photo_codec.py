@@ -54,7 +54,7 @@ class StoredPhoto:
     depth: Depth | None = None
 
 
-def normalise(
+def normalize(
     data: bytes, *, max_side: int = 0, bits: int | None = None
 ) -> StoredPhoto:
     """Checks a photo by decoding all of it, and encodes it again if necessary.

@@ -14,4 +14,4 @@ def read(path: str, bits: int | None = None) -> StoredPhoto:
     Raises:
       UnfitPhotoError: it cannot be read, is damaged or of an unsupported format.
     """
-    return photo_codec.normalise(photo_bytes.read(path), bits=bits)
+    return photo_codec.normalize(photo_bytes.read(path), bits=bits)

@@ -29,8 +29,8 @@ class Suspect:
 def find(results: Results) -> list[Suspect]:
     """Images of which the net is surer than of the images of the class it names.
 
-    An image labelled i is suspect where the predicted class j ≠ i has a probability of
-    at least t_j, the mean probability of j over the images labelled j (the paper's
+    An image labeled i is suspect where the predicted class j ≠ i has a probability of
+    at least t_j, the mean probability of j over the images labeled j (the paper's
     equations 1 and 2). They are ranked by the margin between the two probabilities.
 
     Args:

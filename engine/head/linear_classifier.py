@@ -74,7 +74,7 @@ def coefficients(model: object) -> Coefficients:
     return Coefficients(weights, biases, classes)
 
 
-class StandardisedFeatures:
+class StandardizedFeatures:
     """Features on a standard scale, in as few columns as give the same optimum.
 
     The optimum of an L2 penalty lies in the span of the examples (Hastie & Tibshirani,

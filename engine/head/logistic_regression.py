@@ -19,11 +19,11 @@ from engine.head.linear_classifier import (
     Coefficients,
     CrossValidation,
     LinearClassifier,
-    StandardisedFeatures,
+    StandardizedFeatures,
     coefficients,
 )
 
-# Inverse strengths of the L2 penalty on standardised features, half a decade apart.
+# Inverse strengths of the L2 penalty on standardized features, half a decade apart.
 STRENGTHS = tuple(10.0**exponent for exponent in np.arange(-5, 1.01, 0.5))
 _WORSE_IN_A_ROW = 2  # strengths tried beyond the best one
 MAX_FOLDS = 5
@@ -38,8 +38,8 @@ def fit(
 ) -> tuple[LinearClassifier, CrossValidation]:
     """The classifier whose penalty does best in cross-validation, fitted to all.
 
-    It minimises the sum of cross-entropies + |w|² / (2 C) over the examples, where w
-    are the weights of standardised features; biases are not penalised.
+    It minimizes the sum of cross-entropies + |w|² / (2 C) over the examples, where w
+    are the weights of standardized features; biases are not penalized.
 
     Args:
       features: `[examples, features]` float32, finite.
@@ -48,14 +48,14 @@ def fit(
       seed: of the folds.
 
     Returns:
-      The classifier, its standardisation folded in, so that it takes the features as
+      The classifier, its standardization folded in, so that it takes the features as
       they are; and how its penalty was chosen.
     """
     with blas_threads.suited_to(features):
-        standardised = StandardisedFeatures(features)
-        choice = cross_validate(standardised.columns, labels, seed=seed)
-        (fitted,) = _path(standardised.columns, labels, [choice.strength])
-        return standardised.classifier(fitted, num_classes), choice
+        standardized = StandardizedFeatures(features)
+        choice = cross_validate(standardized.columns, labels, seed=seed)
+        (fitted,) = _path(standardized.columns, labels, [choice.strength])
+        return standardized.classifier(fitted, num_classes), choice
 
 
 def cross_validate(
@@ -64,7 +64,7 @@ def cross_validate(
     """Chooses the strength of the penalty by the loss of held-out folds.
 
     Args:
-      columns: `[examples, columns]`, standardised.
+      columns: `[examples, columns]`, standardized.
       labels: `[examples]` int.
       seed: of the folds.
     """

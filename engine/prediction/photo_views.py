@@ -11,7 +11,7 @@ def views(classifier: Classifier, pixels: tf.Tensor, tta: Sequence[str]) -> tf.T
     """A photo as a net gets it, in one view or more.
 
     `ten_crop` prepares the photo at 8/7 of the net's size, and cuts out the corners and
-    the centre (A. Krizhevsky, I. Sutskever, G. Hinton: ImageNet Classification with
+    the center (A. Krizhevsky, I. Sutskever, G. Hinton: ImageNet Classification with
     Deep Convolutional Neural Networks, 2012: 224 pixels of 256).
 
     Args:

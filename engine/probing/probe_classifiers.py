@@ -11,7 +11,7 @@ from engine.head import blas_threads, logistic_regression
 from engine.head.linear_classifier import (
     CrossValidation,
     LinearClassifier,
-    StandardisedFeatures,
+    StandardizedFeatures,
     coefficients,
 )
 
@@ -24,7 +24,7 @@ _SVM_STRENGTHS = tuple(10.0**exponent for exponent in range(-5, 1))
 def screen(features: np.ndarray, labels: np.ndarray, *, seed: int) -> float:
     """Accuracy of ridge regression on the classes, each image left out once.
 
-    One decomposition gives all penalties and all images (generalised cross-validation,
+    One decomposition gives all penalties and all images (generalized cross-validation,
     Golub et al. 1979), so that it takes a twentieth of a logistic regression's time.
 
     Args:
@@ -37,7 +37,7 @@ def screen(features: np.ndarray, labels: np.ndarray, *, seed: int) -> float:
     )
     model = RidgeClassifierCV(_RIDGE_PENALTIES, scoring="accuracy")
     with blas_threads.suited_to(features):
-        columns = StandardisedFeatures(features).columns
+        columns = StandardizedFeatures(features).columns
         return float(model.fit(columns, labels).best_score_)
 
 
@@ -49,9 +49,9 @@ def fit_svm(
     Args and returns as `logistic_regression.fit`; its logits are decision values, of
     which no probabilities can be made.
     """
-    standardised = StandardisedFeatures(features)
+    standardized = StandardizedFeatures(features)
     columns, sample = logistic_regression.stratified_sample(
-        standardised.columns, labels, logistic_regression.MAX_EXAMPLES_TO_CHOOSE, seed
+        standardized.columns, labels, logistic_regression.MAX_EXAMPLES_TO_CHOOSE, seed
     )
     folds = logistic_regression.stratified_folds(sample, seed)
     num_held_out = sum(len(held_out) for _, held_out in folds)
@@ -69,8 +69,8 @@ def fit_svm(
         accuracy = float(num_correct / num_held_out) if folds else np.nan
         choices.append(CrossValidation(strength, accuracy, num_held_out))
     best = max(choices, key=lambda choice: choice.accuracy)
-    model = _svm(standardised.columns, labels, best.strength, seed)
-    return standardised.classifier(coefficients(model), num_classes), best
+    model = _svm(standardized.columns, labels, best.strength, seed)
+    return standardized.classifier(coefficients(model), num_classes), best
 
 
 def _svm(

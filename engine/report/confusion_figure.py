@@ -21,9 +21,9 @@ _DOTS_PER_INCH = 100
 def draw(
     matrix: np.ndarray | sparse.csr_array, class_names: Sequence[str], title: str
 ) -> bytes:
-    """Draws a confusion matrix, each row coloured by its shares.
+    """Draws a confusion matrix, each row colored by its shares.
 
-    Above 1000 classes a cell is of several neighbours, and the picture says so.
+    Above 1000 classes a cell is of several neighbors, and the picture says so.
 
     Args:
       matrix: `[classes, classes]` int, images by true class (row) and predicted class.
@@ -65,7 +65,7 @@ def draw(
 
 
 def _binned(matrix: np.ndarray | sparse.csr_array, of_a_cell: int) -> np.ndarray:
-    """The matrix with so many neighbouring classes taken together, dense."""
+    """The matrix with so many neighboring classes taken together, dense."""
     cells = sparse.coo_array(matrix)
     side = -(-cells.shape[0] // of_a_cell)
     places = cells.row // of_a_cell, cells.col // of_a_cell
@@ -88,9 +88,9 @@ def _name_ticks(
 def _write_counts(axes: Axes, matrix: np.ndarray, shares: np.ndarray) -> None:
     for (row, column), count in np.ndenumerate(matrix):
         if count:
-            colour = "white" if shares[row, column] > 0.4 else "black"
+            color = "white" if shares[row, column] > 0.4 else "black"
             place = {"ha": "center", "va": "center"}
-            axes.text(column, row, f"{count}", place, color=colour, fontsize=8)
+            axes.text(column, row, f"{count}", place, color=color, fontsize=8)
 
 
 def _printable(text: str, max_length: int) -> str:

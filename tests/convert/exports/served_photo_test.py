@@ -25,7 +25,7 @@ def served(data: bytes, channels: int) -> np.ndarray:
 
 
 def predicted(data: bytes, channels: int) -> np.ndarray:
-    fit = photo_codec.normalise(data)
+    fit = photo_codec.normalize(data)
     return decoded(fit.encoded, channels)
 
 

@@ -77,7 +77,7 @@ def test_what_is_accepted_training_decodes(kind):
     for _ in range(PER_KIND):
         data = damage(SOUND[kind], chance)
         try:
-            photo = photo_codec.normalise(data)
+            photo = photo_codec.normalize(data)
         except UnfitPhotoError:
             outcomes["refused"] += 1
             continue
@@ -95,7 +95,7 @@ def test_what_is_accepted_training_decodes(kind):
 def test_what_stays_is_decoded_once(kind, monkeypatch):
     loads: list[Image.Image] = []
     monkeypatch.setattr(ImageFile.ImageFile, "load", loads.append)
-    assert photo_codec.normalise(SOUND[kind]).encoded is SOUND[kind]
+    assert photo_codec.normalize(SOUND[kind]).encoded is SOUND[kind]
     assert not loads  # by Pillow
 
 
@@ -108,7 +108,7 @@ def test_a_png_may_be_turned_by_what_follows_its_pixels(orientation):
     size = 12 + int.from_bytes(data[at : at + 4], "big")
     late = data[:at] + data[at + size : end] + data[at : at + size] + data[end:]
     assert data[at : at + size] in late[late.index(b"IDAT") :]
-    photo = photo_codec.normalise(late)
+    photo = photo_codec.normalize(late)
     assert (photo.encoded is late) == (orientation == 1)
     pixels = tf.io.decode_png(photo.encoded)
     expected = np.rot90(IMAGE, -1) if orientation == 6 else np.asarray(IMAGE)
@@ -118,4 +118,4 @@ def test_a_png_may_be_turned_by_what_follows_its_pixels(orientation):
 def test_what_training_does_not_decode_once_it_is_encoded_anew_is_refused():
     tall = Image.new("1", (1, 1_000_001))  # libpng's limit is a million rows
     with pytest.raises(UnfitPhotoError, match="1 × 1000001 pixels, which TensorFlow"):
-        photo_codec.normalise(encode(tall, "PNG"))
+        photo_codec.normalize(encode(tall, "PNG"))

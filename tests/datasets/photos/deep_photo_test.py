@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from datasets.photos.deep_photo import Depth
-from datasets.photos.photo_codec import normalise
+from datasets.photos.photo_codec import normalize
 from datasets.photos.unfit_photos import (
     TooFewBitsError,
     UnclearBitsError,
@@ -92,7 +92,7 @@ def tiff(pixels, order="<", *, dtype="u2", deflated=False, planes=False, **tags)
 
 def read(data, **options):
     """What training will see, [4, 6, 3]."""
-    photo = normalise(data, **options)
+    photo = normalize(data, **options)
     assert photo.format == "png"
     return tf.io.decode_png(photo.encoded, channels=3).numpy()
 
@@ -137,18 +137,18 @@ def test_fewer_bits_are_asked_for_and_read_as_told(kind, channels, bits):
     data = FILES[kind](pixels)
     if "deflated planes" in kind:
         with pytest.raises(UnfitPhotoError, match="separate planes"):
-            normalise(data)
+            normalize(data)
         return
     with pytest.raises(UnclearBitsError, match=f"of {bits} bits, or a dark one of 16"):
-        normalise(data)
+        normalize(data)
     expected = np.broadcast_to(pixels[..., :3] >> (bits - 8), (4, 6, 3))
     np.testing.assert_array_equal(read(data, bits=bits), expected)
-    assert normalise(data, bits=bits).depth == Depth(bits, bits)
+    assert normalize(data, bits=bits).depth == Depth(bits, bits)
     np.testing.assert_array_equal(read(data, bits=16)[..., 0], pixels[..., 0] >> 8)
     if bits > 8:
         words = f"go to {(1 << bits) - 1}, and those of --bits={bits - 1} .* --bits="
         with pytest.raises(TooFewBitsError, match=f"{words}{bits}"):
-            normalise(data, bits=bits - 1)
+            normalize(data, bits=bits - 1)
 
 
 @settings(deadline=None, max_examples=40)
@@ -180,11 +180,11 @@ OME = b'<OME><Pixels SignificantBits="12" Type="uint16"/></OME>\0'
     ],
 )
 def test_a_file_may_say_its_bits(data):
-    photo = normalise(data)
+    photo = normalize(data)
     assert photo.depth is None
     seen = tf.io.decode_png(photo.encoded, channels=3).numpy()
     np.testing.assert_array_equal(seen[..., 0].max(), 255)
-    assert normalise(data, bits=16).encoded == photo.encoded
+    assert normalize(data, bits=16).encoded == photo.encoded
 
 
 def test_what_a_file_says_is_believed_only_if_it_can_be_true():
@@ -195,10 +195,10 @@ def test_what_a_file_says_is_believed_only_if_it_can_be_true():
     )
     dark = values(8, 1) << 4
     with pytest.raises(UnclearBitsError):
-        normalise(png16(dark, *SIGNIFICANT))
+        normalize(png16(dark, *SIGNIFICANT))
     for white in (65535, 4000, 255):  # the container's, the largest value's, too small
         with pytest.raises(UnclearBitsError):
-            normalise(tiff(values(12, 1), _281=[white]))
+            normalize(tiff(values(12, 1), _281=[white]))
 
 
 def test_twelve_bits_without_gaps_are_twelve():
@@ -282,7 +282,7 @@ def grey(*numbers, dtype):
 )
 def test_values_whose_meaning_is_unknown(pixels, bits, reason):
     with pytest.raises(UnfitPhotoError, match=reason):
-        normalise(tiff(pixels, dtype=pixels.dtype.str[1:]), bits=bits)
+        normalize(tiff(pixels, dtype=pixels.dtype.str[1:]), bits=bits)
 
 
 @pytest.mark.parametrize("dtype", ["u4", "i4", "i2", "f4"])

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from datasets.photos import file_heads
-from datasets.photos.photo_codec import normalise
+from datasets.photos.photo_codec import normalize
 from datasets.photos.unfit_photos import NotAPhotoError, UnfitPhotoError
 from tests.convert.sample_photos import encode, pixels
 from tests.datasets.photos.deep_photo_test import tiff, values
@@ -48,7 +48,7 @@ OTHERS = {
 @pytest.mark.parametrize("what", PICTURES)
 def test_pictures_that_are_not_read_are_named_with_a_remedy(what):
     with pytest.raises(UnfitPhotoError, match=what.strip()) as caught:
-        normalise(PICTURES[what])
+        normalize(PICTURES[what])
     assert not isinstance(caught.value, NotAPhotoError)
     assert "save it as JPEG or PNG" in str(caught.value)
 
@@ -56,7 +56,7 @@ def test_pictures_that_are_not_read_are_named_with_a_remedy(what):
 @pytest.mark.parametrize("what", OTHERS)
 def test_what_is_no_picture_is_named(what):
     with pytest.raises(NotAPhotoError, match=what.strip()):
-        normalise(OTHERS[what])
+        normalize(OTHERS[what])
 
 
 HEIC = media_file(b"heic", b"mif1", b"heic")
@@ -67,7 +67,7 @@ def test_heic_names_the_package_that_reads_it(monkeypatch):
     file_heads.reads_heic.cache_clear()
     for head in (HEIC, media_file(b"mif1", b"mif1", b"heic")):
         with pytest.raises(UnfitPhotoError, match=r"HEIC.*pip install pillow-heif"):
-            normalise(head)
+            normalize(head)
     file_heads.reads_heic.cache_clear()
 
 
@@ -85,17 +85,17 @@ def test_heic_is_read_where_the_package_is(monkeypatch):
     monkeypatch.setattr(Image, "ID", list(Image.ID))
     monkeypatch.setattr(Image, "OPEN", dict(Image.OPEN))
     file_heads.reads_heic.cache_clear()
-    photo = normalise(HEIC)
+    photo = normalize(HEIC)
     file_heads.reads_heic.cache_clear()
     assert (photo.format, photo.height, photo.width) == ("jpg", 6, 5)
 
 
 def test_avif_is_read():
     data = encode(pixels(0, 40, 30), "AVIF", quality=90)
-    photo = normalise(data)
+    photo = normalize(data)
     assert (photo.format, photo.height, photo.width) == ("jpg", 40, 30)
     with pytest.raises(UnfitPhotoError):
-        normalise(data[: len(data) // 2])
+        normalize(data[: len(data) // 2])
 
 
 def raw_files():
@@ -118,7 +118,7 @@ RAW = dict(raw_files())
 @pytest.mark.parametrize("kind", RAW)
 def test_a_cameras_raw_file_is_not_its_thumbnail(kind):
     if kind == "sound":
-        assert normalise(RAW[kind]).format == "png"
+        assert normalize(RAW[kind]).format == "png"
         return
     with pytest.raises(UnfitPhotoError, match="raw file; develop it"):
-        normalise(RAW[kind])
+        normalize(RAW[kind])

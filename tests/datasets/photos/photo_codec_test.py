@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from datasets.photos import photo_codec
-from datasets.photos.photo_codec import normalise
+from datasets.photos.photo_codec import normalize
 from datasets.photos.unfit_photos import (
     NotAPhotoError,
     TooLargePhotoError,
@@ -58,7 +58,7 @@ GREY = RGB[..., 0]
     ],
 )
 def test_plain_photos_are_kept_byte_for_byte(data, suffix):
-    photo = normalise(data)
+    photo = normalize(data)
     assert photo.encoded is data
     assert (photo.format, photo.height, photo.width) == (suffix, 6, 5)
 
@@ -66,7 +66,7 @@ def test_plain_photos_are_kept_byte_for_byte(data, suffix):
 def test_a_multi_picture_jpeg_is_kept():
     first, second = Image.fromarray(RGB), Image.fromarray(RGB[::-1])
     data = encode(first, "MPO", save_all=True, append_images=[second])
-    photo = normalise(data)
+    photo = normalize(data)
     assert photo.encoded is data
     assert photo.format == "jpg"
 
@@ -110,7 +110,7 @@ GREY3 = np.repeat(GREY[..., None], 3, axis=2)
     ],
 )
 def test_lossless_kinds_become_png_with_the_same_pixels(data, expected):
-    photo = normalise(data)
+    photo = normalize(data)
     assert photo.format == "png"
     decoded = decode(photo)
     if expected is not None:
@@ -121,7 +121,7 @@ def test_a_transparent_colour_is_white():
     data = encode(RGB, "PNG", transparency=tuple(int(value) for value in RGB[2, 3]))
     expected = RGB.copy()
     expected[2, 3] = 255
-    np.testing.assert_array_equal(decode(normalise(data)), expected)
+    np.testing.assert_array_equal(decode(normalize(data)), expected)
 
 
 def smooth(channels=3):
@@ -140,14 +140,14 @@ def smooth(channels=3):
     ],
 )
 def test_lossy_kinds_become_jpeg(data):
-    photo = normalise(data)
+    photo = normalize(data)
     assert photo.format == "jpg"
     np.testing.assert_allclose(decode(photo), smooth(), atol=12)
 
 
 def test_cmyk_without_loss_becomes_png():
     cmyk = Image.fromarray(smooth()).convert("CMYK")
-    photo = normalise(encode(cmyk, "TIFF"))
+    photo = normalize(encode(cmyk, "TIFF"))
     assert photo.format == "png"
     np.testing.assert_allclose(decode(photo), smooth(), atol=1)
 
@@ -171,14 +171,14 @@ def test_exif_turns_the_photo(orientation):
     exif[0x0112] = orientation
     expected = UPRIGHT[orientation](RGB)
     np.testing.assert_array_equal(
-        decode(normalise(encode(RGB, "PNG", exif=exif))), expected
+        decode(normalize(encode(RGB, "PNG", exif=exif))), expected
     )
     data = encode(smooth(), "JPEG", quality=95, exif=exif)
-    photo = normalise(data)
+    photo = normalize(data)
     assert (photo.encoded is data) == (orientation == 1)
     assert photo.format == "jpg"
     np.testing.assert_allclose(decode(photo), UPRIGHT[orientation](smooth()), atol=12)
-    again = normalise(photo.encoded)
+    again = normalize(photo.encoded)
     assert again.encoded is photo.encoded  # the tag is gone
 
 
@@ -186,25 +186,25 @@ def test_an_unknown_orientation_changes_nothing():
     exif = Image.Exif()
     exif[0x0112] = 9
     data = encode(RGB, "JPEG", exif=exif)
-    assert normalise(data).encoded is data
+    assert normalize(data).encoded is data
 
 
 def test_large_photos_shrink_to_max_side():
     image = pixels(4, height=60, width=90)
-    shrunk = normalise(encode(image, "JPEG"), max_side=30)
+    shrunk = normalize(encode(image, "JPEG"), max_side=30)
     assert (shrunk.format, shrunk.height, shrunk.width) == ("jpg", 20, 30)
     assert decode(shrunk).shape == (20, 30, 3)
-    tall = normalise(encode(image.swapaxes(0, 1), "PNG"), max_side=30)
+    tall = normalize(encode(image.swapaxes(0, 1), "PNG"), max_side=30)
     assert (tall.format, tall.height, tall.width) == ("png", 30, 20)
     data = encode(image, "PNG")
-    assert normalise(data, max_side=90).encoded is data
+    assert normalize(data, max_side=90).encoded is data
 
 
 def test_what_only_pillow_decodes_is_encoded_anew():
     no_end = encode(RGB, "JPEG")[:-1] + b"\x01"  # Pillow does not miss the end marker
     with pytest.raises(tf.errors.InvalidArgumentError):
         tf.io.decode_jpeg(no_end)
-    photo = normalise(no_end)
+    photo = normalize(no_end)
     assert photo.encoded != no_end
     np.testing.assert_allclose(decode(photo), Image.open(io.BytesIO(no_end)), atol=40)
 
@@ -255,7 +255,7 @@ DEFLATED = zlib.compress(bytes(8 << 20))
 )
 def test_unfit_photos_are_explained(data, kind, reason):
     with pytest.raises(UnfitPhotoError) as caught:
-        normalise(data)
+        normalize(data)
     assert caught.type == kind
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -264,27 +264,27 @@ def test_unfit_photos_are_explained(data, kind, reason):
 
 def test_pillows_own_limit_is_left_as_it_was(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 7)
-    assert normalise(encode(RGB, "PNG")).width == 5  # ours is larger
+    assert normalize(encode(RGB, "PNG")).width == 5  # ours is larger
     assert Image.MAX_IMAGE_PIXELS == 7
 
 
 def test_a_jpeg_may_have_twice_the_pixels(monkeypatch):
     monkeypatch.setattr(photo_codec, "MAX_PIXELS", 30)
     monkeypatch.setattr(photo_codec, "MAX_PIXELS_DECODED_WHOLE", 29)
-    assert normalise(encode(RGB, "JPEG")).width == 5
+    assert normalize(encode(RGB, "JPEG")).width == 5
     for name in ("PNG", "GIF", "BMP", "WEBP", "TIFF", "AVIF"):
         with pytest.raises(TooLargePhotoError, match=r"5 × 6 .* all formats but JPEG"):
-            normalise(encode(RGB, name))
+            normalize(encode(RGB, name))
     monkeypatch.setattr(photo_codec, "MAX_PIXELS", 29)
     with pytest.raises(TooLargePhotoError, match="5 × 6 pixels; the limit for JPEG"):
-        normalise(encode(RGB, "JPEG"))
+        normalize(encode(RGB, "JPEG"))
 
 
 def test_libraries_of_pillow_write_nothing(capfd):
     sound = encode(pixels(0, 40, 40), "TIFF", compression="tiff_lzw")
     damaged = sound[:40] + bytes(300) + sound[340:]
     with pytest.raises(UnfitPhotoError, match="cannot be decoded: decoder error"):
-        normalise(damaged)
+        normalize(damaged)
     assert capfd.readouterr() == ("", "")
 
 
@@ -292,7 +292,7 @@ def test_text_in_a_png_does_no_harm():
     notes = PngImagePlugin.PngInfo()
     notes.add_text("comment", "x" * 100_000, zip=True)
     data = encode(RGB, "PNG", pnginfo=notes)
-    assert normalise(data).encoded is data
+    assert normalize(data).encoded is data
 
 
 SOUND = [
@@ -321,7 +321,7 @@ def test_damage_is_refused_or_does_not_matter(data, patches, kept):
         damaged[at : at + len(patch)] = patch
     damaged = damaged[: int(kept * len(damaged)) + 1]
     with contextlib.suppress(UnfitPhotoError):
-        decode(normalise(bytes(damaged)))
+        decode(normalize(bytes(damaged)))
 
 
 @settings(deadline=None, max_examples=300)
@@ -344,6 +344,6 @@ def test_a_smaller_picture_misses_no_damage(options, patches, kept):
         Image.DecompressionBombError,  # damaged into another format
     ):
         with pytest.raises(UnfitPhotoError):
-            normalise(data)
+            normalize(data)
     else:
-        assert normalise(data).width > 0
+        assert normalize(data).width > 0
