@@ -28,6 +28,12 @@ class EvalOptions(Options):
         " one that the run was validated on is taken, or the data set's own evaluation"
         " split.",
     )
+    num_examples: int = option(
+        0,
+        "Number of examples of the split to evaluate, the first ones in the order of"
+        " the files; 0 for all (not a slim flag).",
+        minimum=0,
+    )
     batch_size: int = option(100, "Batch size.", minimum=1)
     max_num_batches: int | None = option(
         None,

@@ -15,6 +15,7 @@ class Shard:
       num_bytes: its size.
       sha256: SHA-256 of its content, in hexadecimal digits.
       bad_records: sorted indices, from 0, of the records that are skipped.
+      is_cut: the file holds more records than `num_records`, which are not read.
     """
 
     path: str
@@ -22,6 +23,7 @@ class Shard:
     num_bytes: int
     sha256: str = ""
     bad_records: tuple[int, ...] = ()
+    is_cut: bool = False
 
     @property
     def num_examples(self) -> int:

@@ -138,9 +138,8 @@ def _prepare(
     info = model_info.read(os.path.dirname(checkpoint.path) or ".")
     if info:
         config = eval_options.completed(config, info, given)
-    split_name = config.evaluation.dataset_split_name
     split_is_given = "dataset_split_name" in given
-    dataset = _find_split(config.data, split_name, split_is_given, validated)
+    dataset = _find_split(config, split_is_given, validated)
     if info:
         checkpoint_info.require_same_classes(
             *(info, dataset, config.data.labels_offset), remedy=_SAME_CLASSES
@@ -150,9 +149,8 @@ def _prepare(
     return _Evaluation(config, dataset, strategy)
 
 
-def _find_split(
-    data: DataOptions, wanted: str, is_given: bool, validated: str | None
-) -> Dataset:
+def _find_split(config: EvalConfig, is_given: bool, validated: str | None) -> Dataset:
+    data, wanted = config.data, config.evaluation.dataset_split_name
     splits = dataset_factory.available_splits(data.dataset_name, data.dataset_dir or "")
     chosen = (
         wanted if is_given else eval_options.choose_split(wanted, splits, validated)
@@ -164,7 +162,7 @@ def _find_split(
             "%s has no split %r: evaluating %r, its own evaluation split",
             *(data.dataset_name, wanted, chosen),
         )
-    return inputs.get_dataset(data, chosen)
+    return inputs.get_dataset(data, chosen, num_examples=config.evaluation.num_examples)
 
 
 class _Evaluation:

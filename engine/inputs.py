@@ -12,6 +12,7 @@ from config.shared_options import DataOptions
 from config.training.augmentation_options import AugmentationOptions
 from datasets import dataset_factory, dataset_json
 from datasets.dataset import Dataset
+from datasets.records.first_examples import first_examples
 from errors import UserError
 from nets import nets_factory
 from nets.network import Network
@@ -33,15 +34,18 @@ def with_found_name(data: DataOptions, given: Set[str]) -> DataOptions:
     return dataclasses.replace(data, dataset_name=info.name)
 
 
-def get_dataset(data: DataOptions, split_name: str) -> Dataset:
-    """The split that the options name."""
-    return dataset_factory.get_dataset(
+def get_dataset(
+    data: DataOptions, split_name: str, *, num_examples: int = 0
+) -> Dataset:
+    """The split that the options name, or its first examples; 0 for all."""
+    dataset = dataset_factory.get_dataset(
         data.dataset_name,
         split_name,
         data.dataset_dir or "",
         max_bad_records=data.max_bad_records,
         labels_offset=data.labels_offset,
     )
+    return first_examples(dataset, num_examples)
 
 
 def num_classes(dataset: Dataset, data: DataOptions) -> int:

@@ -10,6 +10,12 @@ class TrainDataOptions(Options):
     """Training data."""
 
     dataset_split_name: str = option("train", "Split to train on.")
+    num_examples: int = option(
+        0,
+        "Number of examples of the split to train on, the first ones in the order of"
+        " the files; 0 for all (not a slim flag).",
+        minimum=0,
+    )
     batch_size: int = option(32, "Batch size per clone.", minimum=1)
     train_image_size: int | None = option(
         None, "Side of the images in pixels; by default the net's.", minimum=1

@@ -1,4 +1,4 @@
-"""Reads the records of a data set's files, without those to skip."""
+"""Reads the records of a data set's files, without those to leave out."""
 
 from collections.abc import Callable
 
@@ -26,20 +26,20 @@ def reader(dataset: Dataset) -> Callable[[tf.Tensor], tf.data.Dataset]:
             paths[shard], buffer_size=BUFFER_BYTES
         ).enumerate()
 
-    if not dataset.num_bad_records:
-        return whole
-    bad = [shard.bad_records for shard in dataset.shards]
-    bad_places = tf.ragged.constant(bad, tf.int64, ragged_rank=1)
     # Beyond the last record that is used, the file may be unreadable.
     ends = tf.constant([_end(shard) for shard in dataset.shards], tf.int64)
 
+    def used_part(shard: tf.Tensor) -> tf.data.Dataset:
+        return whole(shard).take(ends[shard])
+
+    if not dataset.num_bad_records:
+        return used_part if any(s.is_cut for s in dataset.shards) else whole
+    bad = [shard.bad_records for shard in dataset.shards]
+    bad_places = tf.ragged.constant(bad, tf.int64, ragged_rank=1)
+
     def without_bad(shard: tf.Tensor) -> tf.data.Dataset:
-        return (
-            whole(shard)
-            .take(ends[shard])
-            .filter(
-                lambda place, _: tf.reduce_all(tf.not_equal(place, bad_places[shard]))
-            )
+        return used_part(shard).filter(
+            lambda place, _: tf.reduce_all(tf.not_equal(place, bad_places[shard]))
         )
 
     return without_bad

@@ -69,6 +69,8 @@ def require_same_run(
         checkpoint of another run, which this one would replace.
     """
     if start.resumes:
+        if earlier:
+            _require_same_number(train_dir, earlier, now)
         if earlier and earlier.data_fingerprint != now.data_fingerprint:
             raise UserError(
                 f"--train_dir={train_dir} holds a run that was trained on other data:"
@@ -82,6 +84,18 @@ def require_same_run(
         raise UserError(
             f"{best} holds the best checkpoint of an earlier run, which this one, that"
             " starts anew, would replace: move it away, or use another --train_dir"
+        )
+
+
+def _require_same_number(train_dir: str, earlier: RunInfo, now: RunInfo) -> None:
+    """Refuses another `--num_examples`: where an epoch has got to would be lost."""
+    before, after = (info.flags.get("num_examples", 0) for info in (earlier, now))
+    if before != after:
+        raise UserError(
+            f"--train_dir={train_dir} holds a run with --num_examples={before}, and"
+            f" this command has --num_examples={after}: use the same, or another"
+            f" --train_dir, with --checkpoint_path={train_dir} to go on from its"
+            " weights"
         )
 
 

@@ -87,7 +87,10 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
       UserError: an option does not fit the data, the net or the checkpoint.
     """
     train_dir = config.run.train_dir
-    dataset = inputs.get_dataset(config.data, config.train_data.dataset_split_name)
+    options = config.train_data
+    dataset = inputs.get_dataset(
+        config.data, options.dataset_split_name, num_examples=options.num_examples
+    )
     if config.train_data.sampling == "balanced":
         _check_balanced(dataset, config)
     network = _make_network(config, strategy, dataset)
