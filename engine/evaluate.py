@@ -16,7 +16,7 @@ from checkpoints.slim_format import Checkpoint
 from common import terminal
 from common.atomic_files import explained_errors
 from config.eval_config import EvalConfig
-from config.shared_options import DataOptions, require_dataset_dir
+from config.shared_options import require_dataset_dir
 from datasets import dataset_factory
 from datasets.dataset import Dataset
 from engine import devices, inputs

@@ -39,7 +39,9 @@ def test_the_last_file_is_read_in_part_and_those_behind_not_at_all(dataset):
 def test_an_epoch_holds_the_first_examples(dataset, is_balanced):
     batches = input_pipeline.train_batches(
         *(first_examples(dataset, 6), photo_and_seed),
-        **{"batch_size": 6, "seed": 1, "is_balanced": is_balanced},
+        batch_size=6,
+        seed=1,
+        is_balanced=is_balanced,
     )
     first, second = values(batches.take(1)), values(batches.skip(1).take(1))
     assert sorted(first) == sorted(second) == [0, 1, 2, 3, 4, 5]
