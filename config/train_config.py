@@ -59,6 +59,7 @@ class TrainConfig(TrainGroups):
                 "--mixup_alpha and --cutmix_alpha mix images, which --feature_cache"
                 " replaces by features: leave one of them out"
             )
+        self._check_views()
         if self.fine_tune.learning_rate_multipliers and self.fine_tune.layer_decay:
             raise UserError(
                 "--learning_rate_multipliers and --layer_decay both say by how much the"
@@ -80,6 +81,22 @@ class TrainConfig(TrainGroups):
             raise UserError(
                 "--eval_every_n_steps and --early_stopping_patience need"
                 " --eval_split_name, the split to evaluate"
+            )
+
+    def _check_views(self) -> None:
+        """Refuses random changes of images that training sees in one version only."""
+        cache = self.feature_cache
+        is_cached = cache.feature_cache != "off"
+        views = cache.feature_cache_views or (1 if is_cached else None)
+        if views != 1:
+            return
+        for name, value in self.augmentation.of_single_images.items():
+            flag = f"--feature_cache={cache.feature_cache}" if is_cached else ""
+            raise UserError(
+                f"--{name}={value} changes images at random, and"
+                f" {flag or '--feature_cache_views=1'} keeps one version of each, that"
+                " of evaluation: add --feature_cache_views with 2 or more, or leave"
+                f" out --{name}"
             )
 
     def _check_balance(self) -> None:

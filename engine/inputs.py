@@ -20,6 +20,7 @@ from preprocessing import preprocessing_factory
 from preprocessing.photo import Photo, as_photo
 from preprocessing.preprocessing_factory import PreprocessFn
 from preprocessing.rand_augment import rand_augment
+from preprocessing.random_affine import random_affine
 from preprocessing.random_erasing import random_erasing
 
 
@@ -117,6 +118,8 @@ def augmented(
                 augmentation.rand_augment_magnitude,
             )
         image = recipe(image, size, size, seed)
+        if ranges := augmentation.affine_ranges:
+            image = random_affine(image, fold_in(seed, 3), **ranges)
         if augmentation.random_erasing:
             image = random_erasing(image, fold_in(seed, 2), augmentation.random_erasing)
         return image

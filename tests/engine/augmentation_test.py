@@ -1,5 +1,7 @@
 """Augmentation by flags, in whole runs."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,6 +16,7 @@ from tests.engine import small_runs
 
 FLAGS = [
     {"rand_augment_ops": 2},
+    {"random_affine": "shear=10,zoom=0.2,rotate=5,shift=0.1"},
     {"random_erasing": 1.0},
     {"mixup_alpha": 0.5},
     {"cutmix_alpha": 1.0},
@@ -56,6 +59,16 @@ def test_the_flags_reach_the_operators():
     )
     plain = (np.float32(noise) - 128) / 128
     np.testing.assert_allclose(evaluation(noise, seed), plain, atol=1e-6)
+
+
+@pytest.mark.parametrize("flags", FLAGS[:3], ids=lambda flags: next(iter(flags)))
+def test_images_in_one_version_are_not_augmented(flags):
+    features: dict[str, Any] = {"dataset_dir": "x", "feature_cache": "memory"}
+    small_runs.make_config(**features, **flags, feature_cache_views=2)
+    with pytest.raises(UserError, match=f"--{next(iter(flags))}=.* random, and --fea"):
+        small_runs.make_config(**features, **flags)
+    with pytest.raises(UserError, match="and --feature_cache_views=1 keeps one"):
+        small_runs.make_config(dataset_dir="x", feature_cache_views=1, **flags)
 
 
 def test_features_cannot_be_mixed():
