@@ -65,7 +65,7 @@ class AugmentationOptions(Options):
     @property
     def of_single_images(self) -> dict[str, float | str]:
         """The flags that change images one by one, as far as they are on."""
-        values = {
+        values: dict[str, float | str] = {
             "rand_augment_ops": self.rand_augment_ops,
             "random_affine": self.random_affine or "",
             "random_erasing": self.random_erasing,

@@ -14,7 +14,7 @@ RANGES = {"shear": 20.0, "zoom": 0.3, "rotate": 30.0, "shift": 0.2}
 @pytest.fixture
 def slopes():
     """[40, 60, 2] float32: y and x of each pixel."""
-    return np.stack(np.mgrid[:40, :60], -1).astype(np.float32)
+    return np.moveaxis(np.mgrid[:40, :60], 0, -1).astype(np.float32)
 
 
 def seed(number):
