@@ -25,19 +25,11 @@ from convert.tfrecords import rejections
 from datasets import dataset_factory, example_schema
 from datasets.records import record_faults
 from errors import UserError
-from tests.faults import broken_files
+from tests.faults import broken_files, peak_memory
 
 FLAGS = flags.FLAGS
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Runs a command and prints the kB that the largest of its processes took. A process of
-# its own, since Linux counts for a new one what the one that starts it takes.
-_MEASURED = """
-import resource, subprocess, sys
-status = subprocess.run(sys.argv[1:], stdout=sys.stderr).returncode
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-sys.exit(status)
-"""
 MAX_MEMORY_MB = 1500  # of any one process; TensorFlow takes 400 to begin with
 
 
@@ -102,21 +94,19 @@ def _convert(
 ) -> tuple[float, float]:
     """Converts; returns the seconds and the MB of the largest process."""
     command = [
-        *(sys.executable, "-c", _MEASURED),
         *(sys.executable, "convert/images_to_tfrecord.py", f"--image_dir={photos}"),
         *(f"--dataset_dir={data}", "--dataset_name=fuzz", "--num_workers=2"),
         *("--validation_fraction=0", "--max_rejected_fraction=1"),
     ]
     started_at = time.monotonic()
     with log.open("wb") as file:
-        done = subprocess.run(
-            command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=file, check=False
-        )
-    if done.returncode or b"Traceback" in log.read_bytes():
+        process = subprocess.Popen(command, cwd=_ROOT, stdout=file, stderr=file)
+        memory_mb = peak_memory.largest_mb(process)
+    if process.returncode or b"Traceback" in log.read_bytes():
         raise UserError(
-            f"the conversion ended with status {done.returncode}: see {log}"
+            f"the conversion ended with status {process.returncode}: see {log}"
         )
-    return time.monotonic() - started_at, int(done.stdout) / 1024
+    return time.monotonic() - started_at, memory_mb
 
 
 def _stored(data: pathlib.Path) -> list[str]:
