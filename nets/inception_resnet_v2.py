@@ -20,8 +20,7 @@ Activation = Callable[..., tf.Tensor] | None
 def _residual(name: str, *sequences: list[Layer]) -> Callable[..., tf.Tensor]:
     """A residual module as a function; `name` is its default scope.
 
-    The branches are projected to the channels of the input, scaled (section 3.3) and
-    added to it.
+    The branches, projected to the input's channels and scaled (3.3), are added to it.
     """
 
     def block(

@@ -9,18 +9,15 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from common import tables
 from common.atomic_files import atomic_write
 from common.untrusted_text import CsvWriter
 from config.probe_config import ProbeConfig
 from datasets.dataset import Dataset
-from engine.probing import depths, opening, probe_scores
+from engine.probing import depths, opening, probe_figure, probe_scores
 from engine.probing.depths import Depth
 from engine.probing.probe_scores import Rise, Score, choose
 from engine.probing.trials import Trial
-from engine.report import html_page
 from nets import cut, nets_factory
 from nets.network import Network
 from nets.new_head import NewHead
@@ -233,7 +230,7 @@ def write(result: Result, config: ProbeConfig) -> None:
         writer.write_row(entries[0])
         writer.write_rows([tuple(entry.values()) for entry in entries])
     with atomic_write(os.path.join(folder, "probe.svg")) as file:
-        file.write(draw(result))
+        file.write(probe_figure.draw(result.scores, _title(result)))
 
 
 def as_json(result: Result, config: ProbeConfig) -> dict[str, Any]:
@@ -289,52 +286,3 @@ def _trial_entry(trial: Trial) -> dict[str, Any]:
         "epochs": trial.epochs,
         "secs": trial.secs,
     }
-
-
-def draw(result: Result) -> bytes:
-    """The picture of accuracy over depth, an SVG."""
-    scores = result.scores
-    places = range(len(scores))
-    figure = Figure((max(5.6, 0.42 * len(scores)), 4.4), layout="constrained")
-    axes = figure.add_subplot()
-    judged = [i for i in places if not scores[i].is_screened_out]
-    axes.plot(places, [s.accuracy for s in scores], color="#adb5bd", linewidth=1)
-    axes.plot(
-        [i for i in places if scores[i].is_screened_out],
-        [s.accuracy for s in scores if s.is_screened_out],
-        "o",
-        color="#868e96",
-        markerfacecolor="white",
-        label="screened by ridge regression",
-    )
-    axes.errorbar(
-        judged,
-        [scores[i].accuracy for i in judged],
-        [scores[i].standard_error for i in judged],
-        fmt="o",
-        color="#1f6feb",
-        capsize=3,
-        label="cross-validated, ± a standard error",
-    )
-    held_out = [i for i in judged if scores[i].held_out_accuracy is not None]
-    if held_out:
-        axes.plot(
-            held_out,
-            [scores[i].held_out_accuracy or 0.0 for i in held_out],
-            "x",
-            color="#d9480f",
-            label="held out",
-        )
-    axes.axvline(
-        scores.index(choose(scores)),
-        color="#2b8a3e",
-        alpha=0.3,
-        linewidth=6,
-        label="chosen",
-    )
-    axes.set_xticks(
-        places, [s.depth.end_point for s in scores], rotation=60, ha="right"
-    )
-    axes.set(ylabel="accuracy", title=_title(result))
-    axes.legend(frameon=False, loc="lower right")
-    return html_page.svg(figure)
