@@ -107,7 +107,7 @@ def _print_help() -> None:
             print(flags.FLAGS.module_help(group))
     print(
         "\n--flagfile=FILE reads flags from a file; --helpfull lists absl's flags too;"
-        " --version prints the version.",
+        "\n--version prints the version.",
         flush=True,
     )
 
