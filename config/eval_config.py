@@ -3,7 +3,7 @@
 import dataclasses
 
 from config.options import Options, option
-from config.shared_options import ComputeOptions, DataOptions, ModelOptions
+from config.shared_options import ComputeOptions, DataOptions, ModelOptions, check_tta
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,7 +13,8 @@ class EvalOptions(Options):
     checkpoint_path: str = option(
         "/tmp/tfmodel/",
         "What to evaluate: a folder (its newest checkpoint), a checkpoint or its"
-        " prefix; V1 or V2 format. For slim's default, see --eval_dir.",
+        " prefix; V1 or V2 format. Of a comma-separated list the probabilities are"
+        " averaged. For slim's default, see --eval_dir.",
     )
     eval_dir: str = option(
         "/tmp/tfmodel/",
@@ -48,6 +49,12 @@ class EvalOptions(Options):
         "Any value but 0 evaluates the moving averages of the variables, saved as"
         " <variable>/ExponentialMovingAverage.",
     )
+    tta: str | None = option(
+        None,
+        "Average over views of each image: flip (itself and its mirror image), ten_crop"
+        " (corners and center, each also mirrored), or flip,ten_crop (all twelve) (not"
+        " a slim flag).",
+    )
     eval_interval_secs: int | None = option(
         None,
         "Watch the folder --checkpoint_path, checking this often: evaluate its newest"
@@ -71,3 +78,7 @@ class EvalConfig:
     model: ModelOptions
     evaluation: EvalOptions
     compute: ComputeOptions = dataclasses.field(default_factory=ComputeOptions)
+
+    def __post_init__(self) -> None:
+        """Checks the views, too."""
+        check_tta(self.evaluation.tta)

@@ -3,10 +3,8 @@
 import dataclasses
 
 from config.options import Options, option, split_list
-from config.shared_options import parse_hidden_units
+from config.shared_options import check_tta, parse_hidden_units
 from errors import UserError
-
-TTA_VIEWS = ("flip", "ten_crop")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,12 +127,7 @@ class PredictConfig:
         predict = self.predict
         if not predict.checkpoint_path:
             raise UserError("--checkpoint_path is missing: the checkpoint, or a list")
-        unknown = set(split_list(predict.tta)) - set(TTA_VIEWS)
-        if unknown:
-            raise UserError(
-                f"--tta={predict.tta}: expected {' or '.join(TTA_VIEWS)}, or both with"
-                " a comma between"
-            )
+        check_tta(predict.tta)
         if predict.output == "features":
             self._check_features()
         elif predict.end_point:

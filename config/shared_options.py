@@ -2,8 +2,10 @@
 
 import dataclasses
 
-from config.options import Options, option
+from config.options import Options, option, split_list
 from errors import UserError
+
+TTA_VIEWS = ("flip", "ten_crop")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +109,15 @@ def parse_hidden_units(text: str | None) -> tuple[int, ...]:
             " commas between, as in 1024,256"
         )
     return tuple(map(int, sizes))
+
+
+def check_tta(text: str | None) -> None:
+    """Raises UserError where a value of `--tta` names an unknown view."""
+    if set(split_list(text)) - set(TTA_VIEWS):
+        raise UserError(
+            f"--tta={text}: expected {' or '.join(TTA_VIEWS)}, or both with a comma"
+            " between"
+        )
 
 
 def require_dataset_dir(data: DataOptions) -> None:

@@ -117,7 +117,7 @@ def eval_batches(
     Args:
       dataset: what to read.
       preprocess_fn: preprocesses one photo, which decodes only the pixels it is asked
-        for.
+        for; "image" is whatever it gives, batched, tensors by name, too.
       batch_size: number of examples per batch; the last one is padded with zeros.
       labels_offset: subtracted from labels.
       num_threads: number of images decoded in parallel; tf.data.AUTOTUNE (-1) leaves it
@@ -157,7 +157,7 @@ def eval_batches(
         return tf.ensure_shape(filled, [batch_size, *tensor.shape[1:]])
 
     def fill_up_all(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {key: fill_up(tensor) for key, tensor in batch.items()}
+        return tf.nest.map_structure(fill_up, batch)
 
     num_batches = -(-(dataset.num_examples - first) // batch_size)
     batches = (

@@ -1,27 +1,23 @@
 """Evaluation from start to end: data, net, checkpoint, each image once, reports."""
 
-import dataclasses
 import functools
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Set
 
-import numpy as np
 import tensorflow as tf
 from absl import logging
 
 from checkpoints import model_info, shared_folder, slim_format
 from checkpoints.slim_format import Checkpoint
-from common import terminal
 from common.atomic_files import explained_errors
 from config.eval_config import EvalConfig
-from config.shared_options import require_dataset_dir
-from datasets import dataset_factory
 from datasets.dataset import Dataset
 from engine import devices, inputs
-from engine.evaluation.evaluation import Results, make_evaluator
+from engine.evaluation import averaged_evaluation
+from engine.evaluation.evaluation import make_evaluator
 from engine.interruption import Interruption, interruption
+from engine.report import evaluation_output
 from engine.report.reports import Reporter
 from engine.restored import (
     checkpoint_info,
@@ -29,15 +25,11 @@ from engine.restored import (
     eval_options,
     eval_weights,
 )
-from errors import NotFiniteError, UserError
+from errors import UserError
 from nets.network import Network
 from nets.new_head import NewHead
 
 _SECS_PER_NAP = 0.2  # how late a signal may be noticed while nothing happens
-_SAME_CLASSES = (
-    "evaluate it on data with its classes, in its order (the converter's --classes_of);"
-    " if only names have changed since, change them back, or in model.json too"
-)
 
 
 @explained_errors()
@@ -57,6 +49,9 @@ def evaluate(config: EvalConfig, *, given: Set[str]) -> int:
         (`NotFiniteError`).
     """
     path = config.evaluation.checkpoint_path
+    paths = eval_options.checkpoint_paths(path)
+    if len(paths) > 1 or config.evaluation.tta:
+        return averaged_evaluation.evaluate(config, paths, given)
     interval_secs = config.evaluation.eval_interval_secs
     shared_folder.require_own(path, flag="checkpoint_path")
     if interval_secs is not None:
@@ -91,17 +86,7 @@ def _preparation(
     What does not depend on a checkpoint is checked now, not when the watch finds its
     first one.
     """
-    run = checkpoint_run.read(folder)
-    if run:
-        config = eval_options.with_places_of_run(config, run, folder, given)
-    shared_folder.require_own(config.evaluation.eval_dir, flag="eval_dir")
-    require_dataset_dir(config.data)
-    dataset_factory.require_directory(config.data.dataset_dir or "")
-    data = inputs.with_found_name(config.data, given)
-    if data.dataset_name != config.data.dataset_name:
-        config = dataclasses.replace(config, data=data)
-        given = given | {"dataset_name"}  # whatever model.json was trained on
-    validated = run.eval_split_name if run else None
+    config, given, validated = eval_options.located(config, folder, given)
     return functools.partial(
         _prepare, config, given, validated, devices.make_strategy(1)
     )
@@ -139,30 +124,15 @@ def _prepare(
     if info:
         config = eval_options.completed(config, info, given)
     split_is_given = "dataset_split_name" in given
-    dataset = _find_split(config, split_is_given, validated)
+    dataset = eval_options.find_split(config, split_is_given, validated)
     if info:
         checkpoint_info.require_same_classes(
-            *(info, dataset, config.data.labels_offset), remedy=_SAME_CLASSES
+            *(info, dataset, config.data.labels_offset),
+            remedy=eval_options.SAME_CLASSES,
         )
     elif "labels_offset" not in given:
         config = eval_options.with_labels_offset(config, dataset, checkpoint)
     return _Evaluation(config, dataset, strategy)
-
-
-def _find_split(config: EvalConfig, is_given: bool, validated: str | None) -> Dataset:
-    data, wanted = config.data, config.evaluation.dataset_split_name
-    splits = dataset_factory.available_splits(data.dataset_name, data.dataset_dir or "")
-    chosen = (
-        wanted if is_given else eval_options.choose_split(wanted, splits, validated)
-    )
-    if chosen == validated != wanted:
-        logging.info("no split %r: evaluating %r, as in training", wanted, chosen)
-    elif chosen != wanted:
-        logging.warning(
-            "%s has no split %r: evaluating %r, its own evaluation split",
-            *(data.dataset_name, wanted, chosen),
-        )
-    return inputs.get_dataset(data, chosen, num_examples=config.evaluation.num_examples)
 
 
 class _Evaluation:
@@ -207,36 +177,14 @@ class _Evaluation:
     def report(self, path: str, step: int) -> None:
         """Evaluates the weights as they are, those of a checkpoint, and reports."""
         logging.info("Evaluating %s", path)
-        results = self._evaluator.run(self._max_num_batches)
-        _check_finite(results, path)
-        self._reporter.write(
-            results,
+        evaluation_output.give(
+            self._evaluator.run(self._max_num_batches),
+            self._dataset,
+            self._reporter,
+            source=f"checkpoint {path} at step {step}",
             checkpoint_path=path,
             step=step,
             uses_moving_average=self._use_moving_average,
-        )
-        num_bad = self._dataset.num_bad_records
-        bad = f" (bad records left out: {num_bad})" if num_bad else ""
-        source = (
-            f"{len(results.labels)} images of {self._dataset.name}"
-            f"/{self._dataset.split_name}{bad}, checkpoint {path} at step {step}"
-        )
-        print(
-            f"eval/Accuracy[{results.accuracy:.4f}]",
-            f"eval/Recall_5[{results.recall_5:.4f}]",
-            f"eval/Loss[{results.loss:.4f}]",
-            terminal.wrapped(source, sys.stdout),
-            sep="\n",
-            flush=True,
-        )
-
-
-def _check_finite(results: Results, path: str) -> None:
-    num_faults = np.count_nonzero(~np.isfinite(results.losses))
-    if num_faults:
-        raise NotFiniteError(
-            f"{path}: the loss of {num_faults} of {len(results.losses)} images is not"
-            " finite, so its weights are spoilt; evaluate an earlier checkpoint"
         )
 
 

@@ -14,7 +14,9 @@ from config.options import split_list
 from config.predict_config import PredictConfig, PredictOptions
 from datasets.photos.unfit_photos import UnfitPhotoError
 from engine import devices
-from engine.prediction import feature_file, photo_views, prediction_photos, predictions
+from engine.prediction import ensemble as ensembles
+from engine.prediction import feature_file, prediction_photos, predictions
+from engine.prediction.ensemble import Ensemble
 from engine.prediction.photo_batches import Arrays, PhotoBatches
 from engine.prediction.prediction_photos import PredictionPhotos
 from engine.prediction.predictions import Prediction
@@ -84,7 +86,7 @@ def _write_classes(
     members: Sequence[Classifier], photos: PredictionPhotos, options: PredictOptions
 ) -> None:
     """Writes the likeliest classes of photos, and what is wrong with the unfit ones."""
-    require_same_classes(members, split_list(options.checkpoint_path))
+    ensembles.require_same_classes(members, split_list(options.checkpoint_path))
     found = []
     for photo, answer in photos.walk(_classifying(members, options)):
         if isinstance(answer, UnfitPhotoError):
@@ -121,55 +123,27 @@ def _text(found: Sequence[Prediction], options: PredictOptions) -> str:
     return predictions.as_overview(found, make_table)
 
 
-def require_same_classes(members: Sequence[Classifier], paths: Sequence[str]) -> None:
-    """Refuses checkpoints whose probabilities are of different classes.
-
-    Raises:
-      UserError: they are.
-    """
-    first = members[0].labels
-    for member, path in zip(members, paths, strict=True):
-        if member.labels != first:
-            raise UserError(
-                f"{path} has the classes {_short(member.labels)} and {paths[0]}"
-                f" {_short(first)}: only checkpoints of the same classes, in the same"
-                " order, can be averaged"
-            )
-
-
-def _short(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown}, … ({len(names)})"
-
-
 def _classifying(
     members: Sequence[Classifier], options: PredictOptions
 ) -> PhotoBatches:
     """Photos to their probabilities, averaged over checkpoints and views."""
-    tta = split_list(options.tta)
+    ensemble = Ensemble(members, split_list(options.tta))
 
     def prepare(encoded: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {
-            str(i): photo_views.views(member, member.decode(encoded), tta)
-            for i, member in enumerate(members)
-        }
+        return ensemble.views(lambda member: member.decode(encoded))
 
-    classify = [
-        tf.function(
-            member.probabilities,
-            input_signature=[tf.TensorSpec([None, *member.network.input_shape])],
-        )
-        for member in members
-    ]
+    signature = {
+        str(i): tf.TensorSpec([None, None, *member.network.input_shape])
+        for i, member in enumerate(members)
+    }
+    classify = tf.function(
+        lambda views: tf.exp(ensemble.log_probabilities(views)),
+        input_signature=[signature],
+        autograph=False,
+    )
 
     def infer(arrays: Arrays) -> Arrays:
-        answers = []
-        for i, images in enumerate(arrays.values()):
-            num_photos, num_views = images.shape[:2]
-            flat = images.reshape(-1, *images.shape[2:])
-            answer = classify[i](flat).numpy()
-            answers.append(answer.reshape(num_photos, num_views, -1).mean(1))
-        probabilities = np.mean(answers, 0)
+        probabilities = classify(arrays).numpy()
         if not np.isfinite(probabilities).all():
             raise NotFiniteError(
                 "the net's outputs are not finite, so the checkpoint's weights are"
@@ -177,9 +151,8 @@ def _classifying(
             )
         return {"probabilities": probabilities}
 
-    signature = [tf.TensorSpec([], tf.string)]
     return PhotoBatches(
-        tf.function(prepare, input_signature=signature),
+        tf.function(prepare, input_signature=[tf.TensorSpec([], tf.string)]),
         infer,
         options.batch_size,
         options.num_preprocessing_threads,

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from engine.restored.classifier import Classifier
+from preprocessing.photo import Photo
 
 
-def views(classifier: Classifier, pixels: tf.Tensor, tta: Sequence[str]) -> tf.Tensor:
+def views(
+    classifier: Classifier, photo: Photo | tf.Tensor, tta: Sequence[str]
+) -> tf.Tensor:
     """A photo as a net gets it, in one view or more.
 
     `ten_crop` prepares the photo at 8/7 of the net's size, and cuts out the corners and
@@ -16,8 +19,8 @@ def views(classifier: Classifier, pixels: tf.Tensor, tta: Sequence[str]) -> tf.T
 
     Args:
       classifier: knows how images are prepared.
-      pixels: `[height, width, channels]` uint8.
-      tta: of `config.TTA_VIEWS`; empty for the photo alone.
+      photo: `[height, width, channels]` uint8, decoded or not yet.
+      tta: of `shared_options.TTA_VIEWS`; empty for the photo alone.
 
     Returns:
       `[views, size, size, channels]` float32: with `flip` the photo and its mirror
@@ -25,11 +28,11 @@ def views(classifier: Classifier, pixels: tf.Tensor, tta: Sequence[str]) -> tf.T
     """
     parts = []
     if "flip" in tta or not tta:
-        parts.append(classifier.preprocess(pixels)[tf.newaxis])
+        parts.append(classifier.preprocess(photo)[tf.newaxis])
     if "ten_crop" in tta:
         size = classifier.info.image_size
         larger = round(size * 8 / 7)
-        parts.append(_five_crops(classifier.preprocess(pixels, larger), size))
+        parts.append(_five_crops(classifier.preprocess(photo, larger), size))
     if tta:
         parts = [crops for part in parts for crops in (part, part[:, :, ::-1])]
     return tf.concat(parts, 0)

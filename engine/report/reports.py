@@ -139,14 +139,17 @@ class Reporter:
         checkpoint_path: str,
         step: int,
         uses_moving_average: bool,
+        tta: str | None = None,
     ) -> None:
         """Writes all files and TensorBoard's events, in place of earlier files.
 
         Args:
           results: of the evaluation.
-          checkpoint_path: what was evaluated.
+          checkpoint_path: what was evaluated; with commas between, where it was an
+            average of several.
           step: its global step.
           uses_moving_average: whether its moving averages were.
+          tta: the views that were averaged, if any.
 
         Raises:
           UserError: a file cannot be written.
@@ -167,6 +170,7 @@ class Reporter:
             "model": self._model_name,
             "macro": scores.macro,
             "weighted": scores.weighted,
+            **({"tta": tta} if tta else {}),
         }
         title = (
             f"{self._model_name} at step {step} on {dataset.name}/{dataset.split_name}:"

@@ -13,6 +13,7 @@ from engine.restored import checkpoint_info, checkpoint_run, eval_weights
 from nets.network import Network
 from nets.new_head import NewHead
 from preprocessing import preprocessing_factory
+from preprocessing.photo import Photo
 
 
 class Classifier:
@@ -25,7 +26,9 @@ class Classifier:
         trained on gray data.
     """
 
-    def __init__(self, info: ModelInfo, image_channels: int = 3) -> None:
+    def __init__(
+        self, info: ModelInfo, image_channels: int = 3, precision: str = "float32"
+    ) -> None:
         self.info = info
         self.image_channels = image_channels
         self._recipe = preprocessing_factory.get_preprocessing(
@@ -37,6 +40,7 @@ class Classifier:
             num_classes=info.num_classes,
             image_size=info.image_size,
             channels=int(self._recipe(blank, 32, 32).shape[-1]),
+            precision=precision,
             head=NewHead(info.final_endpoint, info.head_hidden_units),
         )
 
@@ -58,15 +62,17 @@ class Classifier:
         }
         return example_schema.decode_image(features, self.image_channels)
 
-    def preprocess(self, pixels: tf.Tensor, size: int | None = None) -> tf.Tensor:
+    def preprocess(
+        self, photo: Photo | tf.Tensor, size: int | None = None
+    ) -> tf.Tensor:
         """The net's input, [size, size, channels] float32, of uint8 pixels.
 
         Args:
-          pixels: [height, width, image_channels] uint8.
+          photo: [height, width, image_channels] uint8, decoded or not yet.
           size: side in pixels, if not the net's.
         """
         size = size or self.info.image_size
-        return self._recipe(pixels, size, size)
+        return self._recipe(photo, size, size)
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
         """[batch, num_classes] float32 in [0, 1] of preprocessed images."""
@@ -79,6 +85,7 @@ def load(
     *,
     use_moving_average: bool,
     needs_head: bool = True,
+    precision: str = "float32",
 ) -> Classifier:
     """A checkpoint's classifier.
 
@@ -87,6 +94,7 @@ def load(
       options: what the checkpoint is, where `model.json` does not say.
       use_moving_average: take the variables' moving averages.
       needs_head: see `eval_weights.load`.
+      precision: see `--precision`.
 
     Raises:
       UserError: there is no checkpoint, or it does not fit what is said of it.
@@ -99,9 +107,9 @@ def load(
         *(checkpoint.path, info.model_name, info.image_size, info.num_classes),
         info.dataset_name or "a data set that is not named",
     )
-    classifier = Classifier(info)
+    classifier = Classifier(info, precision=precision)
     if _takes_gray(classifier.network, checkpoint):
-        classifier = Classifier(info, image_channels=1)
+        classifier = Classifier(info, image_channels=1, precision=precision)
     offset, names = info.labels_offset, info.class_names
     classes = Dataset(
         info.dataset_name or "its own data set",

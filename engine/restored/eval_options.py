@@ -12,12 +12,58 @@ from checkpoints.model_info import FILE_NAME, ModelInfo
 from checkpoints.run_info import RunInfo
 from checkpoints.slim_format import Checkpoint
 from config.eval_config import EvalConfig
+from config.options import split_list
+from config.shared_options import DataOptions, require_dataset_dir
+from datasets import dataset_factory
 from datasets.dataset import Dataset
-from engine.restored import checkpoint_info
+from engine import inputs
+from engine.restored import checkpoint_info, checkpoint_run
 from errors import UserError
 from nets.new_head import NewHead
 
 _EVAL_FOLDER = "eval"
+SAME_CLASSES = (
+    "evaluate it on data with its classes, in its order (the converter's --classes_of);"
+    " if only names have changed since, change them back, or in model.json too"
+)
+
+
+def checkpoint_paths(text: str) -> list[str]:
+    """The entries of `--checkpoint_path`; slim's single path may have a comma in it."""
+    path = os.path.expanduser(text)
+    if os.path.exists(path) or os.path.exists(f"{path}.index"):
+        return [text]
+    return split_list(text) or [text]
+
+
+def located(
+    config: EvalConfig, folder: str, given: Set[str]
+) -> tuple[EvalConfig, Set[str], str | None]:
+    """Finds the data, and the folder for the figures, and checks that they are there.
+
+    Args:
+      config: the options.
+      folder: that holds the checkpoint.
+      given: names of the flags that the user gave.
+
+    Returns:
+      The options with what `run.json` and `dataset.json` say; the flags that count as
+      given; the split that the run was validated on, if any.
+
+    Raises:
+      UserError: there are no such data, or the folder is not the user's own.
+    """
+    run = checkpoint_run.read(folder)
+    if run:
+        config = with_places_of_run(config, run, folder, given)
+    shared_folder.require_own(config.evaluation.eval_dir, flag="eval_dir")
+    require_dataset_dir(config.data)
+    dataset_factory.require_directory(config.data.dataset_dir or "")
+    data = inputs.with_found_name(config.data, given)
+    if data.dataset_name != config.data.dataset_name:
+        config = dataclasses.replace(config, data=data)
+        given = given | {"dataset_name"}  # whatever model.json was trained on
+    return config, given, run.eval_split_name if run else None
 
 
 def with_places_of_run(
@@ -159,3 +205,27 @@ def choose_split(
         if choice in others:
             return choice
     return others[0] if len(others) == 1 else default
+
+
+def find_split(config: EvalConfig, is_given: bool, validated: str | None) -> Dataset:
+    """The split to evaluate.
+
+    Args:
+      config: the options.
+      is_given: whether `--dataset_split_name` is, so that no other split will do.
+      validated: the split that the run was validated on, if any.
+
+    Raises:
+      UserError: there is no such split.
+    """
+    data, wanted = config.data, config.evaluation.dataset_split_name
+    splits = dataset_factory.available_splits(data.dataset_name, data.dataset_dir or "")
+    chosen = wanted if is_given else choose_split(wanted, splits, validated)
+    if chosen == validated != wanted:
+        logging.info("no split %r: evaluating %r, as in training", wanted, chosen)
+    elif chosen != wanted:
+        logging.warning(
+            "%s has no split %r: evaluating %r, its own evaluation split",
+            *(data.dataset_name, wanted, chosen),
+        )
+    return inputs.get_dataset(data, chosen, num_examples=config.evaluation.num_examples)

@@ -1,0 +1,92 @@
+"""Several checkpoints and several views of a photo: the mean of all probabilities."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import tensorflow as tf
+
+from engine.prediction import photo_views
+from engine.restored.classifier import Classifier
+from errors import UserError
+from preprocessing.photo import Photo
+
+
+class Ensemble:
+    """Classifiers of the same classes whose probabilities are averaged.
+
+    Attributes:
+      members: the classifiers, one at least.
+    """
+
+    def __init__(self, members: Sequence[Classifier], tta: Sequence[str]) -> None:
+        """Takes the classifiers.
+
+        Args:
+          members: with the same classes; see `require_same_classes`.
+          tta: views of each photo, see `photo_views.views`.
+        """
+        self.members = members
+        self._tta = tta
+
+    def views(
+        self, photo_for: Callable[[Classifier], Photo | tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """A photo as the members get it.
+
+        Args:
+          photo_for: gives the photo that a member prepares.
+
+        Returns:
+          By the member's number `[views, size, size, channels]` float32.
+        """
+        return {
+            str(i): photo_views.views(member, photo_for(member), self._tta)
+            for i, member in enumerate(self.members)
+        }
+
+    def log_probabilities(self, views: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Logarithms of the mean probabilities over members and views.
+
+        In logarithms a mean of probabilities too small for float32 is no zero.
+
+        Args:
+          views: by the member's number `[batch, views, size, size, channels]` float32.
+
+        Returns:
+          `[batch, classes]` float32.
+        """
+        answers = []
+        for i, member in enumerate(self.members):
+            images = views[str(i)]
+            flat = tf.reshape(images, [-1, *member.network.input_shape])
+            logits, _ = member.network(flat, is_training=False)
+            num_views = tf.shape(images)[1]
+            shape = [-1, num_views, logits.shape[-1]]
+            # A member's views count as much as another's, however many there are.
+            answers.append(_log_mean(tf.reshape(tf.nn.log_softmax(logits), shape), 1))
+        return _log_mean(tf.stack(answers), 0)
+
+
+def _log_mean(logs: tf.Tensor, axis: int) -> tf.Tensor:
+    count = tf.cast(tf.shape(logs)[axis], logs.dtype)
+    return tf.reduce_logsumexp(logs, axis) - tf.math.log(count)
+
+
+def require_same_classes(members: Sequence[Classifier], paths: Sequence[str]) -> None:
+    """Refuses checkpoints whose probabilities are of different classes.
+
+    Raises:
+      UserError: they are.
+    """
+    first = members[0].labels
+    for member, path in zip(members, paths, strict=True):
+        if member.labels != first:
+            raise UserError(
+                f"{path} has the classes {_short(member.labels)} and {paths[0]}"
+                f" {_short(first)}: only checkpoints of the same classes, in the same"
+                " order, can be averaged"
+            )
+
+
+def _short(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown}, … ({len(names)})"
