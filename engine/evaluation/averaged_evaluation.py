@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Sequence, Set
+from typing import Any
 
 import tensorflow as tf
 from absl import logging
@@ -95,7 +96,7 @@ def _net_options(
     config: EvalConfig, given: Set[str], checkpoint: Checkpoint
 ) -> NetOptions:
     """What the flags say of a checkpoint; of its classes, where nothing else does."""
-    flags = {
+    flags: dict[str, Any] = {
         "model_name": config.model.model_name,
         "final_endpoint": config.model.final_endpoint,
         "head_hidden_units": config.model.head_hidden_units,

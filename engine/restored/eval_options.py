@@ -13,7 +13,7 @@ from checkpoints.run_info import RunInfo
 from checkpoints.slim_format import Checkpoint
 from config.eval_config import EvalConfig
 from config.options import split_list
-from config.shared_options import DataOptions, require_dataset_dir
+from config.shared_options import require_dataset_dir
 from datasets import dataset_factory
 from datasets.dataset import Dataset
 from engine import inputs

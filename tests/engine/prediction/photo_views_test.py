@@ -17,8 +17,8 @@ def _classifier():
         y, x = np.mgrid[:size, :size]
         return tf.constant((100 * y + x)[..., np.newaxis], tf.float32)
 
-    record = types.SimpleNamespace(image_size=SIZE)
-    return types.SimpleNamespace(preprocess=preprocess, record=record)
+    info = types.SimpleNamespace(image_size=SIZE)
+    return types.SimpleNamespace(preprocess=preprocess, info=info)
 
 
 def _views(*tta):
