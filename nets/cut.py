@@ -173,6 +173,7 @@ def _trace(
     """`_run` in a graph of its own, whose variables have no values."""
     # Without weight decay each layer would say that it is not regularized.
     with tf.Graph().as_default(), slim.arg_scope(entry.arg_scope(weight_decay=1.0)):
+        tf.compat.v1.set_random_seed(0)  # a deterministic run has no ops without one
         images = tf.compat.v1.placeholder(tf.float32, (2, *input_shape))
         return _run(
             *(entry, final_endpoint, images, num_classes),
