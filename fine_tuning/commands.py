@@ -3,11 +3,12 @@
 import dataclasses
 import shlex
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from config import flags
 
 Config = TypeVar("Config")
+_LENGTHS = {"max_number_of_steps", "max_number_of_epochs"}  # of a run, in two units
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +36,15 @@ class Command:
 def merged(config: type, *parts: Sequence[str]) -> tuple[str, ...]:
     """Arguments in one, each flag once: the last value that it is given.
 
+    A length in steps replaces an earlier one in epochs, and the other way round.
+
     Raises:
       UserError: a flag is unknown, or its value is of another kind.
     """
-    words = [word for part in parts for word in part]
-    return tuple(flags.as_arguments(flags.values_of(config, words)))
+    values: dict[str, Any] = {}
+    for part in parts:
+        said = flags.values_of(config, part)
+        if not _LENGTHS.isdisjoint(said):
+            values = {n: v for n, v in values.items() if n not in _LENGTHS}
+        values |= said
+    return tuple(flags.as_arguments(values))

@@ -87,8 +87,10 @@ def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> 
         deterministic=config.run.deterministic,
     )
     tf.random.set_seed(config.run.seed)  # for nets that are made to be restored
+    runs = Runs(config.stages, start, values, recipe or None, state, output_dir)
+    runs.use(data, str(values.get("eval_split_name") or "validation"))
+    runs.require_flags_that_fit()
     with _folder(output_dir, dry=config.fine_tune.dry_run):
-        runs = Runs(config.stages, start, values, recipe or None, state, output_dir)
         if config.fine_tune.dry_run:
             return _dry_run(runs, data)
         state.write(output_dir)

@@ -81,6 +81,16 @@ class Runs:
         self.data = data
         self.eval_split_name = eval_split_name
 
+    def require_flags_that_fit(self) -> None:
+        """Looks at the flags of all stages before anything is done.
+
+        Raises:
+          UserError: a stage cannot take what the command line gave.
+        """
+        opened = () if self._options.budget_mins == 0 else (stages.OPENING,)
+        for stage in self._recipe or (stages.HEAD, *opened):
+            self._command(stage, stage.name, None, None).parse(TrainConfig)
+
     def run(self) -> int:
         """Runs all stages that are not done; the exit status.
 

@@ -1,5 +1,6 @@
 """The stages that are run without a recipe: the head, then what a probe says."""
 
+import dataclasses
 import json
 import os
 from collections.abc import Mapping
@@ -18,10 +19,13 @@ HEAD = Stage(
         "--feature_cache=disk",
     ),
 )
+# What opens blocks, whichever those are.
+OPENING = Stage("top", (*opening.ARGUMENTS, "--feature_cache=disk"))
 # Flags of steps, which a solved head does not make: they hold for the other stages.
 _OF_STEPS = (
     *("max_number_of_steps", "max_number_of_epochs", "label_smoothing"),
-    "moving_average_decay",
+    *("moving_average_decay", "learning_rate_multipliers", "layer_decay"),
+    "starting_point_decay",
 )
 _LEAST_SHARE = 0.1  # of the net's arithmetic: less is hardly more than the head
 
@@ -65,7 +69,5 @@ def top(found: Mapping[str, Any]) -> Stage:
         earlier = [d for d in depths if d["flops_after"] >= _LEAST_SHARE]
         chosen = earlier[-1] if earlier else depths[0]
     scopes = ",".join(found["trainable_scopes"][chosen["end_point"]])
-    return Stage(
-        "top",
-        (f"--trainable_scopes={scopes}", *opening.ARGUMENTS, "--feature_cache=disk"),
-    )
+    arguments = (f"--trainable_scopes={scopes}", *OPENING.arguments)
+    return dataclasses.replace(OPENING, arguments=arguments)

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -14,8 +15,10 @@ from PIL import Image
 from checkpoints.slim_format import write_checkpoint
 from config import flags
 from config.fine_tune_config import FineTuneConfig
+from config.train_config import TrainConfig
 from errors import UserError
-from fine_tuning import fine_tune
+from fine_tuning import fine_tune, stages
+from fine_tuning.commands import merged
 from nets import nets_factory
 from nets.network import Network
 from tests.engine import small_runs
@@ -241,3 +244,28 @@ def test_what_cannot_be_exported_is_told_before_anything_is_done(
     with pytest.raises(UserError, match=r"--formats=tflit: .*did you mean tflite"):
         run([photos], *arguments_of(weights, folder), "--export_formats=tflit")
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--class_weights=balanced", "--class_weights=balanced has no meaning with"),
+        ("--mixup_alpha=0.2", "mix images, which --feature_cache replaces"),
+        ("--head_solver=logistic", "--trainable_scopes=head"),
+    ],
+)
+def test_flags_that_a_stage_cannot_take_are_refused_before_anything_is_done(
+    flag, message, photos, weights, tmp_path
+):
+    folder = tmp_path / "run"
+    with pytest.raises(UserError, match=re.escape(message)):
+        run([photos], *arguments_of(weights, folder), flag)
+    assert not folder.exists()
+
+
+def test_a_length_on_the_command_line_replaces_that_of_a_stage_in_the_other_unit():
+    arguments = merged(
+        TrainConfig, stages.OPENING.arguments, ["--max_number_of_steps=20"]
+    )
+    assert "--max_number_of_steps=20" in arguments
+    assert not any(a.startswith("--max_number_of_epochs") for a in arguments)
