@@ -82,7 +82,7 @@ def download(archive: Archive, model_name: str, folder: str) -> str:
         with _on_disk(archive, file):
             _check_digest(file, archive)
             _unpack(file, model_name, folder)
-    return _checkpoint_in(folder)
+    return checkpoint_in(folder)
 
 
 @contextlib.contextmanager
@@ -133,7 +133,7 @@ def _unpack(file: str, model_name: str, folder: str) -> None:
         staging = os.path.join(scratch, "unpacked")
         os.mkdir(staging)
         fetching.unpack(file, staging)
-        checkpoint = slim_format.Checkpoint(_checkpoint_in(staging, file))
+        checkpoint = slim_format.Checkpoint(checkpoint_in(staging, file))
         shapes = inspect_checkpoint.sort_names(checkpoint.shapes).variables
         fit = net_fit.compare(shapes, model_name)
         logging.info("%s", fit_text.fits([fit]))
@@ -145,7 +145,7 @@ def _unpack(file: str, model_name: str, folder: str) -> None:
         os.rename(staging, folder)
 
 
-def _checkpoint_in(folder: str, archive: str = "") -> str:
+def checkpoint_in(folder: str, archive: str = "") -> str:
     """The checkpoint somewhere in a folder: published archives differ in depth.
 
     Args:

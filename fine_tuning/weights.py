@@ -51,8 +51,10 @@ def fetch(model_name: str) -> str:
     """
     nets_factory.get_entry(model_name)
     folder = os.path.join(available.cache_folder(), model_name)
+    if os.path.isdir(folder):
+        return download_checkpoint.checkpoint_in(folder)
     reasons = []
-    if model_name in ARCHIVES or os.path.isdir(folder):
+    if model_name in ARCHIVES:
         archive, _ = download_checkpoint.find_archive(model_name, None)
         try:
             return download_checkpoint.download(archive, model_name, folder)

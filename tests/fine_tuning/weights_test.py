@@ -7,7 +7,7 @@ import pytest
 from checkpoints.model_info import ModelInfo
 from checkpoints.slim_format import write_checkpoint
 from convert import download_checkpoint
-from convert.published import packages
+from convert.published import available, packages
 from errors import UserError
 from fine_tuning import weights
 from nets.network import Network
@@ -33,6 +33,17 @@ def write_lenet(folder):
     os.makedirs(folder)
     write_checkpoint(os.path.join(folder, "model.ckpt"), arrays)
     return os.path.join(folder, "model.ckpt")
+
+
+@pytest.mark.parametrize("net", ["mobilenet_v1", "efficientnet_lite0", "lenet"])
+def test_weights_in_the_cache_are_taken(offline, net):
+    """Wherever they came from: an archive, a package, or by hand."""
+    write_lenet(os.path.join(available.cache_folder(), net))
+    path = os.path.join(available.cache_folder(), net, "model.ckpt")
+    assert weights.find({"model_name": net}) == [
+        f"--model_name={net}",
+        f"--checkpoint_path={path}",
+    ]
 
 
 @pytest.mark.parametrize("net", ["mobilenet_v1", "inception_v3", "lenet"])
