@@ -1,4 +1,4 @@
-"""The published EfficientNet-Lite0 names photographs: net, weights and preprocessing."""
+"""The published EfficientNet-Lite0 names photographs: net, weights, preprocessing."""
 
 import json
 
@@ -26,5 +26,5 @@ def test_prediction_names_the_photographs(capsys):
     assert {one["class"] for one in cat} == {"tiger cat", "Egyptian cat"}
     assert coffee[0]["class"] == "espresso"
     assert coffee[0]["probability"] == pytest.approx(0.945, abs=0.01)
-    # Its thousand classes count from 1, as slim counts them for nets without background.
+    # Its thousand classes count from 1, as slim counts where there is no background.
     assert coffee[0]["label"] == assets.ESPRESSO
