@@ -68,6 +68,13 @@ class EvalOptions(Options):
         " curves, confusions, calibration, mistakes and likely label errors (not a"
         " slim flag).",
     )
+    gallery: int = option(
+        0,
+        "Also write gallery.html into --eval_dir: this many images, evenly spaced over"
+        " the split, with label, prediction and probability, right ones green and wrong"
+        " ones red (not a slim flag).",
+        minimum=0,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -148,6 +148,7 @@ class _Evaluation:
             model_name=config.model.model_name,
             labels_offset=data.labels_offset,
             with_page=options.report,
+            gallery=options.gallery,
         )
         with strategy.scope():
             self._network = Network(

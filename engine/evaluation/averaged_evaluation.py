@@ -147,6 +147,7 @@ def _report(
         model_name=" + ".join(nets),
         labels_offset=data.labels_offset,
         with_page=options.report,
+        gallery=options.gallery,
     )
     batches = input_pipeline.eval_batches(
         dataset,

@@ -14,6 +14,7 @@ from engine.evaluation.evaluation import Results
 from engine.evaluation.label_errors import Suspect
 from engine.events import run_events
 from engine.report import html_page, report_figures, thumbnails
+from engine.report.cards import Cards
 
 _TEMPLATE = pathlib.Path(__file__).with_name("report.html.jinja")
 _MAX_SHOWN = 12  # pictures in a gallery
@@ -52,7 +53,10 @@ def render(evaluated: Evaluated) -> str:
     events = run_events.read(evaluated.summary["checkpoint"])
     suspects = label_errors.find(results)
     mistakes = _most_confident_mistakes(results)
-    gallery = _Gallery(evaluated, mistakes, suspects)
+    cards = Cards(
+        *(results, evaluated.dataset, evaluated.class_names, evaluated.photos),
+        [*mistakes, *(suspect.index for suspect in suspects[:_MAX_SHOWN])],
+    )
     header, *class_rows = evaluated.class_rows
     return html_page.render(
         _TEMPLATE,
@@ -70,9 +74,9 @@ def render(evaluated: Evaluated) -> str:
         class_header=header,
         class_rows=class_rows,
         num_mistakes=int((~correct).sum()),
-        mistakes=[gallery.card(index) for index in mistakes],
+        mistakes=[cards.card(index) for index in mistakes],
         num_suspects=len(suspects),
-        suspects=[gallery.suspect(one) for one in suspects[:_MAX_SHOWN]],
+        suspects=[_suspect(cards, one) for one in suspects[:_MAX_SHOWN]],
         command=evaluated.command,
     )
 
@@ -87,39 +91,9 @@ def _most_confident_mistakes(results: Results) -> list[int]:
     return [int(index) for index in wrong[order][:_MAX_SHOWN]]
 
 
-class _Gallery:
-    """Cards with a picture and what is said of it."""
-
-    def __init__(
-        self,
-        evaluated: Evaluated,
-        mistakes: Sequence[int],
-        suspects: Sequence[Suspect],
-    ) -> None:
-        self._evaluated = evaluated
-        shown = [*mistakes, *(suspect.index for suspect in suspects[:_MAX_SHOWN])]
-        places = {self._place(index) for index in shown}
-        self._pictures = thumbnails.read(evaluated.dataset, places)
-
-    def _place(self, index: int) -> tuple[int, int]:
-        results = self._evaluated.results
-        return int(results.shards[index]), int(results.records[index])
-
-    def card(self, index: int) -> dict[str, Any]:
-        """An image with its label and prediction."""
-        results, names = self._evaluated.results, self._evaluated.class_names
-        shard, record = self._place(index)
-        return {
-            "picture": self._pictures[shard, record],
-            "name": self._evaluated.photos[index] or f"shard {shard}, record {record}",
-            "label": names[results.labels[index]],
-            "predicted": names[results.predicted[index]],
-            "probability": float(results.probabilities[index]),
-        }
-
-    def suspect(self, suspect: Suspect) -> dict[str, Any]:
-        """The same, with the class's usual probability."""
-        return self.card(suspect.index) | {"threshold": suspect.threshold}
+def _suspect(cards: Cards, suspect: Suspect) -> dict[str, Any]:
+    """A card with the class's usual probability."""
+    return cards.card(suspect.index) | {"threshold": suspect.threshold}
 
 
 def _plan_table(plan: str | None) -> tuple[str, list[list[str]]] | None:

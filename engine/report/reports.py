@@ -18,17 +18,15 @@ from checkpoints import shared_folder
 from common.atomic_files import atomic_write, publish, scratch_directory
 from common.untrusted_text import CsvWriter
 from config import app
-from datasets import example_schema, pipeline_options
 from datasets.dataset import Dataset
-from datasets.records import record_files
 from engine.evaluation.evaluation import Results
-from engine.report import confusion_figure
+from engine.report import confusion_figure, photo_names
 from engine.run import summaries
 from errors import UserError
 
 PAGE = "report.html"
+GALLERY = "gallery.html"
 _METRICS = "metrics.json"
-_BATCH = 1024  # records parsed at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +104,7 @@ class Reporter:
         model_name: str,
         labels_offset: int,
         with_page: bool = False,
+        gallery: int = 0,
     ) -> None:
         """Makes the folder.
 
@@ -115,6 +114,7 @@ class Reporter:
           model_name: of the net.
           labels_offset: the classes left out at the start.
           with_page: write report.html, too.
+          gallery: images in gallery.html; 0 for no such page.
 
         Raises:
           UserError: the folder cannot be written.
@@ -123,6 +123,7 @@ class Reporter:
         self._dataset = dataset
         self._model_name = model_name
         self._with_page = with_page
+        self._gallery = gallery
         names = dataset.class_names or tuple(map(str, range(dataset.num_classes)))
         self._class_names = names[labels_offset:]
         self._photos: list[str] = []
@@ -182,9 +183,8 @@ class Reporter:
             _write_csv(folder, "predictions.csv", self._prediction_rows(results))
             _write(folder, "confusion_matrix.png", picture)
             _write(folder, _METRICS, json.dumps(summary, indent=1).encode() + b"\n")
-            if self._with_page:
-                page = self._page(results, scores, summary, picture)
-                _write(folder, PAGE, page.encode("utf-8", "backslashreplace"))
+            for name, page in self._pages(results, scores, summary, picture):
+                _write(folder, name, page.encode("utf-8", "backslashreplace"))
         with summaries.writing(self._writer, self._eval_dir, step):
             summaries.write_evaluation_scalars(results)
             tf.summary.image("confusion_matrix", tf.io.decode_png(picture)[tf.newaxis])
@@ -202,28 +202,40 @@ class Reporter:
             yield aside
             # Without its metrics an evaluation is not there: they go first, and come
             # last.
-            for name in (_METRICS, PAGE):
+            for name in (_METRICS, PAGE, GALLERY):
                 with contextlib.suppress(FileNotFoundError):
                     os.remove(os.path.join(self._eval_dir, name))
             publish(aside, self._eval_dir, last=_METRICS)
 
-    def _page(
+    def _pages(
         self, results: Results, scores: Scores, summary: dict, picture: bytes
-    ) -> str:
-        # What only the page needs is slow to load.
-        from engine.report import report_page
+    ) -> Iterator[tuple[str, str]]:
+        """The pages that are wanted, by their names."""
+        # What only the pages need is slow to load.
+        if self._with_page:
+            from engine.report import report_page
 
-        evaluated = report_page.Evaluated(
-            summary=summary,
-            results=results,
-            dataset=self._dataset,
-            class_names=self._class_names,
-            photos=self._photos,
-            class_rows=list(self._class_rows(scores)),
-            confusion_matrix=picture,
-            command=app.command_line(),
-        )
-        return report_page.render(evaluated)
+            evaluated = report_page.Evaluated(
+                summary=summary,
+                results=results,
+                dataset=self._dataset,
+                class_names=self._class_names,
+                photos=self._photos,
+                class_rows=list(self._class_rows(scores)),
+                confusion_matrix=picture,
+                command=app.command_line(),
+            )
+            yield PAGE, report_page.render(evaluated)
+        if self._gallery:
+            from engine.report import gallery_page
+
+            yield (
+                GALLERY,
+                gallery_page.render(
+                    *(summary, results, self._dataset, self._class_names),
+                    *(self._photos, self._gallery),
+                ),
+            )
 
     def _class_rows(self, scores: Scores) -> Iterator[Sequence[Any]]:
         yield ["class", "images", "precision", "recall", "f1", "most_confused_with"]
@@ -239,7 +251,7 @@ class Reporter:
         header = ["shard", "record", "label", "predicted", "probability", "correct"]
         yield [*header, "filename"]
         if not self._photos:
-            self._photos = source_photos(self._dataset, len(results.labels))
+            self._photos = photo_names.read(self._dataset, len(results.labels))
         names = self._class_names
         shards = [os.path.basename(shard.path) for shard in self._dataset.shards]
         for i, photo in enumerate(self._photos):
@@ -264,33 +276,6 @@ def _write_csv(folder: str, name: str, rows: Iterator[Sequence[Any]]) -> None:
 def _write(folder: str, name: str, content: bytes) -> None:
     with atomic_write(os.path.join(folder, name)) as file:
         file.write(content)
-
-
-def source_photos(dataset: Dataset, count: int) -> list[str]:
-    """The photos that the first records of a data set say they were made from.
-
-    Args:
-      dataset: its shards are read in order.
-      count: how many records to read.
-
-    Returns:
-      As many names, "" where a record has none.
-    """
-    feature = tf.io.FixedLenFeature([], tf.string, "")
-
-    def parse(serialized: tf.Tensor) -> tf.Tensor:
-        features = {example_schema.FILENAME: feature}
-        return tf.io.parse_example(serialized, features)[example_schema.FILENAME]
-
-    read = record_files.reader(dataset)
-    files = tf.data.Dataset.range(len(dataset.shards))
-    records = files.flat_map(lambda file: read(file).map(lambda _, record: record))
-    batches = records.take(count).batch(_BATCH).map(parse)
-    return [
-        name.decode("utf-8", "backslashreplace")
-        for batch in pipeline_options.apply(batches).as_numpy_iterator()
-        for name in batch
-    ]
 
 
 @contextlib.contextmanager

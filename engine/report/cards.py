@@ -1,0 +1,52 @@
+"""Pictures of evaluated images, each with its label and its prediction."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from datasets.dataset import Dataset
+from engine.evaluation.evaluation import Results
+from engine.report import thumbnails
+
+
+class Cards:
+    """What pages show of some of the images."""
+
+    def __init__(
+        self,
+        results: Results,
+        dataset: Dataset,
+        class_names: Sequence[str],
+        photos: Sequence[str],
+        shown: Sequence[int],
+    ) -> None:
+        """Reads the pictures.
+
+        Args:
+          results: of every image.
+          dataset: the split.
+          class_names: of the logits.
+          photos: the names of the images, as many as results; "" where there is none.
+          shown: indices of the images that cards may be asked for.
+        """
+        self._results = results
+        self._class_names = class_names
+        self._photos = photos
+        places = {self._place(index) for index in shown}
+        self._pictures = thumbnails.read(dataset, places)
+
+    def _place(self, index: int) -> tuple[int, int]:
+        results = self._results
+        return int(results.shards[index]), int(results.records[index])
+
+    def card(self, index: int) -> dict[str, Any]:
+        """An image with its label and prediction."""
+        results, names = self._results, self._class_names
+        shard, record = self._place(index)
+        return {
+            "picture": self._pictures[shard, record],
+            "name": self._photos[index] or f"shard {shard}, record {record}",
+            "label": names[results.labels[index]],
+            "predicted": names[results.predicted[index]],
+            "probability": float(results.probabilities[index]),
+            "is_right": bool(results.labels[index] == results.predicted[index]),
+        }
