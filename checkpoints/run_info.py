@@ -28,6 +28,7 @@ class RunInfo:
         it, like the next.
       eval_split_name: the split that it was validated on, if any.
       num_examples: how many it was trained on.
+      mixed_in_fingerprint: of the contents of the split mixed in; "" without one.
     """
 
     start_flags: Mapping[str, Any]
@@ -38,6 +39,7 @@ class RunInfo:
     dataset_dir: str | None = dataclasses.field(default=None, compare=False)
     eval_split_name: str | None = dataclasses.field(default=None, compare=False)
     num_examples: int | None = dataclasses.field(default=None, compare=False)
+    mixed_in_fingerprint: str = ""
 
     def write(self, folder: str) -> None:
         """Writes `<folder>/run.json`, whole or not at all."""

@@ -66,6 +66,7 @@ class TrainConfig(TrainGroups):
                 " learning rates of the layers differ: give one"
             )
         self._check_balance()
+        self._check_mixed_in()
         if self.fine_tune.solves_head:
             self._check_solved_head()
         if run.max_number_of_steps and run.max_number_of_epochs:
@@ -118,6 +119,38 @@ class TrainConfig(TrainGroups):
                     f"--focal_gamma={gamma:g} looks at the probability of the one true"
                     f" class, and --{name}={value:g} spreads an image over several:"
                     " leave one of them out"
+                )
+
+    def _check_mixed_in(self) -> None:
+        """Refuses what cannot go with a second split in the batches."""
+        data = self.train_data
+        data.check_mixed_in()
+        name = data.mixed_in_split_name
+        if not name:
+            return
+        reasons = {
+            f"feature_cache={self.feature_cache.feature_cache}": (
+                self.feature_cache.feature_cache != "off",
+                "holds the training split alone",
+            ),
+            f"sampling={data.sampling}": (
+                data.sampling != "shuffled",
+                "orders the training split alone",
+            ),
+            f"class_weights={self.loss.class_weights}": (
+                self.loss.class_weights != "none",
+                "counts the training split alone",
+            ),
+            f"eval_split_name={name}": (
+                self.validation.eval_split_name == name,
+                "is to be evaluated, not trained on",
+            ),
+        }
+        for flag, (is_given, reason) in reasons.items():
+            if is_given:
+                raise UserError(
+                    f"--mixed_in_split_name={name} and --{flag}, which {reason}: leave"
+                    " one of them out"
                 )
 
     def _check_solved_head(self) -> None:

@@ -11,12 +11,15 @@ import tensorflow as tf
 
 from datasets import example_schema, pipeline_options
 from datasets.dataset import Dataset
+from datasets.mixed_in import MixedIn
 from datasets.photos.encoded_photo import EncodedPhoto
 from datasets.records import record_files, record_stream
 from datasets.records.skip_timer import SkipTimer
 
 # (photo [H, W, C] uint8, seed [2] int64) → [h, w, c] float32
 PhotoPreprocessFn = Callable[[EncodedPhoto, tf.Tensor], tf.Tensor]
+
+_MIXED_IN = 1 << 62  # more than any number of a view
 
 
 # Autograph would take a second to rewrite every function called, to no effect.
@@ -34,6 +37,7 @@ def train_batches(
     num_views: int | None = None,
     order_seed: int | None = None,
     is_balanced: bool = False,
+    mixed_in: MixedIn | None = None,
 ) -> tf.data.Dataset:
     """Infinite shuffled batches; every epoch holds each example once.
 
@@ -57,6 +61,7 @@ def train_batches(
       order_seed: determines the order instead of `seed`, which then determines the
         augmentation only.
       is_balanced: whether the examples of the classes take turns.
+      mixed_in: a split of the same data set that shares the batches.
 
     Returns:
       Elements {"image": [batch_size, h, w, c] float32, "label": [batch_size] int32 in
@@ -68,36 +73,69 @@ def train_batches(
     """
     if order_seed is None:
         order_seed = seed
+    first, first_mixed_in = start_batch * batch_size, 0
+    if mixed_in:
+        first, first_mixed_in = mixed_in.examples_before(start_batch, batch_size)
+    skip_timer = SkipTimer(first % dataset.num_examples)
     records = record_stream.records_by_epoch(
         dataset, order_seed, num_readers, is_balanced=is_balanced
     )
-    first_epoch, first_position = divmod(start_batch * batch_size, dataset.num_examples)
+    examples = _numbered(records, dataset, first, num_views, skip_timer)
+    if mixed_in:
+        others = record_stream.records_by_epoch(
+            mixed_in.dataset, order_seed, num_readers
+        )
+        numbered = _numbered(others, mixed_in.dataset, first_mixed_in, num_views)
+        examples = tf.data.Dataset.choose_from_datasets(
+            # Their numbers, and so their augmentations, differ from all others.
+            [examples, numbered.map(lambda number, r: (number + _MIXED_IN, r))],
+            mixed_in.sources(start_batch, batch_size),
+        )
+
+    def load(number: tf.Tensor, record: tf.Tensor) -> dict[str, tf.Tensor]:
+        photo, label = _parse(record, dataset, labels_offset)
+        example_seed = tf.stack([tf.constant(seed, tf.int64), number])
+        return {"image": preprocess_fn(photo, example_seed), "label": label}
+
+    batches = examples.map(load, num_parallel_calls=num_threads).batch(
+        batch_size, drop_remainder=True
+    )
+    return pipeline_options.apply(skip_timer.stop(batches).prefetch(tf.data.AUTOTUNE))
+
+
+def _numbered(
+    records: record_stream.Records,
+    dataset: Dataset,
+    first: int,
+    num_views: int | None,
+    skip_timer: SkipTimer | None = None,
+) -> tf.data.Dataset:
+    """All epochs of a split, one after the other: (number of the view, record).
+
+    Args:
+      records: its records, by epoch.
+      dataset: the split.
+      first: how many elements to leave out at the start.
+      num_views: see `train_batches`.
+      skip_timer: measures how long that takes.
+    """
+    first_epoch, first_position = divmod(first, dataset.num_examples)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        first = tf.where(epoch == first_epoch, first_position, 0)
-        return records(epoch, tf.cast(first, tf.int64)).map(
+        start = tf.where(epoch == first_epoch, first_position, 0)
+        return records(epoch, tf.cast(start, tf.int64)).map(
             lambda times, index, record: (
-                times if num_views is None else times % num_views,
-                index,
+                _number(
+                    times if num_views is None else times % num_views,
+                    index,
+                    dataset.num_examples,
+                ),
                 record,
             )
         )
 
-    def load(
-        view: tf.Tensor, index: tf.Tensor, record: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        photo, label = _parse(record, dataset, labels_offset)
-        example_seed = augmentation_seed(seed, view, index, dataset.num_examples)
-        return {"image": preprocess_fn(photo, example_seed), "label": label}
-
-    skip_timer = SkipTimer(first_position)
-    batches = (
-        skip_timer.start(tf.data.Dataset.range(first_epoch, tf.int64.max))
-        .flat_map(one_epoch)
-        .map(load, num_parallel_calls=num_threads)
-        .batch(batch_size, drop_remainder=True)
-    )
-    return pipeline_options.apply(skip_timer.stop(batches).prefetch(tf.data.AUTOTUNE))
+    epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
+    return (skip_timer.start(epochs) if skip_timer else epochs).flat_map(one_epoch)
 
 
 @tf.autograph.experimental.do_not_convert
@@ -178,8 +216,13 @@ def augmentation_seed(
     seed: int, view: tf.Tensor, index: tf.Tensor, num_examples: int
 ) -> tf.Tensor:
     """The stateless seed, [2] int64, not negative, of a view of an example."""
-    place = tf.cast(view, tf.int64) * num_examples + tf.cast(index, tf.int64)
-    return tf.stack([tf.constant(seed, tf.int64), place])
+    number = _number(view, index, num_examples)
+    return tf.stack([tf.constant(seed, tf.int64), number])
+
+
+def _number(view: tf.Tensor, index: tf.Tensor, num_examples: int) -> tf.Tensor:
+    """The number of a view of an example among all views of a split, int64."""
+    return tf.cast(view, tf.int64) * num_examples + tf.cast(index, tf.int64)
 
 
 def _parse(

@@ -88,7 +88,7 @@ def _write_classes(
     """Writes the likeliest classes of photos, and what is wrong with the unfit ones."""
     ensembles.require_same_classes(members, split_list(options.checkpoint_path))
     found = []
-    for photo, answer in photos.walk(_classifying(members, options)):
+    for photo, answer in photos.walk(classifying(members, options)):
         if isinstance(answer, UnfitPhotoError):
             found.append(Prediction(photo, (), str(answer)))
             continue
@@ -123,9 +123,7 @@ def _text(found: Sequence[Prediction], options: PredictOptions) -> str:
     return predictions.as_overview(found, make_table)
 
 
-def _classifying(
-    members: Sequence[Classifier], options: PredictOptions
-) -> PhotoBatches:
+def classifying(members: Sequence[Classifier], options: PredictOptions) -> PhotoBatches:
     """Photos to their probabilities, averaged over checkpoints and views."""
     ensemble = Ensemble(members, split_list(options.tta))
 

@@ -184,7 +184,7 @@ def explained_step_errors(setup: Setup, config: TrainConfig) -> Iterator[None]:
         ) from error
     except record_faults.READ_ERRORS as error:
         raise record_faults.explain(
-            setup.dataset, error, labels_offset=config.data.labels_offset
+            setup.all_read, error, labels_offset=config.data.labels_offset
         ) from error
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 from config.options import Options, option
+from errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,3 +31,51 @@ class TrainDataOptions(Options):
         " slim flag).",
         choices=("shuffled", "balanced"),
     )
+    mixed_in_split_name: str | None = option(
+        None,
+        "Another split of the data set that gives a share of every batch, such as one"
+        " that convert/pseudo_label.py wrote (not a slim flag).",
+    )
+    mixed_in_fraction: float = option(
+        0.0,
+        "Share of each batch that comes from --mixed_in_split_name, rounded to whole"
+        " images (not a slim flag).",
+        minimum=0,
+        maximum=1,
+    )
+    mixed_in_after_epochs: float = option(
+        0.0,
+        "Epochs, counted like --max_number_of_epochs, before the first batch with"
+        " images of --mixed_in_split_name (not a slim flag).",
+        minimum=0,
+    )
+
+    @property
+    def num_mixed_in(self) -> int:
+        """Images of `--mixed_in_split_name` in the batch of a clone."""
+        return round(self.mixed_in_fraction * self.batch_size)
+
+    def check_mixed_in(self) -> None:
+        """Checks the flags of what is mixed in.
+
+        Raises:
+          UserError: they do not belong together, or leave a batch of one split only.
+        """
+        name, fraction = self.mixed_in_split_name, self.mixed_in_fraction
+        if bool(name) != bool(fraction) or (self.mixed_in_after_epochs and not name):
+            raise UserError(
+                "--mixed_in_split_name and --mixed_in_fraction need each other, and"
+                " --mixed_in_after_epochs needs both: give both, as in"
+                " --mixed_in_split_name=pseudo --mixed_in_fraction=0.25"
+            )
+        if name and name == self.dataset_split_name:
+            raise UserError(
+                f"--mixed_in_split_name={name} is --dataset_split_name itself: name"
+                " another split"
+            )
+        if name and not 0 < self.num_mixed_in < self.batch_size:
+            raise UserError(
+                f"--mixed_in_fraction={fraction:g} of --batch_size={self.batch_size}"
+                f" rounds to {self.num_mixed_in} images: at least one of each split"
+                " must be in a batch"
+            )

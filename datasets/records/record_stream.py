@@ -20,14 +20,14 @@ _FILES_IN_TURN = 16
 
 
 # (epoch, first) → the elements (times, index, record) of an epoch, from number `first`
-_Records = Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]
+Records = Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]
 # epoch → times and index of every element, [num_examples] int64 each
 EpochOrder = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 def records_by_epoch(
     dataset: Dataset, seed: int, num_readers: int, *, is_balanced: bool = False
-) -> _Records:
+) -> Records:
     """Returns a function that yields the records of an epoch.
 
     Args:
@@ -52,7 +52,7 @@ def records_by_epoch(
 
 def _from_memory(
     dataset: Dataset, seed: int, num_readers: int, is_balanced: bool
-) -> _Records:
+) -> Records:
     """Holds all encoded records, so that an epoch is a uniform shuffle of them."""
     try:
         encoded = _read_all(dataset, num_readers)
@@ -99,7 +99,7 @@ def _read_all(dataset: Dataset, num_readers: int) -> tf.Tensor:
     return encoded
 
 
-def _from_files(dataset: Dataset, seed: int, num_readers: int) -> _Records:
+def _from_files(dataset: Dataset, seed: int, num_readers: int) -> Records:
     """Reads files in a new order each epoch, through a shuffle buffer."""
     read = record_files.reader(dataset)
     sizes = tf.constant([shard.num_examples for shard in dataset.shards], tf.int64)

@@ -7,6 +7,7 @@ from checkpoints import plan_text
 from config.train_config import TrainConfig
 from engine.batch_norm import recomputation
 from engine.feature_cache import cached_training
+from engine.run import mixing_in
 from engine.run.train_setup import Setup
 from engine.step import class_weights, schedules
 
@@ -40,6 +41,8 @@ def _announce_steps(setup: Setup, config: TrainConfig) -> None:
         *(dataset.num_examples, dataset.num_classes),
         *(_images_per_step(config, setup), length.steps_per_epoch),
     )
+    if setup.mixed_in:
+        logging.info("%s", mixing_in.as_text(setup.mixed_in))
     schedule = schedules.as_text(config.schedule, length)
     logging.info("learning rate: %s", schedule)
     _warn_of_large_epsilon(config)

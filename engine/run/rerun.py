@@ -9,6 +9,7 @@ from checkpoints.run_info import RunInfo
 from common.atomic_files import combined
 from config.train_config import TrainConfig
 from datasets.dataset import Dataset
+from datasets.mixed_in import MixedIn
 from engine.run.initial_weights import Start
 from engine.run.validation import BEST_FOLDER
 from errors import UserError
@@ -32,7 +33,9 @@ _UNRECORDED = {
 _LENGTH = {"max_number_of_steps", "max_number_of_epochs"}
 
 
-def info_of(config: TrainConfig, dataset: Dataset) -> RunInfo:
+def info_of(
+    config: TrainConfig, dataset: Dataset, mixed_in: MixedIn | None = None
+) -> RunInfo:
     """What decides on the result of a run with these options on this data."""
     is_cosine = config.schedule.learning_rate_decay_type == "cosine"
     unrecorded = _UNRECORDED - _LENGTH if is_cosine else _UNRECORDED
@@ -50,6 +53,7 @@ def info_of(config: TrainConfig, dataset: Dataset) -> RunInfo:
         dataset_dir=os.path.abspath(dataset.dataset_dir),
         eval_split_name=config.validation.eval_split_name,
         num_examples=dataset.num_examples,
+        mixed_in_fingerprint=mixed_in.dataset.fingerprint if mixed_in else "",
     )
 
 
@@ -71,6 +75,7 @@ def require_same_run(
     if start.resumes:
         if earlier:
             _require_same_number(train_dir, earlier, now)
+            _require_same_mixed_in(train_dir, earlier, now)
         if earlier and earlier.data_fingerprint != now.data_fingerprint:
             raise UserError(
                 f"--train_dir={train_dir} holds a run that was trained on other data:"
@@ -96,6 +101,19 @@ def _require_same_number(train_dir: str, earlier: RunInfo, now: RunInfo) -> None
             f" this command has --num_examples={after}: use the same, or another"
             f" --train_dir, with --checkpoint_path={train_dir} to go on from its"
             " weights"
+        )
+
+
+def _require_same_mixed_in(train_dir: str, earlier: RunInfo, now: RunInfo) -> None:
+    """Refuses files that changed under the same `--mixed_in_split_name`."""
+    names = [info.flags.get("mixed_in_split_name") for info in (earlier, now)]
+    is_changed = earlier.mixed_in_fingerprint != now.mixed_in_fingerprint
+    if names[0] == names[1] and is_changed:
+        raise UserError(
+            f"--train_dir={train_dir} holds a run with --mixed_in_split_name={names[1]}"
+            " whose files have changed since (another fingerprint): put them back, or"
+            f" use another --train_dir, with --checkpoint_path={train_dir} to go on"
+            " from its weights"
         )
 
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from checkpoints.plan import Plan
 from config.train_config import TrainConfig
 from datasets import input_pipeline
+from datasets.mixed_in import MixedIn
 from engine import inputs
 from engine.batch_norm import population_statistics
 from engine.batch_norm import recomputation as recomputations
@@ -59,7 +60,8 @@ def make_inputs(setup: Setup, config: TrainConfig, state: TrainState) -> Inputs:
     if setup.split is None:
         return Inputs(
             _image_batches(
-                setup, config, setup.images_per_step, seed, setup.start.step
+                *(setup, config, setup.images_per_step, seed, setup.start.step),
+                mixed_in=setup.mixed_in,
             ),
             whole_network(setup.network, setup.start.plan, config),
             lambda seed: _image_batches(setup, config, batch_size, seed),
@@ -144,6 +146,7 @@ def _image_batches(
     batch_size: int,
     order_seed: int,
     start_batch: int = 0,
+    mixed_in: MixedIn | None = None,
 ) -> tf.data.Dataset:
     views = _num_views(setup, config)
     return input_pipeline.train_batches(
@@ -163,6 +166,7 @@ def _image_batches(
         start_batch=start_batch,
         num_views=views,
         is_balanced=config.train_data.sampling == "balanced",
+        mixed_in=mixed_in,
     )
 
 

@@ -15,13 +15,14 @@ from checkpoints.run_info import RunInfo
 from config.shared_options import DataOptions
 from config.train_config import TrainConfig
 from datasets.dataset import Dataset
+from datasets.mixed_in import MixedIn
 from engine import inputs
 from engine.batch_norm.batch_norm_lag import Lag, lag_of
 from engine.batch_norm.recomputation import Recomputation
 from engine.evaluation.evaluation import Evaluator, make_evaluator
 from engine.feature_cache import cached_training, free_memory
 from engine.feature_cache.split_network import SplitNetwork
-from engine.run import rerun, warm_start
+from engine.run import mixing_in, rerun, warm_start
 from engine.run.background import BackgroundWriter
 from engine.run.initial_weights import Start, find_start, restore_start
 from engine.run.validation import Validation, read_history
@@ -41,6 +42,7 @@ class Setup:
 
     Attributes:
       dataset: the training split.
+      mixed_in: the split that shares its batches, or None.
       validation_dataset: the split to evaluate while training, or None.
       network: the net, its variables newly initialized.
       folder: the run's checkpoints.
@@ -54,6 +56,7 @@ class Setup:
     """
 
     dataset: Dataset
+    mixed_in: MixedIn | None
     validation_dataset: Dataset | None
     network: Network
     folder: CheckpointFolder
@@ -69,6 +72,12 @@ class Setup:
     def images_per_step(self) -> int:
         """Images per step, over all devices."""
         return self.length.images_per_step
+
+    @property
+    def all_read(self) -> Dataset:
+        """The files of all training batches, for the search of a bad record."""
+        others = self.mixed_in.dataset.shards if self.mixed_in else ()
+        return dataclasses.replace(self.dataset, shards=(*self.dataset.shards, *others))
 
     @property
     def last_step(self) -> int | None:
@@ -98,9 +107,10 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
     _check_same_model(train_dir, info)
     folder = CheckpointFolder(train_dir, keep=CHECKPOINTS_KEPT)
     length = run_length.of(config, dataset.num_examples)
+    mixed_in = mixing_in.of_run(config, length)
     start = find_start(network, folder, config.fine_tune)
     warm_start.check(start, info, config.fine_tune)
-    earlier, now = run_info.read(train_dir), rerun.info_of(config, dataset)
+    earlier, now = run_info.read(train_dir), rerun.info_of(config, dataset, mixed_in)
     rerun.require_same_run(train_dir, earlier, now, start)
     _warn_of_missing_files(train_dir, start)
     split = None
@@ -111,6 +121,7 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
         )
     return Setup(
         dataset=dataset,
+        mixed_in=mixed_in,
         validation_dataset=_validation_dataset(config, start),
         network=network,
         folder=folder,

@@ -160,6 +160,42 @@ def test_flags_that_contradict_each_other_are_both_named(one, other):
         assert f"--{name}" in str(raised.value)
 
 
+MIXED = {"mixed_in_split_name": "pseudo", "mixed_in_fraction": 0.25}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"feature_cache": "memory"},
+        {"sampling": "balanced"},
+        {"class_weights": "balanced"},
+        {"eval_split_name": "pseudo"},
+    ],
+)
+def test_what_cannot_go_with_a_split_that_is_mixed_in(other):
+    train(**MIXED)
+    train(**other)
+    with pytest.raises(UserError, match="--mixed_in_split_name=pseudo and") as raised:
+        train(**MIXED, **other)
+    assert f"--{next(iter(other))}={next(iter(other.values()))}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"mixed_in_split_name": "pseudo"}, "need each other"),
+        ({"mixed_in_fraction": 0.25}, "need each other"),
+        ({"mixed_in_after_epochs": 2.0}, "need each other"),
+        (MIXED | {"dataset_split_name": "pseudo"}, "--dataset_split_name itself"),
+        (MIXED | {"batch_size": 2}, "--batch_size=2 rounds to 0 images"),
+        (MIXED | {"mixed_in_fraction": 1.0}, "--batch_size=32 rounds to 32 images"),
+    ],
+)
+def test_a_split_that_is_mixed_in_needs_a_share(flags, message):
+    with pytest.raises(UserError, match=message):
+        train(**flags)
+
+
 @pytest.mark.parametrize(
     "flags",
     [

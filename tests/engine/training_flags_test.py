@@ -37,6 +37,14 @@ CASES: dict[str, dict[str, Any]] = {
         "batch_size": 2,
         "gradient_accumulation_steps": 2,
     },
+    "mixed": {
+        "mixed_in_split_name": "validation",
+        "mixed_in_fraction": 0.5,
+        "mixed_in_after_epochs": 0.4,  # from the third step of the run
+        "random_affine": "shear=10,zoom=0.2",
+        "batch_size": 2,
+        "gradient_accumulation_steps": 2,
+    },
     "cache": {
         "trainable_scopes": "Tiny/Conv2d_2,head",
         "feature_cache": "memory",
