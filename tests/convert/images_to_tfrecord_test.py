@@ -38,7 +38,7 @@ def run(*flags):
     ("flags", "message"),
     [
         ((), "no photos: give --image_dir=FOLDER"),
-        (("--image_dir={tmp}/nowhere",), "nowhere is no directory"),
+        (("--image_dir={tmp}/nowhere",), "nowhere is not a folder"),
         (("--image_dir={tmp}/empty",), "expected a folder for each class"),
         (("--image_dir={tmp}/texts",), "usable photos of 0 class (none)"),
         (("--csv_file={tmp}/texts/a/1.txt",), "no column label and no path"),
