@@ -199,6 +199,6 @@ def test_a_conversion(disk, tmp_path):
     assert last.startswith("error: ")
     if isinstance(disk, SmallDisk):
         assert f"{disk.folder / 'data'}: No space left on device" in last
-        assert "MB are free without it, the dataset needs about" in last
+        assert "MB are free without the data set, it needs about" in last
     assert not (disk.folder / "data").exists()
     assert convert().returncode == 0
