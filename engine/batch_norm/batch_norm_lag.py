@@ -1,7 +1,7 @@
-"""Whether the statistics of the batch norms that train can have settled.
+"""Whether the statistics of trained batch norms have settled.
 
-After n steps with a decay d a stored average still holds the share d^n of its start,
-mean 0 and variance 1, or what a checkpoint gave for other weights.
+After n steps with decay d a stored average still holds a share d^n of its initial
+value: mean 0 and variance 1, or a checkpoint's, which belong to other weights.
 """
 
 import dataclasses
@@ -10,15 +10,15 @@ import math
 from checkpoints.plan import Plan
 from nets.network import Network
 
-# The share of the start with which it is forgotten. Small, since fresh nets have
-# variances of some hundredths, far below the 1 at the start, and since what one layer
-# scales wrongly the next ones scale again.
+# The share at which the initial value counts as forgotten. Small, since new nets have
+# variances of some hundredths, far below the initial 1, and since errors of scale
+# multiply from layer to layer.
 SETTLED = 0.001
 
 
 @dataclasses.dataclass(frozen=True)
 class Lag:
-    """How the statistics of a net in training follow it.
+    """How closely statistics follow a net in training.
 
     Attributes:
       num_batch_norms: that use and update batch statistics.
@@ -29,11 +29,11 @@ class Lag:
     decay: float
 
     def start_left(self, steps: int) -> float:
-        """Share of the start in the averages after some steps."""
+        """Share of the initial value in the averages after some steps."""
         return self.decay**steps
 
     def is_settled(self, steps: int | None) -> bool:
-        """Whether the start is forgotten after some steps; None stands for endless."""
+        """Whether the initial value is forgotten after some steps (None: endless)."""
         if not self.num_batch_norms:
             return True
         if self.decay == 1:

@@ -1,7 +1,7 @@
-"""Statistics of batch norms, computed anew over some batches.
+"""Statistics of batch norms, recomputed over some batches.
 
 The averages that batch norms store forget their start slowly and follow weights of
-earlier steps. Instead, the weights of now see some batches of the training split, in
+earlier steps. Instead, the net with its current weights sees some training batches, in
 training mode: Izmailov et al., https://arxiv.org/abs/1803.05407, section 3.2; Wu and
 Johnson, "Rethinking 'Batch' in BatchNorm", https://arxiv.org/abs/2105.07576, section 3.
 """
@@ -24,18 +24,18 @@ MomentsFn = Callable[[dict[str, tf.Tensor], tf.Tensor], Moments]
 
 
 class MomentsWatcher:
-    """Notes the moments of every batch norm of a net while it is built.
+    """Records the moments of every batch norm of a net while it is built.
 
     Attributes:
       moments: by scope, in order of building.
     """
 
     def __init__(self) -> None:
-        """Nothing noted yet."""
+        """Starts with no moments recorded."""
         self.moments: Moments = {}
 
     def __call__(self, scope: str, inputs: tf.Tensor, decay: float) -> None:
-        """Takes note of one; see `Network.__call__`."""
+        """Records one batch norm; see `Network.__call__`."""
         del decay
         with tf.name_scope(NAME_SCOPE):
             inputs = tf.cast(inputs, tf.float32)
@@ -81,7 +81,7 @@ def moments_fn(
 
 
 def over_batches(moments: Iterable[Mapping[str, tuple]]) -> dict[str, np.ndarray]:
-    """Mean and variance of all values of several batches of one size.
+    """Mean and variance of all values of several batches of equal size.
 
     The variance is the mean of the batches' variances plus the variance of their means:
     evaluation meets single images, whose means differ as much. (The averages that batch
@@ -89,7 +89,7 @@ def over_batches(moments: Iterable[Mapping[str, tuple]]) -> dict[str, np.ndarray
     independent: n / (n - 1) times the variance.)
 
     Args:
-      moments: as of `MomentsFn`, of one batch after the other; one at least.
+      moments: of at least one batch, as `MomentsFn` returns them.
 
     Returns:
       By the names of the variables, `<scope>/moving_mean` and

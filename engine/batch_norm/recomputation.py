@@ -1,9 +1,9 @@
-"""Statistics of batch norms that stand for their averages while these lag.
+"""Batch-norm statistics that replace the stored averages while these lag.
 
-Evaluations of a run, and checkpoints, take the place of the stored averages by
-statistics of the weights of now. The run itself goes on from the averages, which
-checkpoints hold beside them: nothing that it does depends on when it evaluates, saves,
-or is killed, and a batch norm in training reads neither.
+Evaluations of a run, and its checkpoints, use statistics of the current weights in
+place of the stored averages. The run itself continues from the averages, which
+checkpoints also hold: it does not depend on when it evaluates, saves or is killed, and
+a batch norm in training reads neither.
 """
 
 import contextlib
@@ -29,14 +29,14 @@ IMAGES = 1000
 
 _REMEDY = (
     "evaluation falls behind training: --recompute_batch_norm=true, or"
-    " convert/recompute_batch_norm.py afterwards, computes them anew"
+    " convert/recompute_batch_norm.py afterwards, recomputes them"
 )
 
 MomentsAt = Callable[[int], Iterable[Moments]]
 
 
 def num_batches(num_examples: int, batch_size: int, num_images: int = IMAGES) -> int:
-    """Batches to see: of so many images, or of an epoch where that has less."""
+    """Number of batches for so many images, at most an epoch."""
     return math.ceil(min(num_images, num_examples) / batch_size)
 
 
@@ -75,7 +75,7 @@ def moments_of(
 
 
 def resolved(options: FineTuneOptions) -> str:
-    """`--recompute_batch_norm`, which slim's way with batch norms turns off."""
+    """`--recompute_batch_norm`, off by default with `--freeze_batch_norm=false`."""
     option = options.recompute_batch_norm
     if option == "auto" and not options.freeze_batch_norm:
         return "false"
@@ -83,16 +83,16 @@ def resolved(options: FineTuneOptions) -> str:
 
 
 def log_lag(lag: Lag, option: str, last_step: int | None) -> None:
-    """Says before the first step how long statistics lag, and what comes of it."""
+    """Logs before the first step how long statistics lag, and the consequence."""
     said = lag.as_text(last_step)
     if not lag.num_batch_norms:
         if option == "true":
-            logging.info("batch norm: none trains, so none is recomputed")
+            logging.info("batch norm: none is trained, so none is recomputed")
     elif option == "true":
-        logging.info("%s; evaluations and checkpoints have them recomputed", said)
+        logging.info("%s; they are recomputed for evaluations and checkpoints", said)
     elif option == "auto":
-        until = "" if lag.is_settled(1) else "; until then evaluations and checkpoints"
-        logging.info("%s%s", said, until and f"{until} have them recomputed")
+        until = "; until then they are recomputed for evaluations and checkpoints"
+        logging.info("%s%s", said, "" if lag.is_settled(1) else until)
     elif lag.is_settled(last_step):
         logging.info("%s", said)
     else:
@@ -100,7 +100,7 @@ def log_lag(lag: Lag, option: str, last_step: int | None) -> None:
 
 
 class Recomputation:
-    """Computes the statistics of a run anew where they are needed."""
+    """Recomputes the statistics of a run where they are needed."""
 
     def __init__(
         self, state: TrainState, lag: Lag, option: str, moments_at: MomentsAt
@@ -128,9 +128,9 @@ class Recomputation:
         return self._option == "true" or not self._lag.is_settled(step)
 
     def statistics(self) -> dict[str, np.ndarray]:
-        """Statistics of now by name in a checkpoint; empty where the averages do.
+        """Current statistics by name in a checkpoint; empty where the averages suffice.
 
-        With moving averages of the variables also those that belong to them.
+        With moving averages of the variables, their statistics are included.
         """
         step = int(self._state.global_step.numpy())
         if not self.is_due(step):
@@ -152,7 +152,7 @@ class Recomputation:
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
-        """The net is inside as it is evaluated: averages, statistics of now."""
+        """Inside, the net is as in evaluation: averages and current statistics."""
         average = self._state.moving_average
         suffix = f"/{SUFFIX}" if average else ""
         variables = self._state.network.model_variables
@@ -165,7 +165,7 @@ class Recomputation:
             yield
 
     def warn_if_unsettled(self, step: int) -> None:
-        """Says it where a step's averages lag and nothing stands for them."""
+        """Warns where a step's averages lag and are not replaced."""
         if self._lag.is_settled(step) or self.is_due(step):
             return
         logging.warning(

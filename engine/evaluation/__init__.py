@@ -1,1 +1,1 @@
-"""A network on a split: predictions, figures, how far they can be trusted."""
+"""A network on a split: predictions, metrics, and how far to trust them."""

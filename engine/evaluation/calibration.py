@@ -11,7 +11,7 @@ _Z_95 = 1.959964  # 97.5% quantile of the normal distribution
 
 @dataclasses.dataclass(frozen=True)
 class Bin:
-    """The predictions of about one confidence.
+    """The predictions of similar confidence.
 
     Attributes:
       count: how many there are.

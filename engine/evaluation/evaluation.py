@@ -20,12 +20,12 @@ LogitsFn = Callable[[dict[str, tf.Tensor]], tf.Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """What a network says of every image, in the order of the files.
+    """The predictions of a network for every image, in the order of the files.
 
     Attributes:
       labels: `[images]` int32, the true classes.
       predicted: `[images]` int32, the classes of the largest logits.
-      probabilities: `[images]` float32, what softmax gives the predicted classes.
+      probabilities: `[images]` float32, softmax of the predicted classes.
       in_top_5: `[images]` bool, whether the true class has one of the 5 largest logits.
       losses: `[images]` float32, cross-entropies.
       shards: `[images]` int32, index of the file in `Dataset.shards`.
@@ -57,7 +57,7 @@ class Results:
 
 
 class Evaluator:
-    """Runs one network over one split, as often as wanted."""
+    """Runs one network over one split, any number of times."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Evaluator:
 
         Args:
           dataset: the split.
-          batches: its examples, each once, as `input_pipeline.eval_batches` gives them.
+          batches: its examples, each once, as from `input_pipeline.eval_batches`.
           logits_fn: from such a batch to `[batch, classes]` float32.
           labels_offset: what was subtracted from labels, for messages.
         """
@@ -100,7 +100,7 @@ class Evaluator:
         self._step = tf.function(step, autograph=False)
 
     def run(self, max_num_batches: int | None = None) -> Results:
-        """Evaluates the network as it is now.
+        """Evaluates the network with its current weights.
 
         Args:
           max_num_batches: stop after so many batches; None or 0 for all.

@@ -13,12 +13,12 @@ from engine.evaluation.evaluation import Results
 
 @dataclasses.dataclass(frozen=True)
 class Suspect:
-    """An image that looks like another class than its label's.
+    """An image that looks like a class other than its label.
 
     Attributes:
       index: of the image in the results.
-      threshold: the mean probability that images of the predicted class get for it.
-      margin: the predicted class's probability less the label's.
+      threshold: the mean probability of the predicted class over its own images.
+      margin: the predicted class's probability minus the label's.
     """
 
     index: int
@@ -27,7 +27,7 @@ class Suspect:
 
 
 def find(results: Results) -> list[Suspect]:
-    """Images of which the net is surer than of the images of the class it names.
+    """Images that the net assigns to another class with confidence.
 
     An image labeled i is suspect where the predicted class j ≠ i has a probability of
     at least t_j, the mean probability of j over the images labeled j (the paper's

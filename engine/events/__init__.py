@@ -1,1 +1,1 @@
-"""TensorBoard's event files, read."""
+"""Reading TensorBoard's event files."""

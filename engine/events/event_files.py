@@ -13,11 +13,11 @@ def find(folder: str) -> list[str]:
 
 
 def keep_order(folder: str) -> None:
-    """Lets the files that are there come before those that are written from now on.
+    """Makes existing files sort before those written from now on.
 
-    The name of a file begins with the second in which it was made. Where the clock was
-    set back since, the later part of a run would be read first, and the earlier one in
-    its place; so files that are not older than now are renamed as if they were.
+    The name of a file begins with the second in which it was created. If the clock was
+    set back since, the later part of a run would be read before the earlier one, so
+    files from the future are renamed to an earlier second.
     """
     limit = int(time.time())
     renamed: dict[str, str] = {}

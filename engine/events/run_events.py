@@ -1,4 +1,4 @@
-"""What a training run's event files tell: its curves and its restore plan."""
+"""What a training run's event files hold: its curves and its restore plan."""
 
 import dataclasses
 import glob
@@ -10,7 +10,7 @@ from tensorboard.util import tensor_util
 
 from engine.events import event_files
 
-# What it tells of the files that it goes through is for its developers.
+# Its messages about the files it reads are for its developers.
 logging.getLogger("tensorboard").setLevel(logging.ERROR)
 
 _ALL = {"scalars": 0, "tensors": 0}  # keep every value, not a sample
@@ -34,7 +34,7 @@ class Curve:
 
 @dataclasses.dataclass(frozen=True)
 class RunEvents:
-    """What is known of a run.
+    """The curves and the plan of a run.
 
     Attributes:
       charts: curves by what they show; charts without a curve are left out.
@@ -79,7 +79,7 @@ def read(checkpoint_path: str) -> RunEvents:
 
 
 def seconds_in_all(run_dir: str) -> float | None:
-    """How long a run took, pauses between its commands left out; None if untold."""
+    """How long a run took, without the pauses between its commands; None if unknown."""
     total = 0.0
     for path in event_files.find(run_dir):
         events = _load(path)

@@ -1,1 +1,1 @@
-"""The frozen part of a net computed once, and training on what it gave."""
+"""The frozen part of a net, computed once, and training on its output."""

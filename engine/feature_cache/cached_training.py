@@ -21,7 +21,7 @@ from engine.feature_cache.split_network import SplitNetwork
 from errors import UserError
 from nets.network import Network
 
-# Images that the frozen part takes at a time, or more where training does: smaller
+# Images per batch through the frozen part, or training's batch size if larger: smaller
 # batches are slower, see benchmarks/README.md.
 _LEAST_FILL_BATCH_SIZE = 16
 
@@ -34,17 +34,17 @@ def split_network(
     is_training: bool,
     batch_size: int | None = None,
 ) -> SplitNetwork:
-    """The net in its frozen and its trained part.
+    """The net, split into its frozen and its trained part.
 
     Args:
       network: the net.
       plan: what is trained.
       config: the options.
       is_training: see `Network.__call__`.
-      batch_size: images in every call; None is the one of training.
+      batch_size: images in every call; by default training's.
 
     Raises:
-      UserError: nothing of it is frozen.
+      UserError: no part of it is frozen.
     """
     split = SplitNetwork(
         network,
@@ -74,10 +74,10 @@ def savings_as_text(split: SplitNetwork, num_examples: int, config: TrainConfig)
     views = num_views(config)
     of_views = f" × {views} views" if views > 1 else ", evaluation preprocessing"
     return (
-        f"feature cache: {split.num_cold} operations are computed once for each image,"
+        f"feature cache: {split.num_cold} operations are computed once per image,"
         f" {split.num_hot} in every step ({split.gain:,.0f}× less arithmetic); {shapes}"
-        f" = {num_bytes / 1e3:.1f} kB an image{of_views},"
-        f" {num_bytes * num_examples * views / 1e6:.1f} MB in all"
+        f" = {num_bytes / 1e3:.1f} kB per image{of_views},"
+        f" {num_bytes * num_examples * views / 1e6:.1f} MB in total"
     )
 
 
@@ -90,7 +90,7 @@ def filled_cache(
     *,
     is_training: bool,
 ) -> FeatureCache:
-    """The features of a split, of which missing ones are computed now.
+    """The features of a split; missing ones are computed now.
 
     Args:
       split: the net's frozen part.
@@ -98,7 +98,7 @@ def filled_cache(
       plan: what is trained.
       dataset: what to read.
       config: the options.
-      is_training: the views of training, or the one of evaluation.
+      is_training: whether to cache the views of training or the one of evaluation.
 
     Raises:
       UserError: a record cannot be read, or there is no room for the features.

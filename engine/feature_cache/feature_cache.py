@@ -26,7 +26,7 @@ FeatureBatches = Callable[[int], Iterable[tuple[list[np.ndarray], np.ndarray]]]
 
 
 class FeatureCache:
-    """Rows of features and labels, one row an image and view.
+    """Rows of features and labels, one row per image and view.
 
     Attributes:
       num_rows: images times views.
@@ -40,10 +40,10 @@ class FeatureCache:
         shapes: Sequence[tuple[int, ...]],
         dtype: tf.DType,
     ) -> None:
-        """Makes sure of the room; `fill` opens what an earlier run has filled.
+        """Checks that there is room; `fill` opens what an earlier run has filled.
 
         Args:
-          folder: of this very cache, named by `key_of`; None keeps it in memory.
+          folder: of this cache alone, named by `key_of`; None keeps it in memory.
           num_rows: images times views.
           shapes: of the features of one image.
           dtype: float32 or bfloat16.
@@ -63,7 +63,7 @@ class FeatureCache:
         self._check_room()
 
     def _check_room(self) -> None:
-        """Refuses what the memory or the disk has no room for, before the work."""
+        """Refuses what memory or disk has no room for, before the work."""
         try:
             if self._folder:
                 os.makedirs(self._folder, exist_ok=True)
@@ -98,9 +98,9 @@ class FeatureCache:
         """Computes the rows that are missing.
 
         Args:
-          batches: called with the first missing row; gives features and labels of it
-            and all that follow, by batch.
-          batch_size: rows in each, the last one filled up.
+          batches: called with the first missing row; yields the features and labels
+            of it and all that follow, by batch.
+          batch_size: rows per batch; the last may have fewer.
 
         Raises:
           UserError: another process fills the same folder, or there is no room.
@@ -116,12 +116,12 @@ class FeatureCache:
             self._fill_files(files, batches, batch_size)
 
     def _busy(self, holder: str) -> str:
-        """What a second run is told while another one fills the folder."""
+        """The message for a second run while another one fills the folder."""
         done = feature_files.rows_done(self._folder or "")
         so_far = "" if done is None else f" ({done:,} of {self.num_rows:,} rows so far)"
         return (
             f"the feature cache {self._folder} is being filled by {holder}{so_far}:"
-            " start this run when it is full, which both can then use, or give it"
+            " start this run when it is full, so that both can use it, or give it"
             " another --feature_cache_dir"
         )
 
@@ -161,7 +161,7 @@ class FeatureCache:
         num_done: int,
         batch_size: int,
     ) -> Iterator[list[np.ndarray]]:
-        """The batches as one list of arrays each, labels last, with their progress."""
+        """The batches, each a list of arrays, labels last, with a progress display."""
         for features, labels in progress(
             batches,
             total=-(-(self.num_rows - num_done) // batch_size),
@@ -171,7 +171,7 @@ class FeatureCache:
             yield [*features, labels]
 
     def arrays(self) -> list[np.ndarray]:
-        """All features, `[num_rows, ...]` each, and last the labels, `[num_rows]`."""
+        """All features, `[num_rows, ...]` each, then the labels, `[num_rows]`."""
         return list(self._arrays)
 
     def rows(self, numbers: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
@@ -195,10 +195,10 @@ class FeatureCache:
 
 
 def key_of(parts: Sequence[object], weights: Iterable[np.ndarray]) -> str:
-    """The name of a cache: another one for any change of what features depend on.
+    """The name of a cache, which changes with anything that the features depend on.
 
     Args:
-      parts: plain values whose text says what they are.
+      parts: plain values, compared as text.
       weights: of the frozen part.
     """
     digest = hashlib.sha256(repr(list(parts)).encode())
@@ -221,10 +221,10 @@ def train_batches(
 
     Args:
       cache: a full one.
-      num_examples: of the split; the cache holds them once a view.
+      num_examples: of the split; the cache holds each once per view.
       batch_size: rows in every batch.
       seed: decides the order.
-      start_batch: batches to leave out at the start.
+      start_batch: batches to skip at the start.
       is_balanced: examples of each class come in turn.
 
     Returns:

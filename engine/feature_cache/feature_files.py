@@ -1,8 +1,8 @@
-"""Arrays in the files of a folder, filled row by row and believed only as written.
+"""Arrays in the files of a folder, filled row by row and trusted only if unchanged.
 
-`progress.json` says how many rows there are and what checksum they have in each file. A
-folder of which that is not true (a file that is lost, shorter, longer, changed or
-another's) is emptied.
+`progress.json` holds the number of rows and their checksum in each file. A folder that
+does not match it (a file is missing, shorter, longer, changed or of another cache) is
+emptied.
 """
 
 import json
@@ -31,30 +31,30 @@ class FeatureFiles:
 
     Attributes:
       arrays: the memory-mapped files, in the order of the kinds.
-      num_done: rows that are there, from the first on.
+      num_done: rows already computed, from the first on.
     """
 
     def __init__(self, folder: str, kinds: Sequence[Kind]) -> None:
-        """Opens what is there and can be believed, or makes the files anew.
+        """Opens the files if they are intact, or creates them.
 
         Args:
           folder: an existing one, named by the cache's key.
-          kinds: of the arrays, all of as many rows.
+          kinds: of the arrays, all with the same number of rows.
 
         Raises:
-          OSError: the files cannot be made; none is left then.
+          OSError: the files cannot be created; none is left behind.
         """
         self._folder = folder
         self._kinds = list(kinds)
         self._paths = [os.path.join(folder, f"{i}.bin") for i in range(len(kinds))]
         self._checksums = [0] * len(kinds)
         self.num_done = 0
-        if fault := self._take_what_is_there():
+        if fault := self._reuse():
             logging.warning(
-                "feature cache %s: %s; all features are computed anew", folder, fault
+                "feature cache %s: %s; recomputing all features", folder, fault
             )
         if not self.num_done:
-            self._make_anew()
+            self._create()
         self.arrays: list[np.ndarray] = [
             np.memmap(path, dtype, "r+", shape=shape)
             for path, (shape, dtype) in zip(self._paths, self._kinds, strict=True)
@@ -72,7 +72,7 @@ class FeatureFiles:
             self._checksums[number] = zlib.crc32(content.data, self._checksums[number])
 
     def flush(self) -> None:
-        """Makes the rows that are there outlast this process."""
+        """Writes the rows so far to disk, so that they outlast this process."""
         for array in self.arrays:
             array.flush()  # type: ignore[attr-defined]
         content = self._settings() | {
@@ -83,15 +83,15 @@ class FeatureFiles:
             json.dump(content, file)
 
     def _settings(self) -> dict[str, Any]:
-        """What progress.json must say to be of this very cache."""
+        """What progress.json must hold to belong to this cache."""
         return {
             "format_version": _FORMAT_VERSION,
             "cache": os.path.basename(self._folder),
             "bytes": [_size(kind) for kind in self._kinds],
         }
 
-    def _take_what_is_there(self) -> str | None:
-        """Takes rows that can be believed; says why not, where there are any."""
+    def _reuse(self) -> str | None:
+        """Reuses intact rows, or returns what is wrong; None for an empty folder."""
         try:
             with open(os.path.join(self._folder, _PROGRESS_FILE), "rb") as file:
                 content = json.load(file)
@@ -104,7 +104,7 @@ class FeatureFiles:
             return f"{_PROGRESS_FILE} is damaged"
         num_rows = self._kinds[0][0][0]
         if settings != self._settings():
-            return f"{_PROGRESS_FILE} is of another cache"
+            return f"{_PROGRESS_FILE} belongs to another cache"
         counts = type(num_done) is int and 0 <= num_done <= num_rows
         if (
             not counts
@@ -118,7 +118,7 @@ class FeatureFiles:
         return None
 
     def _find_fault(self, num_done: int, checksums: Sequence[object]) -> str | None:
-        """What is wrong with the files of which so many rows have these checksums."""
+        """What is wrong with the files, given the checksums of their first rows."""
         for path, kind in zip(self._paths, self._kinds, strict=True):
             if not os.path.isfile(path):
                 return f"{os.path.basename(path)} is missing"
@@ -138,7 +138,7 @@ class FeatureFiles:
             found[number] = zlib.crc32(chunk, found[number])
         for path, crc, known in zip(self._paths, found, checksums, strict=True):
             if crc != known:
-                return f"{os.path.basename(path)} is not as it was written"
+                return f"{os.path.basename(path)} has changed since it was written"
         return None
 
     def _chunks(self, sizes: Sequence[int]) -> Iterator[tuple[int, bytes]]:
@@ -148,8 +148,8 @@ class FeatureFiles:
                 for start in range(0, size, _CHUNK_BYTES):
                     yield number, file.read(min(size - start, _CHUNK_BYTES))
 
-    def _make_anew(self) -> None:
-        """Makes the files, with all the room that they will need."""
+    def _create(self) -> None:
+        """Creates the files at their full size."""
         self._checksums = [0] * len(self._kinds)
         self._remove()
         try:
@@ -168,7 +168,7 @@ class FeatureFiles:
 
 
 def rows_done(folder: str) -> int | None:
-    """How many rows another process has said to be there; None where it has not."""
+    """How many rows another process has recorded; None if unknown."""
     try:
         with open(os.path.join(folder, _PROGRESS_FILE), "rb") as file:
             return int(json.load(file)["num_done"])
@@ -177,10 +177,10 @@ def rows_done(folder: str) -> int | None:
 
 
 def _reserve(descriptor: int, num_bytes: int) -> None:
-    """Makes room for a file now, so that a full disk is known before the first row."""
+    """Allocates a file now, so that a full disk shows before the first row."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(descriptor, 0, num_bytes)
-    else:  # macOS has nothing of the kind: there it is known when rows are written
+    else:  # macOS cannot: there it shows when rows are written
         os.truncate(descriptor, num_bytes)
 
 

@@ -5,22 +5,22 @@ import pathlib
 import re
 from collections.abc import Iterator
 
-# Files of a control group that tell its limit and its use, and what of that is files.
+# Files of a control group with its limit and its usage, and the share of cached files.
 _VERSION_1 = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
 _VERSION_2 = "memory.max", "memory.current", "inactive_file"
 _NO_LIMIT = 1 << 60  # cgroups of version 1 say 2⁶³ less a page where there is none
 
 
 def available_bytes(root: str = "/") -> int:
-    """The memory that is free, on this machine and in this process's control groups.
+    """The free memory of this machine and of this process's control groups.
 
-    What the system keeps of files counts as free, since it gives that up.
+    The file cache counts as free, since the system releases it on demand.
 
     Args:
-      root: where `proc` and `sys` are; another one in tests.
+      root: where `proc` and `sys` are; overridden in tests.
 
     Returns:
-      Bytes; all that the machine has where it does not say more (macOS).
+      Bytes; all of the machine's memory where usage is unknown (macOS).
     """
     at = pathlib.Path(root)
     free = [max(limit - used, 0) for limit, used in _groups(at) if limit < _NO_LIMIT]
@@ -59,7 +59,7 @@ def _group(
 
 
 def _number(before: str, text: str) -> int | None:
-    """The number that stands behind the beginning of a line."""
+    """The number that follows the given start of a line."""
     match = re.search(rf"^{before}(\d+)$", text, re.MULTILINE)
     return int(match[1]) if match else None
 

@@ -3,8 +3,8 @@
 An operation is hot when its result for an image may change from step to step: it reads
 a variable that training changes, draws random numbers, mixes the images of a batch (a
 batch norm in training), or has a hot input. The frontier is what hot operations, or
-the caller, read of the cold ones that depend on the image. It is all that training
-needs to know of an image, and can be computed once.
+the caller, read of the cold ones that depend on the image. It is all of an image that
+training needs, and can be computed once.
 """
 
 import math
@@ -29,7 +29,7 @@ class SplitNetwork:
       num_hot: operations of the rest.
       cold_flops: floating-point operations of the frozen part for one image.
       hot_flops: those of the rest.
-      key: text that tells this frontier from any other of the net.
+      key: text that distinguishes this frontier from the net's others.
       batch_size: images in every call.
       is_training: see `Network.__call__`.
       frozen_variables: names of the variables that the frozen part reads.

@@ -1,11 +1,11 @@
-"""How many threads the linear algebra of fitting a classifier takes."""
+"""How many threads the linear algebra of fitting a classifier uses."""
 
 import contextlib
 from collections.abc import Iterator
 
 import numpy as np
 
-# Numbers in the examples of a fit. On fewer the threads of a BLAS library spend more
+# Values in the examples of a fit. On fewer the threads of a BLAS library spend more
 # time waiting for each other than computing: 240 examples of 1,024 features took 5.7
 # seconds of two cores with two threads and 0.5 with one.
 _FEWEST_FOR_THREADS = 4_000_000

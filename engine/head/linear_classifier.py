@@ -34,12 +34,12 @@ class LinearClassifier:
 
 @dataclasses.dataclass(frozen=True)
 class CrossValidation:
-    """How well a classifier does on examples that it was not fitted to.
+    """How well a classifier does on examples it was not fitted to.
 
     Attributes:
       strength: C, the inverse strength of the penalty that did best.
       accuracy: with that C, over all examples, each held out once, in [0, 1]; NaN
-        where they were too few for folds.
+        if there were too few for folds.
       num_examples: how many were held out.
     """
 
@@ -78,15 +78,19 @@ class StandardizedFeatures:
     """Features on a standard scale, in as few columns as give the same optimum.
 
     The optimum of an L2 penalty lies in the span of the examples (Hastie & Tibshirani,
-    2004, "Efficient quadratic regularization for expression arrays"), so that of fewer
-    examples than features the principal components say all.
+    2004, "Efficient quadratic regularization for expression arrays"), so with fewer
+    examples than features the principal components suffice.
 
     Attributes:
       columns: `[examples, columns]` float64.
     """
 
     def __init__(self, features: np.ndarray) -> None:
-        """Args: features: `[examples, features]`, finite."""
+        """Standardizes the features.
+
+        Args:
+          features: `[examples, features]`, finite.
+        """
         self._features = features
         self._mean = features.mean(0, dtype=np.float64)
         deviation = features.std(0, dtype=np.float64)
@@ -99,7 +103,7 @@ class StandardizedFeatures:
             self.columns, self._rotation = left * sizes, right.T
 
     def classifier(self, fitted: Coefficients, num_classes: int) -> LinearClassifier:
-        """The classifier that takes the features as they are.
+        """The classifier of the original, unstandardized features.
 
         Args:
           fitted: on `columns`.

@@ -34,7 +34,7 @@ def assign(network: Network, classifier: LinearClassifier) -> None:
       classifier: of as many features as the head's layer takes.
 
     Raises:
-      UserError: it is of another number of features, or see `variables`.
+      UserError: it has another number of features, or see `variables`.
     """
     weights, biases = (network.model_variables[n] for n in variables(network))
     if tf.size(weights) != classifier.weights.size:

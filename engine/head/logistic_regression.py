@@ -2,9 +2,9 @@
 
 Training only a head on features that do not change is a convex problem with one
 optimum, which L-BFGS finds without a learning rate; cross-validation chooses the one
-number that is left, the strength of the penalty.
+remaining hyperparameter, the strength of the penalty.
 
-scikit-learn is loaded where it is used: training that solves nothing starts without it.
+scikit-learn is imported where it is used, so that training in steps starts without it.
 """
 
 import warnings
@@ -36,20 +36,20 @@ _MAX_ITERATIONS = 300
 def fit(
     features: np.ndarray, labels: np.ndarray, num_classes: int, *, seed: int = 0
 ) -> tuple[LinearClassifier, CrossValidation]:
-    """The classifier whose penalty does best in cross-validation, fitted to all.
+    """Fits a classifier to all examples, its penalty chosen by cross-validation.
 
     It minimizes the sum of cross-entropies + |w|² / (2 C) over the examples, where w
     are the weights of standardized features; biases are not penalized.
 
     Args:
       features: `[examples, features]` float32, finite.
-      labels: `[examples]` int, each in [0, num_classes), of two classes at least.
+      labels: `[examples]` int, each in [0, num_classes), of at least two classes.
       num_classes: number of logits.
       seed: of the folds.
 
     Returns:
-      The classifier, its standardization folded in, so that it takes the features as
-      they are; and how its penalty was chosen.
+      The classifier, with the standardization folded in, so that it takes the
+      original features; and how its penalty was chosen.
     """
     with blas_threads.suited_to(features):
         standardized = StandardizedFeatures(features)
@@ -94,7 +94,7 @@ def cross_validate(
 def stratified_sample(
     columns: np.ndarray, labels: np.ndarray, most: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The examples, or so many of them, where possible each class in its share."""
+    """At most so many of the examples, stratified by class where possible."""
     if len(labels) <= most:
         return columns, labels
     counts = np.unique(labels, return_counts=True)[1]
@@ -114,9 +114,10 @@ def stratified_sample(
 def stratified_folds(
     labels: np.ndarray, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Five folds of what to fit and what to hold out; fewer of few, none of one each.
+    """Five folds of (train, held-out) indices, or fewer where classes are small.
 
-    Of a class with fewer examples than folds some folds have none.
+    There are none if every class has a single example. Some folds lack a class that has
+    fewer examples than there are folds.
     """
     num_folds = _num_folds(np.unique(labels, return_counts=True)[1])
     if num_folds < 2:
@@ -137,8 +138,8 @@ def _num_folds(counts: np.ndarray) -> int:
     return min(MAX_FOLDS, int(counts.max()))
 
 
-def tell_of_small_classes(labels: np.ndarray) -> None:
-    """Says what few images of a class, or of every class, mean for cross-validation."""
+def warn_of_small_classes(labels: np.ndarray) -> None:
+    """Warns where a class, or every class, has few images for cross-validation."""
     counts = np.unique(labels, return_counts=True)[1]
     num_folds = _num_folds(counts)
     if num_folds < 2:
@@ -148,7 +149,7 @@ def tell_of_small_classes(labels: np.ndarray) -> None:
     elif counts.min() < num_folds:
         logging.warning(
             "%d of %d classes have fewer images than the %d folds of cross-validation:"
-            " its accuracy is a rough one",
+            " its accuracy is a rough estimate",
             *(int((counts < num_folds).sum()), len(counts), num_folds),
         )
     elif num_folds < MAX_FOLDS:
@@ -161,7 +162,7 @@ def tell_of_small_classes(labels: np.ndarray) -> None:
 def _path(
     columns: np.ndarray, labels: np.ndarray, strengths: Sequence[float]
 ) -> Iterator[Coefficients]:
-    """Optima along falling penalties, each started from the one before."""
+    """Optima for decreasing penalties, each started from the one before."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
@@ -177,7 +178,7 @@ def _path(
 def _score(
     columns: np.ndarray, labels: np.ndarray, fitted: Coefficients
 ) -> tuple[float, float]:
-    """Sum of cross-entropies, and how many are right; none of a class not fitted."""
+    """Sum of cross-entropies, and number correct; unfitted classes count as wrong."""
     logits = columns @ fitted.weights + fitted.biases
     correct = fitted.classes[logits.argmax(1)] == labels
     is_known = np.isin(labels, fitted.classes)

@@ -1,7 +1,7 @@
-"""The head of a net solved, in place of trained step by step.
+"""The head of a net, solved instead of trained step by step.
 
-Where only one linear layer on features that do not change is trained, its best weights
-are found by logistic regression. To the train loop that is a run of a single step.
+If only one linear layer on fixed features is trained, logistic regression finds its
+optimal weights. To the train loop that is a run of a single step.
 """
 
 import numpy as np
@@ -43,15 +43,16 @@ def make_train_fn(
     num_features = int(np.prod(network.model_variables[weights].shape[:-1]))
     if [int(np.prod(f.shape[1:])) for f in features] != [num_features]:
         raise UserError(
-            f"--head_solver=logistic: {network.model_name}'s head does more than weigh"
-            f" the {num_features} features before its logits; leave the flag out"
+            f"--head_solver=logistic: {network.model_name}'s head is not one linear"
+            f" layer on the {num_features} features before its logits; leave the flag"
+            " out"
         )
     if len(np.unique(labels)) < 2:
         raise UserError(
-            "--head_solver=logistic: the training images are all of one class, and a"
-            " classifier needs two or more"
+            "--head_solver=logistic: all training images belong to one class; a"
+            " classifier needs at least two"
         )
-    logistic_regression.tell_of_small_classes(labels)
+    logistic_regression.warn_of_small_classes(labels)
     examples = np.float32(features[0]).reshape(len(labels), num_features)
 
     def solve(iterator: object, num_steps: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -63,7 +64,7 @@ def make_train_fn(
         _require_linear(split, features[0], classifier, examples)
         state.global_step.assign_add(1)
         logging.info(
-            "head solved by logistic regression, C = %.3g of the least loss in"
+            "head solved by logistic regression with C = %.3g, chosen by"
             " cross-validation: accuracy there %.3f ± %.3f",
             *(choice.strength, choice.accuracy, choice.standard_error),
         )
@@ -94,7 +95,7 @@ def _require_linear(
 
 
 def _totals(logits: np.ndarray, labels: np.ndarray) -> dict[str, tf.Tensor]:
-    """What `train_step.make_train_fn`'s function returns of one step."""
+    """What the function of `train_step.make_train_fn` returns for one step."""
     losses = -special.log_softmax(logits, 1)[np.arange(len(labels)), labels]
     loss = tf.constant(losses.mean(), tf.float32)
     zero = tf.constant(0.0)

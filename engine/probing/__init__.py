@@ -1,1 +1,1 @@
-"""The depths of a net, the features at each, and what they are worth."""
+"""The depths of a net, the features at each, and how useful they are."""

@@ -1,6 +1,6 @@
 """The depths of a net: end points to classify from, and what lies after each.
 
-Training may begin after any of them: what comes before is frozen, the rest is opened.
+Training may begin after any of them: what comes before is frozen, the rest trained.
 """
 
 import dataclasses
@@ -65,14 +65,14 @@ def find_depths(network: Network) -> list[Depth]:
 
 
 def scopes_of(names: Iterable[str], all_names: Iterable[str]) -> list[str]:
-    """The fewest scopes that take in some variables and no other.
+    """The fewest scopes that match some variables and no others.
 
     Args:
-      names: the variables to take in.
+      names: the variables to match.
       all_names: all variables of the net.
 
     Returns:
-      Names of scopes, each with a slash at its end, in the order of `names`: values for
+      Names of scopes, each ending in a slash, in the order of `names`: values for
       `--trainable_scopes`.
     """
     wanted = list(names)
@@ -124,12 +124,12 @@ class _Trace:
         )
 
     def is_passed_by(self, op: tf.Operation) -> bool:
-        """Whether the image reaches the logits on another way, too."""
+        """Whether the image also reaches the logits by another path."""
         reached = graph_walk.downstream(self._graph, {self._image}, without=op)
         return self._logits in reached
 
     def flops_after(self, op: tf.Operation) -> float:
-        """The share of the arithmetic that a net cut at an operation has left to do."""
+        """The share of a net's arithmetic that comes after an operation."""
         after = self._to_logits - graph_walk.upstream({op})
         total = sum(map(graph_walk.flops, self._to_logits))
         return sum(map(graph_walk.flops, after)) / total if total else 0.0

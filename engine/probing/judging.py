@@ -1,4 +1,4 @@
-"""The worth of each depth's features, by linear classifiers fitted to them."""
+"""How useful each depth's features are, by linear classifiers fitted to them."""
 
 import math
 from collections.abc import Sequence
@@ -38,13 +38,13 @@ def _usable(
     if faults[-1]:
         raise UserError(
             f"the features of {found[-1].end_point}, the net's last depth,"
-            f" {faults[-1]}: the checkpoint is damaged or of other images, or"
+            f" {faults[-1]}: the checkpoint is damaged or for other images, or"
             " --precision is too low"
         )
     kept = []
     for place, (depth, fault) in enumerate(zip(found, faults, strict=True)):
         if fault:
-            logging.warning("%s is left out: its features %s", depth.end_point, fault)
+            logging.warning("%s is skipped: its features %s", depth.end_point, fault)
         else:
             kept.append((depth, place))
     return kept
@@ -69,7 +69,7 @@ def judge(
     """The score of each depth, and the last one's classifier."""
     features, labels = examples
     kept = _usable(found, features)
-    logistic_regression.tell_of_small_classes(labels)
+    logistic_regression.warn_of_small_classes(labels)
     seed = config.probe.seed
     screened = [
         probe_classifiers.screen(features[i], labels, seed=seed) for _, i in kept

@@ -1,7 +1,8 @@
-"""Opening blocks after the head is solved: the training flags that suit it.
+"""Training blocks after the head is solved: the flags that suit it.
 
-From the solved head (Kumar et al., Fine-Tuning Can Distort Pretrained Features, 2022) a
-low rate moves the features less than the head would have to be relearned.
+Starting from a solved head, training at a low rate distorts the features less than
+starting from a new one (Kumar et al., Fine-Tuning Can Distort Pretrained Features,
+2022).
 """
 
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ _SCHEDULE: Mapping[str, Any] = {
 }
 _EPOCHS: Mapping[str, Any] = {"max_number_of_epochs": 10}
 _PATIENCE: Mapping[str, Any] = {"early_stopping_patience": 3}
-# What a command of such a stage says, beside what it opens.
+# The flags of such a stage, besides the scopes that it trains.
 ARGUMENTS = tuple(
     f"--{name}={value}"
     for name, value in {**_OPTIMIZER, **_SCHEDULE, **_EPOCHS, **_PATIENCE}.items()
@@ -43,7 +44,7 @@ def train_config(
       scopes: what to open, for --trainable_scopes.
       start: the checkpoint with the solved head.
       train_dir: of the run.
-      eval_split_name: what it is judged on.
+      eval_split_name: the split to validate on.
     """
     options = probe.probe
     return TrainConfig(

@@ -30,7 +30,7 @@ def compute(
     num_threads: int,
     folder_of: Callable[[str], str | None],
 ) -> Examples:
-    """Pools each depth over height and width; what is kept already is not computed.
+    """Pools each depth over height and width; features that were kept are reused.
 
     Args:
       network: the net, its weights restored up to the head.
@@ -41,8 +41,8 @@ def compute(
       batch_size: images at a time.
       labels_offset: subtracted from labels.
       num_threads: images decoded at once.
-      folder_of: from the key of these features to where they are kept; None keeps them
-        in memory alone.
+      folder_of: from the key of these features to the folder that keeps them; None
+        keeps them in memory only.
 
     Returns:
       The examples in the order of the files.

@@ -25,7 +25,7 @@ def screen(features: np.ndarray, labels: np.ndarray, *, seed: int) -> float:
     """Accuracy of ridge regression on the classes, each image left out once.
 
     One decomposition gives all penalties and all images (generalized cross-validation,
-    Golub et al. 1979), so that it takes a twentieth of a logistic regression's time.
+    Golub et al. 1979), which takes a twentieth of a logistic regression's time.
 
     Args:
       features: `[images, features]` float32.
@@ -46,8 +46,8 @@ def fit_svm(
 ) -> tuple[LinearClassifier, CrossValidation]:
     """A linear support-vector machine, one class against the others.
 
-    Args and returns as `logistic_regression.fit`; its logits are decision values, of
-    which no probabilities can be made.
+    Takes and returns what `logistic_regression.fit` does; its logits are decision
+    values, which give no probabilities.
     """
     standardized = StandardizedFeatures(features)
     columns, sample = logistic_regression.stratified_sample(

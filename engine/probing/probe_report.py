@@ -1,4 +1,4 @@
-"""What a probe says: a table and its verdict, commands, files."""
+"""A probe's report: a table and its verdict, commands, files."""
 
 import dataclasses
 import json
@@ -36,7 +36,7 @@ class Result:
       rise: of the chosen depth.
       network: what was probed.
       split: what the classifiers were fitted to.
-      held_out: what they were tried on, or None.
+      held_out: what they were evaluated on, or None.
       checkpoint_path: where the weights came from.
       trials: what short training reached, the best first; none without --trial_secs.
     """
@@ -51,7 +51,7 @@ class Result:
 
     @property
     def to_open(self) -> Depth:
-        """The depth after which to open: by the trials, else by the scores."""
+        """The depth after which to train: by the trials, else by the scores."""
         if self.trials:
             return self.trials[0].depth
         chosen = choose(self.scores)
@@ -67,7 +67,7 @@ def text(result: Result, config: ProbeConfig) -> str:
     lines = [table, ""]
     if any(score.is_screened_out for score in result.scores):
         lines.append(
-            "~ by ridge regression alone: other depths promised more, or as much"
+            "~ by ridge regression only: other depths promised more, or as much"
         )
         lines.append("with less to train")
     lines.append(
@@ -87,7 +87,7 @@ def text(result: Result, config: ProbeConfig) -> str:
 
 
 def _trials_table(result: Result) -> str:
-    """What was tried, beside the solved head."""
+    """The trials, next to the solved head."""
     head = result.scores[-1].held_out_accuracy
     rows = [["the head, solved", "" if head is None else f"{head:.3f}", "", "", ""]]
     rows += [
@@ -123,7 +123,7 @@ def _title(result: Result) -> str:
 
 
 def table_rows(scores: list[Score]) -> list[list[str]]:
-    """A row a depth, the chosen one starred; see `HEADERS`."""
+    """A row per depth, the chosen one starred; see `HEADERS`."""
     chosen = choose(scores)
     return [
         [

@@ -110,8 +110,8 @@ def verdict(scores: Sequence[Score], rise: Rise) -> list[str]:
         likeness = (
             f"different: {chosen.depth.end_point} beats the last depth,"
             f" {chosen.accuracy:.3f} against {last.accuracy:.3f}, by more than a"
-            " standard error, so the layers after it are too special to what the net"
-            " was trained on"
+            " standard error, so the layers after it are too specific to the data the"
+            " net was trained on"
         )
     small = rise.still_rises
     amount = (

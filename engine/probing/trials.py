@@ -1,9 +1,9 @@
-"""Trials: what a few seconds of training after each depth really reach.
+"""Trials: the accuracy that a few seconds of training after each depth reach.
 
-A probe cannot see what opening blocks gains. Successive halving (Jamieson & Talwalkar
-2016, Non-stochastic Best Arm Identification and Hyperparameter Optimization, algorithm
-1) finds the best of several runs: every round shares its time among those that are
-left, and the better half goes on.
+A probe cannot see what training more blocks gains. Successive halving (Jamieson &
+Talwalkar 2016, Non-stochastic Best Arm Identification and Hyperparameter Optimization,
+algorithm 1) finds the best of several runs: every round shares its time among those
+left, and the better half continues.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ _LEAST_SECS = 0.1  # in which a step is begun
 
 
 class TooShortError(UserError):
-    """The time is less than the cheapest candidate takes for an epoch."""
+    """The time is too short for one epoch of the cheapest candidate."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,11 +55,11 @@ class Trial:
 
 
 def candidates(scores: Sequence[Score]) -> list[Depth]:
-    """The depths that are still in question, the one with the least to train first.
+    """The depths worth trying, the one with the least to train first.
 
-    Those whose linear classifiers did best of what leaves at most half of the net to
-    train, the last depth aside, after which nothing is opened; where there is none, the
-    depth before the last.
+    They are those with the best linear classifiers among the depths that leave at most
+    half of the net to train, except the last, after which there is only the head; if
+    there are none, the depth before the last.
 
     Args:
       scores: by depth, from the image on.
@@ -74,7 +74,7 @@ def candidates(scores: Sequence[Score]) -> list[Depth]:
 def run(
     configs: Mapping[Depth, TrainConfig], secs: float, strategy: tf.distribute.Strategy
 ) -> list[Trial]:
-    """Trains the candidates in turns, half of them in each round.
+    """Trains the candidates in turn and keeps the better half after each round.
 
     Args:
       configs: the options of each candidate's run, the cheapest one's first.
@@ -85,7 +85,7 @@ def run(
       What they reached, the best first.
 
     Raises:
-      TooShortError: see there.
+      TooShortError: the time is too short for an epoch.
       UserError: features cannot be kept.
     """
     if not configs:
@@ -108,7 +108,7 @@ def run(
 
 
 class _Candidate:
-    """A run of training that is taken up again and again."""
+    """A training run that is resumed in each round."""
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class _Candidate:
         self._compiled_epochs, self._secs = self._epochs, 0.0
 
     def train(self, secs: float) -> None:
-        """Goes on for so long, a step at least, and evaluates where it ends."""
+        """Trains for so long, at least one step, then evaluates."""
         if self._has_diverged or self._training.is_finished:
             return
         run, started_at = self._training, time.monotonic()
@@ -147,10 +147,10 @@ class _Candidate:
             self._has_diverged = True
 
     def require_epoch_within(self, secs: float) -> None:
-        """Refuses time in which not even an epoch can be trained.
+        """Refuses a time in which not even one epoch can be trained.
 
         Raises:
-          TooShortError: it is so.
+          TooShortError: the time is too short.
         """
         epochs = self._epochs - self._compiled_epochs
         if epochs and secs < (epoch_secs := self._secs / epochs):
@@ -167,12 +167,12 @@ class _Candidate:
         return images / self._setup.dataset.num_examples
 
     def rank(self) -> tuple[float, float]:
-        """The larger, the better."""
+        """A key that is larger for the better candidate."""
         result = self.result()
         return result.accuracy, -result.loss
 
     def result(self) -> Trial:
-        """What it has reached so far."""
+        """The result so far."""
         validation = self._training.validation
         if self._has_diverged or validation is None:
             return Trial(self._depth, 0.0, math.inf, self._epochs, self._secs)

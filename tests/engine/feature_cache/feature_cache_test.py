@@ -166,7 +166,7 @@ def test_a_damaged_cache_trains_as_a_whole_one(tmp_path, images_dir, caplog):
     again = train(tmp_path / "again", images_dir, **flags)
     for name, value in whole[0].items():
         np.testing.assert_array_equal(again[0][name], value, err_msg=name)
-    assert caplog.text.count("all features are computed anew") == 2
+    assert caplog.text.count("recomputing all features") == 2
 
 
 def test_a_relabelled_photo_is_trained_with_its_new_label(tmp_path, images_dir):
@@ -251,7 +251,7 @@ def test_the_plan_tells_what_is_cached(tmp_path, images_dir, capsys):
     )
     line = next(t for t in capsys.readouterr().out.splitlines() if "feature cache" in t)
     # Means of Conv2d_1 and Conv2d_2, 4 and 6 values of 4 bytes; 12 images.
-    assert "1×1×4, 1×1×6 = 0.0 kB an image × 3 views, 0.0 MB in all" in line
+    assert "1×1×4, 1×1×6 = 0.0 kB per image × 3 views, 0.0 MB in total" in line
     assert not (tmp_path / "run").exists()
 
 

@@ -62,22 +62,22 @@ DAMAGES = {
     "1.bin has 5 bytes where 12 were written": lambda f, _: os.truncate(f / "1.bin", 5),
     "2.bin has 0 bytes": lambda f, _: os.truncate(f / "2.bin", 0),
     "0.bin has 60 bytes": lambda f, _: os.truncate(f / "0.bin", 60),
-    "0.bin is not as it was written": lambda f, _: flip(f / "0.bin", 5),
-    "2.bin is not as it was written": lambda f, _: flip(f / "2.bin", 8),
-    "0.bin is not as": swap,
+    "0.bin has changed since it was written": lambda f, _: flip(f / "0.bin", 5),
+    "2.bin has changed since it was written": lambda f, _: flip(f / "2.bin", 8),
+    "0.bin has changed since": swap,
     "progress.json is missing": lambda f, _: (f / "progress.json").unlink(),
     "progress.json is damaged": lambda f, _: (f / "progress.json").write_text('{"nu'),
     "json is damaged": lambda f, _: change_json(f, num_done=ROWS + 1),
     "n is damaged": lambda f, _: change_json(f, num_done=-1),
     "is damaged": lambda f, _: change_json(f, crc32=[0]),
     "damaged": lambda f, _: (f / "progress.json").write_text('{"num_done": 6}'),
-    "progress.json is of another cache": lambda f, other: shutil.copy(
+    "progress.json belongs to another cache": lambda f, other: shutil.copy(
         other / "progress.json", f / "progress.json"
     ),
-    "is of another cache": lambda f, other: (
+    "belongs to another cache": lambda f, other: (
         swap(f, other) or shutil.copy(other / "progress.json", f / "progress.json")
     ),
-    "0.bin is not": lambda f, _: change_json(f, crc32=[0, "x", None]),
+    "0.bin has changed": lambda f, _: change_json(f, crc32=[0, "x", None]),
 }
 
 
@@ -94,7 +94,7 @@ def test_what_was_damaged_is_made_anew(tmp_path, said, num_rows, caplog):
     assert reopened(folder).num_done == 0
     (line,) = (record.getMessage() for record in caplog.records)
     assert f"{said}" in line
-    assert line.endswith("all features are computed anew")
+    assert line.endswith("recomputing all features")
     whole = reopened(write(folder))
     assert whole.num_done == ROWS
     for array, rows in zip(whole.arrays, parts(0, ROWS), strict=True):

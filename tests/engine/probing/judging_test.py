@@ -22,8 +22,8 @@ def test_depths_of_constant_or_not_finite_features_are_left_out_by_name(caplog):
     with caplog.at_level("WARNING"):
         kept = judging._usable(depths(3), [CONSTANT, NOT_FINITE, GOOD])
     assert [(depth.end_point, place) for depth, place in kept] == [("c", 2)]
-    assert "a is left out: its features are the same for all images" in caplog.text
-    assert "b is left out: its features are not finite for some images" in caplog.text
+    assert "a is skipped: its features are the same for all images" in caplog.text
+    assert "b is skipped: its features are not finite for some images" in caplog.text
 
 
 @pytest.mark.parametrize(
