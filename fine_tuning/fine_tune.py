@@ -70,7 +70,7 @@ def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> 
         data=os.path.abspath(
             data.settings.source if data.settings else data.dataset_dir
         ),
-        recipe=[[s.name, list(s.arguments)] for s in recipe] if recipe else None,
+        recipe=[[s.heading, list(s.arguments)] for s in recipe] if recipe else None,
         flags=flags.as_arguments(values),
     )
     state = tuning_state.resumed(now, output_dir)

@@ -25,7 +25,7 @@ from errors import NotFiniteError
 from fine_tuning import stages
 from fine_tuning.commands import Command, merged
 from fine_tuning.photo_data import PhotoData
-from fine_tuning.recipes import Stage
+from fine_tuning.recipes import NOTHING, Stage
 from fine_tuning.tuning_state import TuningState
 
 _PROBE_FOLDER = "probe"
@@ -38,7 +38,7 @@ _OF_THE_START = {"checkpoint_path", "checkpoint_exclude_scopes", "ignore_missing
 
 
 class Runs:
-    """Runs the stages in turn, each from the best checkpoint of the one before.
+    """Runs the stages in turn, each from the best checkpoint of its start.
 
     Attributes:
       values: the training flags that the command line gave, by name.
@@ -97,9 +97,10 @@ class Runs:
         Raises:
           UserError: wrong input.
         """
-        before = None
+        done: dict[str, str] = {}
         for number, stage in enumerate(self._stages(), 1):
             folder = self._folder(number, stage)
+            before = self._before(stage, done)
             if folder in self._state.finished:
                 logging.info("%s is done already", folder)
             else:
@@ -117,8 +118,19 @@ class Runs:
                     return status
                 self._state.finished.append(folder)
                 self._state.write(self.output_dir)
-            before = self._result(folder)
+            done[stage.name] = self._result(folder)
         return 0
+
+    def _before(self, stage: Stage, done: dict[str, str]) -> str | None:
+        """Where the stage is that another starts from; None where it starts anew.
+
+        Args:
+          stage: the other.
+          done: folders of the stages before it, by name, in order.
+        """
+        if stage.start:
+            return done.get(stage.start)
+        return list(done.values())[-1] if done else None
 
     @contextlib.contextmanager
     def _on_budget(self) -> Iterator[None]:
@@ -150,9 +162,10 @@ class Runs:
 
     def show(self, made: PhotoData) -> None:
         """Prints the commands of a dry run and the plans that are known before it."""
-        before = None
+        done: dict[str, str] = {}
         for number, stage in enumerate(self._stages(is_dry=True), 1):
             folder = self._folder(number, stage)
+            before = self._before(stage, done)
             command = self._command(stage, folder, before, None)
             print(command, flush=True)
             plan = [*command.arguments, f"--dataset_dir={made.dataset_dir}"]
@@ -163,7 +176,7 @@ class Runs:
                 plan += [*self._checkpoint, "--checkpoint_exclude_scopes=head"]
             config, given = flags.parse(TrainConfig, [*plan, "--dry_run"])
             train_loop.train(config, given=given)
-            before = os.path.join(self.output_dir, folder)
+            done[stage.name] = os.path.join(self.output_dir, folder)
 
     def _stages(self, *, is_dry: bool = False) -> Iterator[Stage]:
         """The stages of the recipe, or the head and what a probe advises."""
@@ -242,9 +255,10 @@ class Runs:
         self, stage: Stage, folder: str, before: str | None, secs: float | None
     ) -> Command:
         values = stages.without_steps(self.values, stage)
-        if before:
+        last = self._checkpoint
+        if before or stage.start == NOTHING:
             values = {n: v for n, v in values.items() if n not in _OF_THE_START}
-        last = [f"--checkpoint_path={before}"] if before else self._checkpoint
+            last = [f"--checkpoint_path={before or ''}"]
         last = [*last, f"--train_dir={os.path.join(self.output_dir, folder)}"]
         if secs is not None:
             last.append(f"--max_run_secs={int(secs)}")

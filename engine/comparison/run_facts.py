@@ -84,10 +84,10 @@ def find(folders: Sequence[str]) -> tuple[list[RunFacts], list[str]]:
     found, others = [], []
     for folder in dict.fromkeys(os.path.normpath(f) for f in folders):
         stages = _stages(folder)
-        if _is_run(folder):
-            found.append(_read(folder, None))
-        elif stages:
+        if stages:  # first: what fine_tune.py hands out lies beside its stages
             found += [_read(stage, folder) for stage in stages]
+        elif _is_run(folder):
+            found.append(_read(folder, None))
         else:
             others.append(folder)
     return found, others

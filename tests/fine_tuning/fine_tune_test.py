@@ -209,6 +209,29 @@ def test_a_stage_that_diverges_leaves_the_head(photos, weights, tmp_path):
     assert (folder / "model.ckpt-1.index").exists()
 
 
+def test_each_stage_starts_from_what_its_heading_says(
+    photos, weights, tmp_path, capsys
+):
+    steps = "--max_number_of_steps=1\n"
+    recipe = tmp_path / "recipe.txt"
+    recipe.write_text(
+        f"--checkpoint_exclude_scopes=head\n[first]\n{steps}[second]\n{steps}"
+        f"[third from first]\n{steps}[again from weights]\n{steps}"
+        f"[random from nothing]\n{steps}"
+    )
+    folder = tmp_path / "run"
+    options = *arguments_of(weights, folder), f"--recipe={recipe}", "--dry_run"
+    assert run([photos], *options) == 0
+    said = capsys.readouterr().out
+    commands = said.split("$ python train_image_classifier.py")[1:]
+    first = f"{folder}/1-first"
+    for command, start in zip(
+        commands, [weights, first, first, weights, ""], strict=True
+    ):
+        lines = [line.strip(" \\'") for line in command.splitlines()]
+        assert f"--checkpoint_path={start}" in lines
+
+
 def test_no_photos_no_classes_no_place(photos, weights, tmp_path):
     (tmp_path / "empty").mkdir()
     options = arguments_of(weights, tmp_path / "run")

@@ -32,6 +32,15 @@ def test_flags_above_the_first_heading_hold_for_all_stages(tmp_path):
     assert second.arguments[-2:] == ("--batch_size=4", "--max_number_of_steps=5")
 
 
+def test_a_heading_says_what_a_stage_starts_from(tmp_path):
+    steps = "--max_number_of_steps=1\n"
+    headings = ["a from nothing", "b from weights", "c", "d from a"]
+    path = write(tmp_path, "".join(f"[{heading}]\n{steps}" for heading in headings))
+    stages = recipes.read(path)
+    assert [stage.start for stage in stages] == ["nothing", "weights", "", "a"]
+    assert [stage.heading for stage in stages] == headings
+
+
 def test_a_regular_expression_keeps_its_signs(tmp_path):
     scopes = "--trainable_scopes=MobilenetV2/expanded_conv_1[1-6],head#1"
     path = write(tmp_path, f"[top]\n{scopes} --max_number_of_epochs=1\n")
@@ -53,6 +62,9 @@ def test_a_regular_expression_keeps_its_signs(tmp_path):
             "trains nothing with --learning_rate=0",
         ),
         ("[a]\n--batch_size=8\n", "would never end"),
+        ("[a from b]\n", "line 1: .*cannot start from 'b': .* weights, nothing"),
+        ("[a from]\n", "is no heading"),
+        ("[weights]\n", "rename the stage"),
         ("[a]\n--train_dir=x\n", "--train_dir is decided by fine_tune.py"),
         ("[a]\n--checkpoint_path=x\n", "starts from the one before"),
         ('[a]\n--train_dir="x\n', "line 2: No closing quotation"),
@@ -72,6 +84,17 @@ def test_a_scope_that_the_net_does_not_have_is_told_before_training(tmp_path, fl
     with pytest.raises(UserError, match=rf"\[top\]: --{flag}.*fc8.*LeNet/fc") as raised:
         recipes.require_scopes(recipes.read(path), "lenet", path)
     assert "[head]" not in str(raised.value)
+
+
+def test_scopes_are_those_of_a_new_head_and_of_multipliers(tmp_path):
+    steps = "--max_number_of_steps=1\n"
+    path = write(
+        tmp_path,
+        f"--head_hidden_units=4\n[a]\n--trainable_scopes=LeNet/Logits {steps}"
+        f"[b]\n--learning_rate_multipliers=LeNet/fc4=0.1 {steps}",
+    )
+    with pytest.raises(UserError, match=r"\[b\]: --learning_rate_multipliers.*fc4"):
+        recipes.require_scopes(recipes.read(path), "lenet", path)
 
 
 def test_a_recipe_that_is_not_there(tmp_path):
