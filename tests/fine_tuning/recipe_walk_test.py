@@ -10,7 +10,7 @@ from checkpoints.slim_format import write_checkpoint
 from config import flags
 from config.fine_tune_config import FineTuneConfig
 from config.train_config import TrainConfig
-from fine_tuning import fine_tune, recipes
+from fine_tuning import fine_tune, recipes, results
 from nets import nets_factory
 from nets.network import Network
 from tests.engine import coloured_images, small_runs
@@ -56,7 +56,7 @@ def shortened(stage):
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.txt")), ids=lambda p: p.stem)
 def test_a_recipe_runs(path, data, checkpoints, tmp_path, monkeypatch):
     # The whole command is tested in fine_tune_test.py: here it ends after the stages.
-    monkeypatch.setattr(fine_tune.results, "hand_out", lambda *_: None)
+    monkeypatch.setattr(results, "hand_out", lambda *_: None)
     stages = recipes.read(str(path))
     values = flags.values_of(TrainConfig, stages[0].arguments)
     net = values["model_name"]
