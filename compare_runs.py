@@ -2,7 +2,7 @@ r"""Compares training runs: a table, their curves, and whether the best differ.
 
 python compare_runs.py runs/* --output_dir=comparison
 
-Trains and evaluates nothing. A folder of stages, 1-head and 2-top, is one run.
+Nothing is trained or evaluated. A folder of stages, 1-head and 2-top, is one run.
 """
 
 import script_start  # noqa: F401  (before all that takes time)

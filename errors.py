@@ -1,4 +1,4 @@
-"""The exceptions that mean: the user can mend this."""
+"""Exceptions for what the user can fix."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,15 +9,15 @@ class UserError(ValueError):
 
     It is the error that slim's functions raise for an unknown name.
 
-    The message is a single line that says what was got, what was expected and what
+    The message is a single line that says what was found, what was expected and what
     to do about it. `config.app.run` prints it without a traceback and exits with
     `exit_status`.
     """
 
     exit_status = 2
 
-    # By this, AutoGraph knows that a message alone makes another one, and raises it
-    # anew with the place in traced code; else it would raise an error of its own.
+    # Shows AutoGraph that a message is all it takes to construct one, so that it raises
+    # it again with the position in traced code, rather than an error of another type.
     __init__ = Exception.__init__
 
 

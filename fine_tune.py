@@ -1,12 +1,12 @@
-r"""Tunes a classifier to your photos: from a folder to a report in one command.
+r"""Fine-tunes a classifier on your photos: from a folder to a report in one command.
 
 python fine_tune.py photos/ --output_dir=runs/flowers
 
-The folder holds one folder a class; a CSV file or a converted data set does as well.
-It converts the photos, gets published weights, measures what they give on the photos,
-solves the head, opens blocks where that promises a gain, and hands out the best. Each
-stage is an ordinary run, whose command is printed; the same command goes on with what
-was interrupted. Training flags hold for all stages.
+The folder holds one folder per class; a CSV file or a converted data set works too. It
+converts the photos, downloads published weights, probes how well they suit the photos,
+solves the head, trains the last blocks where that promises a gain, and keeps the best.
+Each stage is an ordinary run, whose command is printed; after an interruption, the same
+command continues. Training flags apply to all stages.
 """
 
 import script_start  # noqa: F401  (before all that takes time)

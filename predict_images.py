@@ -1,9 +1,9 @@
-r"""Says what photos show: the likeliest classes, or the net's features.
+r"""Classifies photos: the most likely classes, or the net's features.
 
 python predict_images.py --checkpoint_path=/tmp/run photo.jpg folder 'trip/*.png'
 
-`model.json` beside the checkpoint says which net it is; of a published slim checkpoint
---model_name says it.
+`model.json` next to the checkpoint names the net; for a published slim checkpoint,
+--model_name does.
 """
 
 import script_start  # noqa: F401  (before all that takes time)

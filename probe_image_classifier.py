@@ -1,10 +1,10 @@
-r"""Says what each way of fine-tuning a checkpoint would give, before any training.
+r"""Estimates how much of a checkpoint is worth fine-tuning, before any training.
 
 python probe_image_classifier.py --dataset_name=photos --dataset_dir=/data/photos \
     --model_name=inception_v3 --checkpoint_path=inception_v3.ckpt
 
 Fits a linear classifier to the features of every depth of the net, and prints which
-depth is best, what that says of the data, and the commands that follow.
+depth is best, what that says about the data, and the commands to run next.
 """
 
 import script_start  # noqa: F401  (before all that takes time)

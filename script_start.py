@@ -1,8 +1,8 @@
-"""Imported first by every script: its own modules come first, and Ctrl-C is heeded.
+"""Imported first by every script: puts its modules first and handles Ctrl-C.
 
 TensorFlow takes seconds to load. Until `config.app.run` takes over, Ctrl-C ends the
-script with a word in place of a traceback: nothing has been started by then that would
-have to be left in order.
+script with one word instead of a traceback: nothing has been started by then that would
+need cleaning up.
 """
 
 import contextlib

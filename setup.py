@@ -1,7 +1,7 @@
-"""An editable install of a checkout, and no other.
+"""Only editable installs of a checkout.
 
-`config`, `datasets` and `errors` are names of slim's modules; installed beside other
-packages they would overwrite theirs.
+`config`, `datasets` and `errors` are names of slim's modules; installed, they would
+overwrite other packages of the same names.
 """
 
 from setuptools import setup

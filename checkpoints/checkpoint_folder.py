@@ -42,7 +42,7 @@ class CheckpointFolder:
         self._keep = keep
 
     def latest(self) -> str | None:
-        """Prefix of the checkpoint to go on from; damaged ones are told of.
+        """Prefix of the checkpoint to continue from; damaged ones are reported.
 
         It is the newest sound one that the `checkpoint` file names, or, where that is
         lost, the newest sound `model.ckpt-<step>`.
@@ -105,7 +105,7 @@ class CheckpointFolder:
         """Makes the folder, so that what cannot be written is known at the start.
 
         Args:
-          info: what its checkpoints are for, written beside them.
+          info: what its checkpoints are for, written next to them.
 
         Raises:
           UserError: it cannot be made, or not written to.
@@ -134,7 +134,7 @@ class CheckpointFolder:
         prefix = os.path.join(self.path, name)
         own = [n for n in self._own() if n != name]
         if own:
-            # Named before it is there: a run killed in between knows it for its own.
+            # Named before it exists: a run killed in between recognizes it as its own.
             slim_format.write_state(self.path, [*own, name], newest=own[-1])
         try:
             slim_format.write_checkpoint(prefix, tensors)

@@ -1,4 +1,4 @@
-"""What to say of a checkpoint that could not be written."""
+"""The message for a checkpoint that could not be written."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def explain(prefix: str, num_bytes: int, error: Exception) -> str:
-    """A message in one line; of a full disk with what is needed and what to do.
+    """A one-line message; for a full disk, with the space needed and what to do.
 
     Args:
       prefix: of the checkpoint.

@@ -1,4 +1,4 @@
-"""One trainer a folder: a lock that ends with the process that holds it."""
+"""One training run per folder: a lock that ends with the process that holds it."""
 
 import contextlib
 import errno
@@ -14,7 +14,7 @@ from absl import logging
 from errors import UserError
 
 FILE_NAME = ".lock"
-# What a holder notes; a file that says anything else is none of ours.
+# What a holder writes; a file with any other content is not ours.
 _NOTE = re.compile(rb"process \d+ on [^\n]*")
 _MAX_NOTE_BYTES = 400
 

@@ -1,4 +1,4 @@
-"""`model.json` beside a run's checkpoints: what its weights are for.
+"""`model.json` next to a run's checkpoints: what its weights are for.
 
 Evaluation, prediction and export read it, so that nobody has to remember the flags of
 training; a flag that contradicts it is an error.
@@ -28,14 +28,14 @@ class ModelInfo:
       use_grayscale: whether it takes one channel in place of three.
       preprocessing_name: name in `preprocessing_factory`.
       labels_offset: what was subtracted from the data set's labels.
-      dataset_name: what it was trained on; None where that is not known, as of most
-        nets of other frameworks.
+      dataset_name: what it was trained on; None if unknown, as for most nets of other
+        frameworks.
       num_classes: number of logits.
       class_names: of the logits in order; None where the data set has no names.
       final_endpoint: where the net ends early; None where its own head begins.
       head_hidden_units: sizes of the relu layers before the logits.
-      bits: as how many a channel photos of more than 8 bits are read that do not say
-        it, as those of the data set were; None where it had none.
+      bits: the number of bits per channel assumed for photos of more than 8 bits that
+        do not say, as in the data set; None if it had none.
     """
 
     model_name: str
@@ -97,7 +97,7 @@ def flag_text(value: Any) -> str:
 
 
 def first_difference(trained: Sequence[str], here: Sequence[str]) -> str:
-    """Where two lists of class names part, for a message.
+    """Where two lists of class names first differ, for a message.
 
     Args:
       trained: what a checkpoint was trained on.
@@ -124,7 +124,7 @@ def read(folder: str) -> ModelInfo | None:
       folder: where the checkpoints are.
 
     Returns:
-      None where there is none, as beside a published checkpoint.
+      None if there is none, as with a published checkpoint.
 
     Raises:
       UserError: the file is damaged.

@@ -1,4 +1,4 @@
-"""What a file is that is no slim checkpoint, and which command makes one of it."""
+"""Recognizes files that are not slim checkpoints, and names the converter."""
 
 import os
 import zipfile

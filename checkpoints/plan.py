@@ -1,7 +1,7 @@
 """What becomes of every variable: restored or fresh, trained or frozen.
 
-The plan is made and printed before the first step. It is pure: names and shapes in,
-a record out.
+The plan is made and printed before the first step. It is a pure function: names and
+shapes in, a plan out.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class PlannedVariable:
-    """One variable's lot.
+    """What happens to one variable.
 
     Attributes:
       name: slim's name.
@@ -44,7 +44,7 @@ class PlannedVariable:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """The lot of all variables of a net.
+    """What happens to all variables of a net.
 
     Attributes:
       checkpoint_path: where restored variables come from; None when training starts
@@ -52,8 +52,8 @@ class Plan:
       variables: in order of creation.
       updating_batch_norms: scopes of batch norms that use and update batch statistics.
       frozen_batch_norms: scopes of those that use their stored statistics.
-      unused: variables of the checkpoint that nothing takes, slots and moving
-        averages of other runs included.
+      unused: variables of the checkpoint that are not restored, including slots and
+        moving averages of other runs.
     """
 
     checkpoint_path: str | None
@@ -153,7 +153,7 @@ def choose_restored(
     if missing and not ignore_missing_vars:
         raise UserError(
             f"{checkpoint_path} lacks {len(missing)} of the net's variables:"
-            f" {first_few(missing)}; start them afresh with"
+            f" {first_few(missing)}; initialize them newly with"
             f" --{flag}={_exclusion(missing, exclude_scopes, names, head_scopes)}"
             " or --ignore_missing_vars"
         )
@@ -162,7 +162,7 @@ def choose_restored(
         raise UserError(
             f"{name} has the shape {_shape(checkpoint_shapes[name])} in"
             f" {checkpoint_path} and {_shape(variable_shapes[name])} in the net"
-            f" ({len(misshapen)} such in all); start it afresh with"
+            f" ({len(misshapen)} such in all); initialize it newly with"
             f" --{flag}={_exclusion(misshapen, exclude_scopes, names, head_scopes)}"
         )
     return present
@@ -179,7 +179,7 @@ def make_plan(
     head_scopes: Sequence[str],
     freeze_batch_norm: bool,
 ) -> Plan:
-    """Decides what is trained and frozen, beside what is restored.
+    """Decides what is trained and frozen, given what is restored.
 
     Args:
       variable_shapes: the net's variables in order of creation.

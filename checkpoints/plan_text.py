@@ -102,7 +102,7 @@ def _row(
 
 
 def _either(first: str, first_count: int, second: str, second_count: int) -> str:
-    """Which of two lots a group has, with counts when it has both."""
+    """Which of two states a group is in, with counts if it is in both."""
     if first_count and second_count:
         return f"{first_count} {first}, {second_count} {second}"
     return first if first_count else second if second_count else ""

@@ -1,4 +1,4 @@
-"""Arrays of a checkpoint into variables."""
+"""Restoring variables from a checkpoint."""
 
 from collections.abc import Collection, Iterable, Mapping
 
@@ -29,7 +29,7 @@ def restore(
 def require_same_net(
     variable_shapes: Mapping[str, tuple[int, ...]], checkpoint: Checkpoint
 ) -> None:
-    """Refuses to go on from the checkpoint of a run of another net.
+    """Refuses to continue from a checkpoint of another net.
 
     Args:
       variable_shapes: of the net's own variables by name.

@@ -1,6 +1,6 @@
 """`run.json` in a run's folder: the flags and data it was last trained with.
 
-Another command in the same folder is told what differs, or refused.
+Another command in the same folder reports what differs, or is refused.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ FILE_NAME = "run.json"
 
 @dataclasses.dataclass(frozen=True)
 class RunInfo:
-    """What decides on a run's result, beside its net (`model_info`).
+    """What a run's result depends on, besides its net (`model_info`).
 
     Attributes:
       start_flags: flags that count at the start of a run only, by name.

@@ -1,4 +1,4 @@
-"""Folders below one in which every user of the machine may make files, as /tmp is."""
+"""Folders within one, such as /tmp, in which every user may create files."""
 
 import contextlib
 import errno
@@ -18,8 +18,8 @@ def require_own(path: str, *, flag: str) -> None:
     """Refuses a folder that another user may have put there, or may write to.
 
     What is written to such a folder could be led elsewhere by a link, and what is read
-    from it could be anybody's. Folders elsewhere are their owners' affair. Slim's
-    default is warned of.
+    from it could be anybody's. Folders elsewhere are their owners' business. For slim's
+    default there is a warning.
 
     Args:
       path: a folder or a file, which need not exist yet.
@@ -68,7 +68,7 @@ def _is_of_everyone(folder: str) -> bool:
 
 
 def _fault(place: str) -> str | None:
-    """What is wrong with a file or folder; None where it is one's own, or not there."""
+    """What is wrong with a file or folder; None if it is the user's own, or absent."""
     try:
         state = os.lstat(place)
     except OSError:

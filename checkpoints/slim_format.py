@@ -110,12 +110,12 @@ def find_checkpoint(path: str, *, flag: str = "checkpoint_path") -> str:
             return prefix
         raise UserError(
             f"--{flag}={path}: {prefix} lacks a .data file, which holds its values: put"
-            " it beside the .index file"
+            " it next to the .index file"
         )
     for file in (prefix, path):
         if os.path.isfile(file):
             _require_no_other_format(file, flag)
-            return file  # V1, or not a checkpoint at all: reading it tells.
+            return file  # V1, or not a checkpoint at all: reading it will show.
     parent = os.path.dirname(path) or "."
     if not os.path.isdir(parent):
         raise UserError(f"--{flag}={path}: there is no directory {parent}")
@@ -193,7 +193,7 @@ def latest_checkpoint(directory: str) -> str | None:
 def named_checkpoints(directory: str) -> list[str]:
     """The checkpoints that the state file of a directory names, newest first.
 
-    None where there is no such file, or a damaged one, which is told of.
+    Empty if there is no such file; a damaged one is reported.
     """
     try:
         state = tf.train.get_checkpoint_state(directory)

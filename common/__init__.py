@@ -1,1 +1,1 @@
-"""What every room may use: whole files, order, text for people, progress."""
+"""What every room may use: atomic files, ordering, text for people, progress."""

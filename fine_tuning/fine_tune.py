@@ -27,7 +27,7 @@ from fine_tuning.tuning_state import TuningState
 # What this command decides for every stage.
 _NOT_FOR_STAGES = {"dataset_name": "the photos", "dataset_dir": "the photos"}
 _REFUSED = {
-    "train_dir": "each stage has a folder of its own in --output_dir",
+    "train_dir": "each stage has its own folder in --output_dir",
     "find_learning_rate": "train_image_classifier.py does that, of one stage",
     "list_scopes": "python train_image_classifier.py --list_scopes does that",
     "max_run_secs": "--budget_mins limits the stages",
@@ -40,7 +40,7 @@ def _resumable() -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        logging.warning("stopped: the same command goes on from here")
+        logging.warning("stopped: the same command continues from here")
         raise
 
 

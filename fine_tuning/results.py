@@ -1,4 +1,4 @@
-"""What a fine-tuning hands out: the best checkpoint, a report, exports, three lines."""
+"""The results of a fine-tuning: the best checkpoint, a report, exports, three lines."""
 
 import json
 import os
@@ -119,7 +119,7 @@ def _evaluation(runs: Runs, checkpoint_path: str, folder: str) -> Command:
     splits = dataset_factory.available_splits(
         runs.data.dataset_name, runs.data.dataset_dir
     )
-    # What the stages were chosen by flatters them a little.
+    # The split that the stages were chosen by is slightly optimistic.
     split = "test" if "test" in splits else runs.eval_split_name
     return Command(
         "eval_image_classifier.py",

@@ -1,4 +1,4 @@
-"""The runs of a fine-tuning: the probe and the stages, each in a folder of its own."""
+"""The runs of a fine-tuning: the probe and the stages, each in its own folder."""
 
 import contextlib
 import dataclasses
@@ -33,7 +33,7 @@ _STAGE_FOLDER = re.compile(r"\d+-")  # see `Runs._folder`
 _DEFAULT_BUDGET_MINS = 10.0
 _TRIAL_SHARE = 0.2  # of a given budget
 _LAST_STEP = 1 << 62  # of any run
-# They count where the first stage starts, not where the others go on from it.
+# They apply to the first stage, not to those that continue from it.
 _OF_THE_START = {"checkpoint_path", "checkpoint_exclude_scopes", "ignore_missing_vars"}
 
 
@@ -42,9 +42,9 @@ class Runs:
 
     Attributes:
       values: the training flags that the command line gave, by name.
-      output_dir: the folder that all is in.
-      data: what is trained on, once `use` said so.
-      eval_split_name: what the stages are compared on, the same.
+      output_dir: the folder that holds everything.
+      data: the training data, once `use` has set it.
+      eval_split_name: the split that the stages are compared on, likewise.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Runs:
                 with self._on_budget() if number > 1 else contextlib.nullcontext():
                     status = self._train(command, may_fail=number > 1)
                 if status == EXIT_TIME_LIMIT and left is not None:
-                    logging.info("a larger --budget_mins goes on with %s", folder)
+                    logging.info("a larger --budget_mins continues %s", folder)
                     return 0
                 if status:
                     return status

@@ -1,4 +1,4 @@
-"""The stages that are run without a recipe: the head, then what a probe says."""
+"""The stages without a recipe: the head, then what a probe recommends."""
 
 import dataclasses
 import json
@@ -47,7 +47,7 @@ def read_probe(folder: str) -> dict[str, Any] | None:
 
 
 def expects_gain(found: Mapping[str, Any]) -> bool:
-    """Whether a probe advises to open blocks: see `probe_scores.verdict`."""
+    """Whether a probe recommends training blocks: see `probe_scores.verdict`."""
     return not (found["is_similar"] and found["still_rises"])
 
 

@@ -1,4 +1,4 @@
-"""`fine_tune.json` in the output folder: of which command it is, and how far it is."""
+"""`fine_tune.json` in the output folder: its command, and how far it has come."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""The weights that a fine-tuning starts from: given, in the cache, or fetched."""
+"""The weights that a fine-tuning starts from: given, cached or downloaded."""
 
 import os
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ from convert.weights import net_fit
 from errors import UserError
 from nets import nets_factory
 
-DEFAULT_NET = "mobilenet_v1"  # small, and its weights can be had in two ways
+DEFAULT_NET = "mobilenet_v1"  # small, and its weights are published in two places
 
 
 def find(values: Mapping[str, Any]) -> list[str]:
-    """The training flags that say the net and the checkpoint it starts from.
+    """The training flags for the net and the checkpoint that it starts from.
 
     Args:
       values: of the flags that the user gave, on the command line or in the recipe.
 
     Raises:
-      UserError: no weights can be had, or nothing says whose they are.
+      UserError: no weights are available, or it is unknown which net they are for.
     """
     model_name, path = values.get("model_name"), values.get("checkpoint_path")
     if model_name:

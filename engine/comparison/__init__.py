@@ -1,1 +1,1 @@
-"""What runs have come to, side by side."""
+"""The results of several runs, side by side."""

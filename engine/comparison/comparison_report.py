@@ -25,7 +25,7 @@ def headers(epochs: Sequence[float]) -> list[str]:
 
 
 def rows(runs: Sequence[RunFacts], epochs: Sequence[float]) -> list[list[str]]:
-    """A row a run; what nothing says is blank."""
+    """A row per run; unknown values are blank."""
     return [_row(run, epochs) for run in runs]
 
 

@@ -15,12 +15,12 @@ _SIGNIFICANT = 0.05
 
 @dataclasses.dataclass(frozen=True)
 class Predictions:
-    """What evaluation said of each image of a split.
+    """Whether each image of a split was classified correctly.
 
     Attributes:
       split: as in "photos/validation".
-      right: whether an image, known by its file, its place there and its label, was
-        told right.
+      right: whether an image, identified by its file, its position and its label, was
+        classified correctly.
     """
 
     split: str
@@ -29,7 +29,7 @@ class Predictions:
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """Images that only one of two runs told right.
+    """Images that only one of two runs classified correctly.
 
     Attributes:
       only_first: how many the first alone did.
@@ -61,9 +61,9 @@ def differ(first: Predictions, second: Predictions) -> Difference | None:
 
 
 def predictions_of(run: RunFacts) -> list[Predictions]:
-    """What evaluations in a run's folder predicted, those of its best checkpoint first.
+    """The evaluations in a run's folder, those of its best checkpoint first.
 
-    Evaluations that left out images are none: their figures are of other images.
+    Evaluations that skipped images are left out: they are not comparable.
     """
     found = []
     for within in (os.path.join("best", "eval*"), "eval*"):
@@ -73,7 +73,7 @@ def predictions_of(run: RunFacts) -> list[Predictions]:
 
 
 def _read(path: str) -> Predictions | None:
-    """None where the evaluation is not whole."""
+    """Reads an evaluation; None if it is incomplete."""
     try:
         metrics = os.path.join(os.path.dirname(path), "metrics.json")
         with open(metrics, encoding="utf-8") as file:

@@ -28,12 +28,12 @@ class RunFacts:
     Attributes:
       folder: of the run.
       recipe: the folder of the stages that it is one of; None where it is no stage.
-      model_name: of its net; "" where nothing says.
+      model_name: of its net; "" if unknown.
       start: the checkpoint that it started from; "" for random weights.
-      num_trained: parameters that it trains; None where nothing says.
-      steps_per_epoch: None where nothing says.
+      num_trained: parameters that it trains; None if unknown.
+      steps_per_epoch: None if unknown.
       scores: its evaluations, in order.
-      secs: how long it took; None where nothing says.
+      secs: how long it took; None if unknown.
       step: of its newest checkpoint.
     """
 
@@ -54,7 +54,7 @@ class RunFacts:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The best accuracy's 95% interval (Wilson); None where images are untold."""
+        """The best accuracy's 95% Wilson interval; None without image counts."""
         best = self.best
         if best is None or not best.num_images:
             return None
@@ -79,7 +79,7 @@ def find(folders: Sequence[str]) -> tuple[list[RunFacts], list[str]]:
     """The runs in folders, the stages of a recipe in their order.
 
     Returns:
-      The runs, and the names of what is none.
+      The runs, and the names of folders that are none.
     """
     found, others = [], []
     for folder in dict.fromkeys(os.path.normpath(f) for f in folders):
