@@ -101,7 +101,7 @@ def _require_complete(
             if f"{name}{suffix}" not in member.checkpoint.shapes:
                 raise UserError(
                     f"{member.path} lacks {name}{suffix}, which {members[0].path}"
-                    " holds: only checkpoints of one net are averaged"
+                    " holds: only checkpoints of one net can be averaged"
                 )
 
 

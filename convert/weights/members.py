@@ -20,7 +20,9 @@ _MUST_AGREE = (
     *("model_name", "final_endpoint", "head_hidden_units", "image_size"),
     *("preprocessing_name", "use_grayscale", "labels_offset", "num_classes"),
 )
-_REMEDY = "only checkpoints of one net, for the same images and classes, are averaged"
+_REMEDY = (
+    "only checkpoints of one net, for the same images and classes, can be averaged"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +86,8 @@ def _require_alike(one: Member, other: Member) -> None:
     if names and others and names != others:
         raise UserError(
             f"{other.path} has other classes than {one.path}:"
-            f" {model_info.first_difference(names, others)}; {_REMEDY}, in one order"
+            f" {model_info.first_difference(names, others)}; only checkpoints of the"
+            " same classes, in the same order, can be averaged"
         )
     for name, shape in one.checkpoint.shapes.items():
         found = other.checkpoint.shapes.get(name, shape)
