@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -16,8 +17,9 @@ from checkpoints.slim_format import write_checkpoint
 from config import flags
 from config.fine_tune_config import FineTuneConfig
 from config.train_config import TrainConfig
+from engine.interruption import EXIT_TIME_LIMIT
 from errors import UserError
-from fine_tuning import fine_tune, stages
+from fine_tuning import fine_tune, runs, stages
 from fine_tuning.commands import merged
 from nets import nets_factory
 from nets.network import Network
@@ -292,3 +294,27 @@ def test_a_length_on_the_command_line_replaces_that_of_a_stage_in_the_other_unit
     )
     assert "--max_number_of_steps=20" in arguments
     assert not any(a.startswith("--max_number_of_epochs") for a in arguments)
+
+
+def test_the_time_of_earlier_tries_counts_towards_the_budget(
+    photos, weights, tmp_path, monkeypatch
+):
+    now, limits = [0.0], []
+    train = runs.train_loop.train
+
+    def train_50_secs(config, *, given):
+        if config.fine_tune.solves_head:
+            return train(config, given=given)
+        limits.append(config.run.max_run_secs)
+        now[0] += 50
+        return EXIT_TIME_LIMIT
+
+    clock = types.SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr(runs, "time", clock)
+    monkeypatch.setattr(runs.train_loop, "train", train_50_secs)
+    recipe = tmp_path / "recipe.txt"
+    recipe.write_text(RECIPE)
+    options = (*arguments_of(weights, tmp_path / "run"), "--budget_mins=2")
+    for _ in range(4):
+        assert run([photos], *options, f"--recipe={recipe}") == 0
+    assert limits == [120, 70, 20]
