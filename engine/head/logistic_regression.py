@@ -163,14 +163,14 @@ def _path(
     columns: np.ndarray, labels: np.ndarray, strengths: Sequence[float]
 ) -> Iterator[Coefficients]:
     """Optima for decreasing penalties, each started from the one before."""
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(max_iter=_MAX_ITERATIONS, warm_start=True)
     for strength in strengths:
         model.set_params(C=strength)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+            # Of convergence, and of classes so many that they could be a regression.
+            warnings.simplefilter("ignore", UserWarning)
             model.fit(columns, labels)
         yield coefficients(model)
 

@@ -3,7 +3,6 @@
 import warnings
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import RidgeClassifierCV
 from sklearn.svm import LinearSVC
 
@@ -78,5 +77,6 @@ def _svm(
 ) -> LinearSVC:
     model = LinearSVC(C=strength, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+        # Of convergence, and of classes so many that they could be a regression.
+        warnings.simplefilter("ignore", UserWarning)
         return model.fit(columns, labels)

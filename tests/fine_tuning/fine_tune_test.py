@@ -17,6 +17,7 @@ from checkpoints.slim_format import write_checkpoint
 from config import flags
 from config.fine_tune_config import FineTuneConfig
 from config.train_config import TrainConfig
+from engine import train_loop
 from engine.interruption import EXIT_TIME_LIMIT
 from errors import UserError
 from fine_tuning import fine_tune, runs, stages
@@ -300,7 +301,7 @@ def test_the_time_of_earlier_tries_counts_towards_the_budget(
     photos, weights, tmp_path, monkeypatch
 ):
     now, limits = [0.0], []
-    train = runs.train_loop.train
+    train = train_loop.train
 
     def train_50_secs(config, *, given):
         if config.fine_tune.solves_head:
@@ -311,7 +312,7 @@ def test_the_time_of_earlier_tries_counts_towards_the_budget(
 
     clock = types.SimpleNamespace(monotonic=lambda: now[0])
     monkeypatch.setattr(runs, "time", clock)
-    monkeypatch.setattr(runs.train_loop, "train", train_50_secs)
+    monkeypatch.setattr(train_loop, "train", train_50_secs)
     recipe = tmp_path / "recipe.txt"
     recipe.write_text(RECIPE)
     options = (*arguments_of(weights, tmp_path / "run"), "--budget_mins=2")

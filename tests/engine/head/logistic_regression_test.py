@@ -79,6 +79,13 @@ def test_one_example_a_class_gives_no_folds_and_a_classifier_all_the_same():
     assert classifier.accuracy(features, labels) == 1
 
 
+@pytest.mark.filterwarnings("error:The number of unique classes")
+def test_as_many_classes_as_half_the_examples_are_no_cause_for_a_warning():
+    labels = np.repeat(np.arange(12), 2)[3:]
+    features = np.random.default_rng(0).normal(size=(len(labels), 3))
+    logistic_regression.fit(features, labels, 12)
+
+
 def test_features_that_do_not_vary_do_no_harm():
     features, labels = blobs(30, 6, 3)
     features[:, 2] = 7.0
