@@ -3,9 +3,11 @@
 import json
 import logging
 import shutil
+import types
 
 import pytest
 
+from checkpoints.run_info import RunInfo
 from engine.run import rerun
 from errors import UserError
 from tests.engine import coloured_images, small_runs
@@ -161,3 +163,18 @@ def test_a_damaged_record_is_one_line(run, damage):
     with pytest.raises(UserError, match=r"run\.json cannot be read") as raised:
         run()
     assert "\n" not in str(raised.value)
+
+
+def test_a_split_that_is_mixed_in_stays_what_it_was(tmp_path):
+    def info(name, fingerprint):
+        flags = {"mixed_in_split_name": name}
+        return RunInfo({}, flags, "train", "0", mixed_in_fingerprint=fingerprint)
+
+    def resume(earlier, now):
+        start = types.SimpleNamespace(resumes=True)
+        rerun.require_same_run(str(tmp_path), earlier, now, start)
+
+    resume(info("pseudo", "1"), info("pseudo", "1"))
+    resume(info(None, ""), info("pseudo", "1"))  # the log says so
+    with pytest.raises(UserError, match="=pseudo whose files have changed since"):
+        resume(info("pseudo", "1"), info("pseudo", "2"))
