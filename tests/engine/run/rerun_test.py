@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 import types
+from typing import Any
 
 import pytest
 
@@ -171,7 +172,7 @@ def test_a_split_that_is_mixed_in_stays_what_it_was(tmp_path):
         return RunInfo({}, flags, "train", "0", mixed_in_fingerprint=fingerprint)
 
     def resume(earlier, now):
-        start = types.SimpleNamespace(resumes=True)
+        start: Any = types.SimpleNamespace(resumes=True)
         rerun.require_same_run(str(tmp_path), earlier, now, start)
 
     resume(info("pseudo", "1"), info("pseudo", "1"))
