@@ -24,10 +24,11 @@ from errors import NotFiniteError, UserError
 from nets.network import Network
 from nets.new_head import NewHead
 
-# About how long a call of the training function takes, if one step takes no longer: a
-# signal waits for the call to end.
+# A call of the training function runs as many steps as fit in this time, and at least
+# one. A signal takes effect when the call returns.
 _SECS_PER_CALL = 1.0
-_SECS_BETWEEN_LINES = 5.0  # at least, unless --log_every_n_steps is given
+# Log lines come no more often than this, unless --log_every_n_steps is given.
+_SECS_BETWEEN_LINES = 5.0
 
 
 @explained_errors()
@@ -69,24 +70,26 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
     limit = Interruption(run.max_run_secs)
     with locked(run.train_dir), BackgroundWriter() as writer:
         setup.run_info.write(run.train_dir)
-        wants_every = "log_every_n_steps" in given
-        # A signal ends this at once: a feature cache keeps the rows that it has.
+        logs_every_report = "log_every_n_steps" in given
+        # No handlers yet: a signal ends the building at once, and nothing is lost, as a
+        # feature cache on disk keeps the rows that it has.
         built = training.build(
-            *(setup, config, strategy, writer),
-            secs_between_lines=0.0 if wants_every else _SECS_BETWEEN_LINES,
+            setup,
+            config,
+            strategy,
+            writer,
+            secs_between_lines=0.0 if logs_every_report else _SECS_BETWEEN_LINES,
         )
         with interruption(limit) as interrupted, explained_step_errors(setup, config):
             take_steps(built, config, interrupted)
             return _finish(built, interrupted)
 
 
-def take_steps(
-    training: Training, config: TrainConfig, interrupted: Interruption
-) -> None:
+def take_steps(run: Training, config: TrainConfig, interrupted: Interruption) -> None:
     """Trains until the last step, until patience runs out, or until interrupted.
 
     Args:
-      training: the run; a later call continues where this one ends.
+      run: everything built for it; a later call continues where this one ends.
       config: the options.
       interrupted: what may end the run early.
 
@@ -94,24 +97,24 @@ def take_steps(
       NotFiniteError: the loss or a variable is not finite.
       UserError: a file cannot be written.
     """
-    log, saver, summaries = training.log, training.saver, training.summaries
-    validation, last_step = training.validation, training.setup.last_step
+    log, saver, summaries = run.log, run.saver, run.summaries
+    validation, last_step = run.validation, run.setup.last_step
     log_every = config.run.log_every_n_steps
     log.show_start()
-    while not training.is_finished and not interrupted:
+    while not run.is_finished and not interrupted:
         num_steps = min(
-            log.steps_in(_SECS_PER_CALL), _steps_to_next_event(training, log_every)
+            log.steps_in(_SECS_PER_CALL), _steps_to_next_event(run, log_every)
         )
         started_at = time.monotonic()
-        totals = training.train_fn(training.batches, tf.constant(num_steps))
-        _check_finite(totals, training)
+        totals = run.train_fn(run.batches, tf.constant(num_steps))
+        _check_finite(totals, run)
         log.add(totals, started_at)
 
-        step = training.step
+        step = run.step
         is_last = step == last_step
         if is_last or step % log_every == 0:
             summaries.write_scalars(step, log.report(step))
-        summaries.write_histograms_if_due(step, training.sample_images, now=is_last)
+        summaries.write_histograms_if_due(step, run.sample_images, now=is_last)
         # Evaluate before saving: a run killed in between resumes from before this step
         # and evaluates it again.
         if validation and (is_last or validation.is_due(step)):
@@ -121,42 +124,45 @@ def take_steps(
         saver.save_if_due(step)
 
 
-def _steps_to_next_event(training: Training, log_every: int) -> int:
-    """Number of steps until a report, an evaluation or the end of the run is due."""
-    step, last_step = training.step, training.setup.last_step
+def _steps_to_next_event(run: Training, log_every: int) -> int:
+    """Number of steps until a report, an evaluation or the end of the run is due.
+
+    Saving goes by time, and does not end a call.
+    """
+    step, last_step = run.step, run.setup.last_step
     to_events = [log_every - step % log_every]
     if last_step is not None:
         to_events.append(last_step - step)
-    if validation := training.validation:
+    if validation := run.validation:
         to_events.append(validation.every_n_steps - step % validation.every_n_steps)
     return min(to_events)
 
 
-def _check_finite(totals: dict[str, tf.Tensor], training: Training) -> None:
+def _check_finite(totals: dict[str, tf.Tensor], run: Training) -> None:
     loss, rate = float(totals["last_total_loss"]), float(totals["learning_rate"])
     if not tf.math.is_finite(loss):
         raise NotFiniteError(
-            f"the total loss is {loss} at step {training.step}, learning rate {rate:g}:"
+            f"the total loss is {loss} at step {run.step}, learning rate {rate:g}:"
             " lower --learning_rate or raise --opt_epsilon;"
-            f" {training.saver.last_saved()}"
+            f" {run.saver.last_saved()}"
         )
 
 
-def _finish(training: Training, interrupted: Interruption) -> int:
+def _finish(run: Training, interrupted: Interruption) -> int:
     """Saves, logs how the run ended, and returns the exit status.
 
-    After a signal it is the signal's even if the run is finished: whoever sent it wants
-    nothing to follow.
+    After a signal the exit status is 128 + its number even if the run is finished, so
+    that a script which was told to stop does not go on to its next command.
     """
-    step = training.step
-    training.saver.save(step, in_haste=not training.is_finished)
-    training.writer.wait()
-    training.summaries.close()
-    if training.is_finished:
-        _report_end(training, step)
+    step = run.step
+    run.saver.save(step, recompute_statistics=run.is_finished)
+    run.writer.wait()
+    run.summaries.close()
+    if run.is_finished:
+        _report_end(run, step)
         return interrupted.exit_status if interrupted.signal_number else 0
     logging.info("interrupted at step %d: the same command continues the run", step)
-    if training.recomputation.is_due(step):
+    if run.recomputation.is_due(step):
         logging.warning(
             "batch norm: the statistics were saved as they are, still lagging behind"
             " the weights"
@@ -164,9 +170,9 @@ def _finish(training: Training, interrupted: Interruption) -> int:
     return interrupted.exit_status
 
 
-def _report_end(training: Training, step: int) -> None:
-    training.recomputation.warn_if_unsettled(step)
-    validation = training.validation
+def _report_end(run: Training, step: int) -> None:
+    run.recomputation.warn_if_unsettled(step)
+    validation = run.validation
     best = f"; {validation.best_as_text()}" if validation else ""
     logging.info("finished at step %d%s", step, best)
 

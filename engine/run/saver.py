@@ -54,12 +54,13 @@ class Saver:
         if time.monotonic() - self._saved_at >= self._interval_secs:
             self.save(step)
 
-    def save(self, step: int, *, in_haste: bool = False) -> None:
+    def save(self, step: int, *, recompute_statistics: bool = True) -> None:
         """Starts to save the values of now, unless this step is saved already.
 
         Args:
           step: of now.
-          in_haste: leave the averages of batch norms as they are.
+          recompute_statistics: recompute batch-norm statistics that lag; False saves
+            them as they are, which takes no time.
 
         Raises:
           NotFiniteError: a variable is not finite; nothing is written.
@@ -67,7 +68,9 @@ class Saver:
         """
         if step != self._saved_step:
             with self.naming_last_saved():
-                arrays = self._state.arrays({} if in_haste else self._statistics())
+                arrays = self._state.arrays(
+                    self._statistics() if recompute_statistics else {}
+                )
             self._writer.submit(functools.partial(self._write, step, arrays))
             self._saved_step = step
         self._saved_at = time.monotonic()

@@ -33,19 +33,22 @@ def make_train_fn(
     """Makes the function that runs several steps per call.
 
     Args:
-      state: what the steps change. No value of it is read before the first call.
+      state: what the steps change. Its values are read at the first call only, so that
+        a checkpoint may still be restored into it.
       strategy: the devices.
       config: the options.
-      run_network: runs the net, either whole or from cached features on.
+      run_network: runs the net: all of it on images, or its last part on cached
+        features.
       class_weights: see `losses.data_loss`.
 
     Returns:
       train_fn(iterator, num_steps): `iterator` gives batches that `run_network` takes,
       with "label" [images] int32, of batch_size * gradient_accumulation_steps images
-      on each device; `num_steps` is a scalar int32. It stops early at a loss that is
-      not finite. It returns scalars summed over the steps ("steps", "input_secs" spent
-      waiting for batches, which is NaN with --deterministic, "total_loss",
-      "loss", "regularization_loss", "accuracy") and, of the last step, its total loss
+      on each device; `num_steps` is a scalar int32. It stops early after a step whose
+      loss is not finite. It returns scalars summed over the steps ("steps",
+      "input_secs" spent waiting for batches, which is NaN with --deterministic,
+      "total_loss", "loss", "regularization_loss", "accuracy") and, of the last step,
+      its total loss
       ("last_total_loss") and learning rate ("learning_rate").
     """
     penalty_fn = losses.l2_penalty_fn(
@@ -63,7 +66,9 @@ class _Step:
     """The methods stand in the order in which a step calls them.
 
     Attributes:
-      penalty_fn: see `losses.l2_penalty_fn`; the others as in `make_train_fn`.
+      state: see `make_train_fn`, as for all that is not said here.
+      penalty_fn: the L2 penalty of the current weights, a float32 scalar; see
+        `losses.l2_penalty_fn`.
     """
 
     state: TrainState
@@ -91,6 +96,7 @@ class _Step:
     def run(self, iterator: Iterator) -> Tensors:
         """One step: batch, gradients, update; see `make_train_fn` for what it gives."""
         rate = self.state.learning_rate()
+        # Averages take in the variables as they are before the update, as slim's do.
         if self.state.moving_average:
             self.state.moving_average.update(self.state.global_step)
         batch, input_secs = self.next_batch(iterator)
@@ -118,7 +124,7 @@ class _Step:
         return batch, tf.cast(secs, tf.float32)
 
     def gradients(self, batch: Tensors) -> tuple[Tensors, list[tf.Tensor]]:
-        """What one replica adds: its means (`_MEANS`), its share of the gradients."""
+        """One replica's means (`_MEANS`), and its share of the gradients."""
         context = tf.distribute.get_replica_context()
         step = self.state.global_step.read_value()
         replica = context.replica_id_in_sync_group
@@ -127,16 +133,17 @@ class _Step:
             means, gradients = self.loss_and_gradients(batch, seed)
         else:
             means, gradients = self.accumulated(batch, seed)
+        # The optimizer sums over the replicas, so each returns its share of the mean;
+        # clipping needs the mean itself first.
         if norm := self.config.optimizer.clip_gradient_norm:
             gradients = context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
             gradients, _ = tf.clip_by_global_norm(gradients, norm)
-        # The optimizer adds up what the replicas hold: each gives its share of a mean.
         return means, [g / context.num_replicas_in_sync for g in gradients]
 
     def accumulated(
         self, batch: Tensors, seed: tf.Tensor
     ) -> tuple[Tensors, list[tf.Tensor]]:
-        """Means over the parts of a batch that does not fit into memory at once."""
+        """Means over the parts of a batch whose activations do not fit into memory."""
         num_parts = self.config.optimizer.gradient_accumulation_steps
         part_size = self.config.train_data.batch_size
         parts = tf.nest.map_structure(
@@ -148,10 +155,10 @@ class _Step:
         ) -> tuple[tf.Tensor, Tensors, list[tf.Tensor]]:
             part = tf.nest.map_structure(lambda tensor: tensor[index], parts)
             part_seed = tf.random.experimental.stateless_fold_in(seed, index)
-            values, slopes = self.loss_and_gradients(part, part_seed)
-            means = {name: means[name] + values[name] / num_parts for name in means}
-            added = zip(gradients, slopes, strict=True)
-            return index + 1, means, [g + slope / num_parts for g, slope in added]
+            part_means, part_gradients = self.loss_and_gradients(part, part_seed)
+            means = {n: means[n] + part_means[n] / num_parts for n in means}
+            pairs = zip(gradients, part_gradients, strict=True)
+            return index + 1, means, [g + part / num_parts for g, part in pairs]
 
         zeros = [tf.zeros(variable.shape) for variable in self.state.trained.values()]
         _, means, gradients = tf.while_loop(
@@ -167,7 +174,7 @@ class _Step:
         """What `batch_losses` gives, and the gradients of the total loss."""
         trained = list(self.state.trained.values())
         targets = tf.one_hot(batch["label"], self.state.network.num_classes)
-        if "image" in batch:
+        if "image" in batch:  # and not the cached features of one
             augmentation = self.config.augmentation
             images, targets = mix(batch["image"], targets, seed, augmentation)
             batch = batch | {"image": images}
@@ -203,9 +210,10 @@ class _Step:
         }
 
     def update(self, gradients: list[tf.Tensor]) -> None:
-        """Changes the variables, except where float16 was too narrow for a gradient.
+        """Updates the variables.
 
-        The step is then skipped, and the loss scale lowered.
+        If a gradient overflowed in float16 on any replica, no variable changes, and the
+        loss scale is lowered; the step counts all the same.
         """
         if self.state.loss_scale is None:
             self.strategy.run(self.apply, args=(gradients,))
@@ -213,8 +221,8 @@ class _Step:
         finite = self.strategy.run(
             lambda g: tf.cast(all_finite(g), tf.float32), (gradients,)
         )
-        mean = self.strategy.reduce(tf.distribute.ReduceOp.MEAN, finite, axis=None)
-        is_finite = mean == 1.0
+        share = self.strategy.reduce(tf.distribute.ReduceOp.MEAN, finite, axis=None)
+        is_finite = share == 1.0  # on all replicas
 
         def apply() -> tf.Tensor:
             self.strategy.run(self.apply, args=(gradients,))

@@ -86,10 +86,10 @@ def test_what_is_not_finite_is_not_saved_and_the_last_good_one_is_named(
     assert small_runs.steps_saved(tmp_path) == [5]
 
 
-def test_statistics_go_with_what_is_saved_but_in_haste(state, tmp_path, at_once):
+def test_statistics_are_recomputed_unless_they_are_not_wanted(state, tmp_path, at_once):
     folder = CheckpointFolder(str(tmp_path), keep=5)
     saver = Saver(folder, state, 60, at_once, lambda: {"mean": np.ones(1)})
     saver.save(1)
-    saver.save(2, in_haste=True)
+    saver.save(2, recompute_statistics=False)
     assert set(small_runs.read_all(tmp_path, 1)) == {"w", "mean"}
     assert set(small_runs.read_all(tmp_path, 2)) == {"w"}
