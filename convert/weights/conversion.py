@@ -92,8 +92,8 @@ def convert(
     )
     usual = nets_factory.get_entry(source.model_name).preprocessing
     pixels = source.preprocessing or usual
-    record = _record(source, net, pixels, class_names)
-    model_json.check(checkpoint_path, record)
+    info = _info(source, net, pixels, class_names)
+    model_json.check(checkpoint_path, info)
     variables = slim_variables(source, net.variable_shapes())
     for name, values in variables.items():
         net.model_variables[name].assign(values)
@@ -106,18 +106,18 @@ def convert(
         logging.warning("%s", source.caveat)
     if pixels != usual:
         logging.info("Train it with --preprocessing_name=%s.", pixels)
-    model_json.write_record(checkpoint_path, record)
+    model_json.write_info(checkpoint_path, info)
     return difference
 
 
-def _record(
+def _info(
     source: Source, net: Network, preprocessing: str, class_names: str | None
 ) -> model_info.ModelInfo | None:
     if source.has_classifier:
         named = classes.named(
             class_names, source.num_outputs, is_published=source.is_published
         )
-        return model_json.record_of(net, preprocessing, *named)
+        return model_json.info_of(net, preprocessing, *named)
     if class_names:
         raise UserError(
             f"--class_names={class_names}: {source.description} has no classifier and"

@@ -11,7 +11,7 @@ from errors import UserError
 from nets.network import Network
 
 
-def record_of(
+def info_of(
     net: Network,
     preprocessing: str,
     dataset_name: str | None,
@@ -32,19 +32,19 @@ def record_of(
     )
 
 
-def check(checkpoint_path: str, record: ModelInfo | None) -> None:
+def check(checkpoint_path: str, info: ModelInfo | None) -> None:
     """Refuses a folder with the `model.json` of another model.
 
     Args:
       checkpoint_path: prefix of the checkpoint to be written.
-      record: its `model.json`; None if it will have none.
+      info: its `model.json`; None if it will have none.
 
     Raises:
       UserError: the folder has one.
     """
     folder = os.path.dirname(checkpoint_path) or "."
     there = model_info.read(folder)
-    if there is not None and there != record:
+    if there is not None and there != info:
         raise UserError(
             f"--checkpoint_path={checkpoint_path}: {folder} has the"
             f" {model_info.FILE_NAME} of another model, {there.model_name} with"
@@ -52,9 +52,9 @@ def check(checkpoint_path: str, record: ModelInfo | None) -> None:
         )
 
 
-def write_record(checkpoint_path: str, record: ModelInfo | None) -> None:
+def write_info(checkpoint_path: str, info: ModelInfo | None) -> None:
     """Writes `model.json`, unless the folder holds other checkpoints, too."""
-    if record is None:
+    if info is None:
         return
     folder, name = os.path.split(checkpoint_path)
     others = [
@@ -67,9 +67,9 @@ def write_record(checkpoint_path: str, record: ModelInfo | None) -> None:
             model_info.FILE_NAME,
             folder or ".",
             others[0],
-            record.model_name,
-            record.preprocessing_name,
-            record.labels_offset,
+            info.model_name,
+            info.preprocessing_name,
+            info.labels_offset,
         )
         return
-    record.write(folder or ".")
+    info.write(folder or ".")

@@ -22,7 +22,7 @@ def _net(**changes: Any) -> Any:
     return types.SimpleNamespace(**facts | changes)
 
 
-RECORD: Any = model_json.record_of(_net(), "vgg", "imagenet", None)
+INFO: Any = model_json.info_of(_net(), "vgg", "imagenet", None)
 
 
 def _checkpoint(path):
@@ -31,10 +31,10 @@ def _checkpoint(path):
 
 
 def test_imagenet_without_a_background_is_recorded(tmp_path):
-    model_json.write_record(_checkpoint(tmp_path / "a.ckpt"), RECORD)
-    assert model_info.read(str(tmp_path)) == RECORD
-    assert (RECORD.preprocessing_name, RECORD.labels_offset) == ("vgg", 1)
-    model_json.check(str(tmp_path / "a.ckpt"), RECORD)
+    model_json.write_info(_checkpoint(tmp_path / "a.ckpt"), INFO)
+    assert model_info.read(str(tmp_path)) == INFO
+    assert (INFO.preprocessing_name, INFO.labels_offset) == ("vgg", 1)
+    model_json.check(str(tmp_path / "a.ckpt"), INFO)
 
 
 @pytest.mark.parametrize(
@@ -45,27 +45,27 @@ def test_only_of_imagenet_the_number_of_classes_tells_the_offset(
     num_classes, offset, dataset_name, tmp_path
 ):
     net = _net(num_classes=num_classes)
-    record = model_json.record_of(net, "vgg", dataset_name, None)
-    assert (record.labels_offset, record.dataset_name) == (offset, dataset_name)
-    model_json.write_record(_checkpoint(tmp_path / "a.ckpt"), record)
-    assert model_info.read(str(tmp_path)) == record
+    info = model_json.info_of(net, "vgg", dataset_name, None)
+    assert (info.labels_offset, info.dataset_name) == (offset, dataset_name)
+    model_json.write_info(_checkpoint(tmp_path / "a.ckpt"), info)
+    assert model_info.read(str(tmp_path)) == info
 
 
 def test_a_body_without_a_classifier_gets_no_record(tmp_path):
-    model_json.write_record(_checkpoint(tmp_path / "a.ckpt"), None)
+    model_json.write_info(_checkpoint(tmp_path / "a.ckpt"), None)
     assert model_info.read(str(tmp_path)) is None
 
 
 def test_a_folder_of_several_checkpoints_gets_no_record(tmp_path):
     _checkpoint(tmp_path / "other.ckpt")
-    model_json.write_record(_checkpoint(tmp_path / "a.ckpt"), RECORD)
+    model_json.write_info(_checkpoint(tmp_path / "a.ckpt"), INFO)
     assert model_info.read(str(tmp_path)) is None
 
 
-@pytest.mark.parametrize("record", [None, dataclasses.replace(RECORD, image_size=299)])
-def test_a_folder_of_another_model_is_refused(record, tmp_path):
-    model_json.write_record(_checkpoint(tmp_path / "a.ckpt"), RECORD)
+@pytest.mark.parametrize("info", [None, dataclasses.replace(INFO, image_size=299)])
+def test_a_folder_of_another_model_is_refused(info, tmp_path):
+    model_json.write_info(_checkpoint(tmp_path / "a.ckpt"), INFO)
     with pytest.raises(
         UserError, match="of another model, vgg_16 with 1000 classes; give"
     ):
-        model_json.check(str(tmp_path / "b.ckpt"), record)
+        model_json.check(str(tmp_path / "b.ckpt"), info)
