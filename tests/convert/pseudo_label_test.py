@@ -11,8 +11,8 @@ from PIL import Image
 
 from common.atomic_files import sha256
 from config.predict_config import NetOptions
+from config.pseudo_label_config import PseudoLabelConfig, PseudoLabelOptions
 from convert import pseudo_label
-from convert.pseudo_label import PseudoLabelConfig, PseudoLabelOptions
 from datasets import dataset_json, example_schema
 from datasets.dataset_json import DatasetInfo, ShardInfo, SplitInfo
 from errors import UserError
