@@ -13,8 +13,7 @@ from checkpoints.slim_format import Checkpoint
 from common.atomic_files import explained_errors
 from config.eval_config import EvalConfig
 from datasets.dataset import Dataset
-from engine import devices, inputs
-from engine.evaluation import averaged_evaluation
+from engine import devices, evaluate_average, inputs
 from engine.evaluation.evaluation import make_evaluator
 from engine.interruption import Interruption, interruption
 from engine.report import evaluation_output
@@ -51,7 +50,7 @@ def evaluate(config: EvalConfig, *, given: Set[str]) -> int:
     path = config.evaluation.checkpoint_path
     paths = eval_options.checkpoint_paths(path)
     if len(paths) > 1 or config.evaluation.tta:
-        return averaged_evaluation.evaluate(config, paths, given)
+        return evaluate_average.evaluate(config, paths, given)
     interval_secs = config.evaluation.eval_interval_secs
     shared_folder.require_own(path, flag="checkpoint_path")
     if interval_secs is not None:
