@@ -193,7 +193,7 @@ def test_values_reach_the_record(command_line):
         ("--sync_replicas", "clones are always in step"),
         ("--sync_replicas=true", "clones are always in step"),
         ("--replicas_to_aggregate=4", "clones are always in step"),
-        ("--quantize_delay=0", "quantise the finished model"),
+        ("--quantize_delay=0", "quantize the finished model"),
     ],
 )
 def test_flags_without_a_meaning_are_refused(command_line, flag, instead):

@@ -142,6 +142,7 @@ def test_a_killed_run_is_made_good_by_the_next(many_photos, tmp_path):
     )
     process = start(*flags, start_new_session=True)
     wait_for(lambda: list(tmp_path.glob("data/.*/photos/*")))
+    process.send_signal(signal.SIGSTOP)  # lest it end before the next one looks
     status, _, err = run(*flags)
     assert status == 2
     assert "another conversion is writing to" in err

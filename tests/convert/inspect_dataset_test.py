@@ -140,7 +140,7 @@ def test_the_batches_show_each_augmentation(inspect, drawn_batches):
     ("change", "message"),
     [
         ({"dataset_dir": None}, "no --dataset_dir"),
-        ({"dataset_name": "birds"}, "no files of a dataset 'birds'"),
+        ({"dataset_name": "birds"}, "no files of a data set 'birds'"),
         ({"split": "trian"}, "no split 'trian' .*did you mean train"),
         ({"model": "inception_v33"}, "inception_v33"),
         ({"preprocessing_name": "none"}, "none"),
