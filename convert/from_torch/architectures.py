@@ -15,7 +15,7 @@ Triple = tuple[float, float, float]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 _HALF = (0.5, 0.5, 0.5)
-_LITE_MEAN, _LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
+LITE_MEAN, LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,8 +130,8 @@ def _efficientnet(size: str, last_width: int, *blocks: int) -> Architecture:
         (f"{last}_{'depthwise_conv' if is_lite else 'se_reduce'}", "_conv_head"),
         "_fc",
         width=(f"{last}_project_conv", last_width),
-        mean=_LITE_MEAN if is_lite else IMAGENET_MEAN,
-        std=_LITE_STD if is_lite else IMAGENET_STD,
+        mean=LITE_MEAN if is_lite else IMAGENET_MEAN,
+        std=LITE_STD if is_lite else IMAGENET_STD,
     )
 
 

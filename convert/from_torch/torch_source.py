@@ -15,6 +15,8 @@ from convert.from_torch.architectures import (
     ARCHITECTURES,
     IMAGENET_MEAN,
     IMAGENET_STD,
+    LITE_MEAN,
+    LITE_STD,
     Architecture,
 )
 from convert.from_torch.layers import Layers
@@ -36,7 +38,7 @@ _FLATTENING = "/fc6"  # scope of the VGGs' first dense layer
 # The mean and standard deviation, of pixels in [0, 1], that a preprocessing applies.
 NORMALIZATIONS = {
     "efficientnet": (IMAGENET_MEAN, IMAGENET_STD),
-    "efficientnet_lite": ((127 / 255,) * 3, (128 / 255,) * 3),
+    "efficientnet_lite": (LITE_MEAN, LITE_STD),
     "inception": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "torchvision": (IMAGENET_MEAN, IMAGENET_STD),
     "vgg": ((123.68 / 255, 116.78 / 255, 103.94 / 255), (1 / 255, 1 / 255, 1 / 255)),

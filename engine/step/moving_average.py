@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
+from engine.step import variable_copies
+
 SUFFIX = "ExponentialMovingAverage"
 
 
@@ -28,14 +30,7 @@ class MovingAverage:
         """Makes the shadows, equal to the variables; call under `strategy.scope()`."""
         self._variables = dict(variables)
         self._decay = decay
-        self.shadows = {
-            f"{name}/{SUFFIX}": tf.Variable(
-                variable.numpy(),
-                trainable=False,
-                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-            )
-            for name, variable in self._variables.items()
-        }
+        self.shadows = variable_copies.make(self._variables, SUFFIX)
 
     def update(self, step: tf.Tensor) -> None:
         """Moves every shadow towards its variable.

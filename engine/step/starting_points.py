@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
+from engine.step import variable_copies
+
 SUFFIX = "StartingPoint"
 
 
@@ -30,14 +32,7 @@ class StartingPoints:
         """
         self._variables = dict(variables)
         self._decay = decay
-        self.points = {
-            f"{name}/{SUFFIX}": tf.Variable(
-                variable.numpy(),
-                trainable=False,
-                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-            )
-            for name, variable in self._variables.items()
-        }
+        self.points = variable_copies.make(self._variables, SUFFIX)
 
     def follow(self) -> None:
         """Sets every point to its variable, as after a warm start."""
