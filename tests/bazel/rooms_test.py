@@ -13,7 +13,7 @@ from tests.bazel import build_files
 # From the ground up. A room may import rooms of its own floor and of those below.
 FLOORS = (
     ("errors", "script_start"),
-    ("common", "config"),
+    ("cluster", "common", "config"),
     ("nets", "datasets", "preprocessing", "checkpoints", "deployment"),
     ("engine",),
     ("convert",),

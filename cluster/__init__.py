@@ -1,0 +1,1 @@
+"""Which machines run a command together, and their meeting; without TensorFlow."""
