@@ -218,10 +218,10 @@ def _from_slurm(environment: Mapping[str, str], port: int | None) -> Cluster:
             _number(environment, "SLURM_NODEID", 0),
         )
         return Cluster(rank, size, chief, None, None, max(2, here), source)
-    here = environment.get("SLURMD_NODENAME", machines[rank])
-    if here != machines[rank]:
+    host = environment.get("SLURMD_NODENAME", machines[rank])
+    if host != machines[rank]:
         raise UserError(
-            f"{source}: task {rank} runs on {here}, and by its number on"
+            f"{source}: task {rank} runs on {host}, and by its number on"
             f" {machines[rank]}: leave out srun's --distribution"
         )
     return Cluster(rank, size, chief, None, tuple(machines), source=source)

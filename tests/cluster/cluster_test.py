@@ -50,9 +50,7 @@ def test_tf_config_ranks_the_chief_before_the_workers():
     cluster = find_cluster(tf_config("worker", 1, worker=["b:2", "c:3"], chief=["a:1"]))
     assert (cluster.rank, cluster.size, cluster.chief) == (2, 3, "a:1")
     assert cluster.addresses == ("a:1", "b:2", "c:3")
-    assert (
-        str(cluster) == "3 machines (TF_CONFIG), this is 2 (c:3) of 0–2, chief a:1"
-    )
+    assert str(cluster) == "3 machines (TF_CONFIG), this is 2 (c:3) of 0–2, chief a:1"
 
 
 def test_tf_config_of_one_worker_or_without_a_cluster_is_one_machine():
@@ -103,7 +101,7 @@ def test_a_slurm_step_of_one_task_is_one_machine():
 def test_a_batch_script_without_srun_runs_alone_and_warns():
     environment = {"SLURM_JOB_ID": "77", "SLURM_NTASKS": "2", "SLURM_PROCID": "0"}
     assert find_cluster(environment).is_alone
-    assert "2 tasks" in lone_task_warning(environment)
+    assert "2 tasks" in (lone_task_warning(environment) or "")
     assert lone_task_warning(STEP) is None
     assert lone_task_warning({}) is None
 
