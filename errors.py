@@ -27,6 +27,16 @@ class NotFiniteError(UserError):
     exit_status = 3
 
 
+class PeerError(UserError):
+    """Another machine that runs the same command did not come, or is gone.
+
+    The same command may be started again: 138 is the status of which Kubeflow's TFJob
+    says that it is for this.
+    """
+
+    exit_status = 138
+
+
 def one_line(error: BaseException) -> str:
     """The message of an error, its lines and blanks joined; else the error's class."""
     return " ".join(str(error).split()) or type(error).__name__
