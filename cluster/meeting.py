@@ -157,8 +157,8 @@ class _Chief:
         if rank == 0 or (rank in self._lines and self._lines[rank].is_open()):
             hosts = self._hellos[rank]["host"], hello["host"]
             self._fault = UserError(
-                f"two processes say that they are task {rank}, on {' and on '.join(hosts)}:"
-                " end what is left of an earlier start, and start each task once"
+                f"two processes say that they are task {rank}, on {hosts[0]} and on"
+                f" {hosts[1]}: end what is left of an earlier start, and start each task once"
             )
             line.send({"error": str(self._fault), "status": self._fault.exit_status})
             return
