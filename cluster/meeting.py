@@ -158,7 +158,8 @@ class _Chief:
             hosts = self._hellos[rank]["host"], hello["host"]
             self._fault = UserError(
                 f"two processes say that they are task {rank}, on {hosts[0]} and on"
-                f" {hosts[1]}: end what is left of an earlier start, and start each task once"
+                f" {hosts[1]}: end what is left of an earlier start, and start each"
+                " task once"
             )
             line.send({"error": str(self._fault), "status": self._fault.exit_status})
             return
