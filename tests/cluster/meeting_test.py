@@ -162,7 +162,7 @@ def test_strangers_and_those_who_came_and_went_do_not_count(port):
     late = threading.Timer(
         0.2, lambda: late_outcome.extend(all_meet(tasks(2, port)[1:]))
     )
-    late_outcome = []
+    late_outcome: list = []
     late.start()
     (met,) = all_meet(tasks(2, port)[:1])
     late.join()
