@@ -22,6 +22,11 @@ class StagesOptions(Options):
         " head is solved, then the last blocks are opened where the probe expects a"
         " gain.",
     )
+    unlabeled_dir: str | None = option(
+        None,
+        "Folder of photos without labels, for a recipe with a pseudo_label stage, as"
+        " recipes/pseudo_labels.txt.",
+    )
     budget_mins: float | None = option(
         None,
         "Minutes that the stages after the first may take together, over all commands"

@@ -79,6 +79,12 @@ def _groups_of(config: type) -> dict[str, type]:
     return {name: hints[name] for name in inspect.get_annotations(config)} | hints
 
 
+def names_of(config: type) -> set[str]:
+    """Names of the flags of a record of groups."""
+    groups = typing.get_type_hints(config).values()
+    return {field.name for group in groups for field in dataclasses.fields(group)}
+
+
 def _define_group(group: type, into: flags.FlagValues) -> None:
     types_of = typing.get_type_hints(group)
     title = (group.__doc__ or "").rstrip(".")

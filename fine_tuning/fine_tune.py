@@ -12,7 +12,7 @@ from absl import logging
 from checkpoints.folder_lock import locked
 from common.atomic_files import explained_errors
 from config import flags
-from config.fine_tune_config import FineTuneConfig
+from config.fine_tune_config import FineTuneConfig, StagesOptions
 from config.train_config import TrainConfig
 from convert.exports.options import ExportConfig
 from datasets import dataset_factory
@@ -20,8 +20,10 @@ from engine import devices
 from errors import UserError
 from fine_tuning import photo_data, results, tuning_state, weights
 from fine_tuning import recipes as recipe_files
+from fine_tuning.headings import Stage
 from fine_tuning.photo_data import PhotoData
 from fine_tuning.runs import Runs
+from fine_tuning.stage_lines import StageLines
 from fine_tuning.tuning_state import TuningState
 
 # What this command decides for every stage.
@@ -63,6 +65,7 @@ def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> 
     output_dir = config.stages.output_dir or ""
     values = _training_flags(config, given)
     recipe = config.stages.recipe and recipe_files.read(config.stages.recipe)
+    _require_unlabeled(config.stages, recipe or [])
     data = photo_data.find(photos, config.data, output_dir)
     if formats := config.stages.export_formats:
         results.export_command(data, output_dir, formats).parse(ExportConfig)
@@ -71,10 +74,10 @@ def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> 
             data.settings.source if data.settings else data.dataset_dir
         ),
         recipe=[[s.heading, list(s.arguments)] for s in recipe] if recipe else None,
-        flags=flags.as_arguments(values),
+        flags=[*flags.as_arguments(values), *_unlabeled(config.stages)],
     )
     state = tuning_state.resumed(now, output_dir)
-    above = recipe[0].arguments if recipe else ()
+    above = next(stage.arguments for stage in recipe if stage.trains) if recipe else ()
     start = weights.find(
         flags.values_of(TrainConfig, [*above, *flags.as_arguments(values)])
     )
@@ -87,8 +90,9 @@ def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> 
         deterministic=config.run.deterministic,
     )
     tf.random.set_seed(config.run.seed)  # for nets that are made to be restored
-    runs = Runs(config.stages, start, values, recipe or None, state, output_dir)
-    runs.use(data, str(values.get("eval_split_name") or "validation"))
+    lines = StageLines(start, values, output_dir, config.stages.unlabeled_dir)
+    lines.use(data, str(values.get("eval_split_name") or "validation"))
+    runs = Runs(config.stages, lines, recipe or None, state, output_dir)
     runs.require_flags_that_fit()
     with _folder(output_dir, dry=config.fine_tune.dry_run):
         if config.fine_tune.dry_run:
@@ -97,7 +101,7 @@ def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> 
         if data.command:
             print(data.command, flush=True)
             data.convert()
-        runs.use(data, _eval_split(data, values))
+        lines.use(data, _eval_split(data, values), _test_split(data))
         if status := runs.run():
             return status
         results.hand_out(runs, config.stages.export_formats)
@@ -120,6 +124,33 @@ def _training_flags(config: FineTuneConfig, given: Set[str]) -> dict[str, object
         for field in dataclasses.fields(group)
         if field.name in given - {"dry_run", *_NOT_FOR_STAGES}
     }
+
+
+def _unlabeled(options: StagesOptions) -> list[str]:
+    folder = options.unlabeled_dir
+    return [f"--unlabeled_dir={os.path.abspath(folder)}"] if folder else []
+
+
+def _require_unlabeled(options: StagesOptions, recipe: list[Stage]) -> None:
+    """Refuses photos without labels where no stage takes them, and the other way round.
+
+    Raises:
+      UserError: it is so, or there is no such folder.
+    """
+    folder = options.unlabeled_dir
+    labeling = [stage.name for stage in recipe if stage.command == "pseudo_label"]
+    if labeling and not folder:
+        raise UserError(
+            f"--recipe={options.recipe}: stage [{labeling[0]}] labels photos that have"
+            " no labels: name their folder with --unlabeled_dir"
+        )
+    if folder and not labeling:
+        raise UserError(
+            f"--unlabeled_dir={folder} and no stage that labels photos: add a --recipe"
+            " with one, as recipes/pseudo_labels.txt, or leave it out"
+        )
+    if folder and not os.path.isdir(folder):
+        raise UserError(f"--unlabeled_dir={folder} is no folder: name one with photos")
 
 
 @contextlib.contextmanager
@@ -162,6 +193,15 @@ def _eval_split(data: PhotoData, values: dict[str, object]) -> str:
     )
 
 
+def _test_split(data: PhotoData) -> str:
+    """The split that judges: the test split, where there is one, else an empty name.
+
+    The split that the stages are chosen by is slightly optimistic.
+    """
+    splits = dataset_factory.available_splits(data.dataset_name, data.dataset_dir)
+    return "test" if "test" in splits else ""
+
+
 def _dry_run(runs: Runs, data: PhotoData) -> int:
     """Prints commands and plans; what a plan needs is made in a folder that goes."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -171,6 +211,6 @@ def _dry_run(runs: Runs, data: PhotoData) -> int:
             logging.info("converted for the plan, in a folder that is removed again")
             made = data.in_folder(os.path.join(scratch, "data"))
             made.convert()
-        runs.use(data, _eval_split(made, runs.values))
+        runs.lines.use(data, _eval_split(made, runs.lines.values), _test_split(made))
         runs.show(made)
     return 0

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import re
 import shlex
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from checkpoints import rate_factors, scopes
@@ -12,43 +12,15 @@ from config import flags
 from config.shared_options import parse_hidden_units
 from config.train_config import TrainConfig
 from errors import UserError
+from fine_tuning import headings, stage_commands
+from fine_tuning.headings import Stage
+from fine_tuning.stage_commands import COMMANDS, NOTHING, TRAIN, WEIGHTS
 from nets.network import Network
 from nets.new_head import NewHead
 
-# A stage's `start` where that is no other stage.
-WEIGHTS = "weights"
-NOTHING = "nothing"
-
-_HEADING = re.compile(r"\[([A-Za-z0-9][\w-]*)(?: +from +([A-Za-z0-9][\w-]*))?\]$")
 # At the start of a word: names of files may hold a #. Quotes mean nothing in it.
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
 _ANY_NUMBER = 2  # of classes: the names of a net's variables are the same with any
-# What fine_tune.py decides itself, and of which a recipe is not to speak.
-_NOT_ITS_OWN = (
-    *("dataset_dir", "dataset_name", "train_dir", "dry_run", "list_scopes"),
-    *("max_run_secs", "find_learning_rate"),
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Stage:
-    """One training run of several.
-
-    Attributes:
-      name: of the stage.
-      arguments: its training flags, as in `--batch_size=8`.
-      start: the earlier stage that it starts from, WEIGHTS for what the first stage
-        starts from, or NOTHING for random weights; empty for the stage before.
-    """
-
-    name: str
-    arguments: tuple[str, ...]
-    start: str = ""
-
-    @property
-    def heading(self) -> str:
-        """As in the file, without the brackets."""
-        return f"{self.name} from {self.start}" if self.start else self.name
 
 
 def read(path: str) -> list[Stage]:
@@ -56,15 +28,16 @@ def read(path: str) -> list[Stage]:
 
     In the file `#` starts a comment, flags above the first heading hold for all
     stages, and a flag of a stage wins over them. A stage starts from the one before;
-    `[top from head]`, `[all from weights]` and `[all from nothing]` say otherwise.
+    `[top from head]`, `[all from weights]` and `[all from nothing]` say otherwise. It
+    is a training run, unless its heading names another command, as
+    `[soup from a, b with average_checkpoints]` does.
 
     Args:
       path: of a text file.
 
     Raises:
-      UserError: the file cannot be read, a line is neither heading nor flags, there is
-        no heading, or a stage trains nothing, would never end or starts from what is
-        no stage.
+      UserError: the file cannot be read, a line is neither heading nor flags, no stage
+        trains, or one trains nothing, would never end or starts from what is no stage.
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -73,69 +46,55 @@ def read(path: str) -> list[Stage]:
         reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise UserError(f"--recipe={path} cannot be read: {reason}") from error
     common: list[str] = []
-    sections: dict[str, list[str]] = {}
-    starts: dict[str, str] = {}
-    section = common
+    stages: list[Stage] = []
+    sections: list[list[str]] = []
     for number, line in enumerate(map(str.strip, lines), 1):
         where = f"{path}, line {number}"
         if line.startswith("["):
-            name, starts[name] = _heading(line, sections, where)
-            section = sections.setdefault(name, [])
+            stages.append(headings.parse(line, stages, where))
+            sections.append([])
+        elif stages:
+            sections[-1] += _flags(line, where, stages[-1].command)
         else:
-            section += _flags(line, where, is_common=section is common)
-    if not sections:
+            common += _flags(line, where, None)
+    if not any(stage.trains for stage in stages):
         raise UserError(
-            f"{path} has no [stage] heading: put one, as in [head], above the flags of"
-            " each stage"
+            f"{path} has no [stage] heading of a training run: put one, as in [head],"
+            " above the flags of each stage"
         )
-    stages = [
-        Stage(name, (*common, *arguments), starts[name])
-        for name, arguments in sections.items()
+    return [
+        _whole(stage, common, own, path)
+        for stage, own in zip(stages, sections, strict=True)
     ]
-    for stage in stages:
-        _require_training(stage, has_own=bool(sections[stage.name]), path=path)
-    return stages
 
 
-def _heading(line: str, earlier: Collection[str], where: str) -> tuple[str, str]:
-    """Name and start of a stage."""
-    match = _HEADING.match(line.partition("#")[0].strip())
-    if match is None:
-        raise UserError(
-            f"{where}: {line!r} is no heading: a stage's name in brackets, of letters,"
-            " digits, '_' and '-', as in [head] or [top from head]"
-        )
-    name, start = match[1], match[2] or ""
-    if name in earlier:
-        raise UserError(f"{where}: there is a stage [{name}] already: rename one")
-    if name in (WEIGHTS, NOTHING):
-        raise UserError(
-            f"{where}: [{name}] could not be told from what a stage starts from:"
-            " rename the stage"
-        )
-    known = [*earlier, WEIGHTS, NOTHING]
-    if start and start not in known:
-        raise UserError(
-            f"{where}: [{name}] cannot start from {start!r}: it takes an earlier stage,"
-            f" or {WEIGHTS} or {NOTHING}, thus {', '.join(known)}"
-        )
-    return name, start
+def _whole(stage: Stage, common: Sequence[str], own: Sequence[str], path: str) -> Stage:
+    """A stage with its own flags, and those above the headings that hold for it."""
+    if stage.trains:
+        stage = dataclasses.replace(stage, arguments=(*common, *own))
+        _require_training(stage, has_own=bool(own), path=path)
+        return stage
+    values = flags.values_of(TrainConfig, common)
+    shared = flags.as_arguments(stage_commands.shared(values, stage.command))
+    return dataclasses.replace(stage, arguments=(*shared, *own))
 
 
-def _flags(line: str, where: str, *, is_common: bool) -> list[str]:
+def _flags(line: str, where: str, command: str | None) -> list[str]:
+    """The flags of a line, of a section's command or above the first heading."""
     try:
         words = shlex.split(_COMMENT.sub("", line))
     except ValueError as error:
         raise UserError(f"{where}: {error}, in {line!r}") from error
+    known = COMMANDS[command or TRAIN]
     try:
-        given = flags.values_of(TrainConfig, words)
+        given = flags.values_of(known.config, words)
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
-    for name in sorted(given.keys() & set(_NOT_ITS_OWN)):
+    for name in sorted(given.keys() & {*known.decided, *known.refused}):
         raise UserError(
             f"{where}: --{name} is decided by fine_tune.py, and no recipe's: remove it"
         )
-    if "checkpoint_path" in given and not is_common:
+    if "checkpoint_path" in given and command:
         raise UserError(
             f"{where}: a stage starts from the one before, or from what its heading"
             f" says, as in [all from {WEIGHTS}] or [all from {NOTHING}];"
@@ -173,6 +132,8 @@ def require_scopes(stages: Sequence[Stage], model_name: str, path: str) -> None:
     """
     nets: dict[NewHead, Network] = {}
     for stage in stages:
+        if not stage.trains:
+            continue
         values = flags.values_of(TrainConfig, stage.arguments)
         with _in_stage(stage, path):
             units = parse_hidden_units(values.get("head_hidden_units"))

@@ -10,16 +10,14 @@ from absl import logging
 from checkpoints import model_info, slim_format
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.slim_format import Checkpoint
-from config.eval_config import EvalConfig
 from config.options import split_list
 from convert import export_model
 from convert.exports.formats import FORMATS
 from convert.exports.options import ExportConfig
-from datasets import dataset_factory
-from engine import evaluate
 from engine.evaluation import calibration
 from engine.run.validation import BEST_FOLDER, Score
 from errors import UserError
+from fine_tuning import evaluations, stage_table
 from fine_tuning.commands import Command
 from fine_tuning.photo_data import PhotoData
 from fine_tuning.runs import Runs
@@ -41,18 +39,19 @@ def hand_out(runs: Runs, export_formats: str | None) -> None:
     for folder, score in scores.items():
         logging.info(
             "%s: accuracy %.4f, loss %.4f on %s",
-            *(folder, score.accuracy, score.loss, runs.eval_split_name),
+            *(folder, score.accuracy, score.loss, runs.lines.eval_split_name),
         )
     best = best_stage(scores)
     source = os.path.join(runs.output_dir, best, BEST_FOLDER)
     _copy(source, runs.output_dir)
     folder = os.path.join(runs.output_dir, _EVALUATION)
-    command = _evaluation(runs, source, folder)
-    print(command, flush=True)
-    config, given = command.parse(EvalConfig)
-    evaluate.evaluate(config, given=given)
+    evaluations.run(
+        runs.lines.data, runs.lines.test_split_name, source, folder, "--report=true"
+    )
     if export_formats:
         _export(runs, export_formats)
+    if runs.recipe:
+        stage_table.show(runs, scores)
     print(_closing_lines(runs.output_dir, folder, best), flush=True)
 
 
@@ -97,7 +96,7 @@ def _export(runs: Runs, formats: str) -> None:
         if not os.path.exists(os.path.join(folder, FORMATS[name].file))
     ]
     if left:
-        command = export_command(runs.data, runs.output_dir, ",".join(left))
+        command = export_command(runs.lines.data, runs.output_dir, ",".join(left))
         print(command, flush=True)
         config, _ = command.parse(ExportConfig)
         export_model.export_all(config)
@@ -113,25 +112,6 @@ def _copy(source: str, folder: str) -> None:
     handed_out.create(info)
     arrays = {name: checkpoint.read(name) for name in checkpoint.shapes}
     handed_out.save(checkpoint.global_step or 0, arrays)
-
-
-def _evaluation(runs: Runs, checkpoint_path: str, folder: str) -> Command:
-    splits = dataset_factory.available_splits(
-        runs.data.dataset_name, runs.data.dataset_dir
-    )
-    # The split that the stages were chosen by is slightly optimistic.
-    split = "test" if "test" in splits else runs.eval_split_name
-    return Command(
-        "eval_image_classifier.py",
-        (
-            f"--dataset_name={runs.data.dataset_name}",
-            f"--dataset_dir={runs.data.dataset_dir}",
-            f"--dataset_split_name={split}",
-            f"--checkpoint_path={checkpoint_path}",
-            f"--eval_dir={folder}",
-            "--report=true",
-        ),
-    )
 
 
 def _closing_lines(output_dir: str, evaluation: str, best: str) -> str:

@@ -1,12 +1,10 @@
 """The runs of a fine-tuning: the probe and the stages, each in its own folder."""
 
 import contextlib
-import dataclasses
 import os
 import re
 import time
-import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from absl import logging
@@ -22,36 +20,34 @@ from engine.probing.trials import TooShortError
 from engine.run import validation
 from engine.run.validation import Score
 from errors import NotFiniteError
-from fine_tuning import stages
-from fine_tuning.commands import Command, merged
+from fine_tuning import evaluations, stages
+from fine_tuning.commands import Command
+from fine_tuning.headings import Stage
 from fine_tuning.photo_data import PhotoData
-from fine_tuning.recipes import NOTHING, Stage
+from fine_tuning.stage_commands import COMMANDS
+from fine_tuning.stage_lines import StageLines
 from fine_tuning.tuning_state import TuningState
 
 _PROBE_FOLDER = "probe"
-_STAGE_FOLDER = re.compile(r"\d+-")  # see `Runs._folder`
+_STAGE_FOLDER = re.compile(r"\d+-")  # see `Runs.folder`
 _DEFAULT_BUDGET_MINS = 10.0
 _TRIAL_SHARE = 0.2  # of a given budget
 _LAST_STEP = 1 << 62  # of any run
-# They apply to the first stage, not to those that continue from it.
-_OF_THE_START = {"checkpoint_path", "checkpoint_exclude_scopes", "ignore_missing_vars"}
 
 
 class Runs:
     """Runs the stages in turn, each from the best checkpoint of its start.
 
     Attributes:
-      values: the training flags that the command line gave, by name.
+      lines: their commands.
       output_dir: the folder that holds everything.
-      data: the training data, once `use` has set it.
-      eval_split_name: the split that the stages are compared on, likewise.
+      recipe: the stages; None lets the probe decide.
     """
 
     def __init__(
         self,
         options: StagesOptions,
-        start: Sequence[str],
-        values: dict[str, Any],
+        lines: StageLines,
         recipe: list[Stage] | None,
         state: TuningState,
         output_dir: str,
@@ -60,26 +56,16 @@ class Runs:
 
         Args:
           options: of the command.
-          start: training flags of net and checkpoint.
-          values: the training flags that the command line gave, by name.
+          lines: the stages' commands.
           recipe: the stages; None lets the probe decide.
           state: of the output folder.
           output_dir: that folder.
         """
-        self.values = values
+        self.lines = lines
         self.output_dir = output_dir
-        self.data = PhotoData("", "")
-        self.eval_split_name = ""
+        self.recipe = recipe
         self._options = options
-        self._start = [a for a in start if not a.startswith("--checkpoint_path")]
-        self._checkpoint = [a for a in start if a.startswith("--checkpoint_path")]
-        self._recipe = recipe
         self._state = state
-
-    def use(self, data: PhotoData, eval_split_name: str) -> None:
-        """Takes the data."""
-        self.data = data
-        self.eval_split_name = eval_split_name
 
     def require_flags_that_fit(self) -> None:
         """Looks at the flags of all stages before anything is done.
@@ -88,8 +74,12 @@ class Runs:
           UserError: a stage cannot take what the command line gave.
         """
         opened = () if self._options.budget_mins == 0 else (stages.OPENING,)
-        for stage in self._recipe or (stages.HEAD, *opened):
-            self._command(stage, stage.name, None, None).parse(TrainConfig)
+        done: dict[str, str] = {}
+        for stage in self.recipe or (stages.HEAD, *opened):
+            command = self.lines.of_stage(stage, stage.name, done, None)
+            command.parse(COMMANDS[stage.command].config)
+            if stage.gives_checkpoint:
+                done[stage.name] = stage.name
 
     def run(self) -> int:
         """Runs all stages that are not done; the exit status.
@@ -99,8 +89,7 @@ class Runs:
         """
         done: dict[str, str] = {}
         for number, stage in enumerate(self._stages(), 1):
-            folder = self._folder(number, stage)
-            before = self._before(stage, done)
+            folder = self.folder(number, stage)
             if folder in self._state.finished:
                 logging.info("%s is done already", folder)
             else:
@@ -108,9 +97,9 @@ class Runs:
                 if left is not None and left < 1:
                     logging.info("--budget_mins is used up before %s ends", folder)
                     return 0
-                command = self._command(stage, folder, before, left)
+                command = self.lines.of_stage(stage, folder, done, left)
                 with self._on_budget() if number > 1 else contextlib.nullcontext():
-                    status = self._train(command, may_fail=number > 1)
+                    status = self._run(stage, command, folder, may_fail=number > 1)
                 if status == EXIT_TIME_LIMIT and left is not None:
                     logging.info("a larger --budget_mins continues %s", folder)
                     return 0
@@ -118,19 +107,9 @@ class Runs:
                     return status
                 self._state.finished.append(folder)
                 self._state.write(self.output_dir)
-            done[stage.name] = self._result(folder)
+            if stage.gives_checkpoint:
+                done[stage.name] = self._result(folder)
         return 0
-
-    def _before(self, stage: Stage, done: dict[str, str]) -> str | None:
-        """Where the stage is that another starts from; None where it starts anew.
-
-        Args:
-          stage: the other.
-          done: folders of the stages before it, by name, in order.
-        """
-        if stage.start:
-            return done.get(stage.start)
-        return list(done.values())[-1] if done else None
 
     @contextlib.contextmanager
     def _on_budget(self) -> Iterator[None]:
@@ -152,37 +131,42 @@ class Runs:
             history = validation.read_history(path, split, step=_LAST_STEP)
             if history:
                 found[folder] = validation.best_of(history)
+            elif score := evaluations.read_of_stage(path, self.lines.eval_split_name):
+                found[folder] = score  # of an average, which was not trained
         return found
 
     def eval_split(self) -> Dataset:
         """The split that the stages are compared on."""
-        config, given = flags.parse(TrainConfig, self._common())
+        config, given = flags.parse(TrainConfig, self.lines.common())
         data = inputs.with_found_name(config.data, given)
-        return inputs.get_dataset(data, self.eval_split_name)
+        return inputs.get_dataset(data, self.lines.eval_split_name)
 
     def show(self, made: PhotoData) -> None:
         """Prints the commands of a dry run and the plans that are known before it."""
         done: dict[str, str] = {}
         for number, stage in enumerate(self._stages(is_dry=True), 1):
-            folder = self._folder(number, stage)
-            before = self._before(stage, done)
-            command = self._command(stage, folder, before, None)
+            folder = self.folder(number, stage)
+            command = self.lines.of_stage(stage, folder, done, None)
             print(command, flush=True)
+            before = self.lines.before(stage, done)[0]
+            if stage.gives_checkpoint:
+                done[stage.name] = os.path.join(self.output_dir, folder)
+            if not stage.trains:
+                continue
             plan = [*command.arguments, f"--dataset_dir={made.dataset_dir}"]
             if before:
                 print(
                     "(planned from the first stage's start: the one before is to run)"
                 )
-                plan += [*self._checkpoint, "--checkpoint_exclude_scopes=head"]
+                plan += [*self.lines.checkpoint, "--checkpoint_exclude_scopes=head"]
             config, given = flags.parse(TrainConfig, [*plan, "--dry_run"])
             train_loop.train(config, given=given)
-            done[stage.name] = os.path.join(self.output_dir, folder)
 
     def _stages(self, *, is_dry: bool = False) -> Iterator[Stage]:
         """The stages of the recipe, or the head and what a probe advises."""
         budget = self._options.budget_mins
-        if self._recipe:
-            yield from self._recipe
+        if self.recipe:
+            yield from self.recipe
             return
         folder = os.path.join(self.output_dir, _PROBE_FOLDER)
         if budget != 0 and stages.read_probe(folder) is None:
@@ -206,9 +190,11 @@ class Runs:
     def _probe(self, folder: str, *, is_dry: bool) -> None:
         """Probes, with trials where a budget is given; their time is part of it."""
         trial_secs = 60 * (self._options.budget_mins or 0) * _TRIAL_SHARE
-        if self.values.get("deterministic"):  # what a trial chooses depends on time
+        if self.lines.values.get(
+            "deterministic"
+        ):  # what a trial chooses depends on time
             trial_secs = 0.0
-        command = self._probe_command(folder, trial_secs)
+        command = self.lines.of_probe(folder, trial_secs)
         print(command, flush=True)
         if is_dry:
             return
@@ -217,7 +203,7 @@ class Runs:
             probe.probe(config, given=given)
         except TooShortError as error:
             logging.info("no trials within --budget_mins: %s", error)
-            config, given = self._probe_command(folder, 0).parse(ProbeConfig)
+            config, given = self.lines.of_probe(folder, 0).parse(ProbeConfig)
             probe.probe(config, given=given)
         found = stages.read_probe(folder) or {}
         self._state.used_secs += sum(trial["secs"] for trial in found["trials"])
@@ -229,12 +215,13 @@ class Runs:
     def _secs_left(self, number: int) -> float | None:
         """What the budget leaves a stage, in seconds; None without a limit."""
         budget = self._options.budget_mins
-        if number == 1 or (budget is None and self._recipe):
+        if number == 1 or (budget is None and self.recipe):
             return None
         mins = _DEFAULT_BUDGET_MINS if budget is None else budget
         return 60 * mins - self._state.used_secs
 
-    def _folder(self, number: int, stage: Stage) -> str:
+    def folder(self, number: int, stage: Stage) -> str:
+        """The name of a stage's folder within the output folder."""
         return f"{number}-{stage.name}"
 
     def _result(self, folder: str) -> str:
@@ -243,49 +230,21 @@ class Runs:
         best = os.path.join(run, validation.BEST_FOLDER)
         return best if os.path.isdir(best) else run
 
-    def _common(self) -> list[str]:
-        return [
-            f"--dataset_name={self.data.dataset_name}",
-            f"--dataset_dir={self.data.dataset_dir}",
-            *self._start,
-            f"--eval_split_name={self.eval_split_name}",
-        ]
-
-    def _command(
-        self, stage: Stage, folder: str, before: str | None, secs: float | None
-    ) -> Command:
-        values = stages.without_steps(self.values, stage)
-        last = self._checkpoint
-        if before or stage.start == NOTHING:
-            values = {n: v for n, v in values.items() if n not in _OF_THE_START}
-            last = [f"--checkpoint_path={before or ''}"]
-        last = [*last, f"--train_dir={os.path.join(self.output_dir, folder)}"]
-        if secs is not None:
-            last.append(f"--max_run_secs={int(secs)}")
-        parts = self._common(), stage.arguments, flags.as_arguments(values), last
-        return Command("train_image_classifier.py", merged(TrainConfig, *parts))
-
-    def _train(self, command: Command, *, may_fail: bool) -> int:
-        """Trains; the exit status. A stage that may fail leaves those before it."""
+    def _run(
+        self, stage: Stage, command: Command, folder: str, *, may_fail: bool
+    ) -> int:
+        """Runs a stage; the exit status. One that may fail leaves those before it."""
         print(command, flush=True)
-        config, given = command.parse(TrainConfig)
+        named, path = COMMANDS[stage.command], os.path.join(self.output_dir, folder)
+        config: Any
+        config, given = command.parse(named.config)
         try:
-            return train_loop.train(config, given=given)
+            status = named.run(config, given, path)
         except NotFiniteError as error:
             if not may_fail:
                 raise
             logging.warning("the stage ends here, and those before it count: %s", error)
             return 0
-
-    def _probe_command(self, folder: str, trial_secs: float) -> Command:
-        groups = typing.get_type_hints(ProbeConfig).values()
-        names = {field.name for group in groups for field in dataclasses.fields(group)}
-        values = flags.values_of(
-            TrainConfig,
-            [*self._common(), *flags.as_arguments(self.values), *self._checkpoint],
-        )
-        arguments = flags.as_arguments({n: v for n, v in values.items() if n in names})
-        arguments.append(f"--output_dir={folder}")
-        if trial_secs:
-            arguments.append(f"--trial_secs={trial_secs:g}")
-        return Command("probe_image_classifier.py", tuple(arguments))
+        if stage.gives_checkpoint and not stage.trains:
+            evaluations.of_stage(self.lines.data, self.lines.eval_split_name, path)
+        return status

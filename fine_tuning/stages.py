@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.probing import opening
-from fine_tuning.recipes import Stage
+from fine_tuning.headings import Stage
 
 # The only linear layer is solved: no rate to choose, and no better head to be had.
 HEAD = Stage(

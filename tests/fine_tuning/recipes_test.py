@@ -37,7 +37,8 @@ def test_a_heading_says_what_a_stage_starts_from(tmp_path):
     headings = ["a from nothing", "b from weights", "c", "d from a"]
     path = write(tmp_path, "".join(f"[{heading}]\n{steps}" for heading in headings))
     stages = recipes.read(path)
-    assert [stage.start for stage in stages] == ["nothing", "weights", "", "a"]
+    starts = [("nothing",), ("weights",), (), ("a",)]
+    assert [stage.starts for stage in stages] == starts
     assert [stage.heading for stage in stages] == headings
 
 

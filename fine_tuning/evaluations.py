@@ -1,0 +1,88 @@
+"""Evaluations of stages as commands, and the figures that they leave."""
+
+import json
+import os
+from collections.abc import Sequence
+
+from config.eval_config import EvalConfig
+from engine import evaluate
+from engine.run.validation import BEST_FOLDER, Score
+from fine_tuning.commands import Command
+from fine_tuning.photo_data import PhotoData
+
+
+def run(
+    data: PhotoData, split: str, checkpoint_path: str, eval_dir: str, *more: str
+) -> None:
+    """Prints the command of an evaluation and runs it.
+
+    Args:
+      data: the converted data set.
+      split: what to evaluate.
+      checkpoint_path: a folder or a checkpoint.
+      eval_dir: where its files go.
+      *more: arguments.
+
+    Raises:
+      UserError: an output is not finite, or a file cannot be written.
+    """
+    command = Command(
+        "eval_image_classifier.py",
+        (
+            f"--dataset_name={data.dataset_name}",
+            f"--dataset_dir={data.dataset_dir}",
+            f"--dataset_split_name={split}",
+            f"--checkpoint_path={checkpoint_path}",
+            f"--eval_dir={eval_dir}",
+            *more,
+        ),
+    )
+    print(command, flush=True)
+    config, given = command.parse(EvalConfig)
+    evaluate.evaluate(config, given=given)
+
+
+def of_stage(
+    data: PhotoData, split: str, stage_dir: str, more: Sequence[str] = ()
+) -> Score:
+    """The figures of a stage's checkpoint on a split, evaluated where that is not done.
+
+    Args:
+      data: the converted data set.
+      split: what to evaluate.
+      stage_dir: the stage's folder.
+      more: arguments.
+    """
+    checkpoint_dir = os.path.join(stage_dir, BEST_FOLDER)
+    eval_dir = _eval_dir(stage_dir, split)
+    if found := read(eval_dir):
+        return found
+    run(data, split, checkpoint_dir, eval_dir, *more)
+    found = read(eval_dir)
+    assert found
+    return found
+
+
+def read_of_stage(stage_dir: str, split: str) -> Score | None:
+    """The figures that `of_stage` left; None where it has not run."""
+    return read(_eval_dir(stage_dir, split))
+
+
+def read(eval_dir: str) -> Score | None:
+    """The figures of an evaluation's folder; None where it holds none."""
+    try:
+        with open(os.path.join(eval_dir, "metrics.json"), encoding="utf-8") as file:
+            metrics = json.load(file)
+    except FileNotFoundError:
+        return None
+    return Score(
+        step=metrics["step"],
+        accuracy=metrics["accuracy"],
+        loss=metrics["loss"],
+        split_name=metrics["split"],
+        num_images=metrics["images"],
+    )
+
+
+def _eval_dir(stage_dir: str, split: str) -> str:
+    return os.path.join(stage_dir, BEST_FOLDER, f"eval_{split}")
