@@ -7,7 +7,7 @@ from collections.abc import Iterable
 class UserError(ValueError):
     """Wrong input: a flag, a path, a file or a name.
 
-    It is the error that slim's functions raise for an unknown name.
+    It is a `ValueError`, as slim's functions raise for an unknown name.
 
     The message is a single line that says what was found, what was expected and what
     to do about it. `config.app.run` prints it without a traceback and exits with
@@ -16,13 +16,13 @@ class UserError(ValueError):
 
     exit_status = 2
 
-    # Shows AutoGraph that a message is all it takes to construct one, so that it raises
-    # it again with the position in traced code, rather than an error of another type.
+    # Tells AutoGraph that the constructor takes a message only, so that it re-raises
+    # the error with its position in traced code instead of an error of another type.
     __init__ = Exception.__init__
 
 
 class NotFiniteError(UserError):
-    """Training met a NaN or an infinity."""
+    """A loss, a weight or an output is NaN or infinite."""
 
     exit_status = 3
 
@@ -38,17 +38,17 @@ class PeerError(UserError):
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error, its lines and blanks joined; else the error's class."""
+    """An error's message on one line; its class if there is no message."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, where details follow; else its class."""
+    """The first line of an error's message; its class if there is no message."""
     lines = str(error).strip().splitlines()
     return lines[0].strip() if lines else type(error).__name__
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The known names close to `name`, as " (did you mean A or B?)"; "" if none is."""
+    """Known names similar to `name`, as " (did you mean A or B?)"; "" if none is."""
     matches = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
     return f" (did you mean {' or '.join(matches)}?)" if matches else ""

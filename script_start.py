@@ -31,7 +31,7 @@ def _is_script() -> bool:
 
 
 if _is_script():
-    # With `python -m` a folder or file called `config` beside the user would win.
+    # With `python -m`, a folder or file `config` in the current folder would win.
     sys.path.insert(0, _ROOT)
     # Collections while TensorFlow loads find nothing and take a sixth of the time.
     # `config.app.run` enables them again.

@@ -67,7 +67,7 @@ class CheckpointFolder:
             logging.warning(
                 "the file `%s` in %s %s: the newest checkpoint there is taken",
                 *(slim_format.STATE_FILE, self.path),
-                "names none that is there" if named else "is lost",
+                "names none that exists" if named else "is lost",
             )
         sound = next(filter(_is_sound, [*named, *others]), None)
         if not sound:
@@ -96,9 +96,9 @@ class CheckpointFolder:
         if whole:
             raise UserError(
                 f"{whole} is newer than {os.path.basename(newest)}, the last that the"
-                f" run's file `{slim_format.STATE_FILE}` names: move it away to go on"
-                f" from {os.path.basename(listed[0])}, or remove that file to go on"
-                " from the newest"
+                f" run's file `{slim_format.STATE_FILE}` names: move it away to"
+                f" continue from {os.path.basename(listed[0])}, or remove that file to"
+                " continue from the newest"
             )
 
     def create(self, info: ModelInfo) -> None:

@@ -31,7 +31,7 @@ def locked(folder: str, *, busy: Callable[[str], str] | None = None) -> Iterator
       busy: from who holds it to the message; by default that a run trains there.
 
     Raises:
-      UserError: another process holds it; it is named. Or the lock is no plain file.
+      UserError: another process, which is named, holds it; or it is not a regular file.
     """
     descriptor = _open(os.path.join(folder, FILE_NAME))
     try:
@@ -71,7 +71,7 @@ def _open(path: str) -> int:
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
-    raise UserError(f"{path} is no plain file: remove it, or use another folder")
+    raise UserError(f"{path} is not a regular file: remove it, or use another folder")
 
 
 def _note_holder(descriptor: int) -> None:

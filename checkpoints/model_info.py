@@ -25,7 +25,7 @@ class ModelInfo:
     Attributes:
       model_name: name of the net in `nets_factory.NETWORKS`.
       image_size: side of the images that it was trained on, in pixels.
-      use_grayscale: whether it takes one channel in place of three.
+      use_grayscale: whether it takes one channel instead of three.
       preprocessing_name: name in `preprocessing_factory`.
       labels_offset: what was subtracted from the data set's labels.
       dataset_name: what it was trained on; None if unknown, as for most nets of other
@@ -85,7 +85,7 @@ def require_agreement(info: ModelInfo, given: Mapping[str, Any]) -> None:
         recorded = getattr(info, name)
         if value is not None and value != recorded:
             raise UserError(
-                f"--{name}={flag_text(value)} contradicts {FILE_NAME} beside the"
+                f"--{name}={flag_text(value)} contradicts {FILE_NAME} next to the"
                 f" checkpoint, which was trained with {flag_text(recorded)}: leave it"
                 " out"
             )

@@ -1,4 +1,4 @@
-"""What becomes of every variable: restored or fresh, trained or frozen.
+"""What becomes of every variable: restored or newly initialized, trained or frozen.
 
 The plan is made and printed before the first step. It is a pure function: names and
 shapes in, a plan out.
@@ -20,12 +20,13 @@ class PlannedVariable:
     Attributes:
       name: slim's name.
       shape: its shape.
-      restored: from the checkpoint; otherwise newly initialized.
-      trained: changed by the optimizer; otherwise frozen. Moving statistics of batch
-        norms are never trained.
-      trainable: could be trained at all.
-      rate_factor: what the learning rate is multiplied by in its updates.
-      has_starting_point: its distance from the restored value is penalized.
+      restored: whether it is restored from the checkpoint; otherwise it is newly
+        initialized.
+      trained: whether the optimizer updates it; otherwise it is frozen. Batch-norm
+        statistics are never trained.
+      trainable: whether it could be trained at all.
+      rate_factor: factor of the learning rate in its updates.
+      has_starting_point: whether its distance from the restored value is penalized.
     """
 
     name: str
@@ -38,7 +39,7 @@ class PlannedVariable:
 
     @property
     def size(self) -> int:
-        """Number of values in it."""
+        """Number of values."""
         return math.prod(self.shape)
 
 
@@ -47,10 +48,11 @@ class Plan:
     """What happens to all variables of a net.
 
     Attributes:
-      checkpoint_path: where restored variables come from; None when training starts
-        from scratch.
-      variables: in order of creation.
-      updating_batch_norms: scopes of batch norms that use and update batch statistics.
+      checkpoint_path: where restored variables come from; None if training starts from
+        scratch.
+      variables: all of them, in order of creation.
+      updating_batch_norms: scopes of the batch norms that use batch statistics and
+        update their averages.
       frozen_batch_norms: scopes of those that use their stored statistics.
       unused: variables of the checkpoint that are not restored, including slots and
         moving averages of other runs.
@@ -64,12 +66,12 @@ class Plan:
 
     @property
     def restored_names(self) -> list[str]:
-        """Variables that the checkpoint gives."""
+        """Variables restored from the checkpoint."""
         return [v.name for v in self.variables if v.restored]
 
     @property
     def trained_names(self) -> list[str]:
-        """Variables that the optimizer changes."""
+        """Variables that the optimizer updates."""
         return [v.name for v in self.variables if v.trained]
 
     @property
@@ -79,7 +81,7 @@ class Plan:
 
     @property
     def rate_factors(self) -> dict[str, float]:
-        """By name, of the trained variables whose factor is not 1."""
+        """Learning-rate factors of the trained variables for which they are not 1."""
         return {
             v.name: v.rate_factor
             for v in self.variables
@@ -110,17 +112,17 @@ def choose_restored(
     Args:
       variable_shapes: the net's variables.
       checkpoint_path: for messages.
-      checkpoint_shapes: what the checkpoint holds.
+      checkpoint_shapes: the checkpoint's variables.
       exclude_scopes: value of `--checkpoint_exclude_scopes`.
-      ignore_missing_vars: leave out what the checkpoint lacks.
+      ignore_missing_vars: whether to skip variables that the checkpoint lacks.
       head_scopes: what the scope `head` stands for.
 
     Returns:
       The names, in the net's order.
 
     Raises:
-      UserError: a scope matches nothing, everything is excluded, a variable is
-        missing, has another shape, or nothing is left to restore.
+      UserError: a scope matches nothing, everything is excluded, the checkpoint is of
+        another net, or a variable is missing or has another shape.
     """
     flag = "checkpoint_exclude_scopes"
     names = list(variable_shapes)
@@ -131,25 +133,14 @@ def choose_restored(
     if not wanted:
         raise UserError(
             f"--{flag}={','.join(exclude_scopes)} excludes every variable: to train"
-            " from scratch, leave out --checkpoint_path"
+            " from scratch, omit --checkpoint_path"
         )
     present = [name for name in wanted if name in checkpoint_shapes]
-    if not present:
-        raise UserError(
-            f"{checkpoint_path} holds none of the net's variables: it has"
-            f" {first_few(list(checkpoint_shapes))}, the net has {first_few(wanted)};"
-            " check --model_name and --checkpoint_path"
-        )
     missing = [name for name in wanted if name not in checkpoint_shapes]
     misshapen = [n for n in present if variable_shapes[n] != checkpoint_shapes[n]]
-    if len(misshapen) > len(wanted) / 2:
-        name = misshapen[0]
-        raise UserError(
-            f"{checkpoint_path} is of another net: {len(misshapen)} of"
-            f" {len(wanted)} variables have other shapes, as {name} with"
-            f" {_shape(checkpoint_shapes[name])} there and"
-            f" {_shape(variable_shapes[name])} in the net; check --model_name"
-        )
+    _require_own_net(
+        wanted, misshapen, variable_shapes, checkpoint_path, checkpoint_shapes
+    )
     if missing and not ignore_missing_vars:
         raise UserError(
             f"{checkpoint_path} lacks {len(missing)} of the net's variables:"
@@ -162,10 +153,42 @@ def choose_restored(
         raise UserError(
             f"{name} has the shape {_shape(checkpoint_shapes[name])} in"
             f" {checkpoint_path} and {_shape(variable_shapes[name])} in the net"
-            f" ({len(misshapen)} such in all); initialize it newly with"
+            f" ({len(misshapen)} in all); initialize it newly with"
             f" --{flag}={_exclusion(misshapen, exclude_scopes, names, head_scopes)}"
         )
     return present
+
+
+def _require_own_net(
+    wanted: Sequence[str],
+    misshapen: Sequence[str],
+    variable_shapes: Mapping[str, tuple[int, ...]],
+    checkpoint_path: str,
+    checkpoint_shapes: Mapping[str, tuple[int, ...]],
+) -> None:
+    """Refuses a checkpoint that is obviously of another net.
+
+    Args:
+      wanted: the variables to restore.
+      misshapen: those of them that have another shape in the checkpoint.
+      variable_shapes: the net's variables.
+      checkpoint_path: for messages.
+      checkpoint_shapes: the checkpoint's variables.
+    """
+    if not any(name in checkpoint_shapes for name in wanted):
+        raise UserError(
+            f"{checkpoint_path} holds none of the net's variables: it has"
+            f" {first_few(list(checkpoint_shapes))}, the net has {first_few(wanted)};"
+            " check --model_name and --checkpoint_path"
+        )
+    if len(misshapen) > len(wanted) / 2:
+        name = misshapen[0]
+        raise UserError(
+            f"{checkpoint_path} is of another net: {len(misshapen)} of"
+            f" {len(wanted)} variables have other shapes, for instance {name} with"
+            f" {_shape(checkpoint_shapes[name])} there and"
+            f" {_shape(variable_shapes[name])} in the net; check --model_name"
+        )
 
 
 def make_plan(
@@ -183,13 +206,14 @@ def make_plan(
 
     Args:
       variable_shapes: the net's variables in order of creation.
-      trainable_names: those that a gradient may change.
-      restored: what the checkpoint gives.
+      trainable_names: the variables that a gradient may change.
+      restored: the variables that are restored.
       checkpoint_path: None without a checkpoint.
-      checkpoint_names: all that the checkpoint holds.
+      checkpoint_names: all variables of the checkpoint.
       trainable_scopes: value of `--trainable_scopes`; empty trains everything.
       head_scopes: what the scope `head` stands for.
-      freeze_batch_norm: batch norms without a trained variable keep their statistics.
+      freeze_batch_norm: whether batch norms without a trained variable keep their
+        statistics.
 
     Returns:
       The plan.
@@ -207,21 +231,22 @@ def make_plan(
                 head_scopes=head_scopes,
             )
         )
-    taken = set(restored)
-    variables = tuple(
-        PlannedVariable(
-            name, shape, name in taken, name in trained, name in set(trainable_names)
-        )
-        for name, shape in variable_shapes.items()
-    )
-    frozen = frozen_batch_norms(list(variable_shapes), trained)
-    if not freeze_batch_norm:
-        frozen = []
+    names = list(variable_shapes)
+    taken, trainable = set(restored), set(trainable_names)
+    frozen = frozen_batch_norms(names, trained) if freeze_batch_norm else []
     return Plan(
         checkpoint_path=checkpoint_path,
-        variables=variables,
+        variables=tuple(
+            PlannedVariable(
+                *(name, shape),
+                restored=name in taken,
+                trained=name in trained,
+                trainable=name in trainable,
+            )
+            for name, shape in variable_shapes.items()
+        ),
         updating_batch_norms=tuple(
-            s for s in batch_norm_scopes(list(variable_shapes)) if s not in set(frozen)
+            scope for scope in batch_norm_scopes(names) if scope not in set(frozen)
         ),
         frozen_batch_norms=tuple(frozen),
         unused=tuple(
@@ -231,7 +256,7 @@ def make_plan(
 
 
 def with_rate_factors(plan: Plan, factors: Mapping[str, float]) -> Plan:
-    """The plan with factors of the learning rate; 1 where none is given by name."""
+    """The plan with factors of the learning rate, by name; 1 for a missing name."""
     variables = tuple(
         dataclasses.replace(v, rate_factor=factors.get(v.name, 1.0))
         for v in plan.variables
@@ -240,7 +265,7 @@ def with_rate_factors(plan: Plan, factors: Mapping[str, float]) -> Plan:
 
 
 def with_starting_points(plan: Plan, names: Collection[str]) -> Plan:
-    """The plan in which these variables are pulled back to their restored values."""
+    """The plan with these variables pulled back to their restored values."""
     variables = tuple(
         dataclasses.replace(v, has_starting_point=v.name in names)
         for v in plan.variables
@@ -257,14 +282,14 @@ def batch_norm_scopes(variable_names: Sequence[str]) -> list[str]:
 def frozen_batch_norms(
     variable_names: Sequence[str], trained_names: Sequence[str] | set[str]
 ) -> list[str]:
-    """Scopes of the batch norms none of whose own variables is trained.
+    """Scopes of the batch norms that have no trained variable.
 
     Args:
       variable_names: all variables of the net.
-      trained_names: those that the optimizer changes.
+      trained_names: those that the optimizer updates.
 
     Returns:
-      Scopes as in "InceptionV3/Mixed_7a/Branch_0/Conv2d_0a_1x1/BatchNorm".
+      Scopes such as "InceptionV3/Mixed_7a/Branch_0/Conv2d_0a_1x1/BatchNorm".
     """
     trained_scopes = {name.rpartition("/")[0] for name in trained_names}
     return [s for s in batch_norm_scopes(variable_names) if s not in trained_scopes]
@@ -276,12 +301,12 @@ def _exclusion(
     all_names: Sequence[str],
     head_scopes: Sequence[str],
 ) -> str:
-    """A value of the exclude flag that takes in `names` as well."""
+    """A value of the exclude flag that covers `names` as well."""
     in_head = {n for n in names if any(scopes.matches(h, n) for h in head_scopes)}
     needed = list(exclude_scopes)
     if in_head and not set(head_scopes) & set(needed):
         needed.append(scopes.HEAD)
-    elif in_head:  # a part of it is left out by its own name
+    elif in_head:  # part of the head is excluded by its own name already
         heads = [h for h in head_scopes if any(scopes.matches(h, n) for n in all_names)]
         needed += [h for h in heads if h not in needed]
     for name in names:

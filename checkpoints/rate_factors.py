@@ -14,7 +14,7 @@ def parse(text: str | None) -> list[tuple[str, float]]:
     """Scopes and factors of a value of `--learning_rate_multipliers`, in order.
 
     Raises:
-      UserError: an entry is no pair, or its factor is no finite number above 0.
+      UserError: an entry is not a pair, or its factor is not a finite positive number.
     """
     return [_parse_pair(pair) for pair in scopes.parse_scopes(text, flag=_FLAG)]
 

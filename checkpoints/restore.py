@@ -59,7 +59,7 @@ def resume(
     Args:
       variables: of the net, its optimizer and its averages, by name.
       checkpoint: the earlier run's.
-      averaged: those that go on from their running averages, where it holds some.
+      averaged: those that continue from their running averages, if it holds these.
 
     Returns:
       Names of the variables that it does not hold and that stay fresh: slots of

@@ -21,7 +21,7 @@ def parse_scopes(text: str | None, *, flag: str) -> tuple[str, ...]:
     """Scopes of a comma-separated flag value.
 
     Args:
-      text: the flag's value; None or blank is no scopes.
+      text: the flag's value; None or blank for no scopes.
       flag: its name, for messages.
 
     Returns:

@@ -152,7 +152,7 @@ def _newest_or_only(directory: str, flag: str) -> str:
 
 def _require_no_other_format(path: str, flag: str) -> None:
     if kind := other_formats.explain(path):
-        raise UserError(f"--{flag}={path} is no slim checkpoint but {kind}")
+        raise UserError(f"--{flag}={path} is not a slim checkpoint but {kind}")
 
 
 def checkpoints_in(directory: str) -> list[str]:
@@ -268,7 +268,7 @@ def write_state(directory: str, names: list[str], newest: str | None = None) -> 
     Args:
       directory: the directory.
       names: its checkpoints, newest last.
-      newest: the one to go on from, if that is not the last.
+      newest: the one to continue from, if that is not the last.
     """
     # An absolute directory, or the names are taken as relative to where we are.
     state = tf.compat.v1.train.generate_checkpoint_state_proto(

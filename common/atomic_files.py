@@ -15,10 +15,10 @@ from errors import UserError
 
 @contextlib.contextmanager
 def explained_errors() -> Iterator[None]:
-    """Turns what the system refuses (no space, no permission) into a `UserError`."""
+    """Turns errors of the system (no space, no permission) into a `UserError`."""
     try:
         yield
-    except BrokenPipeError:  # nobody reads what is printed: `config.app` ends then
+    except BrokenPipeError:  # the reader of stdout is gone; handled in `config.app`
         raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
@@ -27,14 +27,14 @@ def explained_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def atomic_write(path: str, mode: str = "wb") -> Iterator[IO[Any]]:
-    """Opens a file that takes the place of `path` when the block ends well.
+    """Opens a file that replaces `path` once the block succeeds.
 
-    The bytes go to a hidden file in the same directory, reach the disk, and are then
-    renamed; if the block raises, `path` is left as it was.
+    The bytes go to a hidden file in the same directory, which is flushed to disk and
+    then renamed; if the block raises, `path` is left as it was.
 
     Args:
-      path: the file to make or replace.
-      mode: "wb", or "w" for UTF-8 text with line ends as written.
+      path: the file to create or replace.
+      mode: "wb", or "w" for UTF-8 text with unchanged line ends.
 
     Yields:
       The open file.
@@ -54,13 +54,13 @@ def atomic_write(path: str, mode: str = "wb") -> Iterator[IO[Any]]:
         with contextlib.suppress(FileNotFoundError):
             os.remove(aside)
         if isinstance(error, OSError) and error.errno and error.filename is None:
-            error.filename = path  # of a full disk the system says no more than that
+            error.filename = path  # the system does not say which disk is full
         raise
     sync_directory(directory)
 
 
 def _open_new(path: str, flags: int) -> int:
-    """Opens a file that was not there, whatever others put in its place."""
+    """Opens a new file, replacing whatever another process has put there."""
     with contextlib.suppress(FileNotFoundError):
         os.remove(path)
     return os.open(path, flags | os.O_EXCL | os.O_NOFOLLOW, 0o666)
@@ -68,11 +68,11 @@ def _open_new(path: str, flags: int) -> int:
 
 @contextlib.contextmanager
 def scratch_directory(parent: str, name: str) -> Iterator[str]:
-    """A hidden directory `.NAME.tmp-…`, gone when the block ends.
+    """A hidden directory `.NAME.tmp-…` that exists during the block.
 
     Args:
-      parent: a directory that is there.
-      name: what those of killed runs are known by; they are removed first.
+      parent: an existing directory.
+      name: identifies the directories of killed runs, which are removed first.
 
     Yields:
       Its path.
@@ -89,13 +89,13 @@ def scratch_directory(parent: str, name: str) -> Iterator[str]:
 
 
 def remove_leftovers(directory: str, name: str) -> None:
-    """Removes `.NAME.tmp-…`, files and directories, of runs that are no more.
+    """Removes files and directories `.NAME.tmp-…` whose writers are dead.
 
-    Who writes one holds a lock on it, which ends with the process.
+    Their writers hold a lock on them, which ends with the process.
     """
     pattern = os.path.join(glob.escape(directory), f".{glob.escape(name)}.tmp-*")
     for path in glob.glob(pattern):
-        # Never another program's: neither links nor what cannot be opened.
+        # Neither links nor what cannot be opened: they belong to other programs.
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
@@ -106,10 +106,10 @@ def remove_leftovers(directory: str, name: str) -> None:
 
 
 def lock(descriptor: int) -> bool:
-    """Whether a file or directory could be locked, until it is closed."""
+    """Locks a file or directory until it is closed; returns whether that succeeded."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # another's, or on a file system without locks
+    except OSError:  # locked by another process, or no locks on this file system
         return False
     return True
 
@@ -118,11 +118,11 @@ def publish(staging_dir: str, target_dir: str, *, last: str) -> None:
     """Moves the files of `staging_dir` into `target_dir`, then removes it.
 
     Args:
-      staging_dir: a directory on the same file system, holding files that are
-        complete and on disk.
+      staging_dir: a directory on the same file system, whose files are complete and
+        flushed to disk.
       target_dir: where they go; files of the same names are replaced.
-      last: the name of the file that moves after all others: while it is absent,
-        readers know that the set is not complete.
+      last: name of the file that is moved after all others: as long as it is absent,
+        readers know that the set is incomplete.
     """
     names = sorted(os.listdir(staging_dir), key=lambda name: (name == last, name))
     for name in names:
@@ -152,5 +152,5 @@ def sha256(path: str) -> str:
 
 
 def combined(digests: Iterable[str]) -> str:
-    """One digest, of 32 hexadecimal digits, of several."""
+    """Combines several digests into one of 32 hexadecimal digits."""
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:32]

@@ -50,7 +50,7 @@ class UnreachableError(Exception):
 
 
 def download(url: str, path: str, max_bytes: int = MAX_BYTES) -> None:
-    """Downloads a file, going on where an earlier try broke off.
+    """Downloads a file, continuing where an earlier attempt broke off.
 
     What has come so far lies in `<path>.part`; `path` appears when it is whole.
 
@@ -70,7 +70,7 @@ def download(url: str, path: str, max_bytes: int = MAX_BYTES) -> None:
         _refuse_stranger(name, may_be_file=name == part)
     for attempt in range(_MAX_ATTEMPTS):
         if attempt:
-            logging.warning("The connection to %s broke; going on.", url)
+            logging.warning("The connection to %s broke; continuing.", url)
             time.sleep(_SECS_BETWEEN_ATTEMPTS)
         with contextlib.suppress(
             ConnectionError, TimeoutError, http.client.HTTPException
@@ -81,7 +81,7 @@ def download(url: str, path: str, max_bytes: int = MAX_BYTES) -> None:
                 return
     raise UserError(
         f"{url}: the connection broke {_MAX_ATTEMPTS} times; run it again later, and it"
-        f" goes on with what is in {part}"
+        f" continues with what is in {part}"
     )
 
 
@@ -127,7 +127,7 @@ def _fetch_rest(url: str, part: str, max_bytes: int) -> bool:
 
 def _ask(url: str, have: int) -> Any:
     if urllib.parse.urlsplit(url).scheme not in _SCHEMES:
-        raise UnreachableError(f"{url} is no address of http or https")
+        raise UnreachableError(f"{url} is not an http or https address")
     headers = {"Range": f"bytes={have}-"} if have else {}
     opener = urllib.request.build_opener(_SafeRedirects)
     request = urllib.request.Request(url, headers=headers)
@@ -292,7 +292,7 @@ def _unpack_member(
     is_plain = member.isreg() and not member.issparse()
     content = members.extractfile(member) if is_plain else None
     if content is None:
-        raise UserError(f"the archive's member {member.name!r} is no plain file")
+        raise UserError(f"the archive's member {member.name!r} is not a regular file")
     target = pathlib.Path(directory, path)
     target.parent.mkdir(parents=True, exist_ok=True)
     with content, open(target, "xb") as file:

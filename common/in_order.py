@@ -15,7 +15,7 @@ def in_order(
     items: Iterable[T],
     window: int,
 ) -> Iterator[R]:
-    """Like `executor.map`, with at most `window` items at work or waiting."""
+    """Like `executor.map`, with at most `window` items in progress or waiting."""
     pending: collections.deque[concurrent.futures.Future[R]] = collections.deque()
     for item in items:
         pending.append(executor.submit(function, item))

@@ -1,4 +1,4 @@
-"""Lines of the log, as a person reads them and as a file keeps them."""
+"""Formats of log lines: short ones to read, long ones for files."""
 
 import copy
 import logging as python_logging
@@ -17,15 +17,15 @@ _INDENT = len("HH:MM:SS ")
 
 
 class LogLines(logging.PythonFormatter):
-    """`HH:MM:SS message`, of which no name can make two, or move the cursor.
+    """`HH:MM:SS message`, in which no name can break the line or move the cursor.
 
-    Warnings and errors say what they are. With a --verbosity above info, and where
-    stderr is a file, lines have absl's prefix: date, process, file and line. On a
-    terminal a line that is too long is wrapped at words.
+    Warnings and errors are marked as such. With a --verbosity above info, and if stderr
+    is a file, lines have absl's prefix: date, process, file and line. On a terminal,
+    long lines are wrapped between words.
     """
 
     def format(self, record: python_logging.LogRecord) -> str:
-        """The line of a record; a text among its arguments is a name."""
+        """Formats a record; strings among its arguments are escaped as names."""
         record = copy.copy(record)
         if isinstance(record.args, tuple):
             record.args = tuple(map(_printable_argument, record.args))

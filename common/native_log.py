@@ -1,7 +1,7 @@
-"""TensorFlow's C++ start-up messages, kept from the user unless something fails.
+"""TensorFlow's C++ start-up messages, held back unless something fails.
 
-TensorFlow 2.21 heeds TF_CPP_MIN_LOG_LEVEL only once it is loaded; what it says while
-loading (no CUDA driver, oneDNN is on) reads like an error and is none.
+TensorFlow 2.21 heeds TF_CPP_MIN_LOG_LEVEL only once it is loaded; its messages while
+loading (no CUDA driver, oneDNN is on) read like errors, but are not.
 """
 
 import contextlib
@@ -15,10 +15,10 @@ from errors import UserError
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Holds back what is written to the process's stderr inside.
+    """Holds back what the block writes to the process's stderr.
 
-    It is shown when an error leaves the block that says too little by itself, and
-    dropped otherwise.
+    It is dropped unless an error other than a `UserError` leaves the block; then it is
+    shown, as it may explain the error.
     """
     sys.stderr.flush()
     stderr = os.dup(2)

@@ -1,4 +1,4 @@
-"""Progress of whatever takes longer than a few seconds: a live line, or plain lines."""
+"""Progress of work that takes more than a few seconds: a live line or log lines."""
 
 import sys
 import time
@@ -20,15 +20,17 @@ def progress(
 ) -> Iterator[T]:
     """Yields from `iterable`, showing how far it is.
 
+    On a terminal it draws a live line; elsewhere (in a batch job's log, a pipe) it logs
+    a line at most every ten seconds.
+
     Args:
-      iterable: what to walk through.
-      total: its length; None when unknown.
-      desc: what is being done, as in "converting".
-      unit: what is counted, as in "image".
+      iterable: what to iterate over.
+      total: its length; None if unknown.
+      desc: what is being done, such as "converting".
+      unit: what is counted, such as "image".
 
     Yields:
-      The elements of `iterable`. On a terminal a live line is drawn; elsewhere (a batch
-      job's log, a pipe) a line is logged every ten seconds at most.
+      The elements of `iterable`.
     """
     desc = printable(desc)
     is_live = sys.stderr.isatty()
@@ -61,7 +63,7 @@ def _live_line(desc: str, count: int, total: int | None, unit: str, secs: float)
 
 
 def clock(secs: float) -> str:
-    """A length of time as H:MM:SS, or M:SS below an hour."""
+    """A duration as H:MM:SS, or M:SS below an hour."""
     minutes, seconds = divmod(max(0, round(secs)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

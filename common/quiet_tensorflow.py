@@ -1,6 +1,9 @@
-"""TensorFlow, imported without its start-up messages, which read like errors."""
+"""TensorFlow without its chatter, some of which reads like errors."""
 
 import logging
+import os
+
+from absl import logging as absl_logging
 
 from common import native_log
 
@@ -14,3 +17,14 @@ with native_log.held_back():
 
 # Its Python log reports collective operations and deprecations, every line twice.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+_TENSORFLOW = os.path.dirname(tf.__file__)
+
+
+def _is_of_use(record: logging.LogRecord) -> bool:
+    of_tensorflow = record.pathname.startswith(_TENSORFLOW)
+    return record.levelno > logging.INFO or not of_tensorflow
+
+
+# During exports, it logs renamed functions and the duration of callbacks through absl.
+absl_logging.get_absl_handler().addFilter(_is_of_use)

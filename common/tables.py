@@ -13,7 +13,7 @@ from common.untrusted_text import printable
 
 _NEVER_WRAP = 100_000  # columns
 _GAP = 2  # blanks between columns of a table that must fit
-_MIN_FIRST = 12  # columns that are left of the first one
+_MIN_FIRST = 12  # the first column is never narrower
 
 
 def printed(
@@ -23,14 +23,13 @@ def printed(
     title: str = "",
     optional: Sequence[str] = (),
 ) -> str:
-    """A table for stdout: as wide as the terminal at most, where it is one.
+    """A table for stdout, at most as wide as the terminal, if it is one.
 
     Args:
-      headers: a name for each column.
+      headers: the name of each column.
       rows: cells by row.
       title: a line above the table.
-      optional: headers of the columns that are left out first, in this order, where
-        there is no room.
+      optional: headers of the columns to omit, in this order, if there is no room.
     """
     width = terminal.columns(sys.stdout)
     if width is None:
@@ -45,7 +44,7 @@ def printed(
         first = _least_column(headers[0], [printable(row[0]) for row in rows], 0)
         first = max(first - excess, _MIN_FIRST)
         rows = [[_end_of(row[0], first), *row[1:]] for row in rows]
-    width = max(width, _least_width(headers, rows))  # rather too wide than cut
+    width = max(width, _least_width(headers, rows))  # better too wide than truncated
     text = text_table(headers, rows, width=width)
     title = terminal.wrapped(printable(title), sys.stdout)
     return f"{title}\n\n{text}" if title else text
@@ -58,17 +57,17 @@ def text_table(
     title: str = "",
     width: int | None = None,
 ) -> str:
-    """Aligned columns; columns whose cells are all numbers are aligned right.
+    """A table of aligned columns, those of numbers aligned right.
 
     Args:
-      headers: a name for each column.
+      headers: the name of each column.
       rows: cells by row.
-      title: what stands above the table.
-      width: cells break between words to fit it, but those of the first column and
-        numbers; None never breaks them.
+      title: a line above the table.
+      width: of the table; to fit it, cells are wrapped between words, except in the
+        first column. None never wraps them.
 
     Returns:
-      Lines without a trailing newline; what cannot be shown is escaped.
+      Lines without a trailing newline; unprintable characters are escaped.
     """
     padding = (0, 1) if width is None else (0, 1, 0, 0)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=padding)
@@ -104,7 +103,7 @@ def _is_numeric(cells: Sequence[str]) -> bool:
 
 
 def _least_width(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """Columns of a terminal that a table takes at least, its edge included."""
+    """The least width of a table, in columns of the terminal, edges included."""
     widths = [
         _least_column(printable(header), [printable(row[i]) for row in rows], i)
         for i, header in enumerate(headers)
@@ -115,7 +114,7 @@ def _least_width(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
 def _widths(
     headers: Sequence[str], rows: Sequence[Sequence[str]], width: int
 ) -> list[int]:
-    """A width for each column, at least its longest word's, that fill a table's."""
+    """Widths of the columns, at least those of their longest words, to fill `width`."""
     spare = max(width - _least_width(headers, rows), 0)
     widths = []
     for column, header in enumerate(map(printable, headers)):
@@ -128,14 +127,14 @@ def _widths(
 
 
 def _least_column(header: str, cells: Sequence[str], column: int) -> int:
-    """Width of the longest word of a column, or of the longest cell of the first."""
+    """Width of the longest word in a column, or of the longest cell in the first."""
     texts = [header, *cells]
     words = texts if column == 0 else [word for text in texts for word in text.split()]
     return max(map(cell_len, words), default=0)
 
 
 def _end_of(text: str, width: int) -> str:
-    """The end of a path or scope, which tells more than its beginning."""
+    """The end of a path or scope, which is more informative than its beginning."""
     text = printable(text)
     while cell_len(text) > width:
         text = f"…{text.removeprefix('…')[1:]}"
@@ -143,7 +142,7 @@ def _end_of(text: str, width: int) -> str:
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The same table for a Markdown reader; `markdown_cells` reads it back."""
+    """A table in Markdown; `markdown_cells` reads its rows back."""
     lines = [headers, ["---"] * len(headers), *rows]
     return "\n".join(f"| {' | '.join(map(_in_markdown, cells))} |" for cells in lines)
 

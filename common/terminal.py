@@ -1,7 +1,7 @@
-"""What is shown on a terminal: its width, lines wrapped at words, one live line.
+"""Output on a terminal: its width, lines wrapped between words, one live line.
 
-The live line stands last on the screen and is drawn again in place. `Screen` wraps
-stdout and stderr so that it is gone before anything else is written.
+The live line is the last one on the screen and is redrawn in place. `Screen` wraps
+stdout and stderr to erase it before anything else is written.
 """
 
 import io
@@ -29,22 +29,22 @@ class _LiveLine:
 
 
 def columns(stream: TextIO) -> int | None:
-    """Width of the terminal that a stream is; None where it is none."""
+    """Width of the terminal that a stream goes to; None if it is not a terminal."""
     if not stream.isatty():
         return None
     try:
         return os.get_terminal_size(stream.fileno()).columns or _FALLBACK_COLUMNS
-    except (OSError, ValueError):  # no file of the operating system
+    except (OSError, ValueError):  # not backed by a file descriptor
         return _FALLBACK_COLUMNS
 
 
 def wrapped(text: str, stream: TextIO, indent: int = 0) -> str:
-    """Text whose lines fit the stream's terminal, broken between words only.
+    """Wraps lines between words to fit the stream's terminal.
 
     Args:
-      text: one line or more.
-      stream: where it will be written; where that is no terminal, nothing is wrapped.
-      indent: blanks before the second and later parts of a line.
+      text: one or more lines.
+      stream: where they will be written; unless it is a terminal, nothing is wrapped.
+      indent: number of spaces before the continuation of a line.
     """
     width = columns(stream)
     if width is None:
@@ -62,10 +62,10 @@ def wrapped(text: str, stream: TextIO, indent: int = 0) -> str:
 
 
 def show_live(text: str) -> None:
-    """Draws the live line on stderr, where that is a terminal, ten times a second.
+    """Draws the live line on stderr, if it is a terminal, at most ten times a second.
 
-    It is not drawn where Ctrl-C would end the process at once, as after a first one in
-    training: nothing could erase it then.
+    It is not drawn while Ctrl-C would end the process at once, as after a first Ctrl-C
+    in training, since nothing could erase it then.
     """
     now = time.monotonic()
     if _LiveLine.is_shown and now - _LiveLine.drawn_at < _SECS_BETWEEN_DRAWINGS:
@@ -97,10 +97,10 @@ class Screen(io.TextIOWrapper):
     """A standard stream that erases the live line before it writes."""
 
     def __init__(self, stream: Any) -> None:
-        """Takes the place of a stream.
+        """Wraps a stream.
 
         Args:
-          stream: stdout or stderr, a text file over a binary one.
+          stream: stdout or stderr, a text stream with a binary buffer.
         """
         super().__init__(
             stream.buffer,

@@ -1,8 +1,8 @@
-"""Names that others chose (files, classes, variables), made harmless to look at.
+"""Names that others chose (files, classes, variables), made safe to display.
 
-A name may hold what a terminal obeys (escape sequences, carriage returns), what turns
-the order of letters round (Unicode's bidirectional overrides), or what a spreadsheet
-takes for a formula. Everything that is shown passes one of the functions here:
+A name may contain what a terminal obeys (escape sequences, carriage returns), what
+reverses the order of letters (Unicode's bidirectional overrides), or what a spreadsheet
+takes for a formula. All output passes through one of the functions here:
 `config.app.run` sends stdout and the log through `printable_lines`, `common.tables` its
 cells through `printable`, and every CSV file is written by a `CsvWriter`.
 """
@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-# What may have to be escaped: all but the printable characters of ASCII.
+# What may have to be escaped: everything but the printable characters of ASCII.
 _UNUSUAL = re.compile(r"[^ -~]")
-# https://owasp.org/www-community/attacks/CSV_Injection, the wide forms included, which
-# spreadsheets of East Asia take for the narrow ones.
+# https://owasp.org/www-community/attacks/CSV_Injection, with full-width forms, which
+# East Asian versions of spreadsheets treat like the others.
 _FORMULA = re.compile(r"\s*[=+\-@\t\r\n＝＋－＠]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _QUOTE = "'"
@@ -26,12 +26,12 @@ class _Writable(Protocol):
 
 
 def printable(text: str) -> str:
-    """The text with an escape, as in Python, for each character that is not shown."""
+    """The text with Python's escapes for unprintable characters."""
     return _UNUSUAL.sub(_escaped, text)
 
 
 def printable_lines(text: str) -> str:
-    """The same for text of several lines: line ends and tabs stay as they are."""
+    """Like `printable`, but line ends and tabs stay as they are."""
     return _UNUSUAL.sub(lambda m: m[0] if m[0] in "\n\t" else _escaped(m), text)
 
 
@@ -47,7 +47,7 @@ def first_few(names: Sequence[str], limit: int = 3) -> str:
 
 
 def json_text(text: str) -> str:
-    """JSON whose strings hold no character that is not shown; they mean the same."""
+    """Equivalent JSON without unprintable characters in its strings."""
     return re.sub(
         r"[^ -~\n]",
         lambda m: m[0] if m[0].isprintable() else _json_escape(m[0]),
@@ -62,11 +62,10 @@ def _json_escape(char: str) -> str:
 
 
 class CsvWriter:
-    """Writes CSV of which a spreadsheet computes nothing and a terminal obeys nothing.
+    """Writes CSV that contains neither formulas nor control characters.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe in front, by
-    which spreadsheets know text; `csv_text` takes it off again. Numbers stay as they
-    are.
+    Text that a spreadsheet would take for a formula gets a leading apostrophe, which
+    marks text in spreadsheets; `csv_text` removes it. Numbers stay as they are.
     """
 
     def __init__(self, file: _Writable, *, line_end: str = "\n") -> None:
@@ -84,7 +83,7 @@ class CsvWriter:
 
 
 def csv_text(cell: str) -> str:
-    """What a cell that `CsvWriter` wrote stands for."""
+    """The text of a cell that `CsvWriter` wrote."""
     return cell[1:] if cell[:1] == _QUOTE and _is_quotable(cell) else cell
 
 
@@ -96,9 +95,9 @@ def _cell(value: Any) -> Any:
 
 
 def _is_quotable(text: str) -> bool:
-    """Whether a text, less the apostrophes in front, would be taken for a formula.
+    """Whether a text, without leading apostrophes, would be taken for a formula.
 
-    Those with apostrophes count, so that `csv_text` knows them from what it undoes.
+    Text that has an apostrophe already gets another, so that `csv_text` restores it.
     """
     bare = text.lstrip(_QUOTE)
     return bool(_FORMULA.match(bare)) and not (bare == text and _NUMBER.fullmatch(text))

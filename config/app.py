@@ -62,7 +62,7 @@ def run(main: Callable[..., int | None], positional: str | None = None) -> None:
 def _insist(dropped: "sys.UnraisableHookArgs") -> None:
     """Sends a signal again whose exception Python dropped, as it does in finalizers.
 
-    Else a run that was told to stop would go on.
+    Otherwise a run that was asked to stop would continue.
     """
     of_signals = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}
     number = of_signals.get(dropped.exc_type)
@@ -71,20 +71,20 @@ def _insist(dropped: "sys.UnraisableHookArgs") -> None:
         return
     again = threading.Timer(_SECS_TO_INSIST, os.kill, (os.getpid(), number))
     again.daemon = True
-    with contextlib.suppress(RuntimeError):  # no thread starts any more: it ends anyway
+    with contextlib.suppress(RuntimeError):  # no thread can start: it is ending anyway
         again.start()
 
 
 class _PrintableOutput(terminal.Screen):
-    """Standard output on which no name can move the cursor or forge colors."""
+    """Standard output on which no file name can move the cursor or forge colors."""
 
     def write(self, text: str) -> int:
-        """Writes text with escapes for what cannot be shown."""
+        """Writes text, with escapes for unprintable characters."""
         return super().write(printable_lines(text))
 
 
 def _guard_output() -> None:
-    """Guards stdout and the log against names; stderr stays open to the live line."""
+    """Guards stdout and the log; stderr is left alone for the live line."""
     sys.stdout = _PrintableOutput(sys.stdout)
     sys.stderr = terminal.Screen(sys.stderr)
     handler = logging.get_absl_handler()
@@ -93,13 +93,13 @@ def _guard_output() -> None:
 
 
 def command_line() -> str:
-    """The command that started this process, with its folder, as a shell takes it."""
+    """The command that started this process, with its folder, quoted for a shell."""
     folder = shlex.join(["cd", os.getcwd()])
     return f"{folder}\n{shlex.join(['python', *sys.argv])}"
 
 
 def _print_help() -> None:
-    """Help by group of flags, absl's own left out."""
+    """Prints the help by group of flags, without absl's own."""
     own = flags.FLAGS.flags_by_module_dict()
     print((sys.modules["__main__"].__doc__ or "").strip())
     for group in own:
@@ -128,13 +128,13 @@ def _parse_flags(argv: list[str], positional: str | None) -> list[str]:
     except UnicodeDecodeError as error:
         files = " ".join(word for word in argv if "flagfile" in word)
         raise UserError(
-            f"{files}: the file is no UTF-8 text ({error.reason} in byte"
-            f" {error.start}); it holds one flag a line, --name=value"
+            f"{files}: the file is not UTF-8 text ({error.reason} in byte"
+            f" {error.start}); it must hold one --name=value per line"
         ) from error
     if len(rest) > 1 and positional is None:
         raise UserError(
-            f"unexpected argument {rest[1]!r}: flags are written --name=value, and a"
-            " list has no blanks in it, as in --trainable_scopes=A,B"
+            f"unexpected argument {rest[1]!r}: flags are written --name=value, and"
+            " lists without spaces, as in --trainable_scopes=A,B"
         )
     if flags.FLAGS["verbosity"].using_default_value:
         logging.set_verbosity(logging.INFO)
@@ -145,7 +145,7 @@ def _parse_flags(argv: list[str], positional: str | None) -> list[str]:
 def _user_errors_exit() -> Iterator[None]:
     """Turns a `UserError` or Ctrl-C into one line on stderr and an exit status.
 
-    Where nobody reads what is printed any more, as after `| head`, it ends silently.
+    If nobody reads the output any more, as after `| head`, it ends silently.
     """
     try:
         yield
@@ -159,6 +159,6 @@ def _user_errors_exit() -> Iterator[None]:
         print("interrupted", file=sys.stderr, flush=True)
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # Python would say so once more when it writes out what is left.
+        # Otherwise Python reports it again when it flushes what is left.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_NO_READER)

@@ -12,22 +12,22 @@ class EvalOptions(Options):
 
     checkpoint_path: str = option(
         "/tmp/tfmodel/",
-        "What to evaluate: a folder (its newest checkpoint), a checkpoint or its"
-        " prefix; V1 or V2 format. Of a comma-separated list the probabilities are"
+        "Checkpoint to evaluate: a file, its prefix or a folder (its newest"
+        " checkpoint); V1 or V2 format. The probabilities of a comma-separated list are"
         " averaged. For slim's default, see --eval_dir.",
     )
     eval_dir: str = option(
         "/tmp/tfmodel/",
         "Folder for metrics.json, per_class.csv, predictions.csv,"
-        " confusion_matrix.png and TensorBoard events; for a run with run.json, eval/"
-        " beside its checkpoints by default. slim's default lies in a place shared by"
-        " all users: using it gives a warning, or an error where it is not your own.",
+        " confusion_matrix.png and TensorBoard events; for a run with run.json, by"
+        " default eval/ in the run's folder. slim's default is in a folder shared by"
+        " all users: using it gives a warning, or an error if it is not your own.",
     )
     dataset_split_name: str = option(
         "test",
-        "Split to evaluate. When the flag is not given and there is no such split, the"
-        " one that the run was validated on is taken, or the data set's own evaluation"
-        " split.",
+        "Split to evaluate. If the flag is not given and there is no split test, it is"
+        " the split that the run was validated on, or else the data set's only"
+        " evaluation split.",
     )
     num_examples: int = option(
         0,
@@ -71,8 +71,8 @@ class EvalOptions(Options):
     gallery: int = option(
         0,
         "Also write gallery.html into --eval_dir: this many images, evenly spaced over"
-        " the split, with label, prediction and probability, right ones green and wrong"
-        " ones red (not a slim flag).",
+        " the split, with label, prediction and probability, correct predictions in"
+        " green and wrong ones in red (not a slim flag).",
         minimum=0,
     )
 

@@ -13,13 +13,13 @@ class StagesOptions(Options):
     output_dir: str | None = option(
         None,
         "Folder for the data set, a run for each stage, the report and the best"
-        " checkpoint; the same command goes on in it.",
+        " checkpoint; the same command continues there.",
         required=True,
     )
     recipe: str | None = option(
         None,
         "File of training flags in [stage] sections, as in recipes/; by default the"
-        " head is solved, then the last blocks are opened where the probe expects a"
+        " head is solved, then the last blocks are trained if the probe expects a"
         " gain.",
     )
     unlabeled_dir: str | None = option(
@@ -29,18 +29,19 @@ class StagesOptions(Options):
     )
     budget_mins: float | None = option(
         None,
-        "Minutes that the stages after the first may take together, over all commands"
-        " in --output_dir, but for one that was killed outright; a larger budget goes"
-        " on with the last stage. Given without --recipe, a fifth of it goes to trials"
-        " of which blocks to open (not with --deterministic), and the best are opened"
-        " whatever the probe expects; 0 stops after the first stage. By default 10, and"
-        " no limit for a recipe.",
+        "Total minutes for the stages after the first, over all commands in"
+        " --output_dir (the time of a killed command is not counted); with a larger"
+        " budget the same command continues the last stage. If the flag is given"
+        " without --recipe, a fifth of the time goes to trials of which blocks to train"
+        " (not with --deterministic), and the best are trained whatever the probe"
+        " expects. 0 stops after the first stage. By default 10, without limit for a"
+        " recipe.",
         minimum=0,
     )
     export_formats: str | None = option(
         None,
-        "Comma-separated formats to export the best checkpoint to, as --formats of"
-        " convert/export_model.py takes them.",
+        "Comma-separated formats to export the best checkpoint to: those of --formats"
+        " of convert/export_model.py.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Command-line flags, made from `Options`: the one way in which commands define flags.
+"""Command-line flags, made from `Options`: the only way in which commands define them.
 
 A command declares its flags as a group, a frozen dataclass of `option` fields:
 
@@ -8,14 +8,14 @@ A command declares its flags as a group, a frozen dataclass of `option` fields:
 
         graph_file: str = option(None, "The frozen graph.", required=True)
 
-`flags.define(GraphOptions)` under `if __name__ == "__main__":` makes the flags, and
-`flags.read(GraphOptions)` in `main` gives their checked values as a `GraphOptions`.
-Flags that several commands share stand in a base class of their groups. A list is a
-`str` option; `config.options.split_list` takes it apart.
+`flags.define(GraphOptions)` under `if __name__ == "__main__":` defines the flags, and
+`flags.read(GraphOptions)` in `main` returns their checked values as a `GraphOptions`.
+Flags that several commands share are in a base class of their groups. A list is a `str`
+option; `config.options.split_list` splits it.
 
-The commands that build a net have a record of several groups, such as `TrainConfig`,
-which checks what depends on more than one of them; `define` and `read` take it as they
-take a group, and also refuse the flags of slim that have no meaning here.
+The commands that build a net have a config of several groups, such as `TrainConfig`,
+which checks what depends on more than one of them. `define` and `read` take a config
+like a group, and also refuse the flags of slim that have no meaning here.
 
 No other module reads values of flags.
 """
@@ -36,8 +36,8 @@ Config = TypeVar("Config")
 
 _ONE_MACHINE = "only the devices of one machine are used (training: --num_clones)"
 _FLOAT_FIRST = "train in float and quantize the finished model"
-# Flags of slim that have no meaning here: slim's default, which old scripts may go on
-# passing, and what to use in place of any other value.
+# Flags of slim that have no meaning here: slim's default, which old scripts may still
+# pass, and what to use instead of any other value.
 _REPLACED: Mapping[str, tuple[str | int | bool, str]] = {
     "master": ("", _ONE_MACHINE),
     "worker_replicas": (1, _ONE_MACHINE),
@@ -51,11 +51,11 @@ _REPLACED: Mapping[str, tuple[str | int | bool, str]] = {
 
 
 def define(config: type, into: flags.FlagValues = flags.FLAGS) -> None:
-    """Defines a flag for every option of a group, or of a record of groups.
+    """Defines a flag for every option of a group, or of a config of groups.
 
     Args:
-      config: an `Options` group, or a dataclass of such groups, as `TrainConfig`.
-      into: where; by default among the flags of the command line.
+      config: an `Options` group, or a dataclass of groups such as `TrainConfig`.
+      into: where to define them; by default, as flags of the command line.
     """
     if issubclass(config, Options):
         _define_group(config, into)
@@ -74,7 +74,7 @@ def define(config: type, into: flags.FlagValues = flags.FLAGS) -> None:
 
 
 def _groups_of(config: type) -> dict[str, type]:
-    """A record's groups by field, its own before those of its base class."""
+    """A config's groups by field, its own before those of its base class."""
     hints = typing.get_type_hints(config)
     return {name: hints[name] for name in inspect.get_annotations(config)} | hints
 
@@ -99,10 +99,10 @@ def _define_group(group: type, into: flags.FlagValues) -> None:
 
 
 def read(config: type[Config], known: flags.FlagValues = flags.FLAGS) -> Config:
-    """The group, or the record of groups, with the values of the parsed flags.
+    """The group, or the config of groups, with the values of the parsed flags.
 
     Args:
-      config: an `Options` group, or a dataclass of such groups.
+      config: an `Options` group, or a dataclass of groups.
       known: the flags; by default those of the command line.
 
     Raises:
@@ -124,7 +124,7 @@ def _read_group(group: type[Config], values: Mapping[str, Any]) -> Config:
 
 
 def given() -> frozenset[str]:
-    """Names of the flags that the command line sets."""
+    """Names of the flags on the command line."""
     return _given(flags.FLAGS)
 
 
@@ -135,14 +135,14 @@ def _given(known: flags.FlagValues) -> frozenset[str]:
 def parse(
     config: type[Config], arguments: Sequence[str]
 ) -> tuple[Config, frozenset[str]]:
-    """The record of groups that arguments would give on a command line.
+    """Reads a config from arguments as from a command line.
 
     Args:
       config: a dataclass of `Options` groups.
-      arguments: as in `--batch_size=8`; of two for one flag the last wins.
+      arguments: flags such as `--batch_size=8`; the last of one name wins.
 
     Returns:
-      The record, and the names of the flags that the arguments set.
+      The config, and the names of the flags that the arguments set.
 
     Raises:
       UserError: a flag is unknown, or its value is wrong or contradicts another's.
@@ -155,7 +155,7 @@ def values_of(config: type, arguments: Sequence[str]) -> dict[str, Any]:
     """The values that arguments give to flags, by name, in order of first mention.
 
     Raises:
-      UserError: a flag is unknown, or its value is of another kind.
+      UserError: a flag is unknown, or its value is of another type.
     """
     known = _parsed(config, arguments)
     mentioned = [word.lstrip("-").partition("=")[0] for word in arguments]
@@ -179,7 +179,7 @@ def _parsed(config: type, arguments: Sequence[str]) -> flags.FlagValues:
 
 
 def as_arguments(values: Mapping[str, Any]) -> list[str]:
-    """Flags by name as arguments that `parse` reads back; None leaves one out."""
+    """Flags by name as arguments for `parse`, without those that are None."""
     return [
         f"--{name}={str(value).lower() if isinstance(value, bool) else value}"
         for name, value in values.items()

@@ -1,7 +1,7 @@
-"""A flag as a dataclass field: its default, help and limits stand in one place.
+"""A flag as a dataclass field: default, help and limits in one place.
 
 A group of flags is a frozen dataclass of `option` fields. `config.flags` defines the
-flags from it, and the tables of the documentation are checked against it. Defaults are
+flags from it, and the tables in docs/flags.md are generated from it. Defaults are
 slim's unless the help says otherwise.
 """
 
@@ -27,8 +27,8 @@ def option(
     Args:
       default: the flag's default; None means unset.
       text: the flag's help.
-      required: the flag must be set.
-      choices: the only values allowed, if any are given.
+      required: whether the flag must be set.
+      choices: the values allowed; empty for any.
       minimum: the smallest value allowed.
       maximum: the largest value allowed.
       above: values must be greater than this.
@@ -39,7 +39,7 @@ def option(
 
 
 class Options:
-    """Base class of the groups: checks every field against its limits when built."""
+    """Base class of the groups: checks every field against its limits on creation."""
 
     def __post_init__(self) -> None:
         """Checks each value against its field's limits."""
@@ -50,7 +50,7 @@ class Options:
 def _check(field: dataclasses.Field[Any], value: Any) -> None:
     limits = field.metadata
     if limits["required"] and value in (None, ""):
-        raise UserError(f"--{field.name} is missing (--help says what it is)")
+        raise UserError(f"--{field.name} is missing (--help explains it)")
     if value is None:
         return
     if limits["choices"] and value not in limits["choices"]:

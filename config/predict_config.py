@@ -9,7 +9,7 @@ from errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class NetOptions(Options):
-    """Net of the checkpoint, where no model.json beside it says so."""
+    """Net of the checkpoint, where there is no model.json."""
 
     model_name: str | None = option(
         None, "Network; by default model.json's, or inception_v3."
@@ -28,7 +28,7 @@ class NetOptions(Options):
         minimum=0,
     )
     dataset_name: str | None = option(
-        None, "Data set whose classes they are; by default model.json's, or imagenet."
+        None, "Data set of the classes; by default model.json's, or imagenet."
     )
     dataset_dir: str | None = option(
         None, "Folder of its TFRecords; imagenet's classes need none."
@@ -54,19 +54,19 @@ class PredictOptions(Options):
 
     checkpoint_path: str | None = option(
         None,
-        "What to predict with: a folder (its newest checkpoint), a checkpoint or its"
-        " prefix; V1 or V2 format. Of a comma-separated list the probabilities are"
+        "Checkpoint to predict with: a file, its prefix or a folder (its newest"
+        " checkpoint); V1 or V2 format. The probabilities of a comma-separated list are"
         " averaged. Required.",
     )
     moving_average_decay: float | None = option(
         None,
-        "Any value but 0 takes the moving averages of the variables, saved as"
+        "Any value but 0 uses the moving averages of the variables, saved as"
         " <variable>/ExponentialMovingAverage.",
     )
     top_k: int | None = option(
         None,
-        "Classes named for each photo. By default 5 in csv and jsonl; the table then"
-        " has one line per photo, with its class and the runner-up.",
+        "Number of classes per photo. By default 5 in csv and jsonl, and one line per"
+        " photo in the table, with its class and the runner-up.",
         minimum=1,
     )
     tta: str | None = option(
@@ -76,7 +76,7 @@ class PredictOptions(Options):
     )
     output: str = option(
         "classes",
-        "What to write: the likeliest classes, or the net's features.",
+        "What to write: classes (the most likely ones) or features of the net.",
         choices=("classes", "features"),
     )
     end_point: str | None = option(
@@ -97,9 +97,9 @@ class PredictOptions(Options):
     )
     output_file: str | None = option(
         None,
-        "Where to write; by default the terminal. Features require it: a NumPy archive"
-        " (.npz) with the photos' names, their labels where all lie in folders within"
-        " the one folder named, and one array per end point.",
+        "File to write; by default the terminal. Required for features: a NumPy archive"
+        " (.npz) with the photos' names, one array per end point, and labels if every"
+        " photo is in a subfolder of a given folder.",
     )
     batch_size: int = option(32, "Batch size.", minimum=1)
     bits: int | None = option(
@@ -126,7 +126,7 @@ class PredictConfig:
         """Checks what depends on several options."""
         predict = self.predict
         if not predict.checkpoint_path:
-            raise UserError("--checkpoint_path is missing: the checkpoint, or a list")
+            raise UserError("--checkpoint_path is missing: a checkpoint, or a list")
         check_tta(predict.tta)
         if predict.output == "features":
             self._check_features()
@@ -139,11 +139,11 @@ class PredictConfig:
         predict = self.predict
         if not (predict.output_file or "").endswith(".npz"):
             raise UserError(
-                f"--output_file={predict.output_file}: features go to a NumPy archive;"
-                " name a file that ends in .npz"
+                f"--output_file={predict.output_file}: features are written to a NumPy"
+                " archive; give a file name that ends in .npz"
             )
         if predict.tta or len(split_list(predict.checkpoint_path)) > 1:
             raise UserError(
-                "--output=features are those of one checkpoint and of the photo itself:"
-                " leave out --tta and further checkpoints"
+                "--output=features takes one checkpoint and a single view of each"
+                " photo: omit --tta and further checkpoints"
             )

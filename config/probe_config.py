@@ -17,13 +17,14 @@ class ProbeOptions(Options):
         " Its head may be missing or for other classes. Required.",
     )
     model_name: str | None = option(
-        None, "Network; by default model.json's beside the checkpoint, or inception_v3."
+        None,
+        "Network; by default that of the checkpoint's model.json, or inception_v3.",
     )
     dataset_split_name: str = option("train", "Split to fit the classifiers on.")
     eval_split_name: str | None = option(
         None,
         "Split whose accuracy is reported once and decides nothing; by default"
-        " validation where there is one.",
+        " validation, if there is one.",
     )
     train_image_size: int | None = option(
         None, "Side of the images in pixels; by default the net's.", minimum=1
@@ -43,10 +44,10 @@ class ProbeOptions(Options):
     )
     trial_secs: float | None = option(
         None,
-        "Seconds in which the depths that did best are really trained from, each on"
-        " features computed beforehand; after a round the better half goes on with the"
-        " seconds left. They start from the solved head and are compared on"
-        " --eval_split_name. By default none is.",
+        "Total seconds of trial runs that train what comes after the best depths,"
+        " starting from the solved head, on features computed beforehand. After each"
+        " round the better half continues; they are compared on --eval_split_name. By"
+        " default there are no trials.",
         above=0,
     )
     output_dir: str | None = option(
@@ -83,6 +84,6 @@ class ProbeConfig:
             if getattr(self.probe, name):
                 raise UserError(
                     f"--probe_classifier={self.probe.probe_classifier} gives no"
-                    f" probabilities, which a head needs: leave out --{name} or take"
+                    f" probabilities, which a head needs: omit --{name}, or use"
                     " --probe_classifier=logistic"
                 )

@@ -19,8 +19,8 @@ class DataOptions(Options):
     )
     dataset_dir: str | None = option(
         None,
-        "Folder with the TFRecords. Required, but where a run is evaluated that says it"
-        " in run.json.",
+        "Folder with the TFRecords. Required, except to evaluate a run whose run.json"
+        " names it.",
     )
     labels_offset: int = option(
         0,

@@ -47,23 +47,11 @@ class TrainConfig(TrainGroups):
         if self.fine_tune.list_scopes:
             return
         require_dataset_dir(self.data)
-        if self.feature_cache.feature_cache != "off" and run.num_clones > 1:
-            raise UserError(
-                f"--feature_cache={self.feature_cache.feature_cache} needs"
-                " --num_clones=1: the rest of the net is quick on one device"
-            )
-        if self.feature_cache.feature_cache != "off" and (
-            self.augmentation.mixup_alpha or self.augmentation.cutmix_alpha
-        ):
-            raise UserError(
-                "--mixup_alpha and --cutmix_alpha mix images, which --feature_cache"
-                " replaces by features: leave one of them out"
-            )
-        self._check_views()
+        self._check_feature_cache()
         if self.fine_tune.learning_rate_multipliers and self.fine_tune.layer_decay:
             raise UserError(
-                "--learning_rate_multipliers and --layer_decay both say by how much the"
-                " learning rates of the layers differ: give one"
+                "--learning_rate_multipliers and --layer_decay both scale the learning"
+                " rates of layers: give only one"
             )
         self._check_balance()
         self._check_mixed_in()
@@ -72,7 +60,7 @@ class TrainConfig(TrainGroups):
         if run.max_number_of_steps and run.max_number_of_epochs:
             raise UserError(
                 "--max_number_of_steps and --max_number_of_epochs are both given: give"
-                " one"
+                " only one"
             )
         is_endless = not (run.max_number_of_steps or run.max_number_of_epochs)
         self.schedule.check(is_endless=is_endless)
@@ -84,29 +72,41 @@ class TrainConfig(TrainGroups):
                 " --eval_split_name, the split to evaluate"
             )
 
-    def _check_views(self) -> None:
-        """Refuses random changes of images that training sees in one version only."""
+    def _check_feature_cache(self) -> None:
+        """Refuses what cannot go with cached features, or with a single view."""
         cache = self.feature_cache
         is_cached = cache.feature_cache != "off"
+        if is_cached and self.run.num_clones > 1:
+            raise UserError(
+                f"--feature_cache={cache.feature_cache} needs --num_clones=1: one"
+                " device is fast enough for the rest of the net"
+            )
+        if is_cached and (
+            self.augmentation.mixup_alpha or self.augmentation.cutmix_alpha
+        ):
+            raise UserError(
+                "--mixup_alpha and --cutmix_alpha mix images, but --feature_cache"
+                " trains on features: omit one of them"
+            )
         views = cache.feature_cache_views or (1 if is_cached else None)
         if views != 1:
             return
         for name, value in self.augmentation.of_single_images.items():
             flag = f"--feature_cache={cache.feature_cache}" if is_cached else ""
             raise UserError(
-                f"--{name}={value} changes images at random, and"
-                f" {flag or '--feature_cache_views=1'} keeps one version of each, that"
-                " of evaluation: add --feature_cache_views with 2 or more, or leave"
-                f" out --{name}"
+                f"--{name}={value} changes images at random, but"
+                f" {flag or '--feature_cache_views=1'} keeps only one view of each,"
+                " that of evaluation: add --feature_cache_views with at least 2, or"
+                f" omit --{name}"
             )
 
     def _check_balance(self) -> None:
-        """Refuses what would balance classes twice, or soften what must be hard."""
+        """Refuses to balance classes twice, and soft targets with the focal loss."""
         weights, gamma = self.loss.class_weights, self.loss.focal_gamma
         if weights != "none" and self.train_data.sampling == "balanced":
             raise UserError(
                 f"--class_weights={weights} and --sampling=balanced would balance the"
-                " classes twice: give one"
+                " classes twice: give only one"
             )
         softening = {
             "label_smoothing": self.loss.label_smoothing,
@@ -116,9 +116,9 @@ class TrainConfig(TrainGroups):
         for name, value in softening.items():
             if gamma and value:
                 raise UserError(
-                    f"--focal_gamma={gamma:g} looks at the probability of the one true"
-                    f" class, and --{name}={value:g} spreads an image over several:"
-                    " leave one of them out"
+                    f"--focal_gamma={gamma:g} needs one true class per image, but"
+                    f" --{name}={value:g} spreads the target over several: omit one of"
+                    " them"
                 )
 
     def _check_mixed_in(self) -> None:
@@ -131,15 +131,15 @@ class TrainConfig(TrainGroups):
         reasons = {
             f"feature_cache={self.feature_cache.feature_cache}": (
                 self.feature_cache.feature_cache != "off",
-                "holds the training split alone",
+                "holds only the training split",
             ),
             f"sampling={data.sampling}": (
                 data.sampling != "shuffled",
-                "orders the training split alone",
+                "samples only the training split",
             ),
             f"class_weights={self.loss.class_weights}": (
                 self.loss.class_weights != "none",
-                "counts the training split alone",
+                "counts only the training split",
             ),
             f"eval_split_name={name}": (
                 self.validation.eval_split_name == name,
@@ -149,22 +149,23 @@ class TrainConfig(TrainGroups):
         for flag, (is_given, reason) in reasons.items():
             if is_given:
                 raise UserError(
-                    f"--mixed_in_split_name={name} and --{flag}, which {reason}: leave"
-                    " one of them out"
+                    f"--mixed_in_split_name={name} cannot go with --{flag}, which"
+                    f" {reason}: omit one of them"
                 )
 
     def _check_solved_head(self) -> None:
         solver = f"--head_solver={self.fine_tune.head_solver}"
         if self.fine_tune.trainable_scopes != "head":
             raise UserError(
-                f"{solver} solves the head alone: add --trainable_scopes=head, or leave"
-                " it out to train other scopes in steps"
+                f"{solver} solves only the head: add --trainable_scopes=head, or omit"
+                " it to train other scopes in steps"
             )
         cache = self.feature_cache
         if cache.feature_cache == "off" or (cache.feature_cache_views or 1) > 1:
             raise UserError(
-                f"{solver} works on cached features of each image as evaluation sees"
-                " it: add --feature_cache=memory or disk, with --feature_cache_views=1"
+                f"{solver} needs cached features of each image, preprocessed as in"
+                " evaluation: add --feature_cache=memory or disk, with"
+                " --feature_cache_views=1"
             )
         without_meaning = {
             "max_number_of_steps": self.run.max_number_of_steps,
@@ -182,6 +183,6 @@ class TrainConfig(TrainGroups):
         for name, value in without_meaning.items():
             if value:
                 raise UserError(
-                    f"--{name}={value} has no meaning with {solver}, which makes no"
-                    " steps: leave one of them out"
+                    f"--{name}={value} has no meaning with {solver}, which takes no"
+                    " steps: omit one of them"
                 )

@@ -83,7 +83,7 @@ def _net_of(options: NetworkOptions) -> _Net:
     if info is None:
         raise UserError(
             f"--checkpoint_path={options.checkpoint_path} has no {model_info.FILE_NAME}"
-            " beside it, which says what the network is: give --model_name instead"
+            " next to it, which says what the network is: give --model_name instead"
         )
     given = {
         "model_name": options.model_name,

@@ -94,7 +94,7 @@ def _dataset_dir_of(options: PseudoLabelOptions) -> str:
     run = checkpoint_run.read(path if os.path.isdir(path) else os.path.dirname(path))
     if run is None or not run.dataset_dir:
         raise UserError(
-            f"no run.json beside {path} says where the run's data set is: give"
+            f"no run.json next to {path} says where the run's data set is: give"
             " --dataset_dir"
         )
     return run.dataset_dir

@@ -189,14 +189,6 @@ def eval_batches(
             "record": tf.cast(place, tf.int32),
         }
 
-    def fill_up(tensor: tf.Tensor) -> tf.Tensor:
-        absent = batch_size - tf.shape(tensor)[0]
-        filled = tf.pad(tensor, [[0, absent]] + [[0, 0]] * (tensor.shape.rank - 1))
-        return tf.ensure_shape(filled, [batch_size, *tensor.shape[1:]])
-
-    def fill_up_all(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return tf.nest.map_structure(fill_up, batch)
-
     num_batches = -(-(dataset.num_examples - first) // batch_size)
     batches = (
         tf.data.Dataset.from_tensor_slices(tf.range(len(dataset.shards)))
@@ -205,11 +197,22 @@ def eval_batches(
         .skip(first)
         .map(load, num_parallel_calls=num_threads)
         .batch(batch_size)
-        .map(fill_up_all)
+        .map(lambda batch: _padded(batch, batch_size))
         .apply(tf.data.experimental.assert_cardinality(num_batches))
         .prefetch(tf.data.AUTOTUNE)
     )
     return pipeline_options.apply(batches)
+
+
+def _padded(batch: dict[str, tf.Tensor], batch_size: int) -> dict[str, tf.Tensor]:
+    """Fills up the last batch with zeros."""
+
+    def pad(tensor: tf.Tensor) -> tf.Tensor:
+        absent = batch_size - tf.shape(tensor)[0]
+        padded = tf.pad(tensor, [[0, absent]] + [[0, 0]] * (tensor.shape.rank - 1))
+        return tf.ensure_shape(padded, [batch_size, *tensor.shape[1:]])
+
+    return tf.nest.map_structure(pad, batch)
 
 
 def augmentation_seed(

@@ -26,7 +26,7 @@ def counted(dataset: Dataset) -> Dataset:
     """Adds the counts of the files, whose checksums are known.
 
     Raises:
-      UserError: a record cannot be read, or its label is no class.
+      UserError: a record cannot be read, or its label is not a class.
     """
     digests = {
         os.path.relpath(shard.path, dataset.dataset_dir): shard.sha256
@@ -50,7 +50,7 @@ def counted(dataset: Dataset) -> Dataset:
 def _class_counts(
     dataset: Dataset, counts: Sequence[record_counts.FileCounts]
 ) -> tuple[int, ...]:
-    """The number of examples per class; a label that is no class is an error."""
+    """The number of examples per class; a label that is not a class is an error."""
     totals = [0] * dataset.num_classes
     for shard, file in zip(dataset.shards, counts, strict=True):
         for label, number in file.labels.items():

@@ -66,47 +66,17 @@ def main() -> None:
     _write_photos(f"{work_dir}/photos")
 
     _say("1. convert a folder of photos to TFRecords")
-    _run(
-        "convert/images_to_tfrecord.py",
-        f"--image_dir={work_dir}/photos/digits_0_to_4",
-        f"--dataset_dir={work_dir}/records/digits_0_to_4",
-        "--dataset_name=digits_0_to_4",
-        "--validation_fraction=0.25",
-    )
-
+    _convert(work_dir)
     _say(f"2. train on the digits 0 to 4, {_FIRST_STEPS} steps")
     first = ("digits_0_to_4", f"{work_dir}/records/digits_0_to_4")
     _train(f"{work_dir}/first", *first, _FIRST_STEPS)
-
     _say("3. fine-tune to the digits 5 to 9, from photos to a report")
-    recipe = f"{work_dir}/recipe.txt"
-    with open(recipe, "w", encoding="utf-8") as file:
-        file.write(_RECIPE)
-    tuned_dir = f"{work_dir}/tuned"
-    _run(
-        "fine_tune.py",
-        f"{work_dir}/photos/digits_5_to_9",
-        f"--output_dir={tuned_dir}",
-        f"--checkpoint_path={work_dir}/first",
-        f"--recipe={recipe}",
-        *_TRAINING,
-    )
-    tuned = _accuracy(f"{tuned_dir}/evaluation")
-
+    tuned = _fine_tune(work_dir)
     _say(
         f"4. for comparison: the same photos, {_FINE_TUNE_STEPS} steps of 16 images as"
         " before, from random weights"
     )
-    others = ("digits_5_to_9", f"{tuned_dir}/data")
-    _train(f"{work_dir}/random", *others, _FINE_TUNE_STEPS)
-    _run(
-        "eval_image_classifier.py",
-        f"--checkpoint_path={work_dir}/random",
-        f"--dataset_dir={tuned_dir}/data",
-        "--dataset_split_name=validation",
-        f"--eval_dir={work_dir}/random/eval",
-    )
-    random = _accuracy(f"{work_dir}/random/eval")
+    random = _train_from_random_weights(work_dir)
 
     _say(f"curves: .venv/bin/tensorboard --logdir {work_dir}")
     print(
@@ -129,6 +99,46 @@ def _write_photos(folder: str) -> None:
         photo.save(os.path.join(class_folder, f"{number:04d}.png"))
 
 
+def _convert(work_dir: str) -> None:
+    _run(
+        "convert/images_to_tfrecord.py",
+        f"--image_dir={work_dir}/photos/digits_0_to_4",
+        f"--dataset_dir={work_dir}/records/digits_0_to_4",
+        "--dataset_name=digits_0_to_4",
+        "--validation_fraction=0.25",
+    )
+
+
+def _fine_tune(work_dir: str) -> float:
+    """Fine-tunes the first net to the digits 5 to 9 and returns its accuracy."""
+    recipe = f"{work_dir}/recipe.txt"
+    with open(recipe, "w", encoding="utf-8") as file:
+        file.write(_RECIPE)
+    _run(
+        "fine_tune.py",
+        f"{work_dir}/photos/digits_5_to_9",
+        f"--output_dir={work_dir}/tuned",
+        f"--checkpoint_path={work_dir}/first",
+        f"--recipe={recipe}",
+        *_TRAINING,
+    )
+    return _accuracy(f"{work_dir}/tuned/evaluation")
+
+
+def _train_from_random_weights(work_dir: str) -> float:
+    """Trains on the digits 5 to 9, for comparison, and returns the accuracy."""
+    dataset_dir = f"{work_dir}/tuned/data"
+    _train(f"{work_dir}/random", "digits_5_to_9", dataset_dir, _FINE_TUNE_STEPS)
+    _run(
+        "eval_image_classifier.py",
+        f"--checkpoint_path={work_dir}/random",
+        f"--dataset_dir={dataset_dir}",
+        "--dataset_split_name=validation",
+        f"--eval_dir={work_dir}/random/eval",
+    )
+    return _accuracy(f"{work_dir}/random/eval")
+
+
 def _train(run: str, dataset: str, dataset_dir: str, steps: int) -> None:
     """Trains from random weights."""
     _run(
@@ -143,7 +153,7 @@ def _train(run: str, dataset: str, dataset_dir: str, steps: int) -> None:
 
 
 def _accuracy(eval_dir: str) -> float:
-    """Of an evaluation, in [0, 1]."""
+    """The accuracy that an evaluation wrote, in [0, 1]."""
     with open(f"{eval_dir}/metrics.json", encoding="utf-8") as file:
         return float(json.load(file)["accuracy"])
 

@@ -1,7 +1,7 @@
 """slim's `model_deploy` on one machine: a model's clones in a TensorFlow 1 graph.
 
 For training loops that were written against slim. This project's own scripts train by
-`tf.distribute`, in `engine/`. A clone is the model on a device of its own; all share
+`tf.distribute`, in `engine/`. A clone is the model on one device; all share
 the variables, the loss is the mean of the clones', and so are its gradients:
 
     config = model_deploy.DeploymentConfig(num_clones=2)

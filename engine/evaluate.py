@@ -1,4 +1,4 @@
-"""Evaluation from start to end: data, net, checkpoint, each image once, reports."""
+"""Evaluation from start to finish: data, net, checkpoint, each image once, reports."""
 
 import functools
 import os
@@ -37,15 +37,15 @@ def evaluate(config: EvalConfig, *, given: Set[str]) -> int:
 
     Args:
       config: the options.
-      given: names of the flags that the user gave: the others yield to what
-        `model.json` says of the checkpoint.
+      given: names of the flags on the command line; the others take their values from
+        the checkpoint's `model.json`.
 
     Returns:
       The exit status: 0, or 128 + the number of the signal that ended the watch.
 
     Raises:
-      UserError: wrong input, or outputs of the net that are not finite
-        (`NotFiniteError`).
+      UserError: the flags, the data or the checkpoint are unusable, or the net's
+        outputs are not finite (`NotFiniteError`).
     """
     path = config.evaluation.checkpoint_path
     paths = eval_options.checkpoint_paths(path)
@@ -80,10 +80,10 @@ def _watch(
 def _preparation(
     config: EvalConfig, given: Set[str], folder: str
 ) -> "Callable[[Checkpoint], _Evaluation]":
-    """What prepares the evaluation of a folder's checkpoints.
+    """Makes the function that prepares the evaluation of a folder's checkpoints.
 
-    What does not depend on a checkpoint is checked now, not when the watch finds its
-    first one.
+    Whatever does not depend on a checkpoint is checked now rather than when the watch
+    finds its first one.
     """
     config, given, validated = eval_options.located(config, folder, given)
     return functools.partial(
@@ -96,9 +96,10 @@ def _load_unless_gone(
     prepared: "list[_Evaluation]",
     prepare: "Callable[[Checkpoint], _Evaluation]",
 ) -> int | None:
-    """Loads a checkpoint, preparing the evaluation if that is not done; its step.
+    """Loads a checkpoint, preparing the evaluation first if necessary.
 
-    None where training removed it before it was read.
+    Returns:
+      Its step; None if training removed it before it could be read.
     """
     try:
         checkpoint = Checkpoint(path)
@@ -166,7 +167,7 @@ class _Evaluation:
         self._use_moving_average = bool(options.moving_average_decay)
 
     def load(self, checkpoint: Checkpoint) -> int:
-        """Takes a checkpoint's weights; returns its global step."""
+        """Loads a checkpoint's weights and returns its global step."""
         return eval_weights.load(
             self._network,
             checkpoint,
@@ -175,7 +176,12 @@ class _Evaluation:
         )
 
     def report(self, path: str, step: int) -> None:
-        """Evaluates the weights as they are, those of a checkpoint, and reports."""
+        """Evaluates the loaded weights and writes the reports.
+
+        Args:
+          path: the checkpoint that they are of.
+          step: its global step.
+        """
         logging.info("Evaluating %s", path)
         evaluation_output.give(
             self._evaluator.run(self._max_num_batches),
@@ -193,8 +199,8 @@ def _watchable(path: str) -> str:
     folder = os.path.expanduser(path)
     if os.path.isfile(folder) or os.path.isfile(f"{folder}.index"):
         raise UserError(
-            f"--eval_interval_secs watches a folder, and --checkpoint_path={path} is a"
-            " checkpoint: name its folder, or leave out --eval_interval_secs"
+            f"--eval_interval_secs watches a folder, but --checkpoint_path={path} is a"
+            " checkpoint: name its folder, or omit --eval_interval_secs"
         )
     return folder
 
@@ -205,13 +211,13 @@ def new_checkpoints(
     """Watches a folder until interrupted.
 
     Args:
-      folder: where checkpoints appear; need not exist yet.
-      interval_secs: seconds between two looks.
-      interrupted: true ends the watch.
+      folder: where checkpoints appear; it need not exist yet.
+      interval_secs: seconds between two looks at the folder.
+      interrupted: ends the watch once it is true.
 
     Yields:
-      Prefixes of checkpoints: of those there at first only the newest, then each that
-      comes, oldest first. Any may be removed by the time it is read.
+      Prefixes of checkpoints: first the newest one, then each new one, oldest first.
+      Any of them may be removed by the time it is read.
     """
     seen: set[str] = set()
     waiting = False
@@ -223,10 +229,10 @@ def new_checkpoints(
             waiting = False
             if interrupted:
                 return
-        # What is gone is forgotten: a run started anew makes the same names again.
+        # Checkpoints that are gone are forgotten: a new run may reuse their names.
         seen = set(there)
         if not waiting:
-            logging.info("waiting for a new checkpoint in %s; Ctrl-C ends", folder)
+            logging.info("waiting for a new checkpoint in %s; Ctrl-C quits", folder)
             waiting = True
         _sleep(interval_secs, interrupted)
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -64,12 +64,12 @@ def predict(config: PredictConfig, where: Sequence[str]) -> int:
 
 
 def _bits(members: Sequence[Classifier]) -> int | None:
-    """The bits that the members' data sets give to photos that do not say theirs."""
+    """The bits that the checkpoints' data sets assume for photos that name none."""
     found = {member.info.bits for member in members} - {None}
     if len(found) > 1:
         raise UserError(
             f"the checkpoints were trained on photos of {' and '.join(map(str, found))}"
-            " bits: say with --bits which these are of"
+            " bits: give the --bits of these photos"
         )
     return found.pop() if found else None
 
@@ -78,7 +78,7 @@ def _require_folder(output_file: str | None) -> None:
     folder = os.path.dirname(output_file or "") or "."
     if not os.path.isdir(folder):
         raise UserError(
-            f"--output_file={output_file}: there is no folder {folder}; make it first"
+            f"--output_file={output_file}: there is no folder {folder}; create it first"
         )
 
 
@@ -103,7 +103,7 @@ def _write_classes(
         )
     photos.require_some()
     text = _text(found, options)
-    # A name from a file system in another encoding may be no valid Unicode.
+    # A name from a file system in another encoding may not be valid Unicode.
     content = text.encode("utf-8", "backslashreplace")
     if options.output_file:
         with explained_errors(), atomic_write(options.output_file) as file:
@@ -116,7 +116,7 @@ def _write_classes(
 def _text(found: Sequence[Prediction], options: PredictOptions) -> str:
     if options.format != "table":
         return predictions.FORMATS[options.format](found)
-    # A file gets whole lines, however narrow the terminal is.
+    # Lines in a file are not shortened to the width of the terminal.
     make_table = tables.text_table if options.output_file else tables.printed
     if options.top_k:
         return predictions.as_table(found, make_table)
@@ -124,7 +124,7 @@ def _text(found: Sequence[Prediction], options: PredictOptions) -> str:
 
 
 def classifying(members: Sequence[Classifier], options: PredictOptions) -> PhotoBatches:
-    """Photos to their probabilities, averaged over checkpoints and views."""
+    """Computes probabilities of photos, averaged over checkpoints and views."""
     ensemble = Ensemble(members, split_list(options.tta))
 
     def prepare(encoded: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -144,8 +144,8 @@ def classifying(members: Sequence[Classifier], options: PredictOptions) -> Photo
         probabilities = classify(arrays).numpy()
         if not np.isfinite(probabilities).all():
             raise NotFiniteError(
-                "the net's outputs are not finite, so the checkpoint's weights are"
-                " spoilt; take an earlier one"
+                "the net's outputs are not finite, so some of the checkpoint's weights"
+                " are not either; use an earlier checkpoint"
             )
         return {"probabilities": probabilities}
 
@@ -161,38 +161,19 @@ def classifying(members: Sequence[Classifier], options: PredictOptions) -> Photo
 def _write_features(
     member: Classifier, photos: PredictionPhotos, options: PredictOptions
 ) -> None:
-    """Writes end points of the photos that are fit."""
-    wanted = split_list(options.end_point)
-
-    def extract(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        _, end_points = member.network(images, is_training=False)
-        for name in wanted or ("",):
-            if name not in end_points:
-                raise UserError(
-                    f"--end_point={name}: no such end point{nearest(name, end_points)};"
-                    f" {member.info.model_name} has {', '.join(end_points)}"
-                )
-        found = {name: end_points[name] for name in wanted}
-        return {n: _pooled(f) for n, f in found.items()} if options.pool else found
-
-    spec = tf.TensorSpec([None, *member.network.input_shape])
-    function = tf.function(extract, input_signature=[spec], autograph=False)
-    # A wrong name is told before the work, and what reads a head that is not there.
-    blank = function(tf.zeros([1, *member.network.input_shape]))
-    spoilt = [n for n, f in blank.items() if not np.isfinite(f.numpy()).all()]
-    if spoilt:
-        raise NotFiniteError(
-            f"--end_point={','.join(spoilt)} reads a head that the checkpoint does not"
-            " hold, an auxiliary head, which is not restored, or spoilt weights: name"
-            " an end point before them"
-        )
+    """Writes end points of the photos that can be read."""
+    end_points_of = _extractor(member, options)
 
     def prepare(encoded: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"images": member.preprocess(member.decode(encoded))}
 
+    def infer(arrays: Arrays) -> Arrays:
+        found = end_points_of(arrays["images"])
+        return {name: features.numpy() for name, features in found.items()}
+
     batches = PhotoBatches(
         tf.function(prepare, input_signature=[tf.TensorSpec([], tf.string)]),
-        lambda arrays: {k: v.numpy() for k, v in function(arrays["images"]).items()},
+        infer,
         options.batch_size,
         options.num_preprocessing_threads,
         options.bits,
@@ -210,6 +191,42 @@ def _write_features(
     logging.info("wrote %s: features of %d photos", options.output_file, num_photos)
 
 
+def _extractor(
+    member: Classifier, options: PredictOptions
+) -> Callable[[np.ndarray], dict[str, tf.Tensor]]:
+    """From images to the end points that the options name, pooled if they say so.
+
+    Raises:
+      UserError: an end point does not exist, or the checkpoint does not hold all
+        weights that it depends on (`NotFiniteError`).
+    """
+    wanted = split_list(options.end_point)
+
+    def extract(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        _, end_points = member.network(images, is_training=False)
+        for name in wanted or ("",):
+            if name not in end_points:
+                raise UserError(
+                    f"--end_point={name}: no such end point{nearest(name, end_points)};"
+                    f" {member.info.model_name} has {', '.join(end_points)}"
+                )
+        found = {name: end_points[name] for name in wanted}
+        return {n: _pooled(f) for n, f in found.items()} if options.pool else found
+
+    spec = tf.TensorSpec([None, *member.network.input_shape])
+    function = tf.function(extract, input_signature=[spec], autograph=False)
+    # Called once before any photo is read, to find out what cannot be computed.
+    blank = function(tf.zeros([1, *member.network.input_shape]))
+    not_finite = [n for n, f in blank.items() if not np.isfinite(f.numpy()).all()]
+    if not_finite:
+        raise NotFiniteError(
+            f"--end_point={','.join(not_finite)} depends on a head that the checkpoint"
+            " does not hold, on an auxiliary head, which is not restored, or on weights"
+            " that are not finite: name an earlier end point"
+        )
+    return function
+
+
 def _pooled(features: tf.Tensor) -> tf.Tensor:
-    """`[batch, channels]`: means over height and width, where there are such."""
+    """`[batch, channels]`: the mean over height and width, if the tensor has them."""
     return tf.reduce_mean(features, [1, 2]) if features.shape.rank == 4 else features

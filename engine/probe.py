@@ -1,4 +1,4 @@
-"""A probe from start to end: one pass, a linear classifier a depth, what follows."""
+"""A probe from start to finish: one pass, a linear classifier per depth, advice."""
 
 import dataclasses
 import os
@@ -39,22 +39,22 @@ from errors import UserError
 from nets.network import Network
 from nets.new_head import OWN_HEAD, NewHead
 
-_STEP = 1  # of the checkpoint that is written
+_STEP = 1  # global step of the checkpoint that is written
 
 
 @explained_errors()
 def probe(config: ProbeConfig, *, given: Set[str] = frozenset()) -> int:
-    """Fits a linear classifier to each depth of a net and says what follows.
+    """Fits a linear classifier to each depth of a net, and reports the results.
 
     Args:
       config: the options.
-      given: names of the flags that the user gave.
+      given: names of the flags on the command line.
 
     Returns:
       The exit status, 0.
 
     Raises:
-      UserError: wrong input, or data that nothing can be learnt from.
+      UserError: the flags, the checkpoint or the data are unusable.
     """
     options = config.probe
     _require_new_folder(options.output_checkpoint_dir)
@@ -101,12 +101,12 @@ def _require_enough_images(split: Dataset) -> None:
     if present < 2:
         raise UserError(
             f"{split.dataset_dir} has images of {present} class in its split"
-            f" {split.split_name}: a classifier needs two or more"
+            f" {split.split_name}: a classifier needs at least two classes"
         )
     if max(split.class_counts) < 2:
         raise UserError(
             f"{split.dataset_dir} has one image of each class in its split"
-            f" {split.split_name}: to be judged, one class must have two at least"
+            f" {split.split_name}: cross-validation needs a class with at least two"
         )
 
 
@@ -121,10 +121,10 @@ def _held_out_split(config: ProbeConfig) -> Dataset | None:
 
 
 def _completed(config: ProbeConfig, checkpoint: Checkpoint) -> ProbeConfig:
-    """The options with what `model.json` beside the checkpoint says.
+    """The options, completed from the checkpoint's `model.json`.
 
     Raises:
-      UserError: a given flag contradicts it.
+      UserError: a flag contradicts it.
     """
     source = model_info.read(os.path.dirname(checkpoint.path) or ".")
     data, options = config.data, config.probe
@@ -151,7 +151,7 @@ def _completed(config: ProbeConfig, checkpoint: Checkpoint) -> ProbeConfig:
 def _restored_network(
     config: ProbeConfig, split: Dataset, checkpoint: Checkpoint
 ) -> Network:
-    """The net for these classes, all but its head from the checkpoint."""
+    """The net for these classes, restored from the checkpoint but for its head."""
     data, options = config.data, config.probe
     model_name = options.model_name or ""
     network = Network(
@@ -175,7 +175,7 @@ def _restored_network(
 
 
 def _head_of(checkpoint: Checkpoint) -> NewHead:
-    """Where the net ends, as `model.json` beside the checkpoint says."""
+    """The head of the net, from the checkpoint's `model.json`."""
     source = model_info.read(os.path.dirname(checkpoint.path) or ".")
     if source is None:
         return OWN_HEAD
@@ -208,19 +208,19 @@ def _tried(
     strategy: tf.distribute.Strategy,
     info: ModelInfo,
 ) -> list[Trial]:
-    """What --trial_secs of training from the solved head reaches, in a passing folder.
+    """Trains from the solved head for --trial_secs, in a temporary folder.
 
     Raises:
-      UserError: there is nothing to compare on, or too little time.
+      UserError: there is no split to compare on, or too little time.
     """
     if result.held_out is None:
         raise UserError(
-            "--trial_secs compares on a split that is not trained on, and"
+            "--trial_secs compares on a split that is not trained on, but"
             f" {result.split.dataset_dir} has no split validation: name one with"
             " --eval_split_name"
         )
     if result.scores[-1].held_out_accuracy == 1:
-        logging.info("no trial: the solved head is right of every held-out image")
+        logging.info("no trials: the solved head has every held-out image right")
         return []
     parent = config.probe.output_dir or tempfile.gettempdir()
     os.makedirs(parent, exist_ok=True)
@@ -243,7 +243,7 @@ def _tried(
 
 
 def _write_checkpoint(network: Network, info: ModelInfo, folder: str) -> str:
-    """The net with its solved head, as a run that ended at step 1; its prefix."""
+    """Writes the net with its solved head, as of step 1, and returns its prefix."""
     checkpoints = CheckpointFolder(folder, keep=1)
     checkpoints.create(info)
     arrays = {name: v.numpy() for name, v in network.model_variables.items()}

@@ -24,10 +24,10 @@ from errors import NotFiniteError, UserError
 from nets.network import Network
 from nets.new_head import NewHead
 
-# A call of the training function runs as many steps as fit in this time, and at least
-# one. A signal takes effect when the call returns.
+# Each call of the training function runs as many steps as fit into this time, but at
+# least one. A signal takes effect when the call returns.
 _SECS_PER_CALL = 1.0
-# Log lines come no more often than this, unless --log_every_n_steps is given.
+# Minimum time between two log lines, unless --log_every_n_steps is given.
 _SECS_BETWEEN_LINES = 5.0
 
 
@@ -37,13 +37,13 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
 
     Args:
       config: the options.
-      given: names of the flags that the user gave.
+      given: names of the flags on the command line.
 
     Returns:
       The exit status: 0, or 128 + the number of the signal that ended the run.
 
     Raises:
-      UserError: wrong input, found before the first step or in a record.
+      UserError: the flags, the data or a checkpoint are unusable.
       NotFiniteError: the loss or a variable is not finite.
     """
     run = config.run
@@ -58,7 +58,7 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
     if config.fine_tune.dry_run:
         return 0
     if config.schedule.find_learning_rate:
-        from engine import rate_finder  # matplotlib, which other runs do without
+        from engine import rate_finder  # imports matplotlib, which is slow
 
         with explained_step_errors(setup, config):
             rate_finder.find(setup, config, strategy)
@@ -71,8 +71,8 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
     with locked(run.train_dir), BackgroundWriter() as writer:
         setup.run_info.write(run.train_dir)
         logs_every_report = "log_every_n_steps" in given
-        # No handlers yet: a signal ends the building at once, and nothing is lost, as a
-        # feature cache on disk keeps the rows that it has.
+        # No signal handlers yet, so Ctrl-C ends the build at once. Nothing is lost: a
+        # feature cache on disk keeps the rows it has.
         built = training.build(
             setup,
             config,
@@ -89,9 +89,9 @@ def take_steps(run: Training, config: TrainConfig, interrupted: Interruption) ->
     """Trains until the last step, until patience runs out, or until interrupted.
 
     Args:
-      run: everything built for it; a later call continues where this one ends.
+      run: the run; another call continues where this one stops.
       config: the options.
-      interrupted: what may end the run early.
+      interrupted: true once the run is to end early.
 
     Raises:
       NotFiniteError: the loss or a variable is not finite.
@@ -115,8 +115,8 @@ def take_steps(run: Training, config: TrainConfig, interrupted: Interruption) ->
         if is_last or step % log_every == 0:
             summaries.write_scalars(step, log.report(step))
         summaries.write_histograms_if_due(step, run.sample_images, now=is_last)
-        # Evaluate before saving: a run killed in between resumes from before this step
-        # and evaluates it again.
+        # Evaluate before saving: if the run is killed in between, it resumes from an
+        # earlier step and evaluates this one again.
         if validation and (is_last or validation.is_due(step)):
             with saver.naming_last_saved():
                 results = validation.run()
@@ -127,7 +127,7 @@ def take_steps(run: Training, config: TrainConfig, interrupted: Interruption) ->
 def _steps_to_next_event(run: Training, log_every: int) -> int:
     """Number of steps until a report, an evaluation or the end of the run is due.
 
-    Saving goes by time, and does not end a call.
+    Checkpoints are saved by the clock, so they are not among these events.
     """
     step, last_step = run.step, run.setup.last_step
     to_events = [log_every - step % log_every]
@@ -152,7 +152,7 @@ def _finish(run: Training, interrupted: Interruption) -> int:
     """Saves, logs how the run ended, and returns the exit status.
 
     After a signal the exit status is 128 + its number even if the run is finished, so
-    that a script which was told to stop does not go on to its next command.
+    that a script that was asked to stop does not continue with its next command.
     """
     step = run.step
     run.saver.save(step, recompute_statistics=run.is_finished)
@@ -164,8 +164,8 @@ def _finish(run: Training, interrupted: Interruption) -> int:
     logging.info("interrupted at step %d: the same command continues the run", step)
     if run.recomputation.is_due(step):
         logging.warning(
-            "batch norm: the statistics were saved as they are, still lagging behind"
-            " the weights"
+            "batch norm: the statistics were saved without recomputing them and lag"
+            " behind the weights"
         )
     return interrupted.exit_status
 
@@ -179,13 +179,13 @@ def _report_end(run: Training, step: int) -> None:
 
 @contextlib.contextmanager
 def explained_step_errors(setup: Setup, config: TrainConfig) -> Iterator[None]:
-    """Turns failures of a step into errors that say what to do."""
+    """Turns failures of a step into errors that say what to do about them."""
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
         raise UserError(
             f"out of memory with --batch_size={config.train_data.batch_size}: lower it"
-            " and raise --gradient_accumulation_steps as much, or lower"
+            " and raise --gradient_accumulation_steps by the same factor, or lower"
             " --train_image_size"
         ) from error
     except record_faults.READ_ERRORS as error:

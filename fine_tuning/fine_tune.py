@@ -38,7 +38,7 @@ _REFUSED = {
 
 @contextlib.contextmanager
 def _resumable() -> Iterator[None]:
-    """Says how to go on where Ctrl-C or SIGTERM ends it outside of a training run."""
+    """Says how to continue if Ctrl-C or SIGTERM ends it outside of a training run."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
@@ -116,7 +116,7 @@ def _training_flags(config: FineTuneConfig, given: Set[str]) -> dict[str, object
     """
     for name, why in _REFUSED.items():
         if name in given:
-            raise UserError(f"--{name} is no flag of fine_tune.py: {why}")
+            raise UserError(f"--{name} is not a flag of fine_tune.py: {why}")
     return {
         field.name: getattr(group, field.name)
         for name, group in vars(config).items()

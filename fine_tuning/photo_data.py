@@ -70,7 +70,7 @@ def find(photos: list[str], data: DataOptions, output_dir: str) -> PhotoData:
     """What the command line names: photos, a CSV file, or a data set.
 
     Args:
-      photos: the arguments that are no flags.
+      photos: the arguments that are not flags.
       data: the options.
       output_dir: where a conversion may write.
 

@@ -116,7 +116,7 @@ def conv_defs(name: str) -> dict[str, Any]:
 
 
 def _blocks(scale: Scale, is_lite: bool) -> list[Stage]:
-    """Every block of a net, as a stage of its own, its depth scaled."""
+    """Every block of a net as a separate stage, with scaled depth."""
     blocks = []
     for stage in STAGES:
         at_an_end = stage in (STAGES[0], STAGES[-1])
@@ -234,7 +234,7 @@ def _network(name: str) -> NetworkFn:
 
         Args:
           images: `[batch, height, width, channels]` float32.
-          num_classes: None or 0 gives the pooled features in place of logits.
+          num_classes: None or 0 gives the pooled features instead of logits.
           is_training: mode of batch norm, dropout and drop path; None leaves it to the
             arg scopes.
           scope: variable scope.

@@ -120,7 +120,7 @@ def chain(*layers: Layer) -> Layer:
 
 
 def branches(net: tf.Tensor, *sequences: list[Layer], axis: int = 3) -> tf.Tensor:
-    """Applies each sequence of layers to `net`, in a scope of its own.
+    """Applies each sequence of layers to `net`, in a separate scope.
 
     Args:
       net: `[batch, height, width, channels]`, or with the channels at `axis`.

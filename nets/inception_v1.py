@@ -1,7 +1,7 @@
 """Inception v1 (GoogLeNet), with batch norm and without the auxiliary heads.
 
 Szegedy et al., "Going Deeper with Convolutions", https://arxiv.org/abs/1409.4842,
-table 1, with 3x3 in place of 5x5 convolutions, as in the published weights. ImageNet
+table 1, with 3x3 instead of 5x5 convolutions, as in the published weights. ImageNet
 top-1/top-5 of these: 69.8/89.6; of torchvision's, which need other padding, 69.8/89.5.
 """
 

@@ -47,7 +47,7 @@ class _Module(NamedTuple):
 
 
 class _Reduction(NamedTuple):
-    """Channels of the two branches that, beside a pooling, halve the feature map."""
+    """Channels of the two branches that, next to a pooling, halve the feature map."""
 
     branch_0: tuple[int, int]
     branch_1: tuple[int, int, int]

@@ -202,7 +202,7 @@ def get_network_fn(
       num_classes: number of logits; None or 0 returns the features before them.
       weight_decay: coefficient of the L2 penalty on the regularized variables.
       is_training: mode of batch norm and dropout.
-      head: in place of the net's own, auxiliary ones included.
+      head: replaces the net's own heads, auxiliary ones included.
 
     Returns:
       A function `network_fn(images, **options)` that returns (logits, end_points) and

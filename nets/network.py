@@ -25,7 +25,7 @@ class Network(tf.Module):
     Attributes:
       model_name: its name in `nets_factory.NETWORKS`.
       num_classes: number of logits.
-      head: in place of the net's own; false where it keeps that.
+      head: replaces the net's own; false if the net keeps its own.
       head_scopes: scopes of the head, the auxiliary one included: what fine-tuning
         leaves out of a checkpoint and trains first.
       image_size: side of the square input images, in pixels.
@@ -56,7 +56,7 @@ class Network(tf.Module):
           channels: channels of the input images: 3, or 1 for grayscale.
           precision: compute dtype of the layers, a key of `COMPUTE_DTYPES`; variables,
             including batch-norm statistics, are always float32.
-          head: in place of the net's own.
+          head: replaces the net's own.
 
         Raises:
           UserError: there is no such net, it cannot be built for this image size, or it

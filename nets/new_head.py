@@ -1,4 +1,4 @@
-"""A head in place of a net's own: where the net ends, and the layers after that."""
+"""A head that replaces a net's own: where the net ends, and the layers after that."""
 
 import dataclasses
 

@@ -29,7 +29,7 @@ def random_affine(
       image: [height, width, channels] float32.
       seed: [2] int64 for stateless random numbers.
       shear: largest angle of the shear, in degrees.
-      zoom: each axis is scaled by a factor of its own in [1 - zoom, 1 + zoom].
+      zoom: each axis is scaled by a separate factor in [1 - zoom, 1 + zoom].
       rotate: largest angle of the rotation, in degrees.
       shift: largest shift along each axis, as a share of that side.
 

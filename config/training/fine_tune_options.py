@@ -45,7 +45,7 @@ class FineTuneOptions(Options):
     recompute_batch_norm: str = option(
         "auto",
         "Whether batch-norm statistics are recomputed over 1,000 training images for"
-        " the run's evaluations and saved checkpoints, in place of the moving"
+        " the run's evaluations and saved checkpoints, instead of the moving"
         " averages: auto (while these cannot have settled, with --freeze_batch_norm),"
         " true or false. The run itself continues from the averages, which checkpoints"
         " hold as <variable>/RunningAverage (not a slim flag).",
@@ -77,7 +77,7 @@ class FineTuneOptions(Options):
     starting_point_decay: float = option(
         0.0,
         "L2-SP: weight of an L2 penalty on how far restored variables have moved from"
-        " their values in the checkpoint, in place of --weight_decay; 0 turns it off,"
+        " their values in the checkpoint, instead of --weight_decay; 0 turns it off,"
         " 0.01 is usual (not a slim flag).",
         minimum=0,
     )
@@ -93,5 +93,5 @@ class FineTuneOptions(Options):
 
     @property
     def solves_head(self) -> bool:
-        """Whether the head is solved in place of trained in steps."""
+        """Whether the head is solved instead of trained in steps."""
         return self.head_solver != "steps"

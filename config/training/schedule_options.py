@@ -85,7 +85,7 @@ class ScheduleOptions(Options):
         """`--learning_rate_decay_epochs`, ascending; empty where it is not given.
 
         Raises:
-          UserError: they are no numbers above 0 in ascending order.
+          UserError: they are not positive numbers in ascending order.
         """
         text = self.learning_rate_decay_epochs
         try:

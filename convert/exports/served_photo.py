@@ -82,7 +82,7 @@ def _jpeg(encoded: tf.Tensor) -> tf.Tensor:
         speaks, lambda: of_metadata(tiff, xmp), lambda: tf.constant(UPRIGHT)
     )
 
-    def encoded_anew() -> tf.Tensor:
+    def reencoded() -> tf.Tensor:
         rest = tf.strings.substr(encoded, 2, tf.int32.max)
         marked = tf.strings.join([b"\xff\xd8", _ADOBE, rest])
         source = tf.where(is_cmyk & ~is_adobe, marked, encoded)
@@ -93,7 +93,7 @@ def _jpeg(encoded: tf.Tensor) -> tf.Tensor:
             chroma_downsampling=False,
         )
 
-    return tf.cond((orientation != UPRIGHT) | is_cmyk, encoded_anew, lambda: encoded)
+    return tf.cond((orientation != UPRIGHT) | is_cmyk, reencoded, lambda: encoded)
 
 
 def _segments(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -151,7 +151,7 @@ def _png(encoded: tf.Tensor, bits: int | None) -> tf.Tensor:
     orientation = of_metadata(tiff, encoded)
     is_transparent, is_plain = _png_kind(encoded)
 
-    def encoded_anew() -> tf.Tensor:
+    def reencoded() -> tf.Tensor:
         pixels = tf.cond(
             is_transparent,
             lambda: on_white(_eight_bits(encoded, 4, bits)),
@@ -159,7 +159,7 @@ def _png(encoded: tf.Tensor, bits: int | None) -> tf.Tensor:
         )
         return tf.io.encode_png(turned_upright(pixels, orientation), compression=1)
 
-    return tf.cond(is_plain & (orientation == UPRIGHT), lambda: encoded, encoded_anew)
+    return tf.cond(is_plain & (orientation == UPRIGHT), lambda: encoded, reencoded)
 
 
 def _eight_bits(encoded: tf.Tensor, channels: int, bits: int | None) -> tf.Tensor:

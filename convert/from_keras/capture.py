@@ -17,7 +17,7 @@ def run(
       model: the model.
       layer: a layer of it, or of a model inside it.
       images: the model's input.
-      instead: called with the layer's input, in place of the layer; returns its output.
+      instead: called with the layer's input instead of the layer; returns its output.
 
     Returns:
       The model's output and the layer's input.

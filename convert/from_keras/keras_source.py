@@ -53,8 +53,8 @@ def source(
       The source.
 
     Raises:
-      UserError: the model is no known net, takes images in a way that slim's net
-        cannot, or is no classifier.
+      UserError: the model is not a known net, takes images in a way that slim's net
+        cannot, or is not a classifier.
     """
     _check_ends(model)
     every_layer = list(model_files.layers_of(model))
@@ -96,7 +96,7 @@ def source(
 
 
 def _check_ends(model: keras.Model) -> None:
-    """Refuses models with several inputs or outputs, or whose input is no image."""
+    """Refuses models with several inputs or outputs, or whose input is not an image."""
     for ends, what in ((model.inputs, "inputs"), (model.outputs, "outputs")):
         if len(ends or ()) != 1:
             raise UserError(
@@ -187,7 +187,7 @@ def _run_of(
 
 
 def with_slims_pools(model: keras.Model, pattern: str) -> keras.Model:
-    """The model with SAME pools in place of zero padding and VALID pools.
+    """The model with SAME pools instead of zero padding and VALID pools.
 
     Args:
       model: a net of keras.applications.

@@ -47,7 +47,7 @@ def is_binary(
       True for two classes with a single logit; False for one logit per class.
 
     Raises:
-      UserError: the model is no classifier with exactly one class per image.
+      UserError: the model is not a classifier with exactly one class per image.
     """
     function, num_outputs = _final_function(model, classifier, images)
     layer = f"the Keras model's last layer, {classifier.name},"

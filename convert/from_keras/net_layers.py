@@ -30,7 +30,7 @@ def recognize(model: keras.Model, layers: Sequence[Any]) -> Application:
         ):
             return application
     raise UserError(
-        f"the Keras model, {first_few(model_files.models_in(model))}, is no net that"
+        f"the Keras model, {first_few(model_files.models_in(model))}, is not a net that"
         f" can be converted: it has the layers {first_few(names)}; expected one of"
         f" {', '.join(APPLICATIONS)}"
     )

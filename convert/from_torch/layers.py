@@ -75,7 +75,7 @@ class Layers:
 
 
 def max_pool(x: tf.Tensor, size: int, stride: int, padding: int = 0) -> tf.Tensor:
-    """MaxPool2d; the border counts as minus infinity."""
+    """MaxPool2d; the border is padded with minus infinity."""
     sides = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
     x = tf.pad(x, sides, constant_values=x.dtype.min)
     return tf.nn.max_pool2d(x, size, stride, "VALID")

@@ -3,7 +3,7 @@
 A `.pth` file is a zip archive: `data.pkl`, a pickle whose tensors name their storages,
 and a file `data/<key>` for each storage. Before PyTorch 1.6 it was a series of pickles
 followed by the storages. A pickle can call anything; here it finds only what creates
-tensors and dictionaries, and an inert object in place of everything else.
+tensors and dictionaries, and an inert object instead of anything else.
 """
 
 import dataclasses

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -53,7 +53,7 @@ def recognize(state: State, model_name: str | None = None) -> Architecture:
       model_name: slim's net to convert it to; None is the usual one.
 
     Raises:
-      UserError: it is no net that can be converted, or not to this one.
+      UserError: it is not a net that can be converted, or not to this net.
     """
     found = [
         architecture for architecture in ARCHITECTURES if architecture.is_in(state)
@@ -110,7 +110,7 @@ def without_prefix(state: State) -> State:
     beside = [name for name in state if not name.startswith(prefix)]
     if heavy := [n for n in beside if state[n].ndim > 1 and state[n].dtype.kind == "f"]:
         raise UserError(
-            f"the net is the module {prefix.rstrip('.')}, but there are weights beside"
+            f"the net is the module {prefix.rstrip('.')}, but there are weights next to"
             f" it, {first_few(heavy)}: save the net with its classifier as one module"
         )
     also = f", omitting {first_few(beside)}" if beside else ""
@@ -155,14 +155,10 @@ def source(
     our_mean, our_std = map(np.array, NORMALIZATIONS[preprocessing])
     scale = our_std / np.array(std)
     offset = (our_mean - np.array(mean)) / std
-    layers = Layers(state, architecture.epsilon)
+    run = _forward_fn(state, architecture, mean, std)
 
     def inputs(images: np.ndarray) -> np.ndarray:
         return (images / 255 - our_mean) / our_std
-
-    def run(images: np.ndarray) -> np.ndarray:
-        normalized = ((images / 255 - mean) / std).astype(np.float32)
-        return architecture.forward(layers, tf.constant(normalized)).numpy()
 
     def layers_at(scopes: Sequence[str]) -> Mapping[str, Layer]:
         found = _matched(architecture, scopes, state)
@@ -186,6 +182,22 @@ def source(
         is_published=is_published,
         caveat=architecture.caveat,
     )
+
+
+def _forward_fn(
+    state: State,
+    architecture: Architecture,
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Runs the original net: pixels in [0, 255] to its outputs."""
+    layers = Layers(state, architecture.epsilon)
+
+    def run(images: np.ndarray) -> np.ndarray:
+        normalized = ((images / 255 - mean) / std).astype(np.float32)
+        return architecture.forward(layers, tf.constant(normalized)).numpy()
+
+    return run
 
 
 def is_published(path: str) -> bool:

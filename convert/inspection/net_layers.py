@@ -69,7 +69,7 @@ def find(
     """The layers of a net in inference; no variable is made.
 
     Raises:
-      UserError: there is no such net, or it cannot be built so.
+      UserError: there is no such net, or it cannot be built with these options.
     """
     # Without weight decay each layer would say that it is not regularized.
     network_fn = nets_factory.get_network_fn(model_name, num_classes, 1.0, head=head)

@@ -141,7 +141,7 @@ class _Reader:
         inside = "with folders inside" if root.used[name].used else "with photos inside"
         return UserError(
             f"{self._where} has {name!r} {inside}"
-            f"{f' and {beside} beside it' if beside else ''}: if it is a split, keep"
+            f"{f' and {beside} next to it' if beside else ''}: if it is a split, keep"
             f" only folders named {', '.join(split_names.SPLITS)} there, with the class"
             " folders inside; if it is a class, give --splits=none"
         )

@@ -58,17 +58,17 @@ def _known_in(parent: str) -> Iterator[Weights]:
             yield Weights(folder, name)
 
 
-def net_flags(record: ModelInfo) -> tuple[str, ...]:
-    """Training flags that the weights of a record need beside --model_name."""
+def net_flags(info: ModelInfo) -> tuple[str, ...]:
+    """Training flags, besides --model_name, for the weights that `info` describes."""
     flags = [
-        f"--train_image_size={record.image_size}",
-        f"--preprocessing_name={record.preprocessing_name}",
+        f"--train_image_size={info.image_size}",
+        f"--preprocessing_name={info.preprocessing_name}",
     ]
-    if record.final_endpoint:
-        flags.append(f"--final_endpoint={record.final_endpoint}")
-    if record.head_hidden_units:
-        sizes = model_info.flag_text(record.head_hidden_units)
+    if info.final_endpoint:
+        flags.append(f"--final_endpoint={info.final_endpoint}")
+    if info.head_hidden_units:
+        sizes = model_info.flag_text(info.head_hidden_units)
         flags.append(f"--head_hidden_units={sizes}")
-    if record.use_grayscale:
+    if info.use_grayscale:
         flags.append("--use_grayscale")
     return tuple(flags)

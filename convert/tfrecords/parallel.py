@@ -80,7 +80,7 @@ def _stdout_kept() -> Iterator[None]:
 
 
 def prepare() -> None:
-    """Starts what `processes` needs, which loads TensorFlow while the caller goes on.
+    """Starts what `processes` needs, which loads TensorFlow while the caller continues.
 
     On Linux that is a process of which workers are copies, so that it is loaded once;
     elsewhere libraries do not bear to be copied, and each worker loads it.
@@ -124,7 +124,7 @@ def processes(num_workers: int) -> Iterator[concurrent.futures.Executor]:
 def _start_worker() -> None:
     """Prepares a worker: silent, small, and gone when its parent is."""
     os.environ.update(_WORKER_ENVIRONMENT)
-    # libtiff writes its complaints there by itself; the reason is in rejected.csv.
+    # libtiff writes its complaints there; the reason is in rejected.csv.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

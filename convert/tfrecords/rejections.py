@@ -66,7 +66,7 @@ class Rejection:
 
 
 def write_csv(directory: str, rejections: Sequence[Rejection]) -> None:
-    """Writes rejected.csv: path, kind, reason, whether it counts as a fault."""
+    """Writes rejected.csv: path, kind, reason, whether it is a fault."""
     with atomic_write(os.path.join(directory, FILENAME), "w") as file:
         writer = CsvWriter(file)
         writer.write_row(["path", "kind", "reason", "is_fault"])

@@ -138,7 +138,7 @@ def parse_alphas(text: str) -> list[float]:
     """The values of `--alphas`, in rising order, each once.
 
     Raises:
-      UserError: one is no number from 0 to 1, or there is none.
+      UserError: one is not a number from 0 to 1, or there is none.
     """
     try:
         alphas = sorted({float(part) for part in text.split(",")})

@@ -13,7 +13,7 @@ from errors import UserError
 
 
 def require_new(output_dir: str) -> None:
-    """Refuses a folder that is there already.
+    """Refuses an existing folder.
 
     Raises:
       UserError: it is.

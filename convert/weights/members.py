@@ -105,7 +105,7 @@ def info_of_average(members: Sequence[Member]) -> ModelInfo:
 
 
 def warn_unless_one_start(members: Sequence[Member]) -> None:
-    """Warns where `run.json` files do not lead back to one and the same checkpoint.
+    """Warns where `run.json` files do not lead back to the same checkpoint.
 
     Weights that were trained apart from the first step on lie in different basins of
     the loss, and what lies between them is no better than chance.

@@ -58,7 +58,7 @@ def check(head: bytes) -> None:
       head: its first `NUM_BYTES` bytes, or all.
 
     Raises:
-      NotAPhotoError: it is no picture.
+      NotAPhotoError: it is not a picture.
       UnfitPhotoError: it is a picture of an unsupported format; the message says which,
         and what to do.
     """

@@ -1,7 +1,7 @@
 """Reads the bytes of a photo's file, once its type, size and head allow it.
 
 Every photo that a user names is opened here: a named pipe would block the program
-forever, and gigabytes that are no photo would fill the memory.
+forever, and gigabytes that are not a photo would fill the memory.
 """
 
 import os

@@ -73,8 +73,8 @@ def normalize(
       is kept.
 
     Raises:
-      UnfitPhotoError: it is no photo, damaged, too large or of unclear bit depth; see
-        the classes in `unfit_photos`.
+      UnfitPhotoError: it is not a photo, damaged, too large or of unclear bit depth;
+        see the classes in `unfit_photos`.
     """
     _silence_libtiff()
     with warnings.catch_warnings():
@@ -83,7 +83,7 @@ def normalize(
         shrinks = bool(max_side) and max(image.size) > max_side
         try:
             photo = None if shrinks else _kept(image, data)
-            return photo or _encode_anew(image, data, max_side if shrinks else 0, bits)
+            return photo or _reencode(image, data, max_side if shrinks else 0, bits)
         except UnfitPhotoError:
             raise
         except Exception as error:  # decoders raise anything, even SyntaxError
@@ -226,7 +226,7 @@ def _ends_with_pixels(data: bytes) -> bool:
     return False
 
 
-def _encode_anew(
+def _reencode(
     image: Image.Image, data: bytes, max_side: int, bits: int | None
 ) -> StoredPhoto:
     if deep_photo.is_deep(image, data):

@@ -49,13 +49,13 @@ class Found:
 def promises_photo(name: str) -> bool:
     """Whether a file ought to be a photo: by its suffix, or because it has none.
 
-    Only then is it an error that it is not; a text file notes.txt is just skipped.
+    Only then is it an error if it is not one; a text file notes.txt is just skipped.
     """
     return has_photo_suffix(name) or not os.path.splitext(name)[1]
 
 
 def is_no_photo(name: str, error: UnfitPhotoError) -> bool:
-    """Whether an unusable file is no photo and need not be one.
+    """Whether an unusable file is not a photo and need not be one.
 
     Args:
       name: name of the file.

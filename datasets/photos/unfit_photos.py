@@ -6,7 +6,7 @@ class UnfitPhotoError(Exception):
 
 
 class NotAPhotoError(UnfitPhotoError):
-    """A file that is no picture: a text, a video, an archive."""
+    """A file that is not a picture but a text, a video, an archive."""
 
 
 class UnreadablePhotoError(UnfitPhotoError):

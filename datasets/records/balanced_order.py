@@ -9,7 +9,7 @@ _OF_ROUNDS = 0  # the stream of numbers that shuffle the classes of a round
 class BalancedOrder:
     """Places in rounds, each of which holds one example of every class, shuffled.
 
-    The examples of a class are drawn in turn, shuffled anew whenever all have been
+    The examples of a class are drawn in turn, reshuffled whenever all have been
     drawn. Classes without examples are left out. What stands at a place is a pure
     function of the seed and of the place, counted from the start of training: of each
     class every round takes one, so that the number of the round says how many were

@@ -107,7 +107,7 @@ def find_unfit(dataset: Dataset, labels_offset: int) -> str | None:
 
 
 def find_label_fault(dataset: Dataset, paths: Iterable[str]) -> str | None:
-    """Finds the first record whose label is no class, without decoding images."""
+    """Finds the first record whose label is not a class, without decoding images."""
 
     def check(serialized: tf.Tensor) -> tf.Tensor:
         features = example_schema.parse_example(

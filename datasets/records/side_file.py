@@ -1,4 +1,4 @@
-"""Facts about TFRecord files, kept in a file beside them for the next time.
+"""Facts about TFRecord files, kept in a file next to them for the next time.
 
 An entry is valid as long as its file is unchanged.
 """

@@ -10,7 +10,7 @@ import math
 from checkpoints.plan import Plan
 from nets.network import Network
 
-# The share at which the initial value counts as forgotten. Small, since new nets have
+# The share at which the initial value is deemed forgotten. Small, since new nets have
 # variances of some hundredths, far below the initial 1, and since errors of scale
 # multiply from layer to layer.
 SETTLED = 0.001

@@ -27,7 +27,7 @@ class RunFacts:
 
     Attributes:
       folder: of the run.
-      recipe: the folder of the stages that it is one of; None where it is no stage.
+      recipe: the folder of the recipe that it is a stage of; None if it is not a stage.
       model_name: of its net; "" if unknown.
       start: the checkpoint that it started from; "" for random weights.
       num_trained: parameters that it trains; None if unknown.
@@ -84,7 +84,9 @@ def find(folders: Sequence[str]) -> tuple[list[RunFacts], list[str]]:
     found, others = [], []
     for folder in dict.fromkeys(os.path.normpath(f) for f in folders):
         stages = _stages(folder)
-        if stages:  # first: what fine_tune.py hands out lies beside its stages
+        if (
+            stages
+        ):  # first: the result of fine_tune.py is in the folder above its stages
             found += [_read(stage, folder) for stage in stages]
         elif _is_run(folder):
             found.append(_read(folder, None))

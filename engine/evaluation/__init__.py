@@ -1,1 +1,1 @@
-"""A network on a split: predictions, metrics, and how far to trust them."""
+"""Evaluation of a net on a split: predictions, metrics, and their reliability."""

@@ -1,4 +1,4 @@
-"""How far probabilities and accuracies can be trusted."""
+"""Calibration of probabilities, and the confidence interval of an accuracy."""
 
 import dataclasses
 import math
@@ -11,12 +11,12 @@ _Z_95 = 1.959964  # 97.5% quantile of the normal distribution
 
 @dataclasses.dataclass(frozen=True)
 class Bin:
-    """The predictions of similar confidence.
+    """Predictions of similar confidence.
 
     Attributes:
-      count: how many there are.
+      count: number of predictions.
       confidence: mean probability of the predicted classes; 0 in an empty bin.
-      accuracy: share of correct ones; 0 in an empty bin.
+      accuracy: share of correct predictions; 0 in an empty bin.
     """
 
     count: int
@@ -34,8 +34,8 @@ def reliability(
 
     Args:
       probabilities: `[images]` float in [0, 1], of the predicted classes.
-      correct: `[images]` bool.
-      num_bins: bin i takes the probabilities in (i / num_bins, (i + 1) / num_bins].
+      correct: `[images]` bool, whether these are the true classes.
+      num_bins: bin i holds the probabilities in (i / num_bins, (i + 1) / num_bins].
     """
     places = np.ceil(probabilities * num_bins).astype(int) - 1
     places = places.clip(0, num_bins - 1)
@@ -50,7 +50,7 @@ def reliability(
 
 
 def expected_calibration_error(bins: list[Bin]) -> float:
-    """Mean distance of confidence and accuracy, weighted by the images of the bins."""
+    """Mean |confidence - accuracy| over the bins, weighted by their counts."""
     gaps = sum(one.count * abs(one.accuracy - one.confidence) for one in bins)
     return gaps / sum(one.count for one in bins)
 
@@ -60,7 +60,7 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
     E. B. Wilson: Probable Inference, the Law of Succession, and Statistical Inference,
     Journal of the American Statistical Association 22 (1927). Unlike the usual
-    interval it stays inside [0, 1] and is sound for few images.
+    interval it stays inside [0, 1] and holds for few images.
     """
     share, z2 = successes / trials, _Z_95**2
     center = (share + z2 / (2 * trials)) / (1 + z2 / trials)

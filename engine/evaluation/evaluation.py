@@ -24,12 +24,12 @@ class Results:
 
     Attributes:
       labels: `[images]` int32, the true classes.
-      predicted: `[images]` int32, the classes of the largest logits.
-      probabilities: `[images]` float32, softmax of the predicted classes.
+      predicted: `[images]` int32, the classes with the largest logits.
+      probabilities: `[images]` float32, probabilities of the predicted classes.
       in_top_5: `[images]` bool, whether the true class has one of the 5 largest logits.
       losses: `[images]` float32, cross-entropies.
       shards: `[images]` int32, index of the file in `Dataset.shards`.
-      records: `[images]` int32, place in that file.
+      records: `[images]` int32, index of the record in that file.
     """
 
     labels: np.ndarray
@@ -47,7 +47,7 @@ class Results:
 
     @property
     def recall_5(self) -> float:
-        """Share of images whose true class is among the 5 likeliest."""
+        """Share of images whose true class is among the 5 most likely."""
         return float(np.mean(self.in_top_5))
 
     @property
@@ -71,8 +71,8 @@ class Evaluator:
 
         Args:
           dataset: the split.
-          batches: its examples, each once, as from `input_pipeline.eval_batches`.
-          logits_fn: from such a batch to `[batch, classes]` float32.
+          batches: each of its examples once, as from `input_pipeline.eval_batches`.
+          logits_fn: from a batch to its logits, `[batch, classes]` float32.
           labels_offset: what was subtracted from labels, for messages.
         """
         self._dataset = dataset
@@ -103,14 +103,14 @@ class Evaluator:
         """Evaluates the network with its current weights.
 
         Args:
-          max_num_batches: stop after so many batches; None or 0 for all.
+          max_num_batches: number of batches to evaluate; None or 0 for all.
 
         Returns:
-          One entry for each image.
+          The predictions.
 
         Raises:
-          UserError: a record cannot be read, decoded, or has a label out of range, or
-            a batch is too large for the memory.
+          UserError: a record cannot be read or decoded, or has a label out of range, or
+            a batch does not fit into memory.
         """
         num_batches = min(max_num_batches or self._num_batches, self._num_batches)
         parts: list[dict[str, np.ndarray]] = []
@@ -124,7 +124,7 @@ class Evaluator:
                 parts.append({k: v.numpy()[mask] for k, v in outputs.items()})
         except tf.errors.ResourceExhaustedError as error:
             raise UserError(
-                f"out of memory evaluating {self._batch_size} images at once: lower"
+                f"out of memory evaluating batches of {self._batch_size} images: lower"
                 " --batch_size"
             ) from error
         except record_faults.READ_ERRORS as error:
@@ -144,8 +144,8 @@ def make_evaluator(
     Args:
       network: the net.
       dataset: the split.
-      data: the options of how to read it.
-      batch_size: images in every call of the net.
+      data: how to read it.
+      batch_size: images per batch.
     """
     batches = input_pipeline.eval_batches(
         dataset,

@@ -1,4 +1,4 @@
-"""Images whose labels may be wrong, by confident learning.
+"""Finds images whose labels may be wrong, by confident learning.
 
 C. G. Northcutt, L. Jiang, I. L. Chuang: Confident Learning: Estimating Uncertainty in
 Dataset Labels, Journal of Artificial Intelligence Research 70 (2021).
@@ -13,7 +13,7 @@ from engine.evaluation.evaluation import Results
 
 @dataclasses.dataclass(frozen=True)
 class Suspect:
-    """An image that looks like a class other than its label.
+    """An image that looks like another class than its label.
 
     Attributes:
       index: of the image in the results.
@@ -27,14 +27,14 @@ class Suspect:
 
 
 def find(results: Results) -> list[Suspect]:
-    """Images that the net assigns to another class with confidence.
+    """Finds images that the net confidently assigns to another class.
 
-    An image labeled i is suspect where the predicted class j ≠ i has a probability of
+    An image labeled i is suspect if the predicted class j ≠ i has a probability of
     at least t_j, the mean probability of j over the images labeled j (the paper's
     equations 1 and 2). They are ranked by the margin between the two probabilities.
 
     Args:
-      results: of an evaluation; the probability of a label is exp(-loss).
+      results: of an evaluation; exp(-loss) is the probability of the label.
 
     Returns:
       The suspects, the largest margin first.

@@ -1,10 +1,9 @@
-"""Training and validation on cached features in place of images."""
+"""Training and validation on cached features instead of images."""
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import numpy as np
 import tensorflow as tf
 from absl import logging
 
@@ -16,7 +15,7 @@ from datasets.records import record_faults
 from engine import inputs
 from engine.evaluation.evaluation import Evaluator
 from engine.feature_cache import feature_cache
-from engine.feature_cache.feature_cache import FeatureCache
+from engine.feature_cache.feature_cache import FeatureCache, LabeledFeatures
 from engine.feature_cache.split_network import SplitNetwork
 from errors import UserError
 from nets.network import Network
@@ -103,63 +102,81 @@ def filled_cache(
     Raises:
       UserError: a record cannot be read, or there is no room for the features.
     """
-    data = config.data
     batch_size = max(config.train_data.batch_size, _LEAST_FILL_BATCH_SIZE)
     views = num_views(config) if is_training else 1
-    augments = views > 1
-    key = feature_cache.key_of(
-        [
-            *(network.key, network.input_shape, network.precision, split.key),
-            *(inputs.preprocessing_name(data, network), dataset.fingerprint),
-            *(dataset.split_name, dataset.num_examples, data.labels_offset, views),
-            *((config.run.seed, config.augmentation) if augments else ()),
-            *(config.feature_cache.feature_cache_dtype, tf.__version__),
-        ],
-        (network.model_variables[name].numpy() for name in split.frozen_variables),
-    )
+    key = _key(split, network, dataset, config, views)
     cache = FeatureCache(
         _folder(config, key),
         num_rows=views * dataset.num_examples,
         shapes=split.feature_shapes,
         dtype=tf.as_dtype(config.feature_cache.feature_cache_dtype),
     )
-    preprocess_fn = inputs.preprocess_fn(
-        data, network, is_training=augments, augmentation=config.augmentation
-    )
 
-    def features_fn() -> Callable[[tf.Tensor], list[tf.Tensor]]:
-        split_to_fill = split
-        if batch_size != config.train_data.batch_size:
-            split_to_fill = split_network(
-                network,
-                plan,
-                config,
+    def batches(start: int) -> Iterator[LabeledFeatures]:
+        to_fill = split
+        if batch_size != split.batch_size:
+            to_fill = split_network(
+                *(network, plan, config),
                 is_training=split.is_training,
                 batch_size=batch_size,
             )
-        return tf.function(split_to_fill.features, autograph=False)
+        return _computed(to_fill, network, dataset, config, views, start)
 
-    def batches(start: int) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
-        features_of = features_fn()
-        view, first = divmod(start, dataset.num_examples)
-        for number in range(view, views):
-            for batch in input_pipeline.eval_batches(
-                dataset,
-                preprocess_fn,
-                batch_size=batch_size,
-                labels_offset=data.labels_offset,
-                num_threads=data.num_preprocessing_threads,
-                seed=config.run.seed,
-                view=number,
-                first=first if number == view else 0,
-            ):
-                mask = batch["mask"].numpy()
-                features = [f.numpy()[mask] for f in features_of(batch["image"])]
-                yield features, batch["label"].numpy()[mask]
-
-    with record_faults.explained(dataset, labels_offset=data.labels_offset):
+    with record_faults.explained(dataset, labels_offset=config.data.labels_offset):
         cache.fill(batches, batch_size)
     return cache
+
+
+def _key(
+    split: SplitNetwork,
+    network: Network,
+    dataset: Dataset,
+    config: TrainConfig,
+    views: int,
+) -> str:
+    """The digest of everything that the features depend on."""
+    data = config.data
+    return feature_cache.key_of(
+        [
+            *(network.key, network.input_shape, network.precision, split.key),
+            *(inputs.preprocessing_name(data, network), dataset.fingerprint),
+            *(dataset.split_name, dataset.num_examples, data.labels_offset, views),
+            *((config.run.seed, config.augmentation) if views > 1 else ()),
+            *(config.feature_cache.feature_cache_dtype, tf.__version__),
+        ],
+        (network.model_variables[name].numpy() for name in split.frozen_variables),
+    )
+
+
+def _computed(
+    split: SplitNetwork,
+    network: Network,
+    dataset: Dataset,
+    config: TrainConfig,
+    views: int,
+    start: int,
+) -> Iterator[LabeledFeatures]:
+    """Computes the rows of a cache from `start` on: all images of each view in turn."""
+    data = config.data
+    preprocess_fn = inputs.preprocess_fn(
+        data, network, is_training=views > 1, augmentation=config.augmentation
+    )
+    features_of = tf.function(split.features, autograph=False)
+    first_view, first_image = divmod(start, dataset.num_examples)
+    for view in range(first_view, views):
+        for batch in input_pipeline.eval_batches(
+            dataset,
+            preprocess_fn,
+            batch_size=split.batch_size,
+            labels_offset=data.labels_offset,
+            num_threads=data.num_preprocessing_threads,
+            seed=config.run.seed,
+            view=view,
+            first=first_image if view == first_view else 0,
+        ):
+            mask = batch["mask"].numpy()
+            features = [f.numpy()[mask] for f in features_of(batch["image"])]
+            yield features, batch["label"].numpy()[mask]
 
 
 def make_evaluator(

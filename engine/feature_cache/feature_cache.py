@@ -22,7 +22,10 @@ from errors import UserError
 
 _SECS_BETWEEN_FLUSHES = 10.0
 
-FeatureBatches = Callable[[int], Iterable[tuple[list[np.ndarray], np.ndarray]]]
+# Features of a batch, [rows, ...] each, and its labels, [rows] int32.
+LabeledFeatures = tuple[list[np.ndarray], np.ndarray]
+# From the first row to the batches of it and all that follow.
+FeatureBatches = Callable[[int], Iterable[LabeledFeatures]]
 
 
 class FeatureCache:

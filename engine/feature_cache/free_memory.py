@@ -14,7 +14,7 @@ _NO_LIMIT = 1 << 60  # cgroups of version 1 say 2⁶³ less a page where there i
 def available_bytes(root: str = "/") -> int:
     """The free memory of this machine and of this process's control groups.
 
-    The file cache counts as free, since the system releases it on demand.
+    The file cache is included, since the system releases it on demand.
 
     Args:
       root: where `proc` and `sys` are; overridden in tests.

@@ -9,6 +9,7 @@ training needs, and can be computed once.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -54,46 +55,30 @@ class SplitNetwork:
           is_training: see `Network.__call__`.
           batch_norm_decay: see `Network.__call__`.
         """
+        self.batch_size, self.is_training = batch_size, is_training
         watcher = MomentsWatcher() if is_training else None
-
-        def run(images: tf.Tensor, seed: tf.Tensor) -> list[tf.Tensor]:
-            logits, end_points = network(
-                images,
-                is_training=is_training,
-                frozen_batch_norms=plan.frozen_batch_norms,
-                batch_norm_decay=batch_norm_decay,
-                dropout_seed=seed if is_training else None,
-                watch_batch_norm=watcher,
-            )
-            aux = [end_points[_AUX]] if is_training and _AUX in end_points else []
-            return [logits, *aux]
-
-        traced = tf.compat.v1.wrap_function(
-            run,
-            [
-                tf.TensorSpec((batch_size, *network.input_shape)),
-                tf.TensorSpec((2,), tf.int32),
-            ],
-        )
+        traced = _traced(network, plan, batch_size, batch_norm_decay, watcher)
         images, seed = traced.inputs[:2]
         hot = _hot_operations(traced.graph, seed, _changing_handles(network, plan))
         of_image = graph_walk.downstream(traced.graph, {images.op})
+
         frontier = _frontier(traced.outputs, hot, of_image)
-        updates = [op for op in hot if op.type.startswith("Assign")]
+        self.key = ",".join(tensor.name for tensor in frontier)
+        self.feature_shapes = [tuple(tensor.shape[1:]) for tensor in frontier]
+
         self._features = traced.prune([images], frontier)
+        updates = [op for op in hot if op.type.startswith("Assign")]
         self._finish = traced.prune([*frontier, seed], [*traced.outputs, *updates])
+        self._num_outputs = len(traced.outputs)
         moments = watcher.moments if watcher else {}
         self._moments = traced.prune([*frontier, seed], moments)
+
         names = {id(v.handle): n for n, v in network.model_variables.items()}
         self.frozen_variables = sorted(
             names[id(outer)]
             for outer, inner in self._features.graph.captures
             if inner.consumers()
         )
-        self.batch_size, self.is_training = batch_size, is_training
-        self.key = ",".join(tensor.name for tensor in frontier)
-        self._num_outputs = len(traced.outputs)
-        self.feature_shapes = [tuple(tensor.shape[1:]) for tensor in frontier]
         watching = {o for o in traced.graph.get_operations() if NAME_SCOPE in o.name}
         cold, hot = of_image - hot - watching, hot - watching
         self.num_cold, self.num_hot = len(cold), len(hot)
@@ -132,6 +117,40 @@ class SplitNetwork:
         """
         step = 3 * self.hot_flops
         return (self.cold_flops + step) / step if step else math.inf
+
+
+def _traced(
+    network: Network,
+    plan: Plan,
+    batch_size: int,
+    batch_norm_decay: float | None,
+    watcher: MomentsWatcher | None,
+) -> Any:  # a WrappedFunction, which TensorFlow does not export
+    """The graph from images and dropout seed to logits and auxiliary logits.
+
+    Args:
+      network: the net.
+      plan: which batch norms are frozen.
+      batch_size: images per call.
+      batch_norm_decay: see `Network.__call__`.
+      watcher: collects what batch norms see in training; None traces evaluation.
+    """
+    is_training = watcher is not None
+
+    def run(images: tf.Tensor, seed: tf.Tensor) -> list[tf.Tensor]:
+        logits, end_points = network(
+            images,
+            is_training=is_training,
+            frozen_batch_norms=plan.frozen_batch_norms,
+            batch_norm_decay=batch_norm_decay,
+            dropout_seed=seed if is_training else None,
+            watch_batch_norm=watcher,
+        )
+        aux = [end_points[_AUX]] if is_training and _AUX in end_points else []
+        return [logits, *aux]
+
+    images = tf.TensorSpec((batch_size, *network.input_shape))
+    return tf.compat.v1.wrap_function(run, [images, tf.TensorSpec((2,), tf.int32)])
 
 
 def _changing_handles(network: Network, plan: Plan) -> set[int]:

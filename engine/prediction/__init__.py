@@ -1,1 +1,1 @@
-"""Photos in batches, and what a prediction says of each."""
+"""Photos in batches through a net, and what is printed and written of each."""

@@ -1,4 +1,4 @@
-"""Several checkpoints and several views of a photo: the mean of all probabilities."""
+"""Predictions averaged over several checkpoints and several views of a photo."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,7 +14,7 @@ class Ensemble:
     """Classifiers of the same classes whose probabilities are averaged.
 
     Attributes:
-      members: the classifiers, one at least.
+      members: the classifiers, at least one.
     """
 
     def __init__(self, members: Sequence[Classifier], tta: Sequence[str]) -> None:
@@ -30,13 +30,13 @@ class Ensemble:
     def views(
         self, photo_for: Callable[[Classifier], Photo | tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        """A photo as the members get it.
+        """Preprocesses a photo for every member.
 
         Args:
-          photo_for: gives the photo that a member prepares.
+          photo_for: returns the photo, decoded for a member.
 
         Returns:
-          By the member's number `[views, size, size, channels]` float32.
+          `[views, size, size, channels]` float32 by the member's index.
         """
         return {
             str(i): photo_views.views(member, photo_for(member), self._tta)
@@ -46,10 +46,10 @@ class Ensemble:
     def log_probabilities(self, views: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Logarithms of the mean probabilities over members and views.
 
-        In logarithms a mean of probabilities too small for float32 is no zero.
+        As a logarithm, a mean that would underflow in float32 stays exact.
 
         Args:
-          views: by the member's number `[batch, views, size, size, channels]` float32.
+          views: `[batch, views, size, size, channels]` float32 by the member's index.
 
         Returns:
           `[batch, classes]` float32.
@@ -61,7 +61,7 @@ class Ensemble:
             logits, _ = member.network(flat, is_training=False)
             num_views = tf.shape(images)[1]
             shape = [-1, num_views, logits.shape[-1]]
-            # A member's views count as much as another's, however many there are.
+            # Every member has the same weight, however many views it has.
             answers.append(_log_mean(tf.reshape(tf.nn.log_softmax(logits), shape), 1))
         return _log_mean(tf.stack(answers), 0)
 
@@ -72,10 +72,10 @@ def _log_mean(logs: tf.Tensor, axis: int) -> tf.Tensor:
 
 
 def require_same_classes(members: Sequence[Classifier], paths: Sequence[str]) -> None:
-    """Refuses checkpoints whose probabilities are of different classes.
+    """Refuses to average checkpoints that have different classes.
 
     Raises:
-      UserError: they are.
+      UserError: their classes differ.
     """
     first = members[0].labels
     for member, path in zip(members, paths, strict=True):

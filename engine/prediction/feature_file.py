@@ -1,4 +1,4 @@
-"""Features of photos in a NumPy archive, written as they come."""
+"""Writes features of photos into a NumPy archive as they are computed."""
 
 import contextlib
 import os
@@ -23,18 +23,18 @@ def write(
 ) -> int:
     """Writes an .npz file: `names`, and an array `[photos, …]` for each feature.
 
-    `labels` are beside the names where each photo has one.
+    If every photo has a label, the file holds `labels`, too.
 
-    The memory that it takes does not grow with the photos: each array grows in a file
-    without a name, in the folder of `path`, that vanishes with the process.
+    Memory does not grow with the number of photos: each array grows in an unnamed
+    temporary file in the folder of `path`.
 
     Args:
-      path: the file to make or replace, once all is written.
-      rows: each photo with its features, of the same names and shapes.
-      labels: of photos by name.
+      path: the file to create or replace once everything is written.
+      rows: photos with their features, which have the same names and shapes for each.
+      labels: labels by the photo's name.
 
     Returns:
-      The number of rows; without any, nothing is written.
+      The number of rows; if there are none, nothing is written.
     """
     names: list[str] = []
     with contextlib.ExitStack() as stack:
@@ -60,7 +60,7 @@ def write(
 
 
 def _nameless(path: str) -> IO[bytes]:
-    """An open file on the disk of `path`."""
+    """Opens an unnamed temporary file on the disk of `path`."""
     return tempfile.TemporaryFile(dir=os.path.dirname(path) or ".")
 
 
@@ -71,7 +71,7 @@ def _entry(archive: zipfile.ZipFile, name: str) -> Iterator[IO[bytes]]:
 
 
 class _Column:
-    """An array that grows by rows in a file, its header left open."""
+    """An array that grows by rows in a file; its header is written at the end."""
 
     def __init__(self, file: IO[bytes], first: np.ndarray) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""Photos in batches through a function, those that cannot be read set aside."""
+"""Runs a function on photos in batches; photos that cannot be read are reported."""
 
 import dataclasses
 import itertools
@@ -19,13 +19,13 @@ Arrays = dict[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class PhotoBatches:
-    """Runs a function on photos, as often as wanted.
+    """Runs a function on photos, any number of times.
 
     Attributes:
-      prepare: from a photo's bytes, scalar string, to tensors by name.
-      infer: from such tensors, stacked to `[batch, …]`, to arrays `[batch, …]`.
-      batch_size: photos at once.
-      num_threads: photos prepared at once.
+      prepare: from a photo's bytes, a scalar string, to tensors by name.
+      infer: from these tensors, stacked to `[batch, …]`, to arrays `[batch, …]`.
+      batch_size: photos per batch.
+      num_threads: number of photos prepared in parallel.
       bits: see `deep_photo.reduce`.
     """
 
@@ -38,16 +38,17 @@ class PhotoBatches:
     def run(
         self, photos: Sequence[str]
     ) -> Iterator[tuple[str, Arrays | UnfitPhotoError]]:
-        """Walks through photos.
+        """Runs the function on photos.
 
         Args:
           photos: their paths.
 
         Yields:
-          Each photo, in order, with what `infer` says of it or why it is unfit.
+          Each photo, in order, with the result of `infer`, or the reason why it cannot
+          be read.
 
         Raises:
-          UserError: a batch is too large for the memory.
+          UserError: a batch does not fit into memory.
         """
         with ThreadPoolExecutor(self.num_threads) as executor:
             window = self.batch_size + 2 * self.num_threads
@@ -68,7 +69,7 @@ class PhotoBatches:
             yield from self._answer(waiting)
 
     def _read(self, path: str) -> tuple[str, Arrays | UnfitPhotoError]:
-        """The photo with its tensors, or with what is wrong with it."""
+        """The photo with its tensors, or with the reason why it cannot be read."""
         try:
             photo = photo_reader.read(path, self.bits)
         except UnfitPhotoError as error:
@@ -80,7 +81,7 @@ class PhotoBatches:
     def _answer(
         self, photos: Sequence[tuple[str, Arrays | UnfitPhotoError]]
     ) -> Iterator[tuple[str, Arrays | UnfitPhotoError]]:
-        """The photos with what `infer` says of those that are fit."""
+        """The photos with the results of `infer` for those that could be read."""
         fit = [one for _, one in photos if not isinstance(one, UnfitPhotoError)]
         outputs: Arrays = {}
         if fit:

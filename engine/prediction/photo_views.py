@@ -11,16 +11,16 @@ from preprocessing.photo import Photo
 def views(
     classifier: Classifier, photo: Photo | tf.Tensor, tta: Sequence[str]
 ) -> tf.Tensor:
-    """A photo as a net gets it, in one view or more.
+    """Preprocesses a photo into one or more views.
 
-    `ten_crop` prepares the photo at 8/7 of the net's size, and cuts out the corners and
+    `ten_crop` preprocesses the photo at 8/7 of the net's size and crops the corners and
     the center (A. Krizhevsky, I. Sutskever, G. Hinton: ImageNet Classification with
     Deep Convolutional Neural Networks, 2012: 224 pixels of 256).
 
     Args:
-      classifier: knows how images are prepared.
+      classifier: preprocesses images as its net needs them.
       photo: `[height, width, channels]` uint8, decoded or not yet.
-      tta: of `shared_options.TTA_VIEWS`; empty for the photo alone.
+      tta: names out of `shared_options.TTA_VIEWS`; empty for the photo alone.
 
     Returns:
       `[views, size, size, channels]` float32: with `flip` the photo and its mirror

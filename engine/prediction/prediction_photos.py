@@ -1,4 +1,4 @@
-"""The photos that a user wants predicted, and what became of them."""
+"""The photos to predict, and which of them could not be read."""
 
 import dataclasses
 import os
@@ -18,18 +18,18 @@ _MAX_NAMED = 5
 
 @dataclasses.dataclass
 class PredictionPhotos:
-    """Files to predict; those that are no photos are left out, broken ones are faults.
+    """Files to predict. Files that are not photos are skipped, broken ones are faults.
 
     Attributes:
       paths: each file once, in the order given.
-      named: those that the user named one by one, who takes them for photos.
-      num_ignored: hidden and system files.
-      num_folders: folders that patterns match.
-      faults: lines that name what could not be read, in order.
-      left_out: files found in folders that are no photos, neither by name.
-      num_fit: photos that could be read.
-      folders: of photos that lie in a folder within one that the user named, its path
-        from there, as in "cat": what labels them where folders are classes.
+      named: the files given by name, which are taken to be photos.
+      num_ignored: number of hidden and system files.
+      num_folders: number of folders that a pattern matches.
+      faults: a line for each photo or folder that could not be read, in order.
+      left_out: files found in folders that are not photos, by name or content.
+      num_fit: number of photos that could be read.
+      folders: for photos in a subfolder of a given folder, the path of the subfolder,
+        such as "cat": their label if folders are classes.
     """
 
     paths: list[str] = dataclasses.field(default_factory=list)
@@ -44,7 +44,7 @@ class PredictionPhotos:
     def walk(
         self, batches: PhotoBatches
     ) -> Iterator[tuple[str, Arrays | UnfitPhotoError]]:
-        """Each photo, in order, with its answer or with what is wrong with it."""
+        """Each photo, in order, with its result or the reason why it cannot be read."""
         for path, answer in batches.run(self.paths):
             if not isinstance(answer, UnfitPhotoError):
                 self.num_fit += 1
@@ -66,39 +66,39 @@ class PredictionPhotos:
         raise UserError(f"no photo can be read: {first_few(unfit, 1)}")
 
     def report(self) -> None:
-        """Says what could not be read, and what was left out."""
+        """Reports what could not be read, and what was skipped."""
         for line in self.faults:
             print(f"error: {printable(line)}", file=sys.stderr)
         if self.num_ignored:
             logging.info("Ignored %d hidden and system files", self.num_ignored)
         if self.num_folders:
             logging.warning(
-                "Left out: %d folders that a pattern matches; end it in /** to take"
-                " what is inside",
+                "Skipped: %d folders that match a pattern; end it in /** for the files"
+                " in them",
                 self.num_folders,
             )
         if self.left_out:
             logging.warning(
-                "Left out: %d × not a photo: %s",
+                "Skipped: %d × not a photo: %s",
                 *(len(self.left_out), first_few(self.left_out, _MAX_NAMED)),
             )
 
 
 def find(where: Sequence[str]) -> PredictionPhotos:
-    """The photos that a user means, each once, in the order given.
+    """Finds the photos to predict, each once, in the order given.
 
     Raises:
-      UserError: a folder or pattern has none, or nothing is named.
+      UserError: nothing is given, or a folder or pattern has no photos.
     """
     if not where:
-        raise UserError("no PHOTO: name files, folders or patterns after the flags")
+        raise UserError("no photos: give files, folders or patterns after the flags")
     photos = PredictionPhotos()
     paths: dict[str, None] = {}
     for one in where:
         found = photo_files.find(one)
         photos.faults += [f"{path}: {reason}" for path, reason in found.unreadable]
         if not found.paths:
-            raise UserError(f"{one}: no photo there; name another folder or pattern")
+            raise UserError(f"{one}: no photos found; give another folder or pattern")
         if found.is_named:
             photos.named.update(found.paths)
         elif os.path.isdir(one):

@@ -1,4 +1,4 @@
-"""What a prediction says of a photo, as a table, as CSV or as JSON lines."""
+"""Predictions as a table, as CSV or as JSON lines."""
 
 import dataclasses
 import io
@@ -19,11 +19,11 @@ MakeTable = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 
 @dataclasses.dataclass(frozen=True)
 class Guess:
-    """A class that a photo may be of.
+    """A class that a photo may belong to.
 
     Attributes:
-      label: the class's number in the data set.
-      name: the class.
+      label: number of the class in the data set.
+      name: name of the class.
       probability: in [0, 1].
     """
 
@@ -34,12 +34,12 @@ class Guess:
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """A photo with its likeliest classes, or with what is wrong with it.
+    """A photo with its most likely classes, or the reason why it cannot be read.
 
     Attributes:
       photo: its path.
-      guesses: the likeliest first; none of a photo that cannot be read.
-      error: why it cannot be read; "" of the others.
+      guesses: the most likely classes first; empty if it cannot be read.
+      error: why it cannot be read; "" if it can.
     """
 
     photo: str
@@ -55,14 +55,14 @@ def likeliest(
     top_k: int,
     labels_offset: int,
 ) -> Prediction:
-    """The prediction that probabilities make.
+    """The prediction of the most likely classes.
 
     Args:
       photo: its path.
       probabilities: `[classes]` float.
-      class_names: of all classes.
-      top_k: how many classes to name; fewer where there are fewer.
-      labels_offset: the label of the first class.
+      class_names: names of all classes.
+      top_k: number of classes to name; all if there are fewer.
+      labels_offset: label of the first class.
     """
     order = np.argsort(-probabilities, kind="stable")[:top_k]
     guesses = [
@@ -75,11 +75,10 @@ def likeliest(
 def as_overview(
     predictions: Sequence[Prediction], make_table: MakeTable = tables.text_table
 ) -> str:
-    """A line for each photo with its class and the runner-up, and counts per class.
+    """A line for each photo with its class and the runner-up, and counts by class.
 
     Args:
-      predictions: of every photo, at least two guesses each where there are as many
-        classes.
+      predictions: of every photo, with at least two guesses if there are two classes.
       make_table: `tables.text_table`, or `tables.printed` to fit the terminal.
     """
     rows = []
@@ -102,7 +101,7 @@ def as_overview(
 def as_table(
     predictions: Sequence[Prediction], make_table: MakeTable = tables.text_table
 ) -> str:
-    """A line for each class, the photo named in the first; an error is shortened."""
+    """A line for each class, the first with the photo's name; errors are shortened."""
     rows = []
     for p in predictions:
         cells = [[f"{guess.probability:.4f}", guess.name] for guess in p.guesses]
@@ -116,7 +115,7 @@ def _short(error: str) -> str:
 
 
 def as_csv(predictions: Sequence[Prediction]) -> str:
-    """A line for each photo and class, or for what is wrong, under a header."""
+    """A header, then a line for each photo and class, or for a photo's error."""
     text = io.StringIO()
     writer = CsvWriter(text)
     writer.write_row(["photo", "rank", "label", "class", "probability", "error"])
@@ -130,7 +129,7 @@ def as_csv(predictions: Sequence[Prediction]) -> str:
 
 
 def as_json_lines(predictions: Sequence[Prediction]) -> str:
-    """A JSON object for each photo; "error" is in those of unfit ones alone."""
+    """A JSON object for each photo; only those that cannot be read have an "error"."""
     objects: list[dict[str, object]] = [
         {
             "photo": p.photo,

@@ -1,6 +1,6 @@
-"""The depths of a net: end points to classify from, and what lies after each.
+"""The depths of a net: end points to classify from, and what comes after each.
 
-Training may begin after any of them: what comes before is frozen, the rest trained.
+Training may start after any of them: what comes before is frozen, the rest trained.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from nets import graph_walk
 from nets.network import Network
 
 _TRACED_IMAGES = 2
-_FEWEST = 2  # passages of a NASNet: stem and pool, a shortcut goes by each cell
+_FEWEST = 2  # passages of a NASNet, stem and pool: shortcuts bypass each cell
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Depth:
 
     Attributes:
       end_point: its name.
-      num_features: channels, after pooling over height and width.
+      num_features: number of channels, pooled over height and width.
       before: names of the variables that it is computed from, in the net's order.
-      after: names of the variables between it and the logits, in the net's order; the
-        head's are among them.
+      after: names of the variables between it and the logits, the head's included, in
+        the net's order.
       flops_after: multiplications and additions between it and the logits, as a share
         of those from the image to the logits, in [0, 1].
     """
@@ -39,10 +39,11 @@ class Depth:
 def find_depths(network: Network) -> list[Depth]:
     """The depths of a net, from the image on.
 
-    Left out are end points that the logits do not read (auxiliary heads), those that
-    read the head (logits, probabilities), those inside a block, which a shortcut
-    passes by, unless the whole net is such (NASNet); and of several with the same
-    variables before them all but the last: pooling and reshaping learn nothing.
+    These are the end points on every path from the image to the head: those of
+    auxiliary heads, those that depend on the head (logits, probabilities) and those
+    inside a block with a shortcut are no depths, except that a NASNet has hardly any
+    others. Of several end points with the same variables before them, only the last is
+    a depth, since pooling and reshaping learn nothing.
     """
     traced = _Trace(network)
     found = {
@@ -65,15 +66,14 @@ def find_depths(network: Network) -> list[Depth]:
 
 
 def scopes_of(names: Iterable[str], all_names: Iterable[str]) -> list[str]:
-    """The fewest scopes that match some variables and no others.
+    """The fewest scopes that match exactly the given variables.
 
     Args:
       names: the variables to match.
       all_names: all variables of the net.
 
     Returns:
-      Names of scopes, each ending in a slash, in the order of `names`: values for
-      `--trainable_scopes`.
+      Scopes for `--trainable_scopes`, each ending in a slash, in the order of `names`.
     """
     wanted = list(names)
     others = set(all_names) - set(wanted)
@@ -129,7 +129,7 @@ class _Trace:
         return self._logits in reached
 
     def flops_after(self, op: tf.Operation) -> float:
-        """The share of a net's arithmetic that comes after an operation."""
+        """The share of the net's arithmetic that comes after an operation."""
         after = self._to_logits - graph_walk.upstream({op})
         total = sum(map(graph_walk.flops, self._to_logits))
         return sum(map(graph_walk.flops, after)) / total if total else 0.0

@@ -21,18 +21,18 @@ _FITS = {
     "logistic": logistic_regression.fit,
     "svm": probe_classifiers.fit_svm,
 }
-# Depths that get the full classifier: the best of a quick one, and the last.
+# Depths that get the full classifier: the best by a quick one, and the last.
 _MOST_JUDGED = 6
-_SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of the images, for the learning curve
+_SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # shares of the images, for the learning curve
 
 
 def _usable(
     found: Sequence[Depth], features: Sequence[np.ndarray]
 ) -> list[tuple[Depth, int]]:
-    """The depths whose features can be fitted, each with its place.
+    """The depths whose features can be fitted, each with its index.
 
     Raises:
-      UserError: the last depth's cannot.
+      UserError: the last depth's features cannot.
     """
     faults = list(map(_fault, features))
     if faults[-1]:
@@ -51,7 +51,7 @@ def _usable(
 
 
 def _fault(features: np.ndarray) -> str:
-    """What keeps features from being fitted; "" where nothing does."""
+    """Why features cannot be fitted; "" if they can."""
     if not np.isfinite(features).all():
         return "are not finite for some images"
     if (features == features[0]).all():
@@ -66,7 +66,7 @@ def judge(
     examples: Examples,
     held_out: Examples | None,
 ) -> tuple[list[Score], LinearClassifier]:
-    """The score of each depth, and the last one's classifier."""
+    """The score of each depth, and the classifier of the last one."""
     features, labels = examples
     kept = _usable(found, features)
     logistic_regression.warn_of_small_classes(labels)
@@ -110,7 +110,7 @@ def judge(
 def learning_curve(
     features: np.ndarray, labels: np.ndarray, config: ProbeConfig
 ) -> Rise:
-    """Cross-validated accuracy on an eighth to all of the images."""
+    """Cross-validated accuracy with 1/8, 1/4, 1/2 and all of the images."""
     sizes, accuracies, error = [], [], math.nan
     for share in _SHARES:
         size = int(share * len(labels))

@@ -1,8 +1,7 @@
-"""Training blocks after the head is solved: the flags that suit it.
+"""Flags that suit training some blocks after the head is solved.
 
-Starting from a solved head, training at a low rate distorts the features less than
-starting from a new one (Kumar et al., Fine-Tuning Can Distort Pretrained Features,
-2022).
+Training from a solved head at a low rate distorts the features less than training from
+a new head (Kumar et al., Fine-Tuning Can Distort Pretrained Features, 2022).
 """
 
 from collections.abc import Mapping
@@ -27,7 +26,7 @@ _SCHEDULE: Mapping[str, Any] = {
 }
 _EPOCHS: Mapping[str, Any] = {"max_number_of_epochs": 10}
 _PATIENCE: Mapping[str, Any] = {"early_stopping_patience": 3}
-# The flags of such a stage, besides the scopes that it trains.
+# The flags of such a stage, except for the scopes that it trains.
 ARGUMENTS = tuple(
     f"--{name}={value}"
     for name, value in {**_OPTIMIZER, **_SCHEDULE, **_EPOCHS, **_PATIENCE}.items()
@@ -37,13 +36,13 @@ ARGUMENTS = tuple(
 def train_config(
     probe: ProbeConfig, *, scopes: str, start: str, train_dir: str, eval_split_name: str
 ) -> TrainConfig:
-    """The options of such a run on a probe's data and net, its features cached.
+    """The options of such a run on a probe's data and net, with a feature cache.
 
     Args:
       probe: the probe's options, complete.
-      scopes: what to open, for --trainable_scopes.
+      scopes: what to train, for --trainable_scopes.
       start: the checkpoint with the solved head.
-      train_dir: of the run.
+      train_dir: the run's folder.
       eval_split_name: the split to validate on.
     """
     options = probe.probe

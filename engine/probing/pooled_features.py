@@ -30,17 +30,17 @@ def compute(
     num_threads: int,
     folder_of: Callable[[str], str | None],
 ) -> Examples:
-    """Pools each depth over height and width; features that were kept are reused.
+    """Pools each depth over height and width, or reads features that were kept.
 
     Args:
       network: the net, its weights restored up to the head.
-      depths: where.
+      depths: where to take features.
       dataset: the split.
-      preprocess_fn: of evaluation.
-      preprocessing_name: its name, which the kept features depend on.
-      batch_size: images at a time.
+      preprocess_fn: preprocesses a photo as in evaluation.
+      preprocessing_name: its name, as the kept features depend on it.
+      batch_size: images per batch.
       labels_offset: subtracted from labels.
-      num_threads: images decoded at once.
+      num_threads: number of images decoded in parallel.
       folder_of: from the key of these features to the folder that keeps them; None
         keeps them in memory only.
 
@@ -50,15 +50,7 @@ def compute(
     Raises:
       UserError: a record cannot be read, or there is no room for the features.
     """
-    key = feature_cache.key_of(
-        [
-            *("pooled", network.key, network.input_shape, network.precision),
-            *([depth.end_point for depth in depths], preprocessing_name),
-            *(dataset.fingerprint, dataset.split_name, dataset.num_examples),
-            *(labels_offset, tf.__version__),
-        ],
-        (network.model_variables[name].numpy() for name in depths[-1].before),
-    )
+    key = _key(network, depths, dataset, preprocessing_name, labels_offset)
     cache = FeatureCache(
         folder_of(key),
         num_rows=dataset.num_examples,
@@ -71,7 +63,7 @@ def compute(
         _, end_points = network(images, is_training=False)
         return [_pool(end_points[depth.end_point]) for depth in depths]
 
-    def batches(first: int) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+    def batches(first: int) -> Iterator[Examples]:
         for batch in input_pipeline.eval_batches(
             dataset,
             preprocess_fn,
@@ -88,6 +80,25 @@ def compute(
         cache.fill(batches, batch_size)
     *features, labels = cache.arrays()
     return features, labels
+
+
+def _key(
+    network: Network,
+    depths: Sequence[Depth],
+    dataset: Dataset,
+    preprocessing_name: str,
+    labels_offset: int,
+) -> str:
+    """The digest of everything that the features depend on."""
+    return feature_cache.key_of(
+        [
+            *("pooled", network.key, network.input_shape, network.precision),
+            *([depth.end_point for depth in depths], preprocessing_name),
+            *(dataset.fingerprint, dataset.split_name, dataset.num_examples),
+            *(labels_offset, tf.__version__),
+        ],
+        (network.model_variables[name].numpy() for name in depths[-1].before),
+    )
 
 
 def _pool(tensor: tf.Tensor) -> tf.Tensor:

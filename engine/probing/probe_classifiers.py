@@ -14,22 +14,22 @@ from engine.head.linear_classifier import (
     coefficients,
 )
 
-# On more images than this the quick classifier sees a sample: it only ranks.
+# Of more images than this the quick classifier sees a sample: it only ranks depths.
 _MOST_TO_SCREEN = 2000
 _RIDGE_PENALTIES = np.logspace(0, 5, 11)
 _SVM_STRENGTHS = tuple(10.0**exponent for exponent in range(-5, 1))
 
 
 def screen(features: np.ndarray, labels: np.ndarray, *, seed: int) -> float:
-    """Accuracy of ridge regression on the classes, each image left out once.
+    """Leave-one-out accuracy of ridge regression on the classes.
 
-    One decomposition gives all penalties and all images (generalized cross-validation,
-    Golub et al. 1979), which takes a twentieth of a logistic regression's time.
+    One decomposition serves all penalties and all images (generalized cross-validation,
+    Golub et al. 1979), which takes a twentieth of the time of a logistic regression.
 
     Args:
       features: `[images, features]` float32.
       labels: `[images]` int.
-      seed: of the sample, where the images are many.
+      seed: seed of the sample, if there are many images.
     """
     features, labels = logistic_regression.stratified_sample(
         features, labels, _MOST_TO_SCREEN, seed
@@ -43,10 +43,10 @@ def screen(features: np.ndarray, labels: np.ndarray, *, seed: int) -> float:
 def fit_svm(
     features: np.ndarray, labels: np.ndarray, num_classes: int, *, seed: int = 0
 ) -> tuple[LinearClassifier, CrossValidation]:
-    """A linear support-vector machine, one class against the others.
+    """Fits a linear support-vector machine, one class against the others.
 
-    Takes and returns what `logistic_regression.fit` does; its logits are decision
-    values, which give no probabilities.
+    Arguments and results are those of `logistic_regression.fit`; the logits are
+    decision values, from which no probabilities follow.
     """
     standardized = StandardizedFeatures(features)
     columns, sample = logistic_regression.stratified_sample(
@@ -77,6 +77,6 @@ def _svm(
 ) -> LinearSVC:
     model = LinearSVC(C=strength, random_state=seed)
     with warnings.catch_warnings():
-        # Of convergence, and of classes so many that they could be a regression.
+        # About convergence, and about so many classes that it could be a regression.
         warnings.simplefilter("ignore", UserWarning)
         return model.fit(columns, labels)

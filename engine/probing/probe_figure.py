@@ -1,4 +1,4 @@
-"""The picture of a probe: accuracy over depth."""
+"""The chart of a probe: accuracy over depth."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,11 @@ from engine.report import html_page
 
 
 def draw(scores: Sequence[Score], title: str) -> bytes:
-    """The picture as an SVG.
+    """Draws the chart as an SVG.
 
     Args:
       scores: by depth, from the image on.
-      title: stands above.
+      title: the line above it.
     """
     places = range(len(scores))
     figure = Figure((max(5.6, 0.42 * len(scores)), 4.4), layout="constrained")

@@ -1,4 +1,4 @@
-"""A probe's report: a table and its verdict, commands, files."""
+"""The report of a probe: a table, a verdict, commands, files."""
 
 import dataclasses
 import json
@@ -29,16 +29,16 @@ _COLUMNS = 80
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """All that a probe found.
+    """Everything that a probe found.
 
     Attributes:
       scores: by depth, from the image on.
-      rise: of the chosen depth.
-      network: what was probed.
-      split: what the classifiers were fitted to.
-      held_out: what they were evaluated on, or None.
+      rise: the learning curve of the chosen depth.
+      network: the net.
+      split: the split that the classifiers were fitted to.
+      held_out: the split that they were evaluated on, or None.
       checkpoint_path: where the weights came from.
-      trials: what short training reached, the best first; none without --trial_secs.
+      trials: results of short training, the best first; empty without --trial_secs.
     """
 
     scores: list[Score]
@@ -51,7 +51,7 @@ class Result:
 
     @property
     def to_open(self) -> Depth:
-        """The depth after which to train: by the trials, else by the scores."""
+        """The depth after which to train, by the trials or else by the scores."""
         if self.trials:
             return self.trials[0].depth
         chosen = choose(self.scores)
@@ -60,7 +60,7 @@ class Result:
 
 
 def text(result: Result, config: ProbeConfig) -> str:
-    """Table, verdict and commands, for a terminal of 80 columns."""
+    """Table, verdict and commands, for a terminal with 80 columns."""
     table = tables.printed(
         *(HEADERS, table_rows(result.scores)), title=_title(result), optional=_OPTIONAL
     )
@@ -71,7 +71,7 @@ def text(result: Result, config: ProbeConfig) -> str:
         )
         lines.append("with less to train")
     lines.append(
-        "train: accuracy on the images that were fitted; opens: parameters after the"
+        "train: accuracy on the images used for fitting; opens: parameters after the"
     )
     lines.append("depth; flops: share of the net's arithmetic after it")
     lines.append("")
@@ -99,14 +99,14 @@ def _trials_table(result: Result) -> str:
         for trial in result.trials
     ]
     split = result.held_out.split_name if result.held_out else ""
-    title = f"trained for a short time, the best evaluation on {split}"
+    title = f"after short training, the best evaluation on {split}"
     return tables.printed(
         ("opened", "accuracy", "loss", "epochs", "seconds"), rows, title=title
     )
 
 
 def _learning_curve(result: Result) -> str:
-    """Accuracy at the chosen depth on more and more images; "" where there is none."""
+    """Accuracy at the chosen depth by number of images; "" if unknown."""
     rise = result.rise
     pairs = zip(rise.accuracies, rise.num_images, strict=True)
     points = ", ".join(f"{accuracy:.3f} on {number:,}" for accuracy, number in pairs)
@@ -141,7 +141,7 @@ def table_rows(scores: list[Score]) -> list[list[str]]:
 
 
 def commands(result: Result, config: ProbeConfig) -> list[tuple[str, str]]:
-    """What each training command is for, and the command."""
+    """Training commands, each with what it trains."""
     head = result.network.head
     common, own = _common_flags(result, config), _head_flags(head)
     start = [
@@ -201,7 +201,7 @@ def _common_flags(result: Result, config: ProbeConfig) -> list[str]:
 
 
 def _head_flags(head: NewHead) -> list[str]:
-    """The flags of a net that has a new head."""
+    """The flags of a net with a new head."""
     sizes = ",".join(map(str, head.hidden_units))
     flags = {"final_endpoint": head.final_endpoint, "head_hidden_units": sizes}
     return [f"--{name}={value}" for name, value in flags.items() if value]
@@ -234,7 +234,7 @@ def write(result: Result, config: ProbeConfig) -> None:
 
 
 def as_json(result: Result, config: ProbeConfig) -> dict[str, Any]:
-    """All that was found, accuracies and shares in [0, 1]."""
+    """The contents of probe.json; accuracies and shares are in [0, 1]."""
     split = result.split
     return {
         "model_name": result.network.model_name,

@@ -1,4 +1,4 @@
-"""What a probe concludes from the accuracy at each depth: values in, values out."""
+"""What a probe concludes from the accuracy at each depth, as pure functions."""
 
 import dataclasses
 import math
@@ -9,17 +9,17 @@ from engine.probing.depths import Depth
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """A linear classifier's accuracy at one depth, each in [0, 1].
+    """Accuracies of a linear classifier at one depth, in [0, 1].
 
     Attributes:
-      depth: where.
+      depth: the depth.
       accuracy: cross-validated on the training split.
-      standard_error: of that accuracy.
-      train_accuracy: of the classifier on what it was fitted to; None where the depth
+      standard_error: standard error of that accuracy.
+      train_accuracy: on the images that the classifier was fitted to; None if the depth
         was only screened.
       held_out_accuracy: on the held-out split, which decides nothing; None without one
-        or where the depth was only screened.
-      num_opened: parameters that training opens after this depth, the head's included.
+        or if the depth was only screened.
+      num_opened: number of parameters after this depth, the head's included.
     """
 
     depth: Depth
@@ -31,7 +31,7 @@ class Score:
 
     @property
     def is_screened_out(self) -> bool:
-        """Whether only the quick classifier saw it."""
+        """Whether the depth got only the quick classifier."""
         return self.train_accuracy is None
 
 
@@ -40,9 +40,9 @@ class Rise:
     """Accuracy over the number of training images.
 
     Attributes:
-      num_images: of each fit, rising.
-      accuracies: on the images left out of each, in [0, 1].
-      standard_error: of the last one.
+      num_images: number of images of each fit, rising.
+      accuracies: cross-validated accuracy of each fit, in [0, 1].
+      standard_error: standard error of the last accuracy.
     """
 
     num_images: tuple[int, ...]
@@ -51,7 +51,7 @@ class Rise:
 
     @property
     def still_rises(self) -> bool:
-        """Whether the last doubling of the images gained more than an error."""
+        """Whether the last doubling gained more than a standard error."""
         if len(self.accuracies) < 2:
             return True
         return self.accuracies[-1] - self.accuracies[-2] > self.standard_error
@@ -60,11 +60,14 @@ class Rise:
 def to_judge(screened: Sequence[float], most: int) -> set[int]:
     """The depths that get the full classifier: the most promising, and the last.
 
-    Of equals the deeper are taken, which leave less to train.
+    In a tie the deeper one is taken, as it leaves less to train.
 
     Args:
       screened: accuracy of the quick classifier by depth.
-      most: how many to take.
+      most: number of depths to take.
+
+    Returns:
+      Indices into `screened`.
     """
     best_first = sorted(range(len(screened)), key=lambda i: (-screened[i], -i))
     return {*best_first[: most - 1], len(screened) - 1}
@@ -74,8 +77,8 @@ def choose(scores: Sequence[Score]) -> Score:
     """The deepest depth within one standard error of the best.
 
     (Breiman et al. 1984, Classification and Regression Trees; Hastie et al., The
-    Elements of Statistical Learning, 7.10.) Of two that cannot be told apart the
-    deeper one leaves less to train.
+    Elements of Statistical Learning, 7.10.) Of two that do not differ significantly,
+    the deeper one leaves less to train.
 
     Args:
       scores: by depth, from the image on.
@@ -88,7 +91,7 @@ def choose(scores: Sequence[Score]) -> Score:
 
 
 def is_similar(scores: Sequence[Score]) -> bool:
-    """Whether the last depth is as good as any: the net's own features fit the data."""
+    """Whether no depth beats the last, so that the net's own features suit the data."""
     return choose(scores) is scores[-1]
 
 
@@ -127,12 +130,12 @@ def verdict(scores: Sequence[Score], rise: Rise) -> list[str]:
     ]
 
 
-# (small, similar) → what to do; {} is the chosen depth.
+# From (small, similar) to advice; {} is the chosen depth.
 _ADVICE = {
     (True, True): "advice: solve the head; opening blocks may overfit",
     (True, False): (
-        "advice: solve a head at {0}, where the net ends then, or the net's own head"
-        " and open what comes after {0} at a low rate, and keep the better of the two"
+        "advice: end the net at {0} and solve a head there, or solve the net's own head"
+        " and open what comes after {0} at a low rate; keep the better of the two"
     ),
     (False, True): "advice: solve the head, then open the last blocks at a low rate",
     (False, False): (

@@ -2,8 +2,8 @@
 
 A probe cannot see what training more blocks gains. Successive halving (Jamieson &
 Talwalkar 2016, Non-stochastic Best Arm Identification and Hyperparameter Optimization,
-algorithm 1) finds the best of several runs: every round shares its time among those
-left, and the better half continues.
+algorithm 1) finds the best of several runs: every round divides its time among the runs
+that are left, and the better half of them continues.
 """
 
 import contextlib
@@ -26,9 +26,9 @@ from engine.run.background import BackgroundWriter
 from errors import NotFiniteError, UserError
 
 _MOST_CANDIDATES = 4  # each costs a pass over the images for its features
-# Of the net's arithmetic: with more of it in every step the kept features spare little.
+# Share of the net's arithmetic: with more in every step, cached features save little.
 _LARGEST_SHARE = 0.5
-_LEAST_SECS = 0.1  # in which a step is begun
+_LEAST_SECS = 0.1  # enough to start a step
 
 
 class TooShortError(UserError):
@@ -37,14 +37,14 @@ class TooShortError(UserError):
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """What a candidate reached.
+    """The result of a candidate.
 
     Attributes:
-      depth: after which all is trained.
-      accuracy: the best on the held-out split, in [0, 1]; 0 of a run that diverged.
-      loss: the mean over that split, of the same evaluation.
-      epochs: trained for.
-      secs: trained for.
+      depth: the depth after which everything is trained.
+      accuracy: the best on the held-out split, in [0, 1]; 0 if the run diverged.
+      loss: mean over that split, in the same evaluation.
+      epochs: number of epochs trained.
+      secs: seconds trained.
     """
 
     depth: Depth
@@ -57,9 +57,9 @@ class Trial:
 def candidates(scores: Sequence[Score]) -> list[Depth]:
     """The depths worth trying, the one with the least to train first.
 
-    They are those with the best linear classifiers among the depths that leave at most
-    half of the net to train, except the last, after which there is only the head; if
-    there are none, the depth before the last.
+    These are the depths with the best linear classifiers among those that leave at most
+    half of the net to train, except for the last, after which there is only the head.
+    If there are none, it is the depth before the last.
 
     Args:
       scores: by depth, from the image on.
@@ -77,16 +77,16 @@ def run(
     """Trains the candidates in turn and keeps the better half after each round.
 
     Args:
-      configs: the options of each candidate's run, the cheapest one's first.
-      secs: of training in all; features are computed before.
+      configs: the options of each candidate's run, the cheapest first.
+      secs: seconds of training in total, apart from computing features.
       strategy: the device.
 
     Returns:
-      What they reached, the best first.
+      The results, the best first.
 
     Raises:
       TooShortError: the time is too short for an epoch.
-      UserError: features cannot be kept.
+      UserError: there is no room for the features.
     """
     if not configs:
         logging.warning("no trial: the net has no depth before its last")
@@ -127,11 +127,11 @@ class _Candidate:
             self._setup, config, strategy, writer, secs_between_lines=math.inf
         )
         self._has_diverged = False
-        self.train(_LEAST_SECS)  # which compiles
+        self.train(_LEAST_SECS)  # compiles the step
         self._compiled_epochs, self._secs = self._epochs, 0.0
 
     def train(self, secs: float) -> None:
-        """Trains for so long, at least one step, then evaluates."""
+        """Trains for this long, but at least one step, then evaluates."""
         if self._has_diverged or self._training.is_finished:
             return
         run, started_at = self._training, time.monotonic()
@@ -155,10 +155,9 @@ class _Candidate:
         epochs = self._epochs - self._compiled_epochs
         if epochs and secs < (epoch_secs := self._secs / epochs):
             raise TooShortError(
-                f"--trial_secs={secs:g} is less than the cheapest candidate takes for"
-                f" an epoch, what comes after {self._depth.end_point}:"
-                f" {epoch_secs:.3g} seconds; raise it to several times that, or leave"
-                " it out"
+                f"--trial_secs={secs:g} is less than an epoch of the cheapest candidate"
+                f" takes (what comes after {self._depth.end_point}): {epoch_secs:.3g}"
+                " seconds; raise it to several times that, or omit it"
             )
 
     @property

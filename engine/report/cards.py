@@ -1,4 +1,4 @@
-"""Pictures of evaluated images, each with its label and its prediction."""
+"""Cards of evaluated images: a picture with its label and its prediction."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from engine.report import thumbnails
 
 
 class Cards:
-    """What pages show of some of the images."""
+    """The cards that a page shows for some of the images."""
 
     def __init__(
         self,
@@ -22,11 +22,11 @@ class Cards:
         """Reads the pictures.
 
         Args:
-          results: of every image.
+          results: of all images.
           dataset: the split.
-          class_names: of the logits.
-          photos: the names of the images, as many as results; "" where there is none.
-          shown: indices of the images that cards may be asked for.
+          class_names: names of the net's classes.
+          photos: the photo's name for each image; "" if unknown.
+          shown: indices of the images that get a card.
         """
         self._results = results
         self._class_names = class_names
@@ -39,7 +39,7 @@ class Cards:
         return int(results.shards[index]), int(results.records[index])
 
     def card(self, index: int) -> dict[str, Any]:
-        """An image with its label and prediction."""
+        """The card of an image: picture, name, label and prediction."""
         results, names = self._results, self._class_names
         shard, record = self._place(index)
         return {

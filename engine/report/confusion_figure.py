@@ -11,8 +11,8 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from scipy import sparse
 
-_MAX_CELLS = 1000  # a side: more would not be told apart
-_MAX_COUNTED = 30  # classes up to which a cell has room for its count
+_MAX_CELLS = 1000  # per side: more could not be told apart
+_MAX_COUNTED = 30  # classes: with more, a cell has no room for its count
 _MAX_NAME = 24  # characters
 _POINTS_PER_INCH = 72
 _DOTS_PER_INCH = 100
@@ -23,27 +23,28 @@ def draw(
 ) -> bytes:
     """Draws a confusion matrix, each row colored by its shares.
 
-    Above 1000 classes a cell is of several neighbors, and the picture says so.
+    With more than 1000 classes, a cell stands for several neighbors, and the title says
+    so.
 
     Args:
       matrix: `[classes, classes]` int, images by true class (row) and predicted class.
-      class_names: of the rows and columns.
-      title: a line above it.
+      class_names: names of the rows and columns.
+      title: the line above the matrix.
 
     Returns:
-      A PNG, at most 2400 pixels a side.
+      A PNG of at most 2400 pixels per side.
     """
     of_a_cell = -(-len(class_names) // _MAX_CELLS)
     matrix = _binned(matrix, of_a_cell)
     class_names = class_names[::of_a_cell]
     if of_a_cell > 1:
-        title += f"\neach row and column is of {of_a_cell} classes, the first is named"
+        title += f"\neach row and column is {of_a_cell} classes; the first is named"
     num_classes = len(class_names)
     side_inches = min(max(5.0, 0.45 * num_classes), 20.0)
     figure = Figure((side_inches + 3, side_inches + 3), layout="constrained")
     axes = figure.add_subplot()
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    # Rare confusions are what one looks for: the root makes 1 in 100 visible.
+    # What matters is rare confusions: the square root makes 1 in 100 visible.
     image = axes.imshow(
         shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="none"
     )
@@ -58,14 +59,14 @@ def draw(
         _write_counts(axes, matrix, shares)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # Scripts that the font lacks show as boxes; the number beside them helps.
+        # Characters that the font lacks show as boxes; the class's number helps.
         warnings.filterwarnings("ignore", "Glyph")
         figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH, bbox_inches="tight")
     return buffer.getvalue()
 
 
 def _binned(matrix: np.ndarray | sparse.csr_array, of_a_cell: int) -> np.ndarray:
-    """The matrix with so many neighboring classes taken together, dense."""
+    """The dense matrix with `of_a_cell` neighboring classes summed into one."""
     cells = sparse.coo_array(matrix)
     side = -(-cells.shape[0] // of_a_cell)
     places = cells.row // of_a_cell, cells.col // of_a_cell
@@ -75,7 +76,7 @@ def _binned(matrix: np.ndarray | sparse.csr_array, of_a_cell: int) -> np.ndarray
 def _name_ticks(
     axes: Axes, class_names: Sequence[str], cell_points: float, of_a_cell: int
 ) -> None:
-    """Names every class, or as many, evenly spaced, as the cells leave room for."""
+    """Names every class, or as many evenly spaced ones as there is room for."""
     font_points = min(max(0.7 * cell_points, 6.0), 10.0)
     places = range(0, len(class_names), math.ceil(font_points / cell_points))
     labels = [
@@ -94,7 +95,7 @@ def _write_counts(axes: Axes, matrix: np.ndarray, shares: np.ndarray) -> None:
 
 
 def _printable(text: str, max_length: int) -> str:
-    """Text on one line, in characters that every font call takes, not too long."""
+    """The text as one line of limited length, in characters that can be drawn."""
     encodable = text.encode("utf-8", "backslashreplace").decode()
     line = "".join(c if c.isprintable() else "�" for c in encodable)
     return line if len(line) <= max_length else f"{line[: max_length - 1]}…"

@@ -1,4 +1,4 @@
-"""What an evaluation gives in the end: its files, and lines on the terminal."""
+"""The output of an evaluation: its files, and lines on the terminal."""
 
 import sys
 
@@ -27,12 +27,12 @@ def give(
     Args:
       results: of the evaluation.
       dataset: the split.
-      reporter: its reports.
+      reporter: writes the reports.
       source: what was evaluated, for the last line.
-      checkpoint_path: see `Reporter.write`, like the others.
-      step: see there.
-      uses_moving_average: see there.
-      tta: see there.
+      checkpoint_path: see `Reporter.write`.
+      step: see `Reporter.write`.
+      uses_moving_average: see `Reporter.write`.
+      tta: see `Reporter.write`.
 
     Raises:
       NotFiniteError: a loss is not finite.
@@ -42,8 +42,8 @@ def give(
     if num_faults:
         raise NotFiniteError(
             f"{checkpoint_path}: the loss of {num_faults} of {len(results.losses)}"
-            " images is not finite, so its weights are spoilt; evaluate an earlier"
-            " checkpoint"
+            " images is not finite, so some of its weights are not either; evaluate an"
+            " earlier checkpoint"
         )
     reporter.write(
         results,
@@ -53,7 +53,7 @@ def give(
         tta=tta,
     )
     num_bad = dataset.num_bad_records
-    bad = f" (bad records left out: {num_bad})" if num_bad else ""
+    bad = f" (bad records skipped: {num_bad})" if num_bad else ""
     evaluated = (
         f"{len(results.labels)} images of {dataset.name}/{dataset.split_name}{bad},"
         f" {source}"

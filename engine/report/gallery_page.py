@@ -25,12 +25,12 @@ def render(
     """The page's HTML.
 
     Args:
-      summary: as in metrics.json.
-      results: of every image.
+      summary: the contents of metrics.json.
+      results: of all images.
       dataset: the split.
-      class_names: of the logits.
-      photos: the names of the images; "" where there is none.
-      count: how many to show; all of a smaller split.
+      class_names: names of the net's classes.
+      photos: the photo's name for each image; "" if unknown.
+      count: number of images to show; all of a smaller split.
     """
     shown = evenly_spaced(len(results.labels), count)
     cards = Cards(results, dataset, class_names, photos, shown)
@@ -40,13 +40,13 @@ def render(
 
 
 def evenly_spaced(total: int, count: int) -> list[int]:
-    """Indices from the first to the last, in order, none twice.
+    """Distinct indices from the first to the last image, in order.
 
-    Neither the best nor the worst are chosen, so that as many are wrong as usually are.
+    They do not depend on the results, so that a typical share of them is wrong.
 
     Args:
       total: number of images.
-      count: how many indices; `total` where that is less.
+      count: number of indices; all if there are fewer images.
     """
     places = np.linspace(0, total - 1, min(count, total))
     return [int(place) for place in places.round()]

@@ -1,4 +1,4 @@
-"""Pages that need no other file, and the pictures in them."""
+"""Self-contained HTML pages, and the pictures in them."""
 
 import io
 import pathlib
@@ -11,11 +11,11 @@ from common.untrusted_text import printable_lines
 
 
 def render(template: pathlib.Path, **values: Any) -> str:
-    """A page; texts among the values are escaped, and what is not shown is made so.
+    """Renders a page; strings are escaped, and unprintable characters made visible.
 
     Args:
-      template: of jinja, UTF-8.
-      **values: what the template names.
+      template: a Jinja template in UTF-8.
+      **values: the template's variables.
     """
     environment = jinja2.Environment(
         autoescape=True,
@@ -27,7 +27,7 @@ def render(template: pathlib.Path, **values: Any) -> str:
 
 
 def svg(figure: Figure) -> bytes:
-    """A figure with open axes on a faint grid, as an SVG that no date makes differ."""
+    """The figure with open axes on a faint grid, as an SVG that contains no date."""
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)

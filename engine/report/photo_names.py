@@ -10,14 +10,14 @@ _BATCH = 1024  # records parsed at once
 
 
 def read(dataset: Dataset, count: int) -> list[str]:
-    """The photos that the first records of a data set say they were made from.
+    """Reads which photos the first records of a data set were made from.
 
     Args:
-      dataset: its shards are read in order.
-      count: how many records to read.
+      dataset: the split, whose shards are read in order.
+      count: number of records to read.
 
     Returns:
-      As many names, "" where a record has none.
+      A name per record; "" where the record has none.
     """
     feature = tf.io.FixedLenFeature([], tf.string, "")
 

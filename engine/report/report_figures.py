@@ -1,4 +1,4 @@
-"""The drawings of an evaluation's page, as SVG."""
+"""The charts of an evaluation's page, as SVG."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ _GRAY = "#868e96"
 
 
 def draw_reliability(bins: Sequence[Bin]) -> bytes:
-    """Draws accuracy over confidence, and how many predictions there are of each."""
+    """Draws accuracy over confidence, and the number of predictions per bin."""
     figure = Figure((5.6, 5.2), layout="constrained")
     upper, lower = figure.subplots(
         2, sharex=True, gridspec_kw={"height_ratios": (3, 1)}
@@ -40,7 +40,7 @@ def draw_reliability(bins: Sequence[Bin]) -> bytes:
 
 
 def draw_curves(title: str, curves: Sequence[Curve]) -> bytes:
-    """Draws curves of one kind into one chart."""
+    """Draws curves of the same quantity into one chart."""
     figure = Figure(_INCHES, layout="constrained")
     axes = figure.add_subplot()
     for i, curve in enumerate(curves):

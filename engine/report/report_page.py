@@ -1,4 +1,4 @@
-"""report.html: an evaluation on one page that needs no other file."""
+"""report.html: an evaluation on one self-contained page."""
 
 import dataclasses
 import pathlib
@@ -22,17 +22,17 @@ _MAX_SHOWN = 12  # pictures in a gallery
 
 @dataclasses.dataclass(frozen=True)
 class Evaluated:
-    """What the page tells of.
+    """The evaluation that the page shows.
 
     Attributes:
-      summary: as in metrics.json.
-      results: of every image.
+      summary: the contents of metrics.json.
+      results: of all images.
       dataset: the split.
-      class_names: of the logits.
-      photos: the names of the images, as many; "" where there is none.
-      class_rows: the per-class table, its header first.
-      confusion_matrix: the picture, PNG.
-      command: the command line that evaluated.
+      class_names: names of the net's classes.
+      photos: the photo's name for each image; "" if unknown.
+      class_rows: the table by class, its header first.
+      confusion_matrix: the picture, a PNG.
+      command: the command line of the evaluation.
     """
 
     summary: Mapping[str, Any]
@@ -92,12 +92,12 @@ def _most_confident_mistakes(results: Results) -> list[int]:
 
 
 def _suspect(cards: Cards, suspect: Suspect) -> dict[str, Any]:
-    """A card with the class's usual probability."""
+    """A card with the mean probability of the predicted class."""
     return cards.card(suspect.index) | {"threshold": suspect.threshold}
 
 
 def _plan_table(plan: str | None) -> tuple[str, list[list[str]]] | None:
-    """Title and rows of the plan, header first, then what is trained."""
+    """Title and rows of the plan: the header, trained scopes, then frozen ones."""
     if plan is None:
         return None
     title, _, table = plan.partition("\n\n")

@@ -1,4 +1,4 @@
-"""The files that an evaluation leaves: metrics, tables, a picture, a page."""
+"""The files of an evaluation: metrics, tables, the confusion matrix, pages."""
 
 import contextlib
 import dataclasses
@@ -31,17 +31,19 @@ _METRICS = "metrics.json"
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """What became of each class; undefined shares are 0, as scikit-learn has them.
+    """Metrics by class; undefined shares are 0, as in scikit-learn.
 
     Attributes:
       matrix: `[classes, classes]` int64, images by true class (row) and predicted
-        class (column); sparse, since of thousands of classes most are never confused.
-      precision: `[classes]` float64, share of the images predicted so that are so.
-      recall: `[classes]` float64, share of the images that are so predicted so.
+        class (column); sparse, since most of thousands of classes are never confused.
+      precision: `[classes]` float64, of the images predicted as the class, the share
+        that is of the class.
+      recall: `[classes]` float64, of the images of the class, the share that is
+        predicted as the class.
       f1: `[classes]` float64, harmonic mean of the two.
-      macro: mean precision, recall and f1 of the classes that occur, as true or as
-        predicted ones.
-      weighted: the same, weighted by the images of each class.
+      macro: mean precision, recall and f1 over the classes that occur, whether as
+        labels or as predictions.
+      weighted: the same, weighted by the number of images of each class.
     """
 
     matrix: sparse.csr_array
@@ -53,12 +55,12 @@ class Scores:
 
     @property
     def most_confused_with(self) -> list[int | None]:
-        """What the images of each class are most often taken for; None if for none."""
+        """The most frequent wrong prediction for each class; None if there is none."""
         counted = self.matrix.tocoo()
         wrong = counted.row != counted.col
         rows, columns, counts = counted.row, counted.col, counted.data
         found: list[int | None] = [None] * self.matrix.shape[0]
-        # The last that is written stays: the largest count, of equals the first class.
+        # The last one written stays: the largest count and, in a tie, the first class.
         for i in np.lexsort((-columns, counts)):
             if wrong[i]:
                 found[rows[i]] = int(columns[i])
@@ -66,7 +68,7 @@ class Scores:
 
 
 def score(results: Results, num_classes: int) -> Scores:
-    """Scores by class of an evaluation."""
+    """Computes the metrics by class of an evaluation."""
     pair = results.labels, results.predicted
     classes = np.arange(num_classes)
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
@@ -110,11 +112,11 @@ class Reporter:
 
         Args:
           eval_dir: the folder.
-          dataset: what is evaluated.
-          model_name: of the net.
-          labels_offset: the classes left out at the start.
-          with_page: write report.html, too.
-          gallery: images in gallery.html; 0 for no such page.
+          dataset: the split.
+          model_name: name of the net.
+          labels_offset: number of the data set's first classes that the net lacks.
+          with_page: whether to write report.html.
+          gallery: number of images in gallery.html; 0 to write none.
 
         Raises:
           UserError: the folder cannot be written.
@@ -130,7 +132,7 @@ class Reporter:
         with _writing(eval_dir):
             shared_folder.make(self._eval_dir)
             with tempfile.TemporaryFile(dir=self._eval_dir):
-                pass  # What cannot be written is known before the work.
+                pass  # Finds out before the work if the folder cannot be written.
         self._writer = summaries.open_writer(self._eval_dir)
 
     def write(
@@ -142,15 +144,15 @@ class Reporter:
         uses_moving_average: bool,
         tta: str | None = None,
     ) -> None:
-        """Writes all files and TensorBoard's events, in place of earlier files.
+        """Writes all files, replacing earlier ones, and TensorBoard's events.
 
         Args:
           results: of the evaluation.
-          checkpoint_path: what was evaluated; with commas between, where it was an
-            average of several.
+          checkpoint_path: the checkpoint; several, separated by commas, if their
+            predictions were averaged.
           step: its global step.
-          uses_moving_average: whether its moving averages were.
-          tta: the views that were averaged, if any.
+          uses_moving_average: whether its moving averages were evaluated.
+          tta: value of `--tta`, if views were averaged.
 
         Raises:
           UserError: a file cannot be written.
@@ -191,17 +193,17 @@ class Reporter:
 
     @contextlib.contextmanager
     def _all_or_none(self) -> Iterator[str]:
-        """A folder whose files take the place of an earlier evaluation's, all at once.
+        """A folder whose files replace those of an earlier evaluation, all at once.
 
-        None of that one's files stays beside them, not even one that is not made anew.
+        Earlier files are removed even if this evaluation does not write them again.
         """
         with (
             _writing(self._eval_dir),
             scratch_directory(self._eval_dir, "evaluation") as aside,
         ):
             yield aside
-            # Without its metrics an evaluation is not there: they go first, and come
-            # last.
+            # An evaluation without metrics.json does not exist: it is removed first and
+            # written last.
             for name in (_METRICS, PAGE, GALLERY):
                 with contextlib.suppress(FileNotFoundError):
                     os.remove(os.path.join(self._eval_dir, name))
@@ -210,8 +212,8 @@ class Reporter:
     def _pages(
         self, results: Results, scores: Scores, summary: dict, picture: bytes
     ) -> Iterator[tuple[str, str]]:
-        """The pages that are wanted, by their names."""
-        # What only the pages need is slow to load.
+        """The names and contents of the requested pages."""
+        # The modules of the pages are slow to import.
         if self._with_page:
             from engine.report import report_page
 

@@ -1,4 +1,4 @@
-"""Small pictures of a data set's images, ready to stand in a page."""
+"""Small pictures of a data set's images, to be embedded in a page."""
 
 import base64
 import io
@@ -16,14 +16,14 @@ _SIDE = 240  # pixels
 
 
 def read(dataset: Dataset, places: Collection[tuple[int, int]]) -> dict:
-    """Thumbnails of some records.
+    """Makes thumbnails of some records.
 
     Args:
       dataset: the split.
-      places: index of the shard and of the record in it.
+      places: (shard, record) indices of the images.
 
     Returns:
-      By its place each image as a data URI, its longer side at most 240 pixels.
+      From (shard, record) to the image as a data URI, at most 240 pixels per side.
     """
     found = {}
     read_file = record_files.reader(dataset)
@@ -43,7 +43,7 @@ def read(dataset: Dataset, places: Collection[tuple[int, int]]) -> dict:
 
 
 def data_uri(content: bytes, media_type: str) -> str:
-    """Bytes as an address that holds them."""
+    """A file's content as a URI, to embed it in a page."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 

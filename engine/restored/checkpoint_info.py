@@ -1,4 +1,4 @@
-"""What a checkpoint is: what `model.json` beside it says, else flags and its head.
+"""What a checkpoint is: by its `model.json`, or else by flags and its head.
 
 The answer for evaluation, prediction and export alike.
 """
@@ -121,7 +121,7 @@ def require_same_classes(
     if names != info.class_names:
         raise UserError(
             f"{dataset.dataset_dir} has other classes than the checkpoint was trained"
-            f" on, as {model_info.FILE_NAME} beside it says:"
+            f" on, according to its {model_info.FILE_NAME}:"
             f" {first_difference(info.class_names, names)}; {remedy}"
         )
 
@@ -185,7 +185,7 @@ def _classes(
         if spec is None:
             raise UserError(
                 f"--dataset_name={options.dataset_name} does not say how many classes"
-                f" there are, nor does {model_info.FILE_NAME} beside the checkpoint:"
+                f" there are, nor does {model_info.FILE_NAME} of the checkpoint:"
                 " give --dataset_dir"
             )
         names, total = spec.class_names, spec.num_classes
@@ -197,8 +197,8 @@ def _classes(
     if offset is not None and total - offset == trained:
         if not (options.dataset_name or options.dataset_dir):
             logging.warning(
-                "Nothing beside the checkpoint names its %d classes, so they are taken"
-                " for ImageNet's: if they are others, give --dataset_name and"
+                "The checkpoint does not name its %d classes, so they are assumed to be"
+                " ImageNet's: if they are others, give --dataset_name and"
                 " --dataset_dir.",
                 trained,
             )

@@ -97,7 +97,7 @@ def load(
       precision: see `--precision`.
 
     Raises:
-      UserError: there is no checkpoint, or it does not fit what is said of it.
+      UserError: there is no checkpoint, or it does not fit the options.
     """
     checkpoint = Checkpoint(slim_format.find_checkpoint(path))
     checkpoint_run.tell_of_best(path, checkpoint)

@@ -51,7 +51,7 @@ def located(
       given; the split that the run was validated on, if any.
 
     Raises:
-      UserError: there are no such data, or the folder is not the user's own.
+      UserError: there is no such data set, or the folder is not the user's own.
     """
     run = checkpoint_run.read(folder)
     if run:
@@ -116,7 +116,7 @@ def completed(config: EvalConfig, info: ModelInfo, given: Set[str]) -> EvalConfi
 
     Args:
       config: the options.
-      info: what `model.json` beside the checkpoint says.
+      info: the checkpoint's `model.json`.
       given: names of the flags that the user gave.
 
     Raises:

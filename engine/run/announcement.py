@@ -1,4 +1,4 @@
-"""What a run says before its first step: its plan, and what its options come to."""
+"""What a run says before its first step: its plan, and what its options amount to."""
 
 import numpy as np
 from absl import logging
@@ -25,7 +25,7 @@ def announce(setup: Setup, config: TrainConfig) -> None:
     if config.fine_tune.solves_head:
         logging.info(
             "data: %d images in %d classes; the head is fitted by logistic regression"
-            " in one step, an auxiliary head is left unchanged",
+            " in one step; an auxiliary head is left unchanged",
             *(dataset.num_examples, dataset.num_classes),
         )
     else:
@@ -71,13 +71,13 @@ def _warn_of_large_epsilon(config: TrainConfig) -> None:
     options = config.optimizer
     if options.optimizer == "adam" and options.opt_epsilon == 1.0:
         logging.warning(
-            "adam with --opt_epsilon=1, slim's default, hardly moves the weights: it"
-            " divides by epsilon where gradients are small; 1e-8 is usual"
+            "adam with --opt_epsilon=1, slim's default, hardly moves the weights: where"
+            " gradients are small, it divides by epsilon; 1e-8 is usual"
         )
 
 
 def _announce_loss(setup: Setup, config: TrainConfig) -> None:
-    """The weights of the classes and the pull to the starting points, if any."""
+    """Logs class weights and the decay to the starting points, if any."""
     weights = class_weights.of_run(setup.dataset, config)
     if weights is not None:
         used = weights[weights > 0]
@@ -87,6 +87,6 @@ def _announce_loss(setup: Setup, config: TrainConfig) -> None:
         )
     if points := setup.start.plan.starting_points:
         logging.info(
-            "starting-point decay: %g on %d variables, in place of weight decay",
+            "starting-point decay: %g on %d variables, instead of weight decay",
             *(config.fine_tune.starting_point_decay, len(points)),
         )

@@ -1,37 +1,37 @@
-"""Files written beside the training, one after the other."""
+"""Files written in the background during training, one after the other."""
 
 import collections
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
-_MOST_WAITING = 2  # each holds a copy of what it will write
+_MAX_PENDING = 2  # each holds a copy of what it will write
 
 
 class BackgroundWriter:
-    """Runs writes in a thread, in the order in which they were handed over.
+    """Runs writes in a thread, in the order in which they are submitted.
 
-    As a context manager it ends when all are done. The error of one is raised where the
-    next is handed over, at the latest at the end; those after it are left undone.
+    As a context manager it exits when all are done. The error of a write is raised when
+    the next one is submitted, at the latest on exit; the writes after it are not run.
     """
 
     def __init__(self) -> None:
-        """Starts no thread yet."""
+        """Starts without a thread; the first write creates it."""
         self._executor = ThreadPoolExecutor(1, "writer")
         self._writes: collections.deque[Future[None]] = collections.deque()
         self._has_failed = False
 
     def submit(self, write: Callable[[], None]) -> None:
-        """Hands a write over; waits when too many are not done.
+        """Queues a write; waits while too many are pending.
 
         Args:
-          write: what it writes must not change any more.
+          write: writes the file; its data must not change any more.
 
         Raises:
           UserError: an earlier write failed.
         """
         self.check()
-        self._finish_all_but(_MOST_WAITING - 1)
+        self._finish_all_but(_MAX_PENDING - 1)
         self._writes.append(self._executor.submit(self._run, write))
 
     def _run(self, write: Callable[[], None]) -> None:
@@ -44,12 +44,12 @@ class BackgroundWriter:
             raise
 
     def check(self) -> None:
-        """Raises the error of an earlier write, if there was one."""
+        """Raises the error of an earlier write, if one failed."""
         while self._writes and self._writes[0].done():
             self._writes.popleft().result()
 
     def wait(self) -> None:
-        """Ends when all are done, or one has failed."""
+        """Returns when all writes are done; raises the error of one that failed."""
         self._finish_all_but(0)
 
     def _finish_all_but(self, number: int) -> None:

@@ -1,4 +1,4 @@
-"""Where a run's weights come from: its own folder, a checkpoint, or nowhere."""
+"""Where a run's weights come from: its own folder, a checkpoint, or random values."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from engine.step.train_state import TrainState
 from errors import UserError
 from nets.network import Network
 
-_MAX_NAMED = 5  # fresh variables named in the log
+_MAX_NAMED = 5  # newly initialized variables named in the log
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,9 +26,10 @@ class Start:
 
     Attributes:
       plan: what is restored, trained and frozen.
-      checkpoint: where restored values come from; None when training from scratch.
-      resumes: the checkpoint is the run's own; optimizer and step are restored too.
-      step: steps done before this start.
+      checkpoint: where restored values come from; None if trained from scratch.
+      resumes: whether the checkpoint is the run's own, so that optimizer and step are
+        restored too.
+      step: number of steps done before.
     """
 
     plan: plans.Plan
@@ -43,8 +44,8 @@ def find_start(
     """Decides how the run starts; changes nothing.
 
     Args:
-      network: the net with its fresh variables.
-      folder: the run's folder, whose newest checkpoint wins.
+      network: the net, newly initialized.
+      folder: the run's folder, whose newest checkpoint takes precedence.
       options: the checkpoint to start from, and the scopes.
 
     Raises:
@@ -54,25 +55,17 @@ def find_start(
     shapes = network.variable_shapes()
     head_scopes = network.head_scopes
     own = folder.latest()
-    checkpoint, step = None, 0
+    checkpoint: Checkpoint | None = None
     restored: list[str] = []
+    step = 0
     if own:
         checkpoint = Checkpoint(own)
         restore.require_same_net(shapes, checkpoint)
-        step = checkpoint.global_step or 0
         restored = list(shapes)
+        step = checkpoint.global_step or 0
     elif options.checkpoint_path:
         checkpoint = Checkpoint(slim_format.find_checkpoint(options.checkpoint_path))
-        restored = plans.choose_restored(
-            shapes,
-            checkpoint.path,
-            checkpoint.shapes,
-            exclude_scopes=scopes.parse_scopes(
-                options.checkpoint_exclude_scopes, flag="checkpoint_exclude_scopes"
-            ),
-            ignore_missing_vars=options.ignore_missing_vars,
-            head_scopes=head_scopes,
-        )
+        restored = _names_to_restore(network, checkpoint, options)
     plan = plans.make_plan(
         shapes,
         [n for n, v in network.model_variables.items() if v.trainable],
@@ -82,7 +75,7 @@ def find_start(
         trainable_scopes=scopes.parse_scopes(
             options.trainable_scopes, flag="trainable_scopes"
         ),
-        # Only training reads an auxiliary head, and only steps train one.
+        # An auxiliary head is trained by steps only.
         head_scopes=head_scopes[:1] if options.solves_head else head_scopes,
         freeze_batch_norm=options.freeze_batch_norm,
     )
@@ -90,6 +83,22 @@ def find_start(
     points = _starting_points(plan, checkpoint, options, resumes=bool(own))
     plan = plans.with_starting_points(plans.with_rate_factors(plan, factors), points)
     return Start(plan, checkpoint, resumes=bool(own), step=step)
+
+
+def _names_to_restore(
+    network: Network, checkpoint: Checkpoint, options: FineTuneOptions
+) -> list[str]:
+    """The variables that a run restores from a checkpoint that is not its own."""
+    return plans.choose_restored(
+        network.variable_shapes(),
+        checkpoint.path,
+        checkpoint.shapes,
+        exclude_scopes=scopes.parse_scopes(
+            options.checkpoint_exclude_scopes, flag="checkpoint_exclude_scopes"
+        ),
+        ignore_missing_vars=options.ignore_missing_vars,
+        head_scopes=network.head_scopes,
+    )
 
 
 def _starting_points(
@@ -102,7 +111,7 @@ def _starting_points(
     """The trained variables that are pulled back to where they started.
 
     Raises:
-      UserError: there are none, or nothing tells any more where they started.
+      UserError: there are none, or it is no longer known where they started.
     """
     if not options.starting_point_decay:
         return set()
@@ -111,17 +120,17 @@ def _starting_points(
         held = {n for n in plan.trained_names if f"{n}/{POINT}" in checkpoint.shapes}
         if not held:
             raise UserError(
-                f"{flag}: the run in {checkpoint.path} began without it, so that"
-                " nothing tells where its weights started: use another --train_dir, or"
-                " leave it out"
+                f"{flag}: the run in {checkpoint.path} began without it, so it is not"
+                " known where its weights started: use another --train_dir, or omit"
+                " the flag"
             )
         return held
     held = set(plan.restored_names) & set(plan.trained_names)
     if not held:
         raise UserError(
-            f"{flag} pulls restored weights back to where they started, and no trained"
-            " weight is restored: give --checkpoint_path, and open more than what"
-            " --checkpoint_exclude_scopes leaves out, or leave out the flag"
+            f"{flag} pulls restored weights back to where they started, but no restored"
+            " weight is trained: give --checkpoint_path, and train more than what"
+            " --checkpoint_exclude_scopes excludes, or omit the flag"
         )
     return held
 
@@ -129,7 +138,7 @@ def _starting_points(
 def _rate_factors(
     plan: plans.Plan, options: FineTuneOptions, head_scopes: Sequence[str]
 ) -> dict[str, float]:
-    """By how much learning rates differ from that of the run, by variable."""
+    """The factors of the learning rate, by variable; 1 for a missing name."""
     of_net = [v.name for v in plan.variables], plan.trained_names, head_scopes
     if options.layer_decay:
         return rate_factors.by_depth(options.layer_decay, *of_net)
@@ -141,35 +150,41 @@ def restore_start(state: TrainState, start: Start, options: FineTuneOptions) -> 
     """Fills the variables as decided.
 
     Args:
-      state: the fresh variables.
+      state: the newly initialized variables.
       start: how the run starts.
-      options: for what is said of them.
+      options: the checkpoint to start from, for a warning where it is ignored.
     """
     if start.checkpoint is None:
         return
-    if not start.resumes:
-        restore.restore(
-            state.network.model_variables, start.checkpoint, start.plan.restored_names
-        )
-        fresh: list[str] = []
-    else:
-        logging.warning("resuming from %s", start.checkpoint.path)
-        if options.checkpoint_path:
-            logging.warning(
-                "ignoring --checkpoint_path=%s and the exclude scopes: the run goes on"
-                " from its own checkpoint; use a new --train_dir to start over",
-                options.checkpoint_path,
-            )
-        # A batch norm that is frozen from now on keeps what it was evaluated with.
-        statistics = start.plan.updated_statistics
-        averaged = {*statistics, *(f"{name}/{SUFFIX}" for name in statistics)}
-        fresh = restore.resume(state.named_variables(), start.checkpoint, averaged)
-    if state.starting_points and not start.resumes:
+    if start.resumes:
+        _resume(state, start.plan, start.checkpoint, options)
+        return
+    restore.restore(
+        state.network.model_variables, start.checkpoint, start.plan.restored_names
+    )
+    if state.starting_points:
         state.starting_points.follow()
     if state.moving_average:
-        missing = set(state.moving_average.shadows) & set(fresh)
-        if missing or not start.resumes:
-            state.moving_average.follow()
+        state.moving_average.follow()
+
+
+def _resume(
+    state: TrainState, plan: plans.Plan, own: Checkpoint, options: FineTuneOptions
+) -> None:
+    """Restores everything from the run's own checkpoint."""
+    logging.warning("resuming from %s", own.path)
+    if options.checkpoint_path:
+        logging.warning(
+            "ignoring --checkpoint_path=%s and the exclude scopes: the run continues"
+            " from its own checkpoint; use a new --train_dir to start over",
+            options.checkpoint_path,
+        )
+    # A batch norm frozen from now on keeps the statistics that it was evaluated with.
+    statistics = plan.updated_statistics
+    averaged = {*statistics, *(f"{name}/{SUFFIX}" for name in statistics)}
+    fresh = restore.resume(state.named_variables(), own, averaged)
+    if state.moving_average and set(state.moving_average.shadows) & set(fresh):
+        state.moving_average.follow()
     if fresh:
         names = first_few(fresh, _MAX_NAMED)
-        logging.warning("newly initialized, not being in the checkpoint: %s", names)
+        logging.warning("newly initialized, not in the checkpoint: %s", names)

@@ -1,4 +1,4 @@
-"""The split that a run mixes into its batches, `--mixed_in_split_name`."""
+"""The second split that a run mixes into its batches, `--mixed_in_split_name`."""
 
 import math
 
@@ -9,11 +9,11 @@ from engine.step.run_length import RunLength
 
 
 def of_run(config: TrainConfig, length: RunLength) -> MixedIn | None:
-    """What the options mix in; None for nothing.
+    """What the options mix in, if anything.
 
     Args:
       config: the options.
-      length: of the run.
+      length: how long the run is.
     """
     options = config.train_data
     if not options.mixed_in_split_name:
@@ -27,7 +27,7 @@ def of_run(config: TrainConfig, length: RunLength) -> MixedIn | None:
 
 
 def as_text(mixed_in: MixedIn) -> str:
-    """One line about it, for the log."""
+    """One line for the log."""
     dataset = mixed_in.dataset
     return (
         f"mixed in: {mixed_in.number} of the {mixed_in.of} images of each batch come"

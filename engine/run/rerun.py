@@ -1,4 +1,4 @@
-"""A command in the folder of an earlier run: what differs, and what that means."""
+"""A command in an earlier run's folder: what differs, and what follows from it."""
 
 import dataclasses
 import os
@@ -14,11 +14,11 @@ from engine.run.initial_weights import Start
 from engine.run.validation import BEST_FOLDER
 from errors import UserError
 
-# Flags that count where a run starts, and no more once it has a checkpoint.
+# Flags that matter where a run starts, but no longer once it has a checkpoint.
 _OF_THE_START = {"checkpoint_path", "checkpoint_exclude_scopes", "ignore_missing_vars"}
-# Flags that may change from one command to the next without a word. Some change no
-# result: where things are, how fast, how often, how long. The others have a record of
-# their own: `model.json`, the data's fingerprint, `best/evaluations.json`.
+# Flags that run.json leaves out. Some do not change results: where things are, how
+# fast, how often, how long. The others are checked elsewhere: `model.json`, the data's
+# fingerprint, `best/evaluations.json`.
 _UNRECORDED = {
     *("dataset_name", "labels_offset", "preprocessing_name", "use_grayscale"),
     *("dataset_dir", "dataset_split_name", "num_preprocessing_threads", "num_readers"),
@@ -36,7 +36,7 @@ _LENGTH = {"max_number_of_steps", "max_number_of_epochs"}
 def info_of(
     config: TrainConfig, dataset: Dataset, mixed_in: MixedIn | None = None
 ) -> RunInfo:
-    """What decides on the result of a run with these options on this data."""
+    """What determines the result of a run with these options on this data."""
     is_cosine = config.schedule.learning_rate_decay_type == "cosine"
     unrecorded = _UNRECORDED - _LENGTH if is_cosine else _UNRECORDED
     values = {
@@ -64,13 +64,13 @@ def require_same_run(
 
     Args:
       train_dir: the folder.
-      earlier: of the run in it; None where it is not known.
-      now: of this command.
-      start: how it starts.
+      earlier: the info of the run in the folder; None if unknown.
+      now: the info of this command.
+      start: how this command starts.
 
     Raises:
-      UserError: the run was trained on other data, or what is left of it is the best
-        checkpoint of another run, which this one would replace.
+      UserError: the run in the folder was trained on other data, or its best checkpoint
+        is all that is left of it and would be replaced.
     """
     if start.resumes:
         if earlier:
@@ -79,28 +79,28 @@ def require_same_run(
         if earlier and earlier.data_fingerprint != now.data_fingerprint:
             raise UserError(
                 f"--train_dir={train_dir} holds a run that was trained on other data:"
-                f" split {now.split_name!r} is not what {earlier.split_name!r} was then"
-                " (another fingerprint). Use another --train_dir, with"
+                f" split {now.split_name!r} differs from what {earlier.split_name!r}"
+                " was then (another fingerprint). Use another --train_dir, with"
                 f" --checkpoint_path={train_dir} to start from its weights"
             )
         return
     best = os.path.join(train_dir, BEST_FOLDER)
     if earlier != now and CheckpointFolder(best, keep=1).has_checkpoint():
         raise UserError(
-            f"{best} holds the best checkpoint of an earlier run, which this one, that"
-            " starts anew, would replace: move it away, or use another --train_dir"
+            f"{best} holds the best checkpoint of an earlier run, which this run would"
+            " replace, as it starts from step 0: move it away, or use another"
+            " --train_dir"
         )
 
 
 def _require_same_number(train_dir: str, earlier: RunInfo, now: RunInfo) -> None:
-    """Refuses another `--num_examples`: where an epoch has got to would be lost."""
+    """Refuses another `--num_examples`: a run could not resume within its epoch."""
     before, after = (info.flags.get("num_examples", 0) for info in (earlier, now))
     if before != after:
         raise UserError(
-            f"--train_dir={train_dir} holds a run with --num_examples={before}, and"
-            f" this command has --num_examples={after}: use the same, or another"
-            f" --train_dir, with --checkpoint_path={train_dir} to go on from its"
-            " weights"
+            f"--train_dir={train_dir} holds a run with other settings: --num_examples"
+            f" was {before}, is now {after}; use the same, or another --train_dir, with"
+            f" --checkpoint_path={train_dir} to start from its weights"
         )
 
 
@@ -112,7 +112,7 @@ def _require_same_mixed_in(train_dir: str, earlier: RunInfo, now: RunInfo) -> No
         raise UserError(
             f"--train_dir={train_dir} holds a run with --mixed_in_split_name={names[1]}"
             " whose files have changed since (another fingerprint): put them back, or"
-            f" use another --train_dir, with --checkpoint_path={train_dir} to go on"
+            f" use another --train_dir, with --checkpoint_path={train_dir} to start"
             " from its weights"
         )
 
@@ -120,12 +120,12 @@ def _require_same_mixed_in(train_dir: str, earlier: RunInfo, now: RunInfo) -> No
 def changes(
     earlier: RunInfo | None, now: RunInfo, start: Start, last_step: int | None
 ) -> list[str]:
-    """What differs from the earlier run's flags and what that means, a line each."""
+    """What differs from the earlier run's flags and to what effect, one line each."""
     if earlier is None or not start.resumes:
         return []
     if last_step is not None and start.step >= last_step:
-        effect = "no effect, since the run is finished; to train so, use another"
-        effect += " --train_dir"
+        effect = "no effect, since the run is finished; use another --train_dir to"
+        effect += " train with it"
     else:
         effect = f"applies from step {start.step + 1} on"
     no_start = "no effect, since the run has started; use another --train_dir"

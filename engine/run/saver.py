@@ -1,4 +1,4 @@
-"""Saving a run: at intervals, and at its end."""
+"""Saving a run's checkpoints: at intervals, and at the end."""
 
 import contextlib
 import functools
@@ -25,15 +25,15 @@ class Saver:
         writer: BackgroundWriter,
         statistics: Callable[[], Mapping[str, np.ndarray]] = dict,
     ) -> None:
-        """Saves first after an interval.
+        """Starts the first interval.
 
         Args:
-          folder: where to.
-          state: what.
-          interval_secs: seconds between two.
-          writer: who writes.
-          statistics: of batch norms, to be saved in place of their averages; see
-            `TrainState.arrays`.
+          folder: where checkpoints are written.
+          state: what they hold.
+          interval_secs: seconds between two checkpoints.
+          writer: the thread that writes them.
+          statistics: recomputes batch-norm statistics, as `TrainState.arrays` takes
+            them.
         """
         self._writer = writer
         self._statistics = statistics
@@ -44,27 +44,27 @@ class Saver:
         self._saved_step: int | None = None
 
     def save_if_due(self, step: int) -> None:
-        """Starts to save when the interval is over.
+        """Starts saving if the interval is over.
 
         Raises:
-          NotFiniteError: see `save`.
-          UserError: what was started before could not be written.
+          NotFiniteError: a variable is not finite; nothing is written.
+          UserError: an earlier file could not be written.
         """
         self._writer.check()
         if time.monotonic() - self._saved_at >= self._interval_secs:
             self.save(step)
 
     def save(self, step: int, *, recompute_statistics: bool = True) -> None:
-        """Starts to save the values of now, unless this step is saved already.
+        """Starts saving the current values, unless this step is saved already.
 
         Args:
-          step: of now.
-          recompute_statistics: recompute batch-norm statistics that lag; False saves
+          step: the current step.
+          recompute_statistics: recomputes batch-norm statistics that lag; False saves
             them as they are, which takes no time.
 
         Raises:
           NotFiniteError: a variable is not finite; nothing is written.
-          UserError: what was started before could not be written.
+          UserError: an earlier file could not be written.
         """
         if step != self._saved_step:
             with self.naming_last_saved():
@@ -87,7 +87,7 @@ class Saver:
             raise NotFiniteError(f"{error}; {self.last_saved()}") from error
 
     def last_saved(self) -> str:
-        """The last saved checkpoint, for messages; waits for what is being written."""
+        """Names the last checkpoint, for messages; waits until it is written."""
         self._writer.wait()
         latest = self._folder.latest()
         if latest is None:

@@ -30,11 +30,11 @@ class TrainSummaries:
     it), `regularization_loss`, `learning_rate`, `accuracy`, `global_step/sec`,
     `images/sec` and `waiting_for_input`, a share of the time. At longer intervals:
     histograms `outputs/<end point>` and `weights/<variable>` of every trained variable,
-    and a few images as the net sees them. Validation goes to a run of its own, whose
-    `accuracy` and `loss` share charts with those of training.
+    and a few images as the net sees them. Validation has a separate TensorBoard run, so
+    that its `accuracy` and `loss` share charts with those of training.
 
-    TensorBoard sorts charts by the first part of their tags: accuracy, rates and losses
-    come before the many histograms only because of how these are called.
+    TensorBoard sorts charts by the first part of their tags. The tags of the many
+    histograms are chosen so that they come after accuracy, rates and losses.
     """
 
     def __init__(
@@ -53,8 +53,8 @@ class TrainSummaries:
           train_dir: the run's folder.
           state: what is trained.
           interval_secs: seconds between two sets of histograms and images; 0 for none.
-          background: counts and writes the histograms beside the training.
-          images_tag: what the images are called.
+          background: the thread that computes and writes histograms.
+          images_tag: the tag of the images.
           sparsity: also writes `sparsity/<end point>`, the share of zeros.
         """
         self._background = background
@@ -69,7 +69,7 @@ class TrainSummaries:
         self._writer = open_writer(train_dir)
         self._validation_writer: tf.summary.SummaryWriter | None = None
         network = state.network
-        # Its own small trace: the training step returns no activations.
+        # Traced separately: the training step returns no activations.
         self._end_points = tf.function(
             lambda images: network(images, is_training=False)[1], autograph=False
         )
@@ -89,9 +89,9 @@ class TrainSummaries:
 
         Args:
           step: the global step.
-          sample_images: gives a few training images of a step, `[n, height, width,
-            channels]` float32; called when the histograms are due.
-          now: the interval need not be over.
+          sample_images: from a step to a few training images, `[n, height, width,
+            channels]` float32; called only if the histograms are due.
+          now: writes even if the interval is not over.
         """
         secs = time.monotonic() - self._histograms_at
         if not self._interval_secs or not (now or secs >= self._interval_secs):
@@ -123,7 +123,7 @@ class TrainSummaries:
             tf.summary.image(self._images_tag, _to_unit_range(images), max_outputs=4)
 
     def write_validation(self, step: int, split_name: str, results: Results) -> None:
-        """Writes an evaluation made while training."""
+        """Writes the results of an evaluation during training."""
         if self._validation_writer is None:
             folder = os.path.join(self._train_dir, f"eval_{split_name}")
             _mark_start(self._first_step, folder)
@@ -139,7 +139,7 @@ class TrainSummaries:
 
 
 def open_writer(folder: str) -> tf.summary.SummaryWriter:
-    """A writer of events into a folder.
+    """Opens a writer of events in a folder.
 
     Raises:
       UserError: they cannot be written there.
@@ -150,10 +150,10 @@ def open_writer(folder: str) -> tf.summary.SummaryWriter:
 
 @contextlib.contextmanager
 def writing(writer: tf.summary.SummaryWriter, folder: str, step: int) -> Iterator[None]:
-    """Lets `tf.summary` write inside, and writes out what is buffered.
+    """Makes the writer the default of `tf.summary`, and flushes it afterwards.
 
     Raises:
-      UserError: it cannot be written.
+      UserError: the events cannot be written.
     """
     with _explained_errors(folder):
         with writer.as_default(step):
@@ -175,7 +175,7 @@ def _explained_errors(folder: str) -> Iterator[None]:
 def _mark_start(step: int, log_dir: str) -> None:
     """Tells TensorBoard that a run starts or resumes after `step`.
 
-    What it wrote of later steps before it was killed is not shown: they come again.
+    Later steps that it wrote before it was killed are hidden: they come again.
     """
     event_files.keep_order(log_dir)
     start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
@@ -184,7 +184,7 @@ def _mark_start(step: int, log_dir: str) -> None:
         event_pb2.Event(wall_time=time.time(), step=step + 1, session_log=start)
     )
     writer.close()
-    # Of files of the same second the mark must come first, whatever their numbers.
+    # Among files of the same second, the mark must come first.
     event_files.keep_order(log_dir)
 
 
@@ -197,7 +197,7 @@ def write_evaluation_scalars(results: Results) -> None:
 
 
 def _write_histogram(tag: str, values: np.ndarray) -> None:
-    """Does what `tf.summary.histogram` does, which needs 240 bytes a value for it."""
+    """Like `tf.summary.histogram`, which needs 240 bytes of memory per value."""
     tf.summary.write(
         tag,
         tf.constant(buckets(values)),
@@ -206,14 +206,14 @@ def _write_histogram(tag: str, values: np.ndarray) -> None:
 
 
 def buckets(values: np.ndarray) -> np.ndarray:
-    """A histogram as TensorBoard reads it.
+    """A histogram in TensorBoard's format.
 
     Args:
-      values: of any shape; those that are not finite are left out.
+      values: floats of any shape; those that are not finite are left out.
 
     Returns:
-      [30, 3] float64, rows of left edge, right edge and count. Of values that are all
-      the same the last row counts all, and every edge is that value.
+      `[30, 3]` float64, rows of left edge, right edge and count. If all values are
+      equal, every edge is that value and the last row counts them all.
     """
     values = values[np.isfinite(values)]
     if values.size and np.ptp(values):

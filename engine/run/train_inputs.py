@@ -1,4 +1,4 @@
-"""What a training run reads: images or cached features, and what runs the net on it."""
+"""What a training run reads, images or cached features, and what runs the net on it."""
 
 import dataclasses
 import functools
@@ -31,12 +31,12 @@ class Inputs:
     """What a run trains on.
 
     Attributes:
-      batches: from the run's next step on.
-      run_network: runs the net on them.
-      other_batches: from a seed to batches of one device in another order.
-      make_moments_fn: makes a function from such a batch to what batch norms see of
-        it; tracing the net takes a while.
-      cache: the features, where they are cached.
+      batches: the training batches, starting with the run's next step.
+      run_network: runs the net on a batch.
+      other_batches: from a seed to batches for one device, in another order.
+      make_moments_fn: makes the function from one of the `other_batches` to its moments
+        at every batch norm; called only when needed, as tracing takes a while.
+      cache: the cached features; None without a feature cache.
     """
 
     batches: tf.data.Dataset
@@ -47,14 +47,14 @@ class Inputs:
 
 
 def make_inputs(setup: Setup, config: TrainConfig, state: TrainState) -> Inputs:
-    """The training batches, and what runs the net on them.
+    """The training batches, and the function that runs the net on them.
 
     A feature cache is filled first.
 
     Args:
-      setup: what was decided.
+      setup: what was decided about the run.
       config: the options.
-      state: with the weights that the features of a cache are computed from.
+      state: holds the restored weights, from which cached features are computed.
     """
     batch_size, seed = config.train_data.batch_size, config.run.seed
     if setup.split is None:
@@ -99,7 +99,7 @@ def make_inputs(setup: Setup, config: TrainConfig, state: TrainState) -> Inputs:
 
 
 def whole_network(network: Network, plan: Plan, config: TrainConfig) -> RunNetwork:
-    """Runs the net on batches with an "image", [images, h, w, c] float32."""
+    """Runs the whole net on batches with an "image", `[batch, h, w, c]` float32."""
 
     def run(batch: Tensors, seed: tf.Tensor) -> tuple[tf.Tensor, Tensors]:
         return network(
@@ -116,7 +116,7 @@ def whole_network(network: Network, plan: Plan, config: TrainConfig) -> RunNetwo
 def make_recomputation(
     setup: Setup, config: TrainConfig, state: TrainState, read: Inputs
 ) -> Recomputation:
-    """What recomputes the statistics of the run's batch norms."""
+    """Makes what recomputes the statistics of the run's batch norms."""
     num_batches = recomputations.num_batches(
         setup.dataset.num_examples, config.train_data.batch_size
     )
@@ -124,8 +124,8 @@ def make_recomputation(
     moments_fn = functools.cache(read.make_moments_fn)
 
     def moments_at(step: int) -> Iterator[Moments]:
-        # Of another seed than the run's own: the order is none that it trains in, and
-        # starts with an epoch, so that nothing need be skipped.
+        # With another seed than training, whose order it must not repeat. It begins at
+        # the start of an epoch, so that no batches need to be skipped.
         seed = config.run.seed + step
         return recomputations.moments_of(
             read.other_batches(seed),
@@ -173,19 +173,19 @@ def _image_batches(
 def sample_images(setup: Setup, config: TrainConfig, step: int) -> tf.Tensor:
     """A few training images as the net sees them, `[4, h, w, c]` float32."""
     data = dataclasses.replace(config.train_data, sampling="shuffled")
-    config = dataclasses.replace(config, train_data=data)  # less to read for a few
+    config = dataclasses.replace(config, train_data=data)  # reads fewer records
     batches = _image_batches(setup, config, _NUM_SAMPLES, config.run.seed, step)
     return next(iter(batches))["image"]
 
 
 def samples_tag(setup: Setup, config: TrainConfig) -> str:
-    """What `sample_images` are: as augmented for training, or as in evaluation."""
+    """The TensorBoard tag of `sample_images`: as augmented, or as in evaluation."""
     is_augmented = _num_views(setup, config) != 1
     return f"samples/{'augmented' if is_augmented else 'as_in_evaluation'}"
 
 
 def _num_views(setup: Setup, config: TrainConfig) -> int | None:
-    """Versions of each image, of which 1 is not augmented; None for ever new ones."""
+    """Views of each image, a single one not augmented; None for a new one each time."""
     views = config.feature_cache.feature_cache_views
     if setup.split and views is None:
         return cached_training.num_views(config)

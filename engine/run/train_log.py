@@ -1,4 +1,4 @@
-"""The numbers of a training run: a live line, log lines, TensorBoard's scalars."""
+"""The figures of a training run: a live line, log lines, scalars for TensorBoard."""
 
 import math
 import time
@@ -13,11 +13,11 @@ _SUMMED = ("total_loss", "loss", "regularization_loss", "accuracy")
 
 
 class TrainLog:
-    """Adds up what the training function returns, and the time that it took.
+    """Adds up what the training function returns, and the time it takes.
 
-    The clock runs while the training function does; the first call, in which
-    TensorFlow compiles, is left out of the speed. On a terminal a live line says how
-    far the run is; it is drawn again with every call.
+    Only the time in the training function counts, and not its first call, in which
+    TensorFlow compiles. On a terminal, a live line shows how far the run is; it is
+    redrawn after every call.
     """
 
     def __init__(
@@ -28,13 +28,13 @@ class TrainLog:
         last_step: int | None = None,
         secs_between_lines: float = 0.0,
     ) -> None:
-        """Nothing logged yet.
+        """Starts with nothing to report.
 
         Args:
-          images_per_step: over all devices.
+          images_per_step: images per step, over all devices.
           step: the step that the run resumes from.
-          last_step: of the run, whose line is never left out; None if it has none.
-          secs_between_lines: reports that come sooner are not logged.
+          last_step: the run's last step, which is always logged; None if it has none.
+          secs_between_lines: a report that comes sooner after a line is not logged.
         """
         self._images_per_step = images_per_step
         self._step = step
@@ -53,13 +53,13 @@ class TrainLog:
         self._learning_rate = 0.0
 
     def steps_in(self, secs: float) -> int:
-        """How many steps take about so long: 1 until it is known, 1 at least."""
+        """Number of steps that take about this long, at least 1; 1 until known."""
         if not self._secs_per_step:
             return 1
         return max(1, int(secs / self._secs_per_step))
 
     def show_start(self) -> None:
-        """Says on a terminal why nothing happens yet."""
+        """Shows on a terminal why nothing happens yet."""
         terminal.show_live("compiling the first step …")
 
     def add(self, totals: dict[str, tf.Tensor], started_at: float) -> None:
@@ -87,7 +87,7 @@ class TrainLog:
         terminal.show_live(self._live_line())
 
     def _live_line(self) -> str:
-        """How far the run is, and its means since the last report."""
+        """How far the run is, and the means since the last report."""
         secs_per_step = self._secs_per_step or math.inf
         of_last = f" of {self._last_step:,}" if self._last_step else ""
         parts = [
@@ -119,7 +119,7 @@ class TrainLog:
             waiting = self._input_secs / self._timed_secs
             scalars |= {"global_step/sec": speed, "images/sec": images_speed}
             line += f" ({1 / speed:.3f} sec/step, {images_speed:.1f} images/s"
-            if math.isfinite(waiting):  # it is not measured with --deterministic
+            if math.isfinite(waiting):  # not measured with --deterministic
                 scalars["waiting_for_input"] = waiting
                 line += f", waiting for input {waiting:.0%}"
             line += ")"

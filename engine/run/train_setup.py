@@ -1,4 +1,4 @@
-"""What is decided before a run: data, net, checkpoint to start from, length."""
+"""What is decided before a run: its data, net, initial weights and length."""
 
 import dataclasses
 import math
@@ -42,17 +42,17 @@ class Setup:
 
     Attributes:
       dataset: the training split.
-      mixed_in: the split that shares its batches, or None.
-      validation_dataset: the split to evaluate while training, or None.
-      network: the net, its variables newly initialized.
-      folder: the run's checkpoints.
-      model_info: what the weights are for, to be written to model.json.
-      run_info: the flags and the data, to be written to run.json.
-      changes: how the flags differ from the last command in this folder, a line each.
+      mixed_in: a second split, whose images share the batches; None without one.
+      validation_dataset: the split to evaluate during training; None without one.
+      network: the net, newly initialized.
+      folder: the folder of the run's checkpoints.
+      model_info: the contents of model.json.
+      run_info: the contents of run.json: the flags and the data.
+      changes: one line per flag that differs from the last command in this folder.
       start: what will be restored, trained and frozen.
       lag: whether the batch-norm statistics lag behind the weights.
-      split: the net in a frozen and a trained part; None without a feature cache.
-      length: of the run.
+      split: the net as a frozen and a trained part; None without a feature cache.
+      length: how long the run is.
     """
 
     dataset: Dataset
@@ -75,13 +75,13 @@ class Setup:
 
     @property
     def all_read(self) -> Dataset:
-        """The files of all training batches, for the search of a bad record."""
+        """The files behind all training batches, to search them for a bad record."""
         others = self.mixed_in.dataset.shards if self.mixed_in else ()
         return dataclasses.replace(self.dataset, shards=(*self.dataset.shards, *others))
 
     @property
     def last_step(self) -> int | None:
-        """The step to stop at; None trains until interrupted."""
+        """The step to stop at; None to train until interrupted."""
         return self.length.last_step
 
 
@@ -148,12 +148,13 @@ def _make_network(
             precision=config.compute.precision,
             head=NewHead(config.model.final_endpoint, config.model.hidden_units),
         )
-    inputs.preprocess_fn(config.data, network, is_training=True)  # is its name known?
+    # Only to raise an error now if --preprocessing_name is unknown.
+    inputs.preprocess_fn(config.data, network, is_training=True)
     return network
 
 
 def _validation_dataset(config: TrainConfig, start: Start) -> Dataset | None:
-    """The split to evaluate, after a check that the run evaluated no other before."""
+    """The split to evaluate, checked to be the one that the run evaluated so far."""
     if not config.validation.eval_split_name:
         return None
     dataset = inputs.get_dataset(config.data, config.validation.eval_split_name)
@@ -162,24 +163,24 @@ def _validation_dataset(config: TrainConfig, start: Start) -> Dataset | None:
 
 
 def _check_balanced(dataset: Dataset, config: TrainConfig) -> None:
-    """Refuses a split that is too large to be drawn from in any order.
+    """Refuses balanced sampling from a split that is too large for memory.
 
     Raises:
-      UserError: memory does not hold it.
+      UserError: it does not fit.
     """
     num_bytes = sum(shard.num_bytes for shard in dataset.shards)
-    # Recomputed batch-norm statistics take it a second time.
+    # Recomputing batch-norm statistics loads it a second time.
     needed, free = 2 * num_bytes, free_memory.available_bytes()
     if config.feature_cache.feature_cache == "off" and needed > free:
         raise UserError(
             f"--sampling=balanced keeps split {dataset.split_name!r} in memory, which"
-            f" takes {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free: use"
-            " --class_weights=balanced instead, which needs none"
+            f" takes {needed / 1e6:,.0f} MB, but only {free / 1e6:,.0f} MB are free:"
+            " use --class_weights=balanced instead, which takes no memory"
         )
 
 
 def info_of(network: Network, dataset: Dataset, data: DataOptions) -> ModelInfo:
-    """What model.json says of a net trained on this data."""
+    """The contents of model.json for a net trained on this data."""
     names = dataset.class_names
     return ModelInfo(
         model_name=network.model_name,
@@ -208,13 +209,13 @@ def _check_same_model(train_dir: str, info: ModelInfo) -> None:
 
 
 def _warn_of_missing_files(train_dir: str, start: Start) -> None:
-    """Warns where nothing says whether a run resumes with its own data and flags."""
+    """Warns where it is unknown whether a run resumes with its own data and flags."""
     names = [model_info.FILE_NAME, run_info.FILE_NAME]
     missing = [n for n in names if not os.path.exists(os.path.join(train_dir, n))]
     if start.resumes and missing:
         logging.warning(
-            "%s has no %s, as after training with slim or an older release: it is not"
-            " checked that the run was trained on this data and with these flags",
+            "%s has no %s, as after training with slim or an older release: whether the"
+            " run was trained on this data and with these flags cannot be checked",
             *(train_dir, " and no ".join(missing)),
         )
 
@@ -224,7 +225,8 @@ def restored_state(
 ) -> TrainState:
     """Creates the state and restores the values that `setup.start` decided on.
 
-    Everything that reads weights takes this state, and so comes after it.
+    Everything that reads weights takes the state as an argument, so that it cannot come
+    before this.
     """
     with strategy.scope():
         state = TrainState(
@@ -238,10 +240,10 @@ def make_validation(
     setup: Setup,
     config: TrainConfig,
     state: TrainState,
-    recomputed: Recomputation,
+    recomputation: Recomputation,
     writer: BackgroundWriter,
 ) -> Validation | None:
-    """Validation on `--eval_split_name`, or None without one."""
+    """Validation on `--eval_split_name`; None without one."""
     options = config.validation
     if setup.validation_dataset is None:
         return None
@@ -251,7 +253,7 @@ def make_validation(
     return Validation(
         state,
         evaluator,
-        recomputed,
+        recomputation,
         writer,
         train_dir=config.run.train_dir,
         info=setup.model_info,

@@ -1,4 +1,4 @@
-"""All that a training run works with, built once, before its first step."""
+"""Everything a training run works with, built once before the first step."""
 
 import dataclasses
 import functools
@@ -25,20 +25,20 @@ from engine.step.train_step import TrainFn
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """A run with its weights restored and its data open.
+    """A run with its weights restored and its data opened.
 
     Attributes:
-      setup: what was decided before.
+      setup: what was decided about the run.
       state: what the steps change.
       train_fn: runs several steps, see `train_step.make_train_fn`.
-      batches: what `train_fn` reads, from the run's next step on.
-      recomputation: of the statistics of batch norms.
-      log: the lines on the terminal.
-      summaries: the events for TensorBoard.
-      sample_images: from a step to a few images of it, `[4, height, width, channels]`
+      batches: the iterator for `train_fn`, starting with the run's next step.
+      recomputation: recomputes batch-norm statistics.
+      log: prints the lines on the terminal.
+      summaries: writes the events for TensorBoard.
+      sample_images: from a step to some of its images, `[4, height, width, channels]`
         float32.
-      validation: on `--eval_split_name`; None without one.
-      saver: of the run's checkpoints.
+      validation: evaluates `--eval_split_name`; None without one.
+      saver: writes the run's checkpoints.
       writer: the thread that writes files.
     """
 
@@ -56,14 +56,14 @@ class Training:
 
     @property
     def step(self) -> int:
-        """The step that the run has reached."""
+        """The number of steps done."""
         return int(self.state.global_step.numpy())
 
     @property
     def is_finished(self) -> bool:
-        """Whether the last step is taken, or patience has run out."""
-        no_gain = self.validation is not None and self.validation.should_stop
-        return self.step == self.setup.last_step or no_gain
+        """Whether the last step is done, or patience has run out."""
+        stops_early = self.validation is not None and self.validation.should_stop
+        return self.step == self.setup.last_step or stops_early
 
 
 def build(
@@ -74,17 +74,19 @@ def build(
     *,
     secs_between_lines: float = 0.0,
 ) -> Training:
-    """Restores the weights, opens the data and compiles nothing yet.
+    """Restores the weights, fills the feature cache, if any, and opens the data.
+
+    Nothing is compiled yet.
 
     Args:
-      setup: what was decided.
+      setup: what was decided about the run.
       config: the options.
       strategy: the devices.
       writer: the thread that will write files.
       secs_between_lines: see `TrainLog`.
 
     Raises:
-      UserError: a record cannot be read, or a file not be written.
+      UserError: a record cannot be read, or a file cannot be written.
     """
     run = config.run
     state = train_setup.restored_state(setup, config, strategy)
@@ -131,14 +133,14 @@ def make_train_fn(
     state: TrainState,
     inputs: Inputs,
 ) -> TrainFn:
-    """The function that trains, or that solves the head in one step.
+    """The function that trains, or that solves the head in a single step.
 
     Args:
-      setup: what was decided.
+      setup: what was decided about the run.
       config: the options.
       strategy: the devices.
       state: what the steps change.
-      inputs: what is trained on.
+      inputs: the training batches.
     """
     if setup.split and inputs.cache and config.fine_tune.solves_head:
         return solved_head.make_train_fn(state, setup.split, inputs.cache, config)

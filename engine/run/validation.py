@@ -29,12 +29,12 @@ class Score:
     """One evaluation of a run.
 
     Attributes:
-      step: of the run.
-      accuracy: share of the images that were right.
+      step: the step of the run.
+      accuracy: share of the images that were classified correctly.
       loss: mean over the images.
-      split_name: what was evaluated; None where an older release did not note it.
-      data_fingerprint: of that split, as `Dataset.fingerprint`.
-      num_images: that were evaluated.
+      split_name: the split; None if evaluated by a release that did not note it.
+      data_fingerprint: `Dataset.fingerprint` of the split.
+      num_images: number of images evaluated.
     """
 
     step: int
@@ -46,12 +46,12 @@ class Score:
 
 
 def best_of(history: Sequence[Score]) -> Score:
-    """The highest accuracy; of equals the lowest loss, then the first."""
+    """The score of highest accuracy; in a tie, of lowest loss, then the earliest."""
     return max(history, key=lambda score: (score.accuracy, -score.loss, -score.step))
 
 
 def evaluations_since_best(history: Sequence[Score]) -> int:
-    """How many evaluations came after the best one."""
+    """Number of evaluations after the best one."""
     best = best_of(history)
     return sum(score.step > best.step for score in history)
 
@@ -68,7 +68,7 @@ def _parse_score(entry: Mapping[str, Any]) -> Score:
 
 
 def read_scores(train_dir: str) -> list[Score]:
-    """All evaluations of a run, in order; none where it was not validated.
+    """All evaluations of a run, in order; empty if it was not validated.
 
     Raises:
       UserError: the file is damaged.
@@ -81,7 +81,8 @@ def read_scores(train_dir: str) -> list[Score]:
             return [_parse_score(entry) for entry in json.load(file)]
     except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise UserError(
-            f"{path} is damaged ({error}): remove it to choose the best checkpoint anew"
+            f"{path} is damaged ({error}): remove it, and the best checkpoint is chosen"
+            " among the evaluations to come"
         ) from error
 
 
@@ -90,11 +91,11 @@ def read_history(train_dir: str, dataset: Dataset, step: int) -> list[Score]:
 
     Args:
       train_dir: the run's folder.
-      dataset: the split that will be evaluated further.
+      dataset: the split that will be evaluated.
       step: the step that the run resumes from.
 
     Raises:
-      UserError: the file is damaged, or they are those of another split.
+      UserError: the file is damaged, or an evaluation is of another split.
     """
     folder = os.path.join(train_dir, BEST_FOLDER)
     history = [score for score in read_scores(train_dir) if score.step <= step]
@@ -104,26 +105,26 @@ def read_history(train_dir: str, dataset: Dataset, step: int) -> list[Score]:
 
 
 def _require_same_split(folder: str, score: Score, dataset: Dataset) -> None:
-    """Refuses figures that cannot be compared with those that are to come."""
+    """Refuses a score that cannot be compared with those to come."""
     name = dataset.split_name
     if score.split_name not in (None, name):
         other = f"split {score.split_name!r}"
     elif score.data_fingerprint not in (None, dataset.fingerprint):
-        other = f"what split {name!r} was then (another fingerprint)"
+        other = f"an earlier version of split {name!r} (another fingerprint)"
     else:
         return
     raise UserError(
-        f"{folder} was chosen by its accuracy on {other}, with which that on split"
-        f" {name!r} now cannot be compared: validate on the same data, use another"
-        " --train_dir, or move that folder away"
+        f"the checkpoint in {folder} was chosen by its accuracy on {other}, which"
+        f" cannot be compared with accuracy on the current split {name!r}: validate on"
+        " the same data, use another --train_dir, or move that folder away"
     )
 
 
 class Validation:
-    """Evaluates while training and keeps the best checkpoint in `<train_dir>/best`.
+    """Evaluates during training and keeps the best checkpoint in `<train_dir>/best`.
 
     Attributes:
-      split_name: of the split that is evaluated.
+      split_name: name of the split that is evaluated.
       every_n_steps: steps between two evaluations.
     """
 
@@ -140,22 +141,22 @@ class Validation:
         every_n_steps: int,
         patience: int | None,
     ) -> None:
-        """Reads what an interrupted run evaluated.
+        """Reads the evaluations so far, if the run resumes.
 
         Args:
           state: what is trained.
-          evaluator: of the split.
-          recomputation: of the statistics of its batch norms.
-          writer: who writes.
+          evaluator: evaluates the net on the split.
+          recomputation: recomputes the net's batch-norm statistics.
+          writer: the thread that writes files.
           train_dir: the run's folder.
-          info: what the run's weights are for.
-          dataset: the split that is evaluated.
+          info: the contents of model.json, for the folder of the best checkpoint.
+          dataset: the split.
           every_n_steps: steps between two evaluations.
-          patience: evaluations without a better accuracy before the run stops; None
-            never stops it.
+          patience: number of evaluations without a better one after which the run
+            stops; None never stops it.
 
         Raises:
-          UserError: the best checkpoint so far is that of another split.
+          UserError: an earlier evaluation is of another split.
         """
         self._state = state
         self._evaluator = evaluator
@@ -172,14 +173,14 @@ class Validation:
         self._history = read_history(train_dir, dataset, step)
         if self._history and not self._folder.has_checkpoint():
             logging.warning(
-                "the best checkpoint so far, of step %d, is no longer in %s: it is"
-                " chosen anew from here on",
+                "the best checkpoint so far, of step %d, is no longer in %s: the best"
+                " of the evaluations from now on is kept",
                 *(best_of(self._history).step, self._folder.path),
             )
             self._history = []
 
     def is_due(self, step: int) -> bool:
-        """Whether a step is one to evaluate at."""
+        """Whether the step is one at which to evaluate."""
         return step % self.every_n_steps == 0
 
     def run(self) -> Results:
@@ -187,12 +188,11 @@ class Validation:
 
         The best checkpoint holds the statistics that it was evaluated with.
         """
+        step = int(self._state.global_step.numpy())
         if not self._history:
-            step = int(self._state.global_step.numpy())
             self._recomputation.warn_if_unsettled(step)
         with self._recomputation.in_place():
             results = self._evaluator.run()
-        step = int(self._state.global_step.numpy())
         history = [s for s in self._history if s.step != step]
         score = Score(step, results.accuracy, results.loss, *self._data)
         self._history = [*history, score]
@@ -208,12 +208,12 @@ class Validation:
         return results
 
     def has_evaluated(self, step: int) -> bool:
-        """Whether a step's weights are evaluated."""
+        """Whether the weights of a step have been evaluated."""
         return any(score.step == step for score in self._history)
 
     @property
     def best(self) -> Score:
-        """The best evaluation so far; there must have been one."""
+        """The best evaluation so far; there must be one."""
         return best_of(self._history)
 
     @property
@@ -224,7 +224,7 @@ class Validation:
         return evaluations_since_best(self._history) >= self._patience
 
     def best_as_text(self) -> str:
-        """The best evaluation so far and where its checkpoint is, if it still is."""
+        """The best evaluation so far, and where its checkpoint is."""
         best = best_of(self._history)
         kept = "kept in" if self._folder.holds(best.step) else "which is no longer in"
         return (

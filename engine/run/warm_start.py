@@ -1,4 +1,4 @@
-"""The checkpoint that a run starts from: whether its classes and images are its own."""
+"""Whether the checkpoint that a run starts from has the run's classes and images."""
 
 import os
 
@@ -15,12 +15,12 @@ from preprocessing.preprocessing_factory import same_recipe
 
 
 def check(start: Start, info: ModelInfo, options: FineTuneOptions) -> None:
-    """Refuses the head of other classes; tells of what cannot be known.
+    """Refuses the head of other classes, and warns where that cannot be checked.
 
     Args:
       start: how the run starts.
-      info: what its weights will be for.
-      options: the scopes that are left out, for the remedy.
+      info: the contents of the run's model.json.
+      options: the excluded scopes, for the error message.
 
     Raises:
       UserError: the head is restored from a run whose classes have other names, or
@@ -31,7 +31,7 @@ def check(start: Start, info: ModelInfo, options: FineTuneOptions) -> None:
     path = start.checkpoint.path
     source = model_info.read(os.path.dirname(path) or ".")
     if source:
-        _tell_of_preprocessing(path, source, info)
+        _warn_of_preprocessing(path, source, info)
     if not _restores_classes(start, info):
         return
     exclusion = ",".join(filter(None, [options.checkpoint_exclude_scopes, scopes.HEAD]))
@@ -45,13 +45,13 @@ def check(start: Start, info: ModelInfo, options: FineTuneOptions) -> None:
             difference = first_difference(source.class_names, info.class_names)
             raise UserError(
                 f"{path} was trained on other classes than those of"
-                f" {info.dataset_name}: {difference}, so the logits that are restored"
-                f" stand for other classes; {afresh}"
+                f" {info.dataset_name}: {difference}, so the restored logits would"
+                f" stand for the wrong classes; {afresh}"
             )
     elif not _is_same_data(source, info):
         logging.warning(
-            "nothing names the classes of %s: its head is taken as one of the classes"
-            " of %s, in their order; %s",
+            "the class names of %s are unknown: its head is assumed to be for the"
+            " classes of %s, in the same order; %s",
             *(path, info.dataset_name, afresh),
         )
 
@@ -79,17 +79,17 @@ def _is_same_data(source: ModelInfo | None, info: ModelInfo) -> bool:
     return (source.dataset_name, source.labels_offset) == mine
 
 
-def _tell_of_preprocessing(path: str, source: ModelInfo, info: ModelInfo) -> None:
+def _warn_of_preprocessing(path: str, source: ModelInfo, info: ModelInfo) -> None:
     theirs, ours = source.preprocessing_name, info.preprocessing_name
     if not same_recipe(theirs, ours):
         logging.warning(
-            "%s was trained on images prepared by %s, and this run prepares them by"
-            " %s: --preprocessing_name=%s keeps to the former",
+            "%s was trained on images preprocessed by %s, but this run uses %s:"
+            " --preprocessing_name=%s uses the former",
             *(path, theirs, ours, theirs),
         )
     if source.use_grayscale != info.use_grayscale:
         logging.warning(
-            "%s was trained on %s images, and this run is on %s ones: see"
+            "%s was trained on %s images, but this run trains on %s ones: see"
             " --use_grayscale",
             *(path, *(_colors(r.use_grayscale) for r in (source, info))),
         )

@@ -1,4 +1,4 @@
-"""How much an image of each class counts in the loss."""
+"""The weight of each class's images in the loss, `--class_weights`."""
 
 from collections.abc import Sequence
 
@@ -7,19 +7,19 @@ import numpy as np
 from config.train_config import TrainConfig
 from datasets.dataset import Dataset
 
-_BETA = 0.999  # Cui et al. find 0.99 to 0.9999 about as good
+_BETA = 0.999  # β; Cui et al. find 0.99 to 0.9999 about as good
 
 
 def by_class(kind: str, class_counts: Sequence[int]) -> np.ndarray:
-    """The weights of the classes, whose mean over the images is 1.
+    """The weight of each class, scaled so that the mean over the images is 1.
 
-    balanced: n / (K n_c), for n images of K classes, n_c of class c. effective:
-    (1 - β) / (1 - β^n_c), Cui et al., "Class-Balanced Loss Based on Effective Number of
-    Samples", https://arxiv.org/abs/1901.05555, scaled to that mean.
+    balanced: proportional to 1 / n_c, for n_c images of class c. effective:
+    proportional to 1 / (1 - β^n_c), Cui et al., "Class-Balanced Loss Based on Effective
+    Number of Samples", https://arxiv.org/abs/1901.05555, equation 2.
 
     Args:
       kind: balanced or effective.
-      class_counts: images of each class; one at least is above 0.
+      class_counts: number of images of each class, at least one of them above 0.
 
     Returns:
       `[classes]` float32; 0 for a class without images.
@@ -33,7 +33,7 @@ def by_class(kind: str, class_counts: Sequence[int]) -> np.ndarray:
 
 
 def of_run(dataset: Dataset, config: TrainConfig) -> np.ndarray | None:
-    """The weights that the options give a run's classes; None where all count alike."""
+    """The class weights of a run, as the options say; None if all classes weigh 1."""
     kind = config.loss.class_weights
     if kind == "none":
         return None

@@ -1,4 +1,4 @@
-"""The factor on the loss that keeps small gradients within float16."""
+"""The factor on the loss that keeps small gradients from underflowing in float16."""
 
 import tensorflow as tf
 
@@ -7,7 +7,7 @@ _STEPS_TO_GROW = 2000
 
 
 class LossScale:
-    """Halves when a gradient overflows, doubles after 2000 steps without.
+    """Halves when a gradient overflows, doubles after 2000 steps without an overflow.
 
     Micikevicius et al., "Mixed Precision Training", https://arxiv.org/abs/1710.03740,
     section 3.2; the numbers are those of Keras.
@@ -28,10 +28,10 @@ class LossScale:
         return {"loss_scale": self.scale, "loss_scale_good_steps": self.good_steps}
 
     def update(self, is_finite: tf.Tensor) -> None:
-        """Takes note of a step.
+        """Adjusts the scale after a step.
 
         Args:
-          is_finite: scalar bool, whether all its gradients were finite.
+          is_finite: scalar bool, whether all gradients of the step were finite.
         """
         good_steps = tf.where(is_finite, self.good_steps + 1, 0)
         grows = good_steps == _STEPS_TO_GROW

@@ -1,7 +1,7 @@
-"""Loss and penalties, whose sum is the total loss that training minimizes.
+"""The loss and the L2 penalty; training minimizes their sum, the total loss.
 
-Everywhere (log, TensorBoard, validation, metrics.json) `loss` excludes the penalty and
-`total_loss` includes it.
+In the log, TensorBoard, validation and metrics.json alike, `loss` excludes the penalty
+and `total_loss` includes it.
 """
 
 import functools
@@ -13,7 +13,7 @@ import tensorflow as tf
 from engine.step.starting_points import StartingPoints
 
 AUX_LOSS_WEIGHT = 0.4  # slim; Szegedy et al., https://arxiv.org/abs/1409.4842, use 0.3
-_LEAST_DOUBT = 1e-7  # below it, 1 - p is rounding
+_LEAST_DOUBT = 1e-7  # a smaller 1 - p is rounding error
 
 
 def data_loss(
@@ -31,14 +31,14 @@ def data_loss(
     https://arxiv.org/abs/1512.00567, section 7).
 
     Args:
-      targets: `[batch, classes]` float32, rows of sum 1: one-hot, or mixed.
+      targets: `[batch, classes]` float32, rows that sum to 1: one-hot, or mixed.
       logits: `[batch, classes]` float32.
-      aux_logits: the same of the auxiliary head, or None.
+      aux_logits: `[batch, classes]` float32, of the auxiliary head; None without one.
       label_smoothing: in [0, 1].
-      class_weights: `[classes]` float32, how much an image of each class counts; a
-        mixed one counts as much as its parts in their shares. None is 1 for all.
-      focal_gamma: exponent of the focal loss, 0 or more; above 0 only with targets
-        that are one-hot, unsmoothed.
+      class_weights: `[classes]` float32, the weight of each class's images; a mixed
+        image has the weighted mean of its parts. None weighs all alike.
+      focal_gamma: exponent of the focal loss, at least 0; above 0 only with one-hot,
+        unsmoothed targets.
 
     Returns:
       Scalar float32, the mean over the batch.
@@ -66,7 +66,8 @@ def _mean_loss(
     """
     losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
     if focal_gamma:
-        # 1 - p = 1 - exp(-loss); 0 to a power below 1 has no slope.
+        # 1 - p = 1 - exp(-loss). The minimum keeps the gradient finite: that of x^γ is
+        # infinite at 0 for γ < 1.
         losses *= tf.maximum(-tf.math.expm1(-losses), _LEAST_DOUBT) ** focal_gamma
     if weights is not None:
         losses *= weights
@@ -86,16 +87,16 @@ def l2_penalty_fn(
     weight_decay: float,
     starting_points: StartingPoints | None = None,
 ) -> Callable[[], tf.Tensor]:
-    """A function that returns the current `l2_penalty(variables, weight_decay)`.
+    """Makes a function that returns the current `l2_penalty(variables, weight_decay)`.
 
-    The share of the frozen variables is computed once, in the first call: in a step on
-    cached features, reading all frozen weights would take longer than everything else.
+    The share of the frozen variables is computed only once, in the first call: in a
+    step on cached features, reading all frozen weights would take longer than the rest.
 
     Args:
-      variables: those that are regularized.
-      trained: those that change from step to step.
+      variables: the regularized variables.
+      trained: the variables that change from step to step.
       weight_decay: see `l2_penalty`.
-      starting_points: variables with one are left out, and their penalty is added.
+      starting_points: their penalty replaces weight decay for the variables they hold.
     """
     if starting_points:
         others = [v for v in variables if not starting_points.holds(v)]
@@ -107,7 +108,7 @@ def l2_penalty_fn(
 
     @functools.cache
     def frozen_penalty() -> float:
-        with tf.init_scope():  # a value even while a step is being traced
+        with tf.init_scope():  # computes a value even while a step is being traced
             return float(l2_penalty(frozen, weight_decay))
 
     return lambda: l2_penalty(changing, weight_decay) + frozen_penalty()

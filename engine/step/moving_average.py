@@ -15,15 +15,16 @@ class MovingAverage:
     """A shadow variable for every variable of a net, batch-norm statistics included.
 
     shadow -= (1 - d) * (shadow - variable), with d = min(decay, (1 + t) / (10 + t)) at
-    step t, so that the first values are soon forgotten (`tf.train`'s
+    step t, so that the initial values are soon forgotten (`tf.train`'s
     ExponentialMovingAverage with `num_updates`).
 
-    Slim gives its averages and its updates no order: a variable is averaged as it is
-    before the step, or by chance after it. Here step t, counted from 0, begins with the
-    averages, as most of slim's do.
+    Slim does not order averages and updates: whether a variable is averaged as it is
+    before a step or after it is a matter of chance. Here step t, counted from 0, begins
+    with the averages, which is what happens in slim most of the time.
 
     Attributes:
-      shadows: by their names in a checkpoint, `<variable>/ExponentialMovingAverage`.
+      shadows: the averages by their names in a checkpoint,
+        `<variable>/ExponentialMovingAverage`.
     """
 
     def __init__(self, variables: Mapping[str, tf.Variable], decay: float) -> None:
@@ -51,7 +52,7 @@ class MovingAverage:
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
-        """The variables hold their averages inside, and their own values after."""
+        """Inside, the variables hold their averages; afterwards, their own values."""
         shadows = zip(self._variables, self.shadows.values(), strict=True)
         values = {name: shadow.numpy() for name, shadow in shadows}
         with holding(self._variables, values):
@@ -65,11 +66,11 @@ class MovingAverage:
 def holding(
     variables: Mapping[str, tf.Variable], values: Mapping[str, np.ndarray]
 ) -> Iterator[None]:
-    """The variables hold other values inside, and their own after, on every device.
+    """Inside, variables hold other values; afterwards, their own on every device.
 
     Args:
       variables: by name.
-      values: of those of them that are to hold others, by name.
+      values: the values to hold, by the names of the variables to change.
     """
     on_devices = [
         (device_variable, device_variable.numpy())

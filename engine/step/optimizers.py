@@ -21,7 +21,7 @@ SLOT_SUFFIXES: dict[str, dict[str, str]] = {
 
 
 class _FtrlOptimizer(tf.compat.v1.train.FtrlOptimizer):
-    """TensorFlow's, which alone of them does not call its rate."""
+    """TensorFlow's FTRL, the only optimizer that does not accept a callable rate."""
 
     def __init__(
         self, learning_rate: Callable[[], tf.Tensor], **options: float
@@ -37,11 +37,12 @@ class _FtrlOptimizer(tf.compat.v1.train.FtrlOptimizer):
 def make_optimizer(
     options: OptimizerOptions, learning_rate: Callable[[], tf.Tensor]
 ) -> tf.compat.v1.train.Optimizer:
-    """The optimizer that the options name.
+    """Makes the optimizer that the options name.
 
     Args:
-      options: its name and parameters.
-      learning_rate: called in every step for its rate, a float32 scalar.
+      options: name and parameters of the optimizer.
+      learning_rate: returns the rate of the current step, a float32 scalar; called in
+        every step.
     """
     o = options
     makers: dict[str, Callable[[], tf.compat.v1.train.Optimizer]] = {
@@ -79,26 +80,27 @@ def scale_rates(
     trained: Mapping[str, tf.Variable],
     factors: Mapping[str, float],
 ) -> None:
-    """Gives some variables a learning rate of their own: a multiple of the optimizer's.
+    """Gives individual variables a multiple of the optimizer's learning rate.
 
-    Each update is what an optimizer of its own would do that has that rate. Factors on
-    gradients would not do: Adam and RMSProp divide by the gradients' size. Factors on
-    updates would not either: FTRL's is not proportional to its rate.
+    Each variable is updated exactly as by an optimizer with that rate. Scaling its
+    gradient would not do, as Adam and RMSProp divide by the gradient's magnitude;
+    neither would scaling the update, as FTRL's is not proportional to the rate.
 
     Args:
-      optimizer: as `make_optimizer` gives it.
-      trained: variables that it will change, by name.
-      factors: by name; 1 where none is given.
+      optimizer: from `make_optimizer`.
+      trained: the variables that it will update, by name.
+      factors: of the learning rate, by variable name; 1 for a missing name.
     """
     if not factors:
         return
-    # On several devices an update gets the variable of its device.
+    # With several devices, an update is passed the variable of its own device.
     factor_of = {
         id(on_device): factors.get(name, 1.0)
         for name, variable in trained.items()
         for on_device in getattr(variable, "values", [variable])
     }
-    # TF1 optimizers have no public way to it: this tensor is what each update reads.
+    # There is no public way to do this in TF1 optimizers: every update reads its rate
+    # from this tensor.
     is_short = isinstance(optimizer, (_train.AdamOptimizer, _train.AdadeltaOptimizer))
     attribute = "_lr_t" if is_short else "_learning_rate_tensor"
     apply_dense = optimizer._resource_apply_dense
@@ -117,18 +119,18 @@ def scale_rates(
 def create_slots(
     name: str, optimizer: tf.compat.v1.train.Optimizer, trained: dict[str, tf.Variable]
 ) -> dict[str, tf.Variable]:
-    """Makes the optimizer's own variables, which it would make in its first step.
+    """Creates the optimizer's variables, which it would create in its first step.
 
     Args:
-      name: which optimizer it is, a key of `SLOT_SUFFIXES`.
-      optimizer: as `make_optimizer` gives it.
-      trained: variables that it will change, by name.
+      name: of the optimizer, a key of `SLOT_SUFFIXES`.
+      optimizer: from `make_optimizer`.
+      trained: the variables that it will update, by name.
 
     Returns:
       Slots and accumulators by their name in a slim checkpoint.
     """
-    # Created now, not while the first step is traced, so that a resumed run can fill
-    # them; TF1 optimizers have no public call for that.
+    # They must exist before the first step so that a resumed run can restore them; TF1
+    # optimizers have no public call for that.
     optimizer._create_slots(list(trained.values()))
     named = {
         f"{variable_name}/{suffix}": optimizer.get_slot(variable, slot)

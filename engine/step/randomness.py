@@ -1,11 +1,11 @@
-"""All that is random in a step: its seed, and how it mixes images."""
+"""Everything random in a step: its seed, and how images are mixed."""
 
 import tensorflow as tf
 
 from config.training.augmentation_options import AugmentationOptions
 from preprocessing import mixing
 
-# Folded into a step's seed for mixing, which must not repeat what dropout draws.
+# Folded into a step's seed for mixing, which must not draw the same as dropout.
 _MIXING = 1 << 30
 
 
@@ -15,7 +15,7 @@ def step_seed(seed: int, step: tf.Tensor, replica: tf.Tensor | int) -> tf.Tensor
     Args:
       seed: `--seed`.
       step: scalar int64.
-      replica: the device's number.
+      replica: index of the device.
     """
     run_and_step = tf.stack([tf.constant(seed, tf.int64), step])
     return tf.random.experimental.stateless_fold_in(run_and_step, replica)
@@ -30,13 +30,13 @@ def mix(
     """Applies mixup and CutMix to a batch, as the options say.
 
     Args:
-      images: `[images, height, width, channels]` float32.
-      targets: `[images, classes]` float32.
+      images: `[batch, height, width, channels]` float32.
+      targets: `[batch, classes]` float32.
       seed: from `step_seed`.
-      augmentation: without mixup and CutMix nothing is changed.
+      augmentation: the options; without mixup and CutMix the batch is unchanged.
 
     Returns:
-      The images and their targets, with the shapes and types of the arguments.
+      Mixed images and targets, with the shapes and dtypes of the arguments.
     """
     return mixing.mix(
         images,

@@ -11,10 +11,10 @@ class RunLength:
     """The arithmetic of batches, epochs and steps.
 
     Attributes:
-      num_examples: of the training split.
-      batch_size: images per step on each clone.
-      images_per_step: over all clones and accumulated batches.
-      last_step: the step to stop at; None trains until interrupted.
+      num_examples: size of the training split.
+      batch_size: images per batch and clone.
+      images_per_step: images per step, over all clones and accumulated batches.
+      last_step: the step to stop at; None to train until interrupted.
     """
 
     num_examples: int
@@ -24,16 +24,16 @@ class RunLength:
 
     @property
     def steps_per_epoch(self) -> float:
-        """Steps in which as many images are seen as the split has."""
+        """Number of steps in which the net sees as many images as the split has."""
         return self.num_examples / self.images_per_step
 
 
 def of(config: TrainConfig, num_examples: int) -> RunLength:
-    """The length that the options give a run.
+    """The length of a run, as the options say.
 
     Args:
       config: the options.
-      num_examples: of the training split.
+      num_examples: size of the training split.
     """
     run, batch_size = config.run, config.train_data.batch_size
     images_per_step = batch_size * run.num_clones

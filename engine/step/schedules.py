@@ -1,4 +1,4 @@
-"""Learning rate by step: slim's formulas, cosine and piecewise decay."""
+"""Learning-rate schedules: slim's, cosine and piecewise decay."""
 
 import math
 
@@ -17,11 +17,11 @@ def decay_steps(options: ScheduleOptions, num_examples: int, batch_size: int) ->
 
     Args:
       options: the schedule.
-      num_examples: of the training split.
-      batch_size: images per step and clone.
+      num_examples: size of the training split.
+      batch_size: images per batch and clone.
 
     Raises:
-      UserError: the length is less than one step.
+      UserError: this is less than one step.
     """
     steps = int(num_examples / batch_size * options.num_epochs_per_decay)
     if steps < 1:
@@ -36,12 +36,12 @@ def decay_steps(options: ScheduleOptions, num_examples: int, batch_size: int) ->
 def learning_rate(
     options: ScheduleOptions, step: tf.Tensor, length: RunLength
 ) -> tf.Tensor:
-    """The rate of a step.
+    """The learning rate of a step.
 
     Args:
       options: the schedule.
       step: scalar integer, the global step, 0 for the first.
-      length: of the run.
+      length: how long the run is.
 
     Returns:
       Scalar float32.
@@ -70,13 +70,13 @@ def learning_rate(
 def _share_left(
     options: ScheduleOptions, done: tf.Tensor, length: RunLength
 ) -> tf.Tensor:
-    """What is left of the way from the initial rate to the final one, in [0, 1].
+    """How much of the decay from initial to final rate is still to come, in [0, 1].
 
     Cosine: (1 + cos(π t/T)) / 2 over the T steps of the run, Loshchilov and Hutter,
     "SGDR", https://arxiv.org/abs/1608.03983, equation 5, without restarts.
     """
     if options.learning_rate_decay_type == "cosine":
-        assert length.last_step  # `TrainConfig` refuses a run without end
+        assert length.last_step  # `TrainConfig` refuses cosine without a last step
         share_done = tf.minimum(done / length.last_step, 1.0)
         return (1 + tf.cos(math.pi * share_done)) / 2
     steps = _slims_length(options, length)
@@ -96,7 +96,7 @@ def _decay_starts(options: ScheduleOptions, length: RunLength) -> list[int]:
 
 
 def as_text(options: ScheduleOptions, length: RunLength) -> str:
-    """The schedule in words, for the log.
+    """Describes the schedule, for the log.
 
     Raises:
       UserError: it decays more than once per step.

@@ -10,25 +10,26 @@ SUFFIX = "StartingPoint"
 
 
 class StartingPoints:
-    """L2-SP: a penalty on the way that restored variables have gone.
+    """L2-SP: a penalty on how far restored variables have moved.
 
     decay / 2 * sum((variable - start)**2), Li et al., "Explicit Inductive Bias for
     Transfer Learning with Convolutional Networks", https://arxiv.org/abs/1802.01483,
-    equation 3, whose β is `--weight_decay`, of all other weights.
+    equation 3; its β, for all other weights, is `--weight_decay`.
 
-    Checkpoints hold the starting points, so that a run resumes with those that it began
-    with.
+    Checkpoints hold the starting points, so that a resumed run keeps those that it
+    began with.
 
     Attributes:
-      points: by their names in a checkpoint, `<variable>/StartingPoint`.
+      points: the starting points by their names in a checkpoint,
+        `<variable>/StartingPoint`.
     """
 
     def __init__(self, variables: Mapping[str, tf.Variable], decay: float) -> None:
         """Makes the points, equal to the variables; call under `strategy.scope()`.
 
         Args:
-          variables: those that are restored and trained, by name.
-          decay: weight of the penalty.
+          variables: the variables that are both restored and trained, by name.
+          decay: factor of the penalty.
         """
         self._variables = dict(variables)
         self._decay = decay
@@ -44,7 +45,7 @@ class StartingPoints:
         return any(variable is held for held in self._variables.values())
 
     def penalty(self) -> tf.Tensor:
-        """The penalty as the variables are, a float32 scalar."""
+        """The penalty at the variables' current values, a float32 scalar."""
         return self._decay * tf.add_n(
             [
                 tf.nn.l2_loss(tf.convert_to_tensor(variable) - point)

@@ -1,4 +1,4 @@
-"""All that training changes, and all that a checkpoint holds."""
+"""Everything that training changes, which is everything that a checkpoint holds."""
 
 from collections.abc import Callable, Mapping
 
@@ -17,19 +17,19 @@ from nets.network import Network
 
 
 class TrainState:
-    """A network in training: optimizer, step, moving averages.
+    """A network in training, with its optimizer, step and moving averages.
 
     Attributes:
       network: the net.
-      plan: what of it is trained and frozen.
-      trained: the variables that the optimizer changes, by name.
-      global_step: scalar int64 variable, steps done.
+      plan: which of its variables are trained and which are frozen.
+      trained: the variables that the optimizer updates, by name.
+      global_step: scalar int64 variable, the number of steps done.
       rate_fn: from a step to its learning rate, a float32 scalar; may be replaced
         before the first step.
-      optimizer: slim's.
-      moving_average: of all variables, or None.
-      starting_points: that variables are pulled back to, or None.
-      loss_scale: of float16, or None.
+      optimizer: with slim's formulas.
+      moving_average: of all variables of the net, or None.
+      starting_points: the values that variables are pulled back to, or None.
+      loss_scale: for float16, or None.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class TrainState:
 
         Args:
           network: the net.
-          plan: what of it is trained.
+          plan: which of its variables are trained.
           config: the options.
-          num_examples: of the training split, for the schedule.
+          num_examples: size of the training split, for the schedule.
         """
         self.network = network
         self.plan = plan
@@ -72,7 +72,7 @@ class TrainState:
         self.loss_scale = LossScale() if needs_scale else None
 
     def learning_rate(self) -> tf.Tensor:
-        """The rate of the next step, a float32 scalar."""
+        """The learning rate of the next step, a float32 scalar."""
         return self.rate_fn(tf.convert_to_tensor(self.global_step))
 
     def named_variables(self) -> dict[str, tf.Variable]:
@@ -93,11 +93,11 @@ class TrainState:
         """The values of all variables by name, as a checkpoint holds them.
 
         Args:
-          statistics: of batch norms, by name, that take the place of their running
-            averages; these are kept under `<name>/RunningAverage`.
+          statistics: recomputed batch-norm statistics by variable name. They replace
+            the running averages, which are kept as `<name>/RunningAverage`.
 
         Raises:
-          NotFiniteError: one of them is not finite.
+          NotFiniteError: a value is not finite.
         """
         values = {n: np.asarray(v.numpy()) for n, v in self.named_variables().items()}
         for name, value in (statistics or {}).items():

@@ -18,7 +18,7 @@ _SUMMED = ("steps", "input_secs", *_MEANS)
 _OF_LAST_STEP = ("last_total_loss", "learning_rate")
 
 Tensors = dict[str, tf.Tensor]
-# (batch, dropout seed) → (logits, end points)
+# From a batch and a dropout seed to logits and end points.
 RunNetwork = Callable[[Tensors, tf.Tensor], tuple[tf.Tensor, Tensors]]
 TrainFn = Callable[[Iterator, tf.Tensor], Tensors]
 
@@ -33,23 +33,23 @@ def make_train_fn(
     """Makes the function that runs several steps per call.
 
     Args:
-      state: what the steps change. Its values are read at the first call only, so that
+      state: what the steps change. Its values are not read before the first call, so
         a checkpoint may still be restored into it.
       strategy: the devices.
       config: the options.
-      run_network: runs the net: all of it on images, or its last part on cached
+      run_network: runs the net: all of it on images, or its trained part on cached
         features.
       class_weights: see `losses.data_loss`.
 
     Returns:
-      train_fn(iterator, num_steps): `iterator` gives batches that `run_network` takes,
-      with "label" [images] int32, of batch_size * gradient_accumulation_steps images
-      on each device; `num_steps` is a scalar int32. It stops early after a step whose
-      loss is not finite. It returns scalars summed over the steps ("steps",
-      "input_secs" spent waiting for batches, which is NaN with --deterministic,
-      "total_loss", "loss", "regularization_loss", "accuracy") and, of the last step,
-      its total loss
-      ("last_total_loss") and learning rate ("learning_rate").
+      train_fn(iterator, num_steps). `iterator` yields batches for `run_network` that
+      also have a "label", `[images]` int32, with batch_size *
+      gradient_accumulation_steps images per device; `num_steps` is a scalar int32.
+      The function stops early after a step whose loss is not finite. It returns
+      float32 scalars: sums over the steps ("steps", "input_secs" spent waiting for
+      batches, NaN with --deterministic, "total_loss", "loss", "regularization_loss",
+      "accuracy"), and the total loss ("last_total_loss") and the learning rate
+      ("learning_rate") of the last step.
     """
     penalty_fn = losses.l2_penalty_fn(
         state.network.regularized,
@@ -63,12 +63,11 @@ def make_train_fn(
 
 @dataclasses.dataclass(frozen=True)
 class _Step:
-    """The methods stand in the order in which a step calls them.
+    """One training step; the methods are in the order in which they are called.
 
     Attributes:
-      state: see `make_train_fn`, as for all that is not said here.
-      penalty_fn: the L2 penalty of the current weights, a float32 scalar; see
-        `losses.l2_penalty_fn`.
+      penalty_fn: returns the L2 penalty of the current weights, a float32 scalar; see
+        `losses.l2_penalty_fn`. For the others see `make_train_fn`.
     """
 
     state: TrainState
@@ -94,9 +93,9 @@ class _Step:
         return totals
 
     def run(self, iterator: Iterator) -> Tensors:
-        """One step: batch, gradients, update; see `make_train_fn` for what it gives."""
+        """One step: batch, gradients, update; for the result see `make_train_fn`."""
         rate = self.state.learning_rate()
-        # Averages take in the variables as they are before the update, as slim's do.
+        # Averages include the variables as they are before the update, as in slim.
         if self.state.moving_average:
             self.state.moving_average.update(self.state.global_step)
         batch, input_secs = self.next_batch(iterator)
@@ -111,14 +110,14 @@ class _Step:
         return {**means, **last, "input_secs": input_secs, "steps": tf.constant(1.0)}
 
     def next_batch(self, iterator: Iterator) -> tuple[Tensors, tf.Tensor]:
-        """The next batch, and the seconds from asking for it to having it."""
+        """The next batch, and how many seconds it took to arrive."""
         if self.config.run.deterministic:
-            # TensorFlow refuses to tell the time in a run that must repeat itself.
+            # TensorFlow refuses tf.timestamp where operations must be deterministic.
             return next(iterator), tf.constant(math.nan)
         asked_at = tf.timestamp()
         with tf.control_dependencies([asked_at]):
             batch = next(iterator)
-        # A batch for several devices is a value of tf.distribute, a tensor for each.
+        # A batch for several devices is a PerReplica value: one tensor per device.
         with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
             secs = tf.timestamp() - asked_at
         return batch, tf.cast(secs, tf.float32)
@@ -143,7 +142,7 @@ class _Step:
     def accumulated(
         self, batch: Tensors, seed: tf.Tensor
     ) -> tuple[Tensors, list[tf.Tensor]]:
-        """Means over the parts of a batch whose activations do not fit into memory."""
+        """Means over a batch, computed in parts because of their memory."""
         num_parts = self.config.optimizer.gradient_accumulation_steps
         part_size = self.config.train_data.batch_size
         parts = tf.nest.map_structure(
@@ -171,10 +170,10 @@ class _Step:
     def loss_and_gradients(
         self, batch: Tensors, seed: tf.Tensor
     ) -> tuple[Tensors, list[tf.Tensor]]:
-        """What `batch_losses` gives, and the gradients of the total loss."""
+        """The result of `batch_losses`, and the gradients of the total loss."""
         trained = list(self.state.trained.values())
         targets = tf.one_hot(batch["label"], self.state.network.num_classes)
-        if "image" in batch:  # and not the cached features of one
+        if "image" in batch:  # cached features are not mixed
             augmentation = self.config.augmentation
             images, targets = mix(batch["image"], targets, seed, augmentation)
             batch = batch | {"image": images}
@@ -191,7 +190,7 @@ class _Step:
     def batch_losses(
         self, targets: tf.Tensor, logits: tf.Tensor, end_points: Tensors
     ) -> Tensors:
-        """Losses and accuracy of a batch: float32 scalars, see `_MEANS`."""
+        """Losses and accuracy of a batch: float32 scalars with the keys of `_MEANS`."""
         loss = losses.data_loss(
             targets,
             logits,
@@ -212,8 +211,8 @@ class _Step:
     def update(self, gradients: list[tf.Tensor]) -> None:
         """Updates the variables.
 
-        If a gradient overflowed in float16 on any replica, no variable changes, and the
-        loss scale is lowered; the step counts all the same.
+        If a gradient overflowed in float16 on any replica, the variables stay as they
+        are and the loss scale is lowered; the step still counts.
         """
         if self.state.loss_scale is None:
             self.strategy.run(self.apply, args=(gradients,))

@@ -1,4 +1,4 @@
-"""Copies of variables that a checkpoint holds beside them."""
+"""Copies of variables, which a checkpoint holds along with the variables."""
 
 from collections.abc import Mapping
 
@@ -6,14 +6,14 @@ import tensorflow as tf
 
 
 def make(variables: Mapping[str, tf.Variable], suffix: str) -> dict[str, tf.Variable]:
-    """Copies, equal to the variables; call under `strategy.scope()`.
+    """Copies variables; call under `strategy.scope()`.
 
     Args:
       variables: by name.
       suffix: last part of the copies' names in a checkpoint.
 
     Returns:
-      The copies by their names, `<variable>/<suffix>`; every replica has the same.
+      The copies by name, `<variable>/<suffix>`; they are the same on every replica.
     """
     return {
         f"{name}/{suffix}": tf.Variable(

@@ -89,7 +89,7 @@ def thinned(
 
 
 def with_group_norm(defaults: dict[Any, Any], groups: int = 8) -> dict[Any, Any]:
-    """`defaults` with group norm in place of every normalizer."""
+    """`defaults` with group norm instead of every normalizer."""
     group_norm = slim.tf_slim.group_norm
     return {
         (group_norm,): {"groups": groups},

@@ -75,7 +75,7 @@ mbv3_op_se = functools.partial(mbv3_op, se=_squeeze_excite)
 
 
 def mbv3_fused(ef: float, n: int, k: int, s: int = 1, **kwargs: Any) -> conv_defs.Op:
-    """`mbv3_op` with a full convolution in place of expansion and depthwise."""
+    """`mbv3_op` with a full convolution instead of expansion and depthwise."""
     return mbv3_op(
         ef,
         n,

@@ -66,7 +66,7 @@ class Stem(NamedTuple):
       filters: output channels.
       stride: stride of the convolution.
       padding: padding of the convolution.
-      end_point: name of its output; None if it is no end point.
+      end_point: name of its output; None if it is not an end point.
       aux_scope: None: the stem has no auxiliary head.
     """
 
@@ -84,7 +84,7 @@ class PlannedCell(NamedTuple):
 
     Attributes:
       scope: its variable scope.
-      end_point: name of its output; None if it is no end point.
+      end_point: name of its output; None if it is not an end point.
       cell: what builds it.
       filter_scaling: factor for its channels.
       stride: stride of the operations on its inputs.

@@ -78,7 +78,9 @@ def test_it_is_named_with_the_way_to_convert_it(tmp_path, name):
     with pytest.raises(UserError) as raised:
         find_checkpoint(str(tmp_path / name))
     said = str(raised.value)
-    assert said.startswith(f"--checkpoint_path={tmp_path / name} is no slim checkpoint")
+    assert said.startswith(
+        f"--checkpoint_path={tmp_path / name} is not a slim checkpoint"
+    )
     assert kind in said
     assert remedy in said
     assert "\n" not in said

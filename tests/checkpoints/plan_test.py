@@ -103,7 +103,7 @@ def test_another_shape_names_the_variable_both_shapes_and_the_flag_that_mends_it
     assert (
         "Net/AuxLogits/fc/weights has the shape 8x1001 in /ckpt/model.ckpt" in message
     )
-    assert "8x5 in the net (3 such in all)" in message
+    assert "8x5 in the net (3 in all)" in message
     assert suggested(message) == "head"
     assert choose(suggested(message)) == BODY
 
@@ -171,7 +171,7 @@ def test_restoring_nothing_is_an_error(ignore_missing_vars):
 def test_excluding_everything_is_an_error():
     with pytest.raises(UserError, match="excludes every variable") as error:
         choose("Net")
-    assert "leave out --checkpoint_path" in message_of(error)
+    assert "omit --checkpoint_path" in message_of(error)
 
 
 @settings(max_examples=60, deadline=None)

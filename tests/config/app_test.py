@@ -154,7 +154,7 @@ def test_exit_status(run, do, status):
     ("content", "says"),
     [
         (b"--momentum=0.5\n--momentun=1\n", "Unknown command line flag 'momentun'"),
-        (b"--do=\xff\n", "no UTF-8 text (invalid start byte in byte 5)"),
+        (b"--do=\xff\n", "not UTF-8 text (invalid start byte in byte 5)"),
         (None, "No such file or directory"),
     ],
 )

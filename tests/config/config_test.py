@@ -136,7 +136,7 @@ def test_listing_scopes_needs_no_data_set():
 def test_one_end_of_training_at_most():
     train(max_number_of_steps=5)
     train(max_number_of_epochs=0.5)
-    with pytest.raises(UserError, match="both given: give one"):
+    with pytest.raises(UserError, match="both given: give only one"):
         train(max_number_of_steps=5, max_number_of_epochs=0.5)
 
 

@@ -17,7 +17,6 @@ from convert.average_checkpoints import AverageConfig, AverageOptions
 from convert.recompute_batch_norm import RecomputeConfig, RecomputeOptions
 from engine import evaluate
 from errors import NotFiniteError, UserError
-from nets import nets_factory
 from tests.engine import small_runs
 
 STEPS = 2
@@ -27,8 +26,7 @@ STATISTIC = "Tiny/Conv2d_2/BatchNorm/moving_variance"
 
 @pytest.fixture(scope="module", autouse=True)
 def small_net():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(nets_factory.NETWORKS, small_runs.NET, small_runs.NET_ENTRY)
+    with small_runs.net_registered():
         yield
 
 

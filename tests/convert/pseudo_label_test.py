@@ -16,7 +16,6 @@ from convert import pseudo_label
 from datasets import dataset_json, example_schema
 from datasets.dataset_json import DatasetInfo, ShardInfo, SplitInfo
 from errors import UserError
-from nets import nets_factory
 from tests.engine import coloured_images, small_runs
 
 CLASSES = ("red", "green", "blue")
@@ -25,8 +24,7 @@ PHOTOS = [0, 0, 0, 0, 1, 1, 2, 2, 2]
 
 @pytest.fixture(scope="module", autouse=True)
 def small_net():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(nets_factory.NETWORKS, small_runs.NET, small_runs.NET_ENTRY)
+    with small_runs.net_registered():
         yield
 
 

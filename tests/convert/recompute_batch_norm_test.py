@@ -11,7 +11,6 @@ from convert import recompute_batch_norm
 from convert.recompute_batch_norm import RecomputeConfig, RecomputeOptions
 from engine import train_loop
 from errors import UserError
-from nets import nets_factory
 from tests.engine import coloured_images, small_runs
 
 STEPS = 2
@@ -19,8 +18,7 @@ STEPS = 2
 
 @pytest.fixture(scope="module", autouse=True)
 def small_net():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(nets_factory.NETWORKS, small_runs.NET, small_runs.NET_ENTRY)
+    with small_runs.net_registered():
         yield
 
 

@@ -261,7 +261,7 @@ def test_a_net_inside_another_module_is_found(caplog):
     assert "Using the module model, omitting criterion.weight" in caplog.text
     assert torch_source.without_prefix(small) is small
     head = {"head.weight": np.ones((3, 2), np.float32)}
-    with pytest.raises(UserError, match=r"weights beside it, head\.weight"):
+    with pytest.raises(UserError, match=r"weights next to it, head\.weight"):
         torch_source.without_prefix(state | head)
     twice = state | {f"ema.{name}": values for name, values in small.items()}
     with pytest.raises(UserError, match=r"several nets, ema\., model\.:"):

@@ -65,12 +65,12 @@ def test_the_flags_reach_the_operators():
 def test_images_in_one_version_are_not_augmented(flags):
     features: dict[str, Any] = {"dataset_dir": "x", "feature_cache": "memory"}
     small_runs.make_config(**features, **flags, feature_cache_views=2)
-    with pytest.raises(UserError, match=f"--{next(iter(flags))}=.* random, and --fea"):
+    with pytest.raises(UserError, match=f"--{next(iter(flags))}=.* random, but --fea"):
         small_runs.make_config(**features, **flags)
-    with pytest.raises(UserError, match="and --feature_cache_views=1 keeps one"):
+    with pytest.raises(UserError, match="but --feature_cache_views=1 keeps only one"):
         small_runs.make_config(dataset_dir="x", feature_cache_views=1, **flags)
 
 
 def test_features_cannot_be_mixed():
-    with pytest.raises(UserError, match="leave one of them out"):
+    with pytest.raises(UserError, match="omit one of them"):
         small_runs.make_config(dataset_dir="x", mixup_alpha=0.2, feature_cache="memory")

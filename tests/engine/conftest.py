@@ -1,6 +1,5 @@
 """Images, the small net by its name, and one finished run."""
 
-import contextlib
 import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import pytest
 
 from engine.run.background import BackgroundWriter
-from nets import nets_factory
 from tests.engine import small_runs
 
 
@@ -18,17 +16,10 @@ def images_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return small_runs.write_images(tmp_path_factory.mktemp("images"))
 
 
-@contextlib.contextmanager
-def _small_net() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(nets_factory.NETWORKS, small_runs.NET, small_runs.NET_ENTRY)
-        yield
-
-
 @pytest.fixture(scope="module", autouse=True)
 def small_net() -> Iterator[None]:
     """`--model_name=tiny` works in the tests of this folder, and nowhere else."""
-    with _small_net():
+    with small_runs.net_registered():
         yield
 
 
@@ -68,6 +59,6 @@ def full_run(
 ) -> pathlib.Path:
     """The folder of such a run; tests leave it as it is."""
     train_dir = tmp_path_factory.mktemp("full_run")
-    with _small_net():
+    with small_runs.net_registered():
         assert small_runs.train(train_dir=train_dir, **full_run_flags) == 0
     return train_dir

@@ -180,7 +180,7 @@ def test_bad_records_are_left_out_and_told_of(run, weights, tmp_path, capsys):
     assert run(tmp_path / "published", folder, max_bad_records=2) == 0
     printed = capsys.readouterr().out
     assert "eval/Accuracy[0.5714]" in printed
-    assert "7 images of colours/validation (bad records left out: 2), " in printed
+    assert "7 images of colours/validation (bad records skipped: 2), " in printed
     metrics = json.loads((tmp_path / "eval" / "metrics.json").read_text())
     assert (metrics["images"], metrics["bad_records"]) == (7, 2)
     with open(tmp_path / "eval" / "predictions.csv", encoding="utf-8") as file:

@@ -126,7 +126,7 @@ def test_evaluation_and_prediction_read_the_cut_back(
 )
 def test_flags_that_contradict_the_run_are_refused(cut_run, flag, value, trained):
     message = re.escape(
-        f"--{flag}={value} contradicts model.json beside the checkpoint"
+        f"--{flag}={value} contradicts model.json next to the checkpoint"
     )
     with pytest.raises(UserError, match=f"{message}.*trained with {trained}: leave"):
         classifiers.load(

@@ -231,7 +231,7 @@ def test_a_folder_is_walked_as_in_conversion(run, photos, tmp_path, caplog):
     assert found == {"IMG_1", "b.jpg.bak", "deep/c.PNG"} | {
         f"linked/{path.name}" for path in photos.iterdir()
     }
-    assert "Left out: 1 × not a photo: " in caplog.text
+    assert "Skipped: 1 × not a photo: " in caplog.text
     assert "notes.txt" in caplog.text
     assert "Ignored 2 hidden and system files" in caplog.text
     assert run(folder / "notes.txt", folder / "IMG_1", output_file=str(file)) == 1
@@ -256,7 +256,7 @@ def test_bits_are_those_of_the_data_set_or_the_flag(full_run, run, photos, tmp_p
     another = tmp_path / "another"
     shutil.copytree(other, another)
     dataclasses.replace(record, bits=16).write(str(another))
-    with pytest.raises(UserError, match=r"trained on photos of .* say with --bits"):
+    with pytest.raises(UserError, match=r"trained on photos of .* give the --bits"):
         run(grey, checkpoint_path=f"{other},{another}")
 
 
@@ -279,9 +279,9 @@ def test_features_leave_no_row_of_what_is_broken(run, photos, tmp_path):
 
 
 def test_photos_are_there_and_so_is_the_folder_of_the_output(run, tmp_path):
-    with pytest.raises(UserError, match="no PHOTO"):
+    with pytest.raises(UserError, match="no photos: give"):
         prediction_photos.find([])
-    with pytest.raises(UserError, match="no photo there"):
+    with pytest.raises(UserError, match="no photos found"):
         run(tmp_path)
     with pytest.raises(UserError, match="there is no folder"):
         run(output_file=str(tmp_path / "none" / "out.csv"))
@@ -307,7 +307,7 @@ def test_spoilt_weights(full_run, run, tmp_path):
         ({"output": "features"}, "ends in .npz"),
         (
             {"output": "features", "output_file": "a.npz", "tta": "flip"},
-            "leave out --tta and further checkpoints",
+            "omit --tta and further checkpoints",
         ),
     ],
 )

@@ -138,7 +138,7 @@ def test_a_trial_needs_a_split_to_compare_on(flags, tmp_path):
 
 @pytest.mark.parametrize(
     ("colours", "expected"),
-    [([1, 1], "two or more"), ([0, 1, 2], "one class must have two")],
+    [([1, 1], "at least two classes"), ([0, 1, 2], "a class with at least two")],
 )
 def test_too_few_images_are_refused(flags, tmp_path, colours, expected):
     coloured_images.write_split(tmp_path, "train", colours, colours)

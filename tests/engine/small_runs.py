@@ -1,10 +1,13 @@
 """Training runs that take seconds: a net of a few layers on the coloured images."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
 import typing
+from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +15,7 @@ import tensorflow as tf
 from checkpoints.slim_format import Checkpoint
 from config.train_config import TrainConfig
 from engine import train_loop
-from nets import slim
+from nets import nets_factory, slim
 from nets.nets_factory import NetEntry
 from tests.engine import coloured_images
 
@@ -66,6 +69,13 @@ NET_ENTRY = NetEntry(
     head_scopes=("Tiny/Logits", "Tiny/AuxLogits"),
     preprocessing="inception",
 )
+
+
+@contextlib.contextmanager
+def net_registered() -> Iterator[None]:
+    """`--model_name=tiny` works inside, and nowhere else."""
+    with mock.patch.dict(nets_factory.NETWORKS, {NET: NET_ENTRY}):
+        yield
 
 
 def write_images(folder: pathlib.Path) -> pathlib.Path:

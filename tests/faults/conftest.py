@@ -1,10 +1,10 @@
 """Images, and the small net by its name."""
 
 import pathlib
+from collections.abc import Iterator
 
 import pytest
 
-from nets import nets_factory
 from tests.engine import small_runs
 
 
@@ -15,6 +15,7 @@ def images_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 @pytest.fixture
-def small_net(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_net() -> Iterator[None]:
     """`--model_name=tiny` works."""
-    monkeypatch.setitem(nets_factory.NETWORKS, small_runs.NET, small_runs.NET_ENTRY)
+    with small_runs.net_registered():
+        yield

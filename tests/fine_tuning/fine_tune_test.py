@@ -22,7 +22,6 @@ from engine.interruption import EXIT_TIME_LIMIT
 from errors import UserError
 from fine_tuning import fine_tune, runs, stages
 from fine_tuning.commands import merged
-from nets import nets_factory
 from nets.network import Network
 from tests.engine import small_runs
 
@@ -74,8 +73,7 @@ def weights(tmp_path_factory):
 @pytest.fixture(scope="module", autouse=True)
 def small_net():
     """`--model_name=tiny` has two depths, so that a probe takes no time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(nets_factory.NETWORKS, small_runs.NET, small_runs.NET_ENTRY)
+    with small_runs.net_registered():
         yield
 
 
@@ -254,7 +252,7 @@ def test_no_photos_no_classes_no_place(photos, weights, tmp_path):
             run(wrong, *options)
     with pytest.raises(UserError, match="lies among the photos"):
         run([photos], *arguments_of(weights, photos / "run"))
-    with pytest.raises(UserError, match=r"--train_dir is no flag of fine_tune\.py"):
+    with pytest.raises(UserError, match=r"--train_dir is not a flag of fine_tune\.py"):
         run([photos], *options, "--train_dir=x")
 
 
@@ -277,7 +275,7 @@ def test_what_cannot_be_exported_is_told_before_anything_is_done(
     ("flag", "message"),
     [
         ("--class_weights=balanced", "--class_weights=balanced has no meaning with"),
-        ("--mixup_alpha=0.2", "mix images, which --feature_cache replaces"),
+        ("--mixup_alpha=0.2", "mix images, but --feature_cache trains"),
         ("--head_solver=logistic", "--trainable_scopes=head"),
     ],
 )

@@ -71,14 +71,14 @@ def test_plain_layouts(tmp_path, files, classes):
             "train/a/1.jpg test/a/1.jpg val/1.jpg",
             "'val' holds photos, but no class folders.*omit them, move them",
         ),
-        ("train/a/1.jpg b/1.jpg", "'train' with folders inside and 'b' beside it"),
+        ("train/a/1.jpg b/1.jpg", "'train' with folders inside and 'b' next to it"),
         ("seg_train/a/1.jpg b/1.jpg", "'seg_train' with folders inside and 'b'"),
-        ("a/1.jpg b/1.jpg test/1.jpg", "'test' with photos inside and 'a' beside it"),
-        ("a/1.jpg holdout/1.jpg", "'holdout' with photos inside and 'a' beside it"),
+        ("a/1.jpg b/1.jpg test/1.jpg", "'test' with photos inside and 'a' next to it"),
+        ("a/1.jpg holdout/1.jpg", "'holdout' with photos inside and 'a' next to it"),
         ("train/a/1.jpg holdout/a/1.jpg", "'holdout' with folders inside: if it is"),
         (
             "train/a/1.jpg test/a/1.jpg extra/a/1.jpg",
-            "'test' with folders inside and 'extra' beside it.*if it is a class, give",
+            "'test' with folders inside and 'extra' next to it.*if it is a class, give",
         ),
         (
             "animals/cat/1.jpg animals/dog/1.jpg plants/1.jpg",

@@ -125,7 +125,7 @@ def test_out_of_memory_names_the_flag(dataset):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM")
 
     evaluator = _evaluator(dataset, _Net(run_out, 3))
-    with pytest.raises(UserError, match="3 images at once: lower --batch_size"):
+    with pytest.raises(UserError, match="batches of 3 images: lower --batch_size"):
         evaluator.run()
 
 

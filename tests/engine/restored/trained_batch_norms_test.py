@@ -8,7 +8,6 @@ import pytest
 from checkpoints import slim_format
 from checkpoints.slim_format import Checkpoint
 from engine.restored import trained_batch_norms
-from nets import nets_factory
 from nets.network import Network
 from tests.engine import small_runs
 
@@ -18,8 +17,7 @@ NEEDED = 66  # steps to settle at the net's decay, 0.9
 
 @pytest.fixture(scope="module")
 def network():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(nets_factory.NETWORKS, small_runs.NET, small_runs.NET_ENTRY)
+    with small_runs.net_registered():
         yield Network(small_runs.NET, num_classes=3)
 
 

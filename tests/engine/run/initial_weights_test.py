@@ -216,7 +216,7 @@ def test_restored_weights_are_pulled_back_to_the_checkpoint(
 
 def test_without_anything_restored_nothing_pulls_back(network, folder, make_state):
     options = FineTuneOptions(starting_point_decay=0.1)
-    with pytest.raises(UserError, match="no trained weight is restored: give --check"):
+    with pytest.raises(UserError, match="no restored weight is trained: give --check"):
         find_start(network, folder, options)
     save_run(network, folder, make_state)
     with pytest.raises(UserError, match=r"began without it.* use another --train_dir"):

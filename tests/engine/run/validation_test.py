@@ -224,8 +224,11 @@ def test_the_file_of_scores_appears_whole(state, tmp_path, monkeypatch, at_once)
 @pytest.mark.parametrize(
     ("dataset", "says"),
     [
-        (make_dataset("test"), r"on split 'validation', .* on split 'test' now cannot"),
-        (make_dataset(fingerprint="4567"), r"'validation' was then \(another fing"),
+        (make_dataset("test"), r"on split 'validation', .*current split 'test'"),
+        (
+            make_dataset(fingerprint="4567"),
+            r"version of split 'validation' \(another fing",
+        ),
     ],
 )
 def test_the_best_of_another_split_is_not_compared(

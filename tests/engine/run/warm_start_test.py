@@ -76,7 +76,7 @@ def test_other_names_are_other_classes(full_run, tmp_path, plan):
 
 
 @pytest.mark.parametrize("names", [None, "absent"])
-def test_a_head_whose_classes_nothing_names_is_told_of(
+def test_a_head_of_unknown_classes_is_reported(
     full_run, images_dir, tmp_path, plan, names, caplog
 ):
     source = shutil.copytree(full_run, tmp_path / "source")
@@ -88,12 +88,12 @@ def test_a_head_whose_classes_nothing_names_is_told_of(
         unnamed = dataclasses.replace(record, class_names=None, dataset_name=None)
         unnamed.write(str(source))
     assert plan(images_dir, source) == 0
-    (said,) = [m for m in caplog.messages if "nothing names the classes of" in m]
-    assert "its head is taken as one of the classes of colours" in said
+    (said,) = [m for m in caplog.messages if "the class names of" in m]
+    assert "its head is assumed to be for the classes of colours" in said
     assert "--checkpoint_exclude_scopes=head" in said
 
 
-def test_other_preprocessing_is_told_of_in_one_line(
+def test_other_preprocessing_is_reported_in_one_line(
     full_run, images_dir, tmp_path, plan, caplog
 ):
     source = shutil.copytree(full_run, tmp_path / "source")
@@ -101,11 +101,11 @@ def test_other_preprocessing_is_told_of_in_one_line(
     content |= {"preprocessing_name": "vgg", "use_grayscale": True}
     (source / "model.json").write_text(json.dumps(content))
     assert plan(images_dir, source) == 0
-    said = [m for m in caplog.messages if "prepare" in m]
+    said = [m for m in caplog.messages if "preprocessed by" in m]
     assert len(said) == 1
-    assert "prepared by vgg, and this run prepares them by inception" in said[0]
+    assert "preprocessed by vgg, but this run uses inception" in said[0]
     assert "--preprocessing_name=vgg" in said[0]
     assert "was trained on gray images" in caplog.text
     caplog.clear()
     assert plan(images_dir, source, preprocessing_name="vgg") == 0
-    assert "prepare" not in caplog.text
+    assert "preprocessed by" not in caplog.text

@@ -139,8 +139,7 @@ def test_what_is_frozen_keeps_its_bytes_and_its_batch_norm_its_statistics(tmp_pa
 
 @pytest.fixture(scope="module")
 def shared_trainer(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(nets_factory.NETWORKS, small_runs.NET, small_runs.NET_ENTRY)
+    with small_runs.net_registered():
         yield Trainer(
             tmp_path_factory.mktemp("trainer"),
             optimizer="adam",
