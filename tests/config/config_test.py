@@ -175,7 +175,9 @@ MIXED = {"mixed_in_split_name": "pseudo", "mixed_in_fraction": 0.25}
 def test_what_cannot_go_with_a_split_that_is_mixed_in(other):
     train(**MIXED)
     train(**other)
-    with pytest.raises(UserError, match="--mixed_in_split_name=pseudo and") as raised:
+    with pytest.raises(
+        UserError, match="--mixed_in_split_name=pseudo cannot go with"
+    ) as raised:
         train(**MIXED, **other)
     assert f"--{next(iter(other))}={next(iter(other.values()))}" in str(raised.value)
 

@@ -163,7 +163,7 @@ def test_a_checkpoint_without_a_head_gives_what_comes_before_it(
         with np.load(features["output_file"]) as arrays:
             found.append(arrays["Conv2d_2"])
     np.testing.assert_array_equal(*found)
-    with pytest.raises(NotFiniteError, match="--end_point=AuxLogits reads a head"):
+    with pytest.raises(NotFiniteError, match="--end_point=AuxLogits depends on a head"):
         run(photos, end_point="AuxLogits", **features)
     with pytest.raises(UserError, match="lacks 2 of the"):
         run(photos, checkpoint_path=path)

@@ -55,7 +55,9 @@ def test_imagenets_classes_are_told_by_their_number(
     tmp_path, num_classes, offset, first, caplog
 ):
     record = _describe(_checkpoint(tmp_path, num_classes))
-    assert f"names its {num_classes} classes, so they are taken for Im" in caplog.text
+    assert (
+        f"name its {num_classes} classes, so they are assumed to be Im" in caplog.text
+    )
     caplog.clear()
     _describe(_checkpoint(tmp_path, num_classes), dataset_name="imagenet")
     assert not caplog.text
