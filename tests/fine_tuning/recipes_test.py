@@ -55,7 +55,7 @@ def test_a_regular_expression_keeps_its_signs(tmp_path):
         ("[a]\n--bach_size=8\n", "line 2: .*bach_size.*Did you mean.*batch_size"),
         ("[a]\n--batch_size=x\n", "line 2: .*batch_size"),
         ("[a]\nbatch_size=8\n", "unexpected 'batch_size=8'"),
-        ("[a\n", "no heading"),
+        ("[a\n", "is not a heading"),
         ("[a]\n--max_number_of_steps=1\n[a]\n", r"a stage \[a\] already"),
         ("--max_number_of_steps=1\n[a]\n", r"stage \[a\] trains nothing"),
         (
