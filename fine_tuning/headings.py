@@ -60,13 +60,13 @@ def parse(line: str, earlier: Sequence[Stage], where: str) -> Stage:
       where: the line's place, for messages.
 
     Raises:
-      UserError: it is no heading, or its name, command or start does not fit.
+      UserError: it is not a heading, or its name, command or start does not fit.
     """
     match = _HEADING.match(line.partition("#")[0].strip())
     if match is None:
         raise UserError(
-            f"{where}: {line!r} is no heading: a stage's name in brackets, of letters,"
-            " digits, '_' and '-', as in [head], [top from head] or"
+            f"{where}: {line!r} is not a heading: a stage's name in brackets, of"
+            " letters, digits, '_' and '-', as in [head], [top from head] or"
             " [soup from a, b with average_checkpoints]"
         )
     name, command = match["name"], match["command"] or TRAIN
