@@ -65,14 +65,14 @@ class CheckpointFolder:
             self._require_newest(listed, others)
         else:
             logging.warning(
-                "the file `%s` in %s %s: the newest checkpoint there is taken",
+                "the file `%s` in %s %s: using the newest checkpoint there",
                 *(slim_format.STATE_FILE, self.path),
                 "names none that exists" if named else "is lost",
             )
         sound = next(filter(_is_sound, [*named, *others]), None)
         if not sound:
             raise UserError(
-                f"no checkpoint in {self.path} is whole and sound"
+                f"no checkpoint in {self.path} is complete and intact"
                 f" ({', '.join(map(os.path.basename, [*named, *others]))}): restore one"
                 " from a copy, or use another --train_dir"
             )

@@ -22,7 +22,7 @@ def explain(prefix: str, num_bytes: int, error: Exception) -> str:
         return f"{prefix} cannot be written: {first_line(error)}"
     free = shutil.disk_usage(os.path.dirname(prefix) or ".").free
     return (
-        f"{prefix} cannot be written: {reason}; it needs {num_bytes / 1e6:.1f} MB, and"
-        f" {free / 1e6:.1f} MB are free. Make room there and give the same command"
-        " again, which continues from the checkpoint before"
+        f"{prefix} cannot be written: {reason}; it needs {num_bytes / 1e6:.1f} MB, but"
+        f" {free / 1e6:.1f} MB are free. Make room there and run the same command"
+        " again, which continues from the previous checkpoint"
     )

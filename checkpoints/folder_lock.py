@@ -41,13 +41,13 @@ def locked(folder: str, *, busy: Callable[[str], str] | None = None) -> Iterator
             holder = os.pread(descriptor, _MAX_NOTE_BYTES, 0).decode(errors="replace")
             holder = holder or "another process"
             message = (
-                f"{folder} is being trained by {holder}: wait for it, or use another"
+                f"{folder} is in use by {holder}: wait for it to finish, or use another"
                 " --train_dir"
             )
             raise UserError(busy(holder) if busy else message) from error
         except OSError as error:
             logging.warning(
-                "%s cannot be locked (%s): let no other run train there",
+                "%s cannot be locked (%s): make sure that no other run uses it",
                 *(folder, error.strerror),
             )
         _note_holder(descriptor)

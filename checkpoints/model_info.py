@@ -137,8 +137,8 @@ def read(folder: str) -> ModelInfo | None:
         return None
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{path} cannot be read ({error}): mend or remove it; without it, flags say"
-            " what the checkpoint is"
+            f"{path} cannot be read ({error}): repair or remove it; without it, flags"
+            " must describe the checkpoint"
         ) from error
 
 

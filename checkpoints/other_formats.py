@@ -5,15 +5,15 @@ import zipfile
 from collections.abc import Callable
 
 _HEAD_BYTES = 512
-_KERAS = "make a slim checkpoint of it with convert/keras_to_slim.py --keras_model={}"
-_TORCH = "make a slim checkpoint of it with convert/torch_to_slim.py --state_dict={}"
-_FROZEN = "make a slim checkpoint of it with convert/frozen_graph_to_slim.py"
+_KERAS = "convert it with convert/keras_to_slim.py --keras_model={}"
+_TORCH = "convert it with convert/torch_to_slim.py --state_dict={}"
+_FROZEN = "convert it with convert/frozen_graph_to_slim.py"
 _RESAVE = (
-    "load it in the program that made it and save the model as .keras, of which"
-    " convert/keras_to_slim.py makes a slim checkpoint"
+    "load it in the program that wrote it and save the model as .keras, which"
+    " convert/keras_to_slim.py converts"
 )
 _SOURCE = (
-    "it holds no weights by name: take the checkpoint or model that it was made of"
+    "it does not hold weights by name: use the checkpoint or model it was made from"
 )
 _UNPACK = "unpack it and name the checkpoint in it"
 

@@ -29,8 +29,8 @@ def _parse_pair(pair: str) -> tuple[str, float]:
         raise UserError(f"--{_FLAG}: {pair}: {_FORM}")
     if factor == 0:
         raise UserError(
-            f"--{_FLAG}: {pair} would freeze what it matches: a factor is above 0, and"
-            " --trainable_scopes says what is trained"
+            f"--{_FLAG}: {pair} would freeze what it matches: give a factor above 0, or"
+            " use --trainable_scopes to freeze layers"
         )
     return scope.strip(), factor
 
@@ -72,7 +72,7 @@ def by_scope(
         left = [name for name in trained if name not in factors]
         if not left:
             raise UserError(
-                f"--{_FLAG}: {scope} comes too late: scopes before it match all that it"
+                f"--{_FLAG}: {scope} comes too late: earlier scopes match everything it"
                 " matches, and the first match wins; move it to the front"
             )
         factors |= dict.fromkeys(left, factor)
@@ -110,7 +110,7 @@ def by_depth(
     if all(map(is_head, trained_names)):
         raise UserError(
             f"--layer_decay={decay:g} lowers the rate of what comes before the head,"
-            " and only the head is trained: leave it out, or open more with"
+            " but only the head is trained: leave it out, or train more with"
             " --trainable_scopes"
         )
     body = [scopes.block_of(name) for name in variable_names if not is_head(name)]

@@ -44,7 +44,7 @@ def require_same_net(
         found = checkpoint.shapes.get(name, "missing")
         raise UserError(
             f"{checkpoint.path} is of another net: {name} is {found} there and"
-            f" {variable_shapes[name]} here ({len(unfit)} such); use another"
+            f" {variable_shapes[name]} here ({len(unfit)} differ); use another"
             " --train_dir, or the flags that it was trained with"
         )
 

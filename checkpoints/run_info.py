@@ -64,7 +64,7 @@ def read(folder: str) -> RunInfo | None:
         return None
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
-            f"{path} cannot be read ({error}): mend or remove it; without it, the"
+            f"{path} cannot be read ({error}): repair or remove it; without it, the"
             " flags that the run was trained with are unknown"
         ) from error
 

@@ -31,16 +31,16 @@ def require_own(path: str, *, flag: str) -> None:
     """
     if path == DEFAULT:
         logging.warning(
-            "--%s=%s, slim's default, has a name that every user of this machine can"
-            " take: name a folder of your own",
+            "--%s=%s, slim's default, is a folder that any user of this machine can"
+            " create: use a folder of your own",
             *(flag, path),
         )
     place = os.path.abspath(os.path.expanduser(path))
     while (parent := os.path.dirname(place)) != place:
         if _is_of_everyone(parent) and (fault := _fault(place)):
             raise UserError(
-                f"--{flag}={path}: {place} {fault}, in {parent}, where every user may"
-                " make files: name a folder of your own"
+                f"--{flag}={path}: {place} {fault}, in {parent}, where every user can"
+                " create files: use a folder of your own"
             )
         place = parent
 
@@ -78,5 +78,5 @@ def _fault(place: str) -> str | None:
     if stat.S_ISLNK(state.st_mode):
         return "is a link"
     if stat.S_ISDIR(state.st_mode) and state.st_mode & _OTHERS_WRITE:
-        return "can be written to by others (chmod go-w mends that)"
+        return "can be written to by others (chmod go-w fixes that)"
     return None

@@ -65,7 +65,7 @@ class Checkpoint:
         except _UNREADABLE as error:
             raise UserError(
                 f"{self.path}: the values of {name} cannot be read:"
-                f" {first_line(error)}; the file is damaged, fetch or make it again"
+                f" {first_line(error)}; the file is damaged: get or create it again"
             ) from error
 
     def verify(self) -> None:
@@ -134,8 +134,8 @@ def _newest_or_only(directory: str, flag: str) -> str:
     if named := named_checkpoints(directory):
         raise UserError(
             f"--{flag}={directory}: its file `{STATE_FILE}` names"
-            f" {os.path.basename(named[0])}, which is not there or not whole; name a"
-            f" checkpoint, of those that are there: {', '.join(there) or 'none'}"
+            f" {os.path.basename(named[0])}, which is missing or incomplete; name one"
+            f" of the checkpoints there: {', '.join(there) or 'none'}"
         )
     if len(there) == 1:
         return os.path.join(directory, there[0])
@@ -184,7 +184,7 @@ def latest_checkpoint(directory: str) -> str | None:
     found = next(filter(is_complete, named), None)
     if found and found != named[0]:
         logging.warning(
-            "%s, which the file `%s` names first, is not there or not whole: taking %s",
+            "%s, which the file `%s` names first, is missing or incomplete: using %s",
             *(named[0], STATE_FILE, found),
         )
     return found
@@ -202,7 +202,7 @@ def named_checkpoints(directory: str) -> list[str]:
     if state is None:
         path = os.path.join(directory, STATE_FILE)
         if os.path.exists(path):
-            logging.error("%s is damaged: checkpoints are taken by their steps", path)
+            logging.error("%s is damaged: checkpoints are ordered by their steps", path)
         return []
     named = [*state.all_model_checkpoint_paths, state.model_checkpoint_path]
     # A directory that was moved or copied still names its old place.

@@ -80,8 +80,8 @@ def download(url: str, path: str, max_bytes: int = MAX_BYTES) -> None:
                 os.rename(part, path)
                 return
     raise UserError(
-        f"{url}: the connection broke {_MAX_ATTEMPTS} times; run it again later, and it"
-        f" continues with what is in {part}"
+        f"{url}: the connection broke {_MAX_ATTEMPTS} times; run the command again"
+        f" later to continue with what is in {part}"
     )
 
 
@@ -111,7 +111,7 @@ def _fetch_rest(url: str, part: str, max_bytes: int) -> bool:
     with response:
         is_part = response.status == http.HTTPStatus.PARTIAL_CONTENT
         if is_part and not have:
-            raise UnreachableError(f"{url} answers a part of the file, unasked")
+            raise UnreachableError(f"{url} answers with only a part of the file")
         if not is_part:
             have = 0  # The server sends it from the start.
         length = _length(url, response.headers)
@@ -154,7 +154,7 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
         scheme = urllib.parse.urlsplit(newurl).scheme
         if scheme not in _SCHEMES or (req.type == "https" and scheme != "https"):
             raise UnreachableError(
-                f"{req.full_url} sends us on to {newurl!r}, which is not safe"
+                f"{req.full_url} redirects to {newurl!r}, which is not safe"
             )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -236,7 +236,7 @@ def unpack(archive: str, directory: str, max_bytes: int = _MAX_UNPACKED_BYTES) -
     ) as error:
         if isinstance(error, UserError):
             raise
-        raise UserError(f"{archive} is damaged or no tar file ({error})") from error
+        raise UserError(f"{archive} is damaged or not a tar file ({error})") from error
 
 
 def _members(content: Any) -> tarfile.TarFile:

@@ -160,8 +160,8 @@ def _from_json(
     if not changed or tolerant:
         return dataset
     logging.warning(
-        "%s changed since dataset.json was written (another SHA-256): what is there"
-        " now is counted and read",
+        "%s changed since dataset.json was written (another SHA-256): its current"
+        " records are counted and read",
         first_few(changed, 1),
     )
     return split_counts.counted(dataset)

@@ -229,5 +229,5 @@ class _Reader:
     def _wrong(self, field: str, expected: str) -> UserError:
         return UserError(
             f"{self._path}: field {field!r} is absent or wrong, expected {expected}:"
-            " mend it, or convert the photos again"
+            " repair it, or convert the photos again"
         )

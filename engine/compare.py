@@ -30,15 +30,15 @@ def compare(options: CompareOptions, folders: Sequence[str]) -> int:
       UserError: no folder holds a run, or a run's files are damaged.
     """
     if not folders:
-        raise UserError("no RUN: name folders of runs, as in runs/*")
+        raise UserError("no runs: give folders of runs, as in runs/*")
     runs, others = run_facts.find(folders)
     if not runs:
         raise UserError(
-            f"no run in {first_few(others)}: name folders of training runs"
+            f"no run in {first_few(others)}: give folders of training runs"
             " (--train_dir), which hold model.json and run.json"
         )
     if others:
-        logging.warning("skipped, being no runs: %s", first_few(others))
+        logging.warning("skipped, as they are not runs: %s", first_few(others))
     remarks = remarks_on(runs)
     print(comparison_report.table(runs, options.epochs))
     lines = [terminal.wrapped(remark, sys.stdout) for remark in remarks]

@@ -73,13 +73,13 @@ def _check(config: EvalConfig, paths: Sequence[str]) -> None:
     what = "several checkpoints" if len(paths) > 1 else "views of each image (--tta)"
     if config.evaluation.eval_interval_secs is not None:
         raise UserError(
-            f"--eval_interval_secs watches a folder, and the average of {what} is"
-            " evaluated once: leave one of them out"
+            f"--eval_interval_secs watches a folder, but the average of {what} is"
+            " evaluated once: omit one of them"
         )
     if config.evaluation.eval_dir == shared_folder.DEFAULT:
         raise UserError(
-            f"--eval_dir is missing: the figures of the average of {what} get a folder"
-            " of their own, apart from those of a single checkpoint"
+            f"--eval_dir is missing: the results of the average of {what} need a"
+            " separate folder, apart from those of a single checkpoint"
         )
 
 
@@ -113,7 +113,7 @@ def _net_options(
 
 
 def _require_fit(member: Classifier, path: str, dataset: Dataset) -> None:
-    """Refuses data with other classes, or with color where the net takes none."""
+    """Refuses data with other classes, or with colors if the net takes gray images."""
     info = member.info
     checkpoint_info.require_same_classes(
         *(info, dataset, info.labels_offset), remedy=eval_options.SAME_CLASSES
@@ -121,14 +121,14 @@ def _require_fit(member: Classifier, path: str, dataset: Dataset) -> None:
     num_classes = dataset.num_classes - info.labels_offset
     if num_classes != info.num_classes:
         raise UserError(
-            f"{path} is for {info.num_classes} classes and {dataset.name} has"
+            f"{path} is for {info.num_classes} classes, but {dataset.name} has"
             f" {num_classes}: {eval_options.SAME_CLASSES}"
         )
     blank = tf.zeros([32, 32, dataset.num_channels], tf.uint8)
     channels = member.preprocess(blank).shape[-1]
     if channels != member.network.input_shape[-1]:
         raise UserError(
-            f"{path} takes images of {member.network.input_shape[-1]} channel, and"
+            f"{path} takes images of {member.network.input_shape[-1]} channel, but"
             f" those of {dataset.name} have {channels}: evaluate it on gray images"
         )
 

@@ -31,7 +31,7 @@ def with_found_name(data: DataOptions, given: Set[str]) -> DataOptions:
     info = dataset_json.read(data.dataset_dir or "")
     if info is None:
         return data
-    logging.info("no --dataset_name: taking %s, as dataset.json says", info.name)
+    logging.info("no --dataset_name: using %s, from dataset.json", info.name)
     return dataclasses.replace(data, dataset_name=info.name)
 
 

@@ -51,7 +51,9 @@ class Interruption:
         del frame
         self.signal_number = signal_number
         name = signal.Signals(signal_number).name
-        logging.warning("%s: ending after this step; once more ends at once", name)
+        logging.warning(
+            "%s: stopping after this step; a second one stops at once", name
+        )
         for number in _NUMBERS:  # a second one, of either kind, ends the run at once
             signal.signal(number, signal.SIG_DFL)
 

@@ -163,7 +163,7 @@ def _folder(output_dir: str, *, dry: bool) -> Iterator[None]:
 
     def busy(holder: str) -> str:
         return (
-            f"{output_dir} is being worked in by {holder}: wait for it, or use another"
+            f"{output_dir} is in use by {holder}: wait for it to finish, or use another"
             " --output_dir"
         )
 
@@ -184,7 +184,7 @@ def _eval_split(data: PhotoData, values: dict[str, object]) -> str:
         return "validation"
     others = [name for name in splits if name != "train"]
     if others:
-        way = f"take another with --eval_split_name, as in {others[0]}"
+        way = f"choose another with --eval_split_name, such as {others[0]}"
     else:
         way = "add photos, or convert with --validation_fraction"
     raise UserError(
@@ -208,7 +208,7 @@ def _dry_run(runs: Runs, data: PhotoData) -> int:
         made = data
         if data.command:
             print(data.command, flush=True)
-            logging.info("converted for the plan, in a folder that is removed again")
+            logging.info("converted for the plan only, in a temporary folder")
             made = data.in_folder(os.path.join(scratch, "data"))
             made.convert()
         runs.lines.use(data, _eval_split(made, runs.lines.values), _test_split(made))

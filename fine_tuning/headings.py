@@ -74,8 +74,8 @@ def parse(line: str, earlier: Sequence[Stage], where: str) -> Stage:
         raise UserError(f"{where}: there is a stage [{name}] already: rename one")
     if name in (WEIGHTS, NOTHING):
         raise UserError(
-            f"{where}: [{name}] could not be told from what a stage starts from:"
-            " rename the stage"
+            f"{where}: [{name}] is also a name for what a stage can start from: rename"
+            " the stage"
         )
     if command not in COMMANDS:
         raise UserError(
@@ -105,6 +105,6 @@ def _require_starts(stage: Stage, earlier: Sequence[Stage], where: str) -> None:
     if not least <= count <= most or count < len(stage.starts):
         wanted = f"{least}" if least == most else f"{least} or more, each once"
         raise UserError(
-            f"{where}: [{stage.heading}] names {len(stage.starts)} checkpoints, and"
+            f"{where}: [{stage.heading}] names {len(stage.starts)} checkpoints, but"
             f" {stage.command} takes {wanted}: name them after 'from'"
         )

@@ -104,8 +104,8 @@ def find(photos: list[str], data: DataOptions, output_dir: str) -> PhotoData:
         return _to_convert(output_dir, path, image_dir=path, csv_file=None)
     if not os.path.exists(path):
         raise UserError(
-            f"{path!r} is not there: name a folder that holds a folder for each class,"
-            " a CSV file, or a converted data set"
+            f"{path!r} does not exist: name a folder that holds a folder for each"
+            " class, a CSV file, or a converted data set"
         )
     if not path.lower().endswith((".csv", ".tsv", ".txt")):
         raise UserError(
@@ -136,6 +136,6 @@ def _require_outside(photos: str, output_dir: str) -> None:
     inner, outer = os.path.realpath(output_dir), os.path.realpath(photos)
     if os.path.commonpath([inner, outer]) == outer:
         raise UserError(
-            f"--output_dir={output_dir} lies among the photos, {photos}: choose a"
-            " folder outside, so that it is not taken for a class"
+            f"--output_dir={output_dir} is inside the folder of photos, {photos}, where"
+            " it would be taken for a class: choose a folder outside"
         )

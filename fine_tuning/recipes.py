@@ -92,13 +92,13 @@ def _flags(line: str, where: str, command: str | None) -> list[str]:
         raise UserError(f"{where}: {error}") from error
     for name in sorted(given.keys() & {*known.decided, *known.refused}):
         raise UserError(
-            f"{where}: --{name} is decided by fine_tune.py, and no recipe's: remove it"
+            f"{where}: --{name} is set by fine_tune.py, not by recipes: remove it"
         )
     if "checkpoint_path" in given and command:
         raise UserError(
             f"{where}: a stage starts from the one before, or from what its heading"
             f" says, as in [all from {WEIGHTS}] or [all from {NOTHING}];"
-            " --checkpoint_path stands above the first heading, or on the command line"
+            " --checkpoint_path belongs above the first heading, or on the command line"
         )
     return words
 

@@ -91,11 +91,11 @@ class Runs:
         for number, stage in enumerate(self._stages(), 1):
             folder = self.folder(number, stage)
             if folder in self._state.finished:
-                logging.info("%s is done already", folder)
+                logging.info("%s is already done", folder)
             else:
                 left = self._secs_left(number)
                 if left is not None and left < 1:
-                    logging.info("--budget_mins is used up before %s ends", folder)
+                    logging.info("--budget_mins is used up: %s is not finished", folder)
                     return 0
                 command = self.lines.of_stage(stage, folder, done, left)
                 with self._on_budget() if number > 1 else contextlib.nullcontext():
@@ -156,7 +156,8 @@ class Runs:
             plan = [*command.arguments, f"--dataset_dir={made.dataset_dir}"]
             if before:
                 print(
-                    "(planned from the first stage's start: the one before is to run)"
+                    "(planned from the first stage's start: the previous stage has not"
+                    " run yet)"
                 )
                 plan += [*self.lines.checkpoint, "--checkpoint_exclude_scopes=head"]
             config, given = flags.parse(TrainConfig, [*plan, "--dry_run"])
@@ -179,20 +180,18 @@ class Runs:
             print("\nthen the blocks after the depth that the probe chooses")
         elif budget is None and not stages.expects_gain(found):
             logging.info(
-                "the probe expects no gain from opening blocks: --budget_mins=10 tries"
-                " it all the same"
+                "the probe expects no gain from training blocks: --budget_mins=10 tries"
+                " it anyway"
             )
         elif not is_dry and self._is_perfect():
-            logging.info("no image is wrong: no stage can gain anything")
+            logging.info("every validation image is right: no stage can gain anything")
         else:
             yield stages.top(found)
 
     def _probe(self, folder: str, *, is_dry: bool) -> None:
-        """Probes, with trials where a budget is given; their time is part of it."""
+        """Probes, with trials if a budget is given; their time is part of it."""
         trial_secs = 60 * (self._options.budget_mins or 0) * _TRIAL_SHARE
-        if self.lines.values.get(
-            "deterministic"
-        ):  # what a trial chooses depends on time
+        if self.lines.values.get("deterministic"):  # trials depend on time
             trial_secs = 0.0
         command = self.lines.of_probe(folder, trial_secs)
         print(command, flush=True)
@@ -243,7 +242,7 @@ class Runs:
         except NotFiniteError as error:
             if not may_fail:
                 raise
-            logging.warning("the stage ends here, and those before it count: %s", error)
+            logging.warning("the stage ends here; earlier stages count: %s", error)
             return 0
         if stage.gives_checkpoint and not stage.trains:
             evaluations.of_stage(self.lines.data, self.lines.eval_split_name, path)

@@ -85,8 +85,8 @@ def _require_empty(folder: str) -> None:
     there = [name for name in _listed(folder) if not name.startswith(".")]
     if there:
         raise UserError(
-            f"--output_dir={folder} is in use: it holds {there[0]!r}"
-            f"{' and more' if len(there) > 1 else ''}, and no {FILE_NAME}; name a new"
+            f"--output_dir={folder} is not empty: it holds {there[0]!r}"
+            f"{' and more' if len(there) > 1 else ''}, but no {FILE_NAME}; use a new"
             " folder"
         )
 

@@ -35,7 +35,7 @@ def find(values: Mapping[str, Any]) -> list[str]:
     if path == "":  # given, as in recipes/from_scratch.txt
         if model_name is None:
             raise UserError(
-                "--checkpoint_path= starts from random weights: say of which net with"
+                "--checkpoint_path= starts from random weights: name the net with"
                 " --model_name"
             )
         return [f"--model_name={model_name}"]
@@ -68,19 +68,19 @@ def fetch(model_name: str) -> str:
             reasons.append(str(error))
     why = "; ".join(reasons) or "no checkpoint of it was published"
     raise UserError(
-        f"no weights of {model_name} can be had here ({why}). Three ways to get some:"
-        " --checkpoint_path=FILE names a checkpoint that you have; --model_name takes"
-        f" another net, as one of {', '.join(sorted(packages.PACKAGES))};"
+        f"no weights of {model_name} are available here ({why}). Three ways to get"
+        " some: --checkpoint_path=FILE names a checkpoint that you have; --model_name"
+        f" chooses another net, such as {', '.join(sorted(packages.PACKAGES))};"
         " python -m convert.keras_to_slim or convert.torch_to_slim converts weights of"
         " Keras or PyTorch"
     )
 
 
 def _net_of(path: str, model_name: str | None) -> list[str]:
-    """The flags of the net that a checkpoint is of, as `model.json` or its names say.
+    """The flags of a checkpoint's net, from its `model.json` or its variables.
 
     Raises:
-      UserError: --model_name contradicts it, or nothing says which net it is.
+      UserError: --model_name contradicts it, or the net cannot be determined.
     """
     checkpoint = Checkpoint(slim_format.find_checkpoint(path))
     info = model_info.read(os.path.dirname(checkpoint.path) or ".")
@@ -100,5 +100,5 @@ def _fitting_net(checkpoint: Checkpoint) -> str:
         return whole[0]
     many = f"it fits {' and '.join(whole)}" if whole else "it has no model.json"
     raise UserError(
-        f"nothing says which net {checkpoint.path} is of: {many}; add --model_name"
+        f"it is unclear which net {checkpoint.path} is of: {many}; add --model_name"
     )

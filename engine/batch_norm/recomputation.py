@@ -169,7 +169,7 @@ class Recomputation:
         if self._lag.is_settled(step) or self.is_due(step):
             return
         logging.warning(
-            "%s; at step %d they hold %.1f %% of their start, so that %s",
+            "%s; at step %d they hold %.1f %% of their initial value, so %s",
             *(self._lag.as_text(None), step, 100 * self._lag.start_left(step)),
             _REMEDY,
         )

@@ -124,7 +124,7 @@ class FeatureCache:
         so_far = "" if done is None else f" ({done:,} of {self.num_rows:,} rows so far)"
         return (
             f"the feature cache {self._folder} is being filled by {holder}{so_far}:"
-            " start this run when it is full, so that both can use it, or give it"
+            " start this run when it is complete, so that both can use it, or give it"
             " another --feature_cache_dir"
         )
 

@@ -81,8 +81,8 @@ def require_same_classes(members: Sequence[Classifier], paths: Sequence[str]) ->
     for member, path in zip(members, paths, strict=True):
         if member.labels != first:
             raise UserError(
-                f"{path} has the classes {_short(member.labels)} and {paths[0]}"
-                f" {_short(first)}: only checkpoints of the same classes, in the same"
+                f"{path} has the classes {_short(member.labels)}, but {paths[0]} has"
+                f" {_short(first)}: only checkpoints with the same classes, in the same"
                 " order, can be averaged"
             )
 

@@ -142,7 +142,7 @@ def _names_from_elsewhere(
     else:
         names = None
         if name is None:
-            _tell_of_numbers(info.num_classes)
+            _warn_of_numbers(info.num_classes)
     return names and names[offset:]
 
 
@@ -205,14 +205,14 @@ def _classes(
         return names, total, offset
     if options.dataset_name or options.dataset_dir or options.labels_offset is not None:
         raise _misfit(options, total, detected_offset(total, counts, trained), trained)
-    _tell_of_numbers(trained)
+    _warn_of_numbers(trained)
     return None, trained, 0
 
 
-def _tell_of_numbers(num_classes: int) -> None:
+def _warn_of_numbers(num_classes: int) -> None:
     logging.warning(
-        "nothing names the checkpoint's %d classes, so numbers stand for them: give"
-        " --dataset_name and --dataset_dir",
+        "the names of the checkpoint's %d classes are unknown, so they are numbered:"
+        " give --dataset_name and --dataset_dir",
         num_classes,
     )
 
@@ -232,7 +232,7 @@ def _misfit(
     if fitting is not None:
         remedy = f"--labels_offset={fitting} fits, and is found without the flag"
     return UserError(
-        f"the checkpoint is for {trained} classes, and {name} has {total}, with"
+        f"the checkpoint is for {trained} classes, but {name} has {total}, with"
         f" --labels_offset={offset} {total - offset}: {remedy}"
     )
 

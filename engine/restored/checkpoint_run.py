@@ -52,7 +52,7 @@ def tell_of_best(path: str, checkpoint: Checkpoint) -> None:
         return
     logging.warning(
         "%s has a better checkpoint, of step %d: accuracy %.4f on %s, %s at step %s;"
-        " --checkpoint_path=%s takes it",
+        " --checkpoint_path=%s uses it",
         *(path, best.step, best.accuracy, best.split_name or "its validation split"),
         f"against {here[0]:.4f}" if here else "not evaluated",
         *(step, best_folder),

@@ -84,8 +84,8 @@ def with_places_of_run(
     if not data.dataset_dir and run.dataset_dir:
         if not os.path.isdir(run.dataset_dir):
             raise UserError(
-                f"{run.dataset_dir}, the data set that the run was trained on, is no"
-                " longer there: say with --dataset_dir where it is now"
+                f"{run.dataset_dir}, the data set that the run was trained on, no"
+                " longer exists: give its new folder with --dataset_dir"
             )
         data = dataclasses.replace(data, dataset_dir=run.dataset_dir)
     if "eval_dir" not in given and evaluation.eval_dir == shared_folder.DEFAULT:
@@ -105,7 +105,7 @@ def _tell_of_taken(source: str, before: EvalConfig, after: EvalConfig) -> None:
         if value != getattr(getattr(before, group), name)
     ]
     if flags:
-        logging.info("as %s says: %s", source, " ".join(flags))
+        logging.info("from %s: %s", source, " ".join(flags))
 
 
 def completed(config: EvalConfig, info: ModelInfo, given: Set[str]) -> EvalConfig:
@@ -178,7 +178,7 @@ def with_labels_offset(
     if not offset:
         return config
     logging.info(
-        "the checkpoint is for %d classes and %s has %d, no image of the first:"
+        "the checkpoint is for %d classes; %s has %d, but no image of the first:"
         " evaluating with --labels_offset=%d",
         *(trained, dataset.name, dataset.num_classes, offset),
     )
@@ -225,7 +225,7 @@ def find_split(config: EvalConfig, is_given: bool, validated: str | None) -> Dat
         logging.info("no split %r: evaluating %r, as in training", wanted, chosen)
     elif chosen != wanted:
         logging.warning(
-            "%s has no split %r: evaluating %r, its own evaluation split",
+            "%s has no split %r: evaluating %r, its only evaluation split",
             *(data.dataset_name, wanted, chosen),
         )
     return inputs.get_dataset(data, chosen, num_examples=config.evaluation.num_examples)

@@ -49,7 +49,7 @@ def load(
     if not use_moving_average and has_averages(checkpoint):
         logging.warning(
             "%s holds moving averages too, which are not evaluated:"
-            " --moving_average_decay=0.9999 (or any value but 0) takes them",
+            " --moving_average_decay=0.9999 (or any value but 0) evaluates them",
             checkpoint.path,
         )
     fill(
@@ -134,7 +134,7 @@ def _check_present(
         )
     if use_moving_average and not has_averages(checkpoint):
         raise UserError(
-            f"{path} holds no moving averages, having been trained without"
+            f"{path} holds no moving averages, as it was trained without"
             " --moving_average_decay: leave out the flag"
         )
     raise UserError(
@@ -162,14 +162,14 @@ def _check_shapes(
     ):
         num_trained = checkpoint.shapes[sources[misfits[0]]][-1]
         raise UserError(
-            f"{checkpoint.path} is for {num_trained} classes and"
+            f"{checkpoint.path} is for {num_trained} classes, but"
             f" {_describe_classes(dataset, network.num_classes)};"
-            f" {_mend_classes(dataset, num_trained)}"
+            f" {_remedy(dataset, num_trained)}"
         )
     name = misfits[0]
     raise UserError(
         f"{name} has the shape {checkpoint.shapes[sources[name]]} in {checkpoint.path}"
-        f" and {shapes[name]} in {network.model_name} ({len(misfits)} such): use the"
+        f" and {shapes[name]} in {network.model_name} ({len(misfits)} differ): use the"
         " --model_name, --head_hidden_units and --use_grayscale that it was trained"
         " with"
     )
@@ -184,7 +184,7 @@ def _describe_classes(dataset: Dataset, num_classes: int) -> str:
     return f"the data set {dataset.name} has {num_classes}{less}{names}"
 
 
-def _mend_classes(dataset: Dataset, num_trained: int) -> str:
+def _remedy(dataset: Dataset, num_trained: int) -> str:
     """What to do about a checkpoint for another number of classes."""
     offset = dataset.num_classes - num_trained
     # Classes that no image has, like ImageNet's 0, may be left out at the start.

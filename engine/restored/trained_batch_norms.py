@@ -84,6 +84,6 @@ def warn_if_lagging(network: Network, checkpoint: Checkpoint) -> None:
 def _remedy(lag: Lag, step: int) -> str:
     return (
         f"{lag.as_text(None)}; at step {step} they hold"
-        f" {100 * lag.start_left(step):.1f} % of their start, and the net does worse"
-        " than it did in training: convert/recompute_batch_norm.py recomputes them"
+        f" {100 * lag.start_left(step):.1f} % of their initial value, so the net does"
+        " worse than in training: convert/recompute_batch_norm.py recomputes them"
     )

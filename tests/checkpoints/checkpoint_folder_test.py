@@ -167,7 +167,7 @@ def test_a_lost_list_gives_way_to_the_newest_and_removes_nothing(tmp_path, caplo
     (tmp_path / slim_format.STATE_FILE).unlink()
     assert folder.latest() == str(tmp_path / "model.ckpt-10")
     assert "`checkpoint`" in caplog.text
-    assert "is lost: the newest checkpoint there is taken" in caplog.text
+    assert "is lost: using the newest checkpoint there" in caplog.text
     for step in (11, 12, 13):
         folder.save(step, tensors(step))
     assert steps_in(tmp_path) == [9, 10, 12, 13]
@@ -186,7 +186,9 @@ def test_half_a_checkpoint_is_no_fresh_start(tmp_path, lost):
     folder = make(tmp_path, 10)
     (tmp_path / slim_format.STATE_FILE).unlink()
     (tmp_path / f"model.ckpt-10{lost}").unlink()
-    with pytest.raises(UserError, match=r"whole and sound \(model\.ckpt-10\): restore"):
+    with pytest.raises(
+        UserError, match=r"complete and intact \(model\.ckpt-10\): restore"
+    ):
         folder.latest()
     with_state = make(tmp_path / "other", 9, 10)
     (tmp_path / "other" / f"model.ckpt-10{lost}").unlink()

@@ -67,7 +67,7 @@ def test_what_is_not_ours_is_not_written_over(tmp_path):
     target = tmp_path / "precious"
     target.write_text("years of work")
     os.link(target, tmp_path / ".lock")
-    refused = pytest.raises(UserError, match="is being trained")
+    refused = pytest.raises(UserError, match="is in use")
     with locked(str(tmp_path)), refused, locked(str(tmp_path)):
         pass
     assert target.read_text() == "years of work"

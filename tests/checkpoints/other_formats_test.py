@@ -90,7 +90,7 @@ def test_an_object_based_checkpoint(tmp_path):
     path = tf.train.Checkpoint(w=tf.Variable([1.0])).save(str(tmp_path / "ckpt"))
     with pytest.raises(UserError, match=r"is an object-based checkpoint of TensorFlow"):
         Checkpoint(find_checkpoint(path))
-    with pytest.raises(UserError, match=r"convert/keras_to_slim\.py makes a slim"):
+    with pytest.raises(UserError, match=r"convert/keras_to_slim\.py converts"):
         Checkpoint(find_checkpoint(str(tmp_path)))
 
 

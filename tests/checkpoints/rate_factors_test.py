@@ -45,7 +45,7 @@ def test_what_is_no_pair_is_refused(text):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("head=0", "head=0 would freeze .* --trainable_scopes says what is trained"),
+        ("head=0", "head=0 would freeze .* --trainable_scopes to freeze"),
         ("Net/Blok_2=0.1", "no variable matches .* nearest scopes are Net/Block_2, "),
         ("Net/Conv_1=0.1", "nothing that Net/Conv_1 matches is trained; .*: Net/Block"),
         (".*=0.1,head=1", "head comes too late: .* move it to the front"),

@@ -66,7 +66,7 @@ def test_slims_default_is_warned_of(caplog, monkeypatch, shared):
     require_own(f"{shared}/tfmodel/", flag="train_dir")
     (said,) = caplog.messages
     assert "slim's default" in said
-    assert "name a folder of your own" in said
+    assert "use a folder of your own" in said
 
 
 def test_what_is_made_there_is_private_and_taken_again(shared, tmp_path):

@@ -238,7 +238,7 @@ def test_cut_off_data(tmp_path):
     with pytest.raises(UserError) as error:
         Checkpoint(prefix).read("net/conv/weights/Momentum")
     assert "the values of net/conv/weights/Momentum cannot be read" in one_line(error)
-    assert one_line(error).endswith("the file is damaged, fetch or make it again")
+    assert one_line(error).endswith("the file is damaged: get or create it again")
 
 
 def test_a_flipped_bit_in_the_data(tmp_path):

@@ -194,7 +194,7 @@ def test_a_part_without_its_place_is_one_line(answer, served, tmp_path):
 
 def test_a_part_is_not_taken_for_the_whole(served, tmp_path):
     served.status, served.headers = 206, {"Content-Range": "bytes 0-99/10240"}
-    _refused(served, tmp_path, "a part of the file, unasked", fetching.UnreachableError)
+    _refused(served, tmp_path, "only a part of the file", fetching.UnreachableError)
     assert not (tmp_path / "a.tgz").exists()
 
 
@@ -310,7 +310,7 @@ def test_sparse_members_are_refused(tmp_path):
 @pytest.mark.parametrize("cut", [0, 40, -200])
 def test_a_damaged_archive_is_one_line(cut, tgz, tmp_path):
     (tmp_path / "a.tgz").write_bytes(tgz[:cut])
-    with pytest.raises(UserError, match="is damaged or no tar file"):
+    with pytest.raises(UserError, match="is damaged or not a tar file"):
         fetching.unpack(str(tmp_path / "a.tgz"), str(tmp_path))
 
 

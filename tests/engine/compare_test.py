@@ -43,9 +43,9 @@ def test_a_real_run_and_a_recipe_of_it(full_run, tmp_path, capsys):
 
 
 def test_no_run_is_one_line(tmp_path):
-    with pytest.raises(UserError, match="no RUN: name folders"):
+    with pytest.raises(UserError, match="no runs: give folders"):
         compare.compare(CompareOptions(), [])
-    with pytest.raises(UserError, match=r"no run in .*name folders of training runs"):
+    with pytest.raises(UserError, match=r"no run in .*give folders of training runs"):
         compare.compare(CompareOptions(), [str(tmp_path)])
 
 

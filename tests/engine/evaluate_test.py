@@ -160,7 +160,7 @@ def test_data_that_were_moved_are_named_by_a_flag(evaluate_run, images_dir, tmp_
     file = tmp_path / "run" / "run.json"
     record = json.loads(file.read_text())
     file.write_text(json.dumps(record | {"dataset_dir": str(tmp_path / "gone")}))
-    with pytest.raises(UserError, match=r"gone, the data .*say with --dataset_dir"):
+    with pytest.raises(UserError, match=r"gone, the data .*with --dataset_dir"):
         evaluate_run()
     assert evaluate_run(dataset_dir=str(images_dir)) == 0
 

@@ -40,9 +40,7 @@ def test_a_forgotten_name_is_taken_from_dataset_json(described_dir, caplog):
     data = DataOptions(dataset_dir=str(described_dir))
     found = inputs.with_found_name(data, frozenset())
     assert found == dataclasses.replace(data, dataset_name="colours")
-    assert caplog.messages == [
-        "no --dataset_name: taking colours, as dataset.json says"
-    ]
+    assert caplog.messages == ["no --dataset_name: using colours, from dataset.json"]
 
 
 def test_a_given_name_stands(described_dir):

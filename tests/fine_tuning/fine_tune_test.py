@@ -250,7 +250,7 @@ def test_no_photos_no_classes_no_place(photos, weights, tmp_path):
     ]:
         with pytest.raises(UserError, match=said):
             run(wrong, *options)
-    with pytest.raises(UserError, match="lies among the photos"):
+    with pytest.raises(UserError, match="is inside the folder of photos"):
         run([photos], *arguments_of(weights, photos / "run"))
     with pytest.raises(UserError, match=r"--train_dir is not a flag of fine_tune\.py"):
         run([photos], *options, "--train_dir=x")

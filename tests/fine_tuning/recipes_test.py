@@ -66,7 +66,7 @@ def test_a_regular_expression_keeps_its_signs(tmp_path):
         ("[a from b]\n", "line 1: .*cannot start from 'b': .* weights, nothing"),
         ("[a from]\n", "is not a heading"),
         ("[weights]\n", "rename the stage"),
-        ("[a]\n--train_dir=x\n", "--train_dir is decided by fine_tune.py"),
+        ("[a]\n--train_dir=x\n", "--train_dir is set by fine_tune.py"),
         ("[a]\n--checkpoint_path=x\n", "starts from the one before"),
         ('[a]\n--train_dir="x\n', "line 2: No closing quotation"),
     ],

@@ -33,7 +33,7 @@ def test_another_command_is_refused(tmp_path, changes, said):
 
 def test_a_folder_with_other_things_is_in_use(tmp_path):
     (tmp_path / "thesis.tex").write_text("")
-    with pytest.raises(UserError, match=r"is in use: it holds 'thesis.tex'"):
+    with pytest.raises(UserError, match=r"is not empty: it holds 'thesis.tex'"):
         tuning_state.resumed(NOW, str(tmp_path))
 
 

@@ -54,7 +54,7 @@ def test_where_no_weights_can_be_had_three_ways_to_get_some_are_named(offline, n
     assert "\n" not in said
     for way in (
         "--checkpoint_path=FILE",
-        "--model_name takes",
+        "--model_name chooses",
         "convert.keras_to_slim",
     ):
         assert way in said
@@ -86,5 +86,5 @@ def test_random_weights_need_a_net():
     assert weights.find({"checkpoint_path": "", "model_name": "lenet"}) == [
         "--model_name=lenet"
     ]
-    with pytest.raises(UserError, match="say of which net with --model_name"):
+    with pytest.raises(UserError, match="name the net with --model_name"):
         weights.find({"checkpoint_path": ""})

@@ -132,7 +132,7 @@ def test_where_nothing_is_recomputed_the_run_says_what_would(
     more = {"recompute_batch_norm": "false"} if frozen else {"freeze_batch_norm": False}
     small_runs.train(train_dir=tmp_path, **{**flags, **more, "max_number_of_steps": 1})
     assert "the 2 that train need 6,905 steps to settle (decay 0.999)" in said()
-    assert said().count("99.9 % of their start") == 2  # before validation, at the end
+    assert said().count("99.9 % of their initial") == 2  # before validation, at the end
     assert "--recompute_batch_norm=true" in said()
     assert not by_kind(small_runs.read_all(tmp_path, 1))[0]
 

@@ -93,7 +93,7 @@ def test_a_data_set_names_classes_and_must_fit(tmp_path):
 def test_classes_that_nothing_names_are_numbered(tmp_path, caplog):
     record = _describe(_checkpoint(tmp_path, 7))
     assert (record.num_classes, record.class_names) == (7, None)
-    assert "numbers stand for them" in caplog.text
+    assert "so they are numbered" in caplog.text
 
 
 def test_first_class_is_left_out_only_where_it_is_empty():
@@ -160,7 +160,7 @@ def test_a_data_set_names_the_classes_of_a_converted_checkpoint(tmp_path, caplog
         assert _describe(_converted(tmp_path, 3), **data).class_names == names
     assert not caplog.text
     assert _describe(_converted(tmp_path, 3)).class_names is None
-    assert "numbers stand for them" in caplog.text
+    assert "so they are numbered" in caplog.text
     with pytest.raises(UserError, match=r"for 4 classes, and colours has 3"):
         _describe(_converted(tmp_path, 4), **data)
 
