@@ -14,14 +14,14 @@ def make_strategy(
 ) -> tf.distribute.Strategy:
     """The strategy over the devices of this machine.
 
-    On GPUs memory is taken as needed, and operations without a GPU kernel run on the
-    CPU, so that training and evaluation can share one GPU. Must be called before
-    TensorFlow touches a device.
+    On GPUs, memory is allocated as needed, so that training and evaluation can share
+    one GPU, and operations without a GPU kernel run on the CPU. Must be called before
+    TensorFlow uses a device.
 
     Args:
-      num_clones: devices to use: GPUs where there are any, else slices of the CPU.
-      on_cpu: use the CPU although there is a GPU.
-      deterministic: only operations whose results never vary in the last bits.
+      num_clones: number of devices: GPUs if there are any, otherwise parts of the CPU.
+      on_cpu: whether to use the CPU even if there is a GPU.
+      deterministic: whether to use only operations with bit-identical results.
 
     Returns:
       A MirroredStrategy for several devices, a OneDeviceStrategy for one.
@@ -58,10 +58,10 @@ def make_strategy(
 def iterate(
     strategy: tf.distribute.Strategy, batches: tf.data.Dataset
 ) -> Iterator[Any]:
-    """Batches, divided among the devices and moved to them ahead of time.
+    """Iterates over batches, split over the devices and prefetched to them.
 
-    The CPU alone takes them as they are. The iterator that tf.distribute puts around
-    them knows no options: it may wait for an autotuner, see `pipeline_options`.
+    A single CPU reads the data set directly, since the iterator of tf.distribute drops
+    its options and may wait for an autotuner: see `pipeline_options`.
     """
     names = strategy.extended.worker_devices
     if len(names) == 1 and "CPU" in names[0]:

@@ -25,7 +25,7 @@ from preprocessing.random_erasing import random_erasing
 
 
 def with_found_name(data: DataOptions, given: Set[str]) -> DataOptions:
-    """The options with the name that dataset.json gives, where no flag gives one."""
+    """The options with the name in dataset.json, if no flag gives one."""
     if "dataset_name" in given or not os.path.isdir(data.dataset_dir or ""):
         return data
     info = dataset_json.read(data.dataset_dir or "")
@@ -65,7 +65,7 @@ def num_classes(dataset: Dataset, data: DataOptions) -> int:
 
 
 def num_channels(dataset: Dataset, data: DataOptions, model_name: str) -> int:
-    """Channels of the images that a net gets: most recipes turn gray ones to color."""
+    """Number of channels of the net's input; most recipes turn gray images to color."""
     name = data.preprocessing_name or nets_factory.get_entry(model_name).preprocessing
     recipe = preprocessing_factory.get_preprocessing(name, False, data.use_grayscale)
     image = tf.zeros([32, 32, dataset.num_channels], tf.uint8)
@@ -82,10 +82,10 @@ def preprocess_fn(
     """The preprocessing of the options, for the net's image size.
 
     Args:
-      data: names the recipe.
-      network: decides on the image size.
-      is_training: distort images at random.
-      augmentation: what to do to them beyond the recipe; in training only.
+      data: names the preprocessing.
+      network: has the image size.
+      is_training: whether to distort images at random.
+      augmentation: what to do beyond the preprocessing, in training only.
     """
     recipe = preprocessing_factory.get_preprocessing(
         preprocessing_name(data, network), is_training, data.use_grayscale
@@ -98,12 +98,12 @@ def preprocess_fn(
 def augmented(
     recipe: PreprocessFn, size: int, augmentation: AugmentationOptions | None
 ) -> Callable[[Photo | tf.Tensor, tf.Tensor], tf.Tensor]:
-    """A recipe for images of one size, with what training does beyond it.
+    """A preprocessing for images of one size, with further augmentation.
 
     Args:
-      recipe: of `preprocessing_factory`.
+      recipe: from `preprocessing_factory`.
       size: side of the images, in pixels.
-      augmentation: None for nothing; mixup and CutMix, of whole batches, come later.
+      augmentation: None for none; mixup and CutMix are applied to batches later.
     """
 
     def preprocess(image: Photo | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -1,8 +1,8 @@
-"""What ends a run at the next step, not in the middle of one: signals, a time limit.
+"""Signals and a time limit, which end a run after its current step.
 
 TensorFlow's PreemptionCheckpointHandler is for several workers that must agree on a
 step, and saves object-based checkpoints, which slim's tools cannot read; on one machine
-a signal's number is enough.
+the number of a signal is all that is needed.
 """
 
 import contextlib
@@ -14,25 +14,22 @@ from types import FrameType
 
 from absl import logging
 
+EXIT_TIME_LIMIT = 75  # <sysexits.h>: try again later
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
-
-
-# The code of <sysexits.h> for "try again later".
-EXIT_TIME_LIMIT = 75
 
 
 class Interruption:
     """Whether a signal or the time limit asks the run to end.
 
     Attributes:
-      signal_number: which signal came; None when none did.
+      signal_number: the signal that was received; None if none was.
     """
 
     def __init__(self, max_secs: float | None = None) -> None:
-        """Nothing asks yet.
+        """Starts the time limit.
 
         Args:
-          max_secs: the time limit from now on; None for none.
+          max_secs: seconds from now; None for no limit.
         """
         self.signal_number: int | None = None
         self._ends_at = time.monotonic() + (math.inf if max_secs is None else max_secs)
@@ -54,17 +51,17 @@ class Interruption:
         logging.warning(
             "%s: stopping after this step; a second one stops at once", name
         )
-        for number in _NUMBERS:  # a second one, of either kind, ends the run at once
+        for number in _NUMBERS:  # a second signal, of either kind, ends it at once
             signal.signal(number, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
 def interruption(watch: Interruption | None = None) -> Iterator[Interruption]:
-    """Watches for SIGINT and SIGTERM inside.
+    """Watches for SIGINT and SIGTERM during the block.
 
     Args:
-      watch: takes note of them, with a time limit that is running; by default a new
-        one, without a limit.
+      watch: records them, with a running time limit; by default a new one without a
+        limit.
     """
     watch = Interruption() if watch is None else watch
     before = {number: signal.signal(number, watch._note) for number in _NUMBERS}

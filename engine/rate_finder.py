@@ -1,7 +1,7 @@
-"""Which learning rate suits a run: tried on a few steps of it, from small to large.
+"""Suggests a learning rate by trying small to large ones in a few steps of a run.
 
 Smith, "Cyclical Learning Rates for Training Neural Networks",
-https://arxiv.org/abs/1506.01186, section 3.3. The weights of the trial are thrown away.
+https://arxiv.org/abs/1506.01186, section 3.3. The weights of the trial are discarded.
 """
 
 import dataclasses
@@ -26,10 +26,10 @@ from engine.run.train_setup import Setup
 PICTURE = "learning_rates.svg"
 _NUM_STEPS = 100
 _LOWEST, _HIGHEST = 1e-7, 10.0
-_SMOOTHING = 0.9  # share of the earlier mean in the next one
+_SMOOTHING = 0.9  # decay of the moving average of the loss
 _STOPS_AT = 4.0  # times the lowest smoothed loss
-_MARGIN = 10.0  # the suggestion is this many times below the rate of that loss
-_ROWS = 20  # of the table
+_MARGIN = 10.0  # the suggestion is the rate of that loss divided by this
+_ROWS = 20  # in the table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Trial:
 
     Attributes:
       rate: its learning rate.
-      total_loss: of its batch, before its update.
-      smoothed: mean of the losses so far, the later ones counting more.
+      total_loss: total loss of its batch, before its update.
+      smoothed: moving average of the losses so far.
     """
 
     rate: float
@@ -94,7 +94,7 @@ def find(setup: Setup, config: TrainConfig, strategy: tf.distribute.Strategy) ->
 
 
 def rate_of(number: tf.Tensor) -> tf.Tensor:
-    """The rate of a trial, rising by the same factor from each to the next.
+    """The learning rate of a trial, rising geometrically.
 
     Args:
       number: scalar integer, from 0.
@@ -110,7 +110,7 @@ def until_it_rises(steps: Iterator[tuple[float, float]]) -> list[Trial]:
     """Takes steps until the smoothed loss is 4 times the lowest one, or not finite.
 
     Args:
-      steps: learning rate and total loss of each.
+      steps: learning rate and total loss of each step.
     """
     trials: list[Trial] = []
     mean, lowest = 0.0, math.inf
@@ -129,7 +129,7 @@ def until_it_rises(steps: Iterator[tuple[float, float]]) -> list[Trial]:
 def suggestion(trials: Sequence[Trial]) -> float | None:
     """A tenth of the rate at which the smoothed loss is lowest; None if it never fell.
 
-    At that rate the loss is about to rise: a run that keeps it for long needs less.
+    At that rate the loss is about to rise; a whole run needs a lower one.
     """
     if not trials:
         return None
@@ -138,7 +138,7 @@ def suggestion(trials: Sequence[Trial]) -> float | None:
 
 
 def draw(trials: Sequence[Trial], suggested: float | None) -> bytes:
-    """The losses over the rates, an SVG."""
+    """Draws the losses over the rates, as an SVG."""
     figure = Figure((5.6, 4.0), layout="constrained")
     axes = figure.add_subplot()
     rates = [trial.rate for trial in trials]

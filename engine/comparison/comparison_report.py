@@ -1,4 +1,4 @@
-"""A comparison as a table, as CSV and as a page that needs no other file."""
+"""A comparison as a table, as CSV and as a self-contained page."""
 
 import os
 import pathlib
@@ -14,7 +14,7 @@ from engine.report import html_page, thumbnails
 
 _TEMPLATE = pathlib.Path(__file__).with_name("comparison.html.jinja")
 _START, _TRAINED = 2, 3  # columns
-_OPTIONAL = ("s", "trained", "start", "s/epoch", "net")  # left out first where narrow
+_OPTIONAL = ("s", "trained", "start", "s/epoch", "net")  # omitted in this order
 _COLORS = ("#1f6feb", "#d9480f", "#2b8a3e", "#862e9c", "#0b7285", "#e67700")
 
 
@@ -57,7 +57,7 @@ def _share(share: float | None) -> str:
 
 
 def table(runs: Sequence[RunFacts], epochs: Sequence[float]) -> str:
-    """The table for the terminal, with shortened starts, and columns while they fit."""
+    """The table for the terminal, with shortened starts and the columns that fit."""
     cells = rows(runs, epochs)
     for row in cells:
         row[_START] = "/".join(row[_START].split("/")[-2:])
@@ -74,9 +74,9 @@ def write(
     """Writes comparison.csv and comparison.html.
 
     Args:
-      folder: made if absent.
-      runs: what is compared.
-      epochs: at which accuracies are shown.
+      folder: created if necessary.
+      runs: the runs to compare.
+      epochs: the epochs at which accuracies are shown.
       remarks: sentences below the table.
       command: the command line.
     """
@@ -99,9 +99,9 @@ def write(
 
 
 def draw(runs: Sequence[RunFacts]) -> bytes:
-    """All runs' validated accuracy over epochs, an SVG.
+    """Draws the validation accuracy of all runs over epochs, as an SVG.
 
-    The stages of a recipe follow each other in one line, with a dotted line between.
+    The stages of a recipe are joined into one curve, separated by dotted lines.
     """
     figure = Figure((8.4, 4.6), layout="constrained")
     axes = figure.add_subplot()
@@ -124,7 +124,7 @@ def draw(runs: Sequence[RunFacts]) -> bytes:
 def _joined(
     stages: Sequence[RunFacts],
 ) -> tuple[list[tuple[float, float]], list[float]]:
-    """Points (epoch, accuracy) of stages after each other, and where each ends."""
+    """Points (epoch, accuracy) of consecutive stages, and the epochs between them."""
     points, boundaries, start = [], [], 0.0
     for stage in stages:
         if not stage.steps_per_epoch:

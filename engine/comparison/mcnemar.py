@@ -18,7 +18,7 @@ class Predictions:
     """Whether each image of a split was classified correctly.
 
     Attributes:
-      split: as in "photos/validation".
+      split: data set and split, such as "photos/validation".
       right: whether an image, identified by its file, its position and its label, was
         classified correctly.
     """
@@ -32,10 +32,10 @@ class Difference:
     """Images that only one of two runs classified correctly.
 
     Attributes:
-      only_first: how many the first alone did.
-      only_second: how many the second alone did.
-      p_value: the chance of so uneven a pair, or a more uneven one, if both were as
-        good (exact test: Q. McNemar, Psychometrika 12, 1947).
+      only_first: number of images that only the first classified correctly.
+      only_second: number of images that only the second classified correctly.
+      p_value: probability of a pair at least as uneven if both were equally good
+        (exact test: Q. McNemar, Psychometrika 12, 1947).
     """
 
     only_first: int
@@ -44,12 +44,12 @@ class Difference:
 
     @property
     def is_within_chance(self) -> bool:
-        """Whether nothing speaks against both being as good."""
+        """Whether the difference is not significant."""
         return self.p_value >= _SIGNIFICANT
 
 
 def differ(first: Predictions, second: Predictions) -> Difference | None:
-    """The test; None where the images are not the same."""
+    """Runs the test; None if the images are not the same."""
     if first.split != second.split or first.right.keys() != second.right.keys():
         return None
     pairs = [(right, second.right[image]) for image, right in first.right.items()]

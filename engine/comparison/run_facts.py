@@ -26,15 +26,15 @@ class RunFacts:
     """A run, or one stage of a recipe.
 
     Attributes:
-      folder: of the run.
+      folder: the run's folder.
       recipe: the folder of the recipe that it is a stage of; None if it is not a stage.
-      model_name: of its net; "" if unknown.
+      model_name: name of its net; "" if unknown.
       start: the checkpoint that it started from; "" for random weights.
-      num_trained: parameters that it trains; None if unknown.
-      steps_per_epoch: None if unknown.
+      num_trained: number of parameters that it trains; None if unknown.
+      steps_per_epoch: steps per epoch; None if unknown.
       scores: its evaluations, in order.
       secs: how long it took; None if unknown.
-      step: of its newest checkpoint.
+      step: step of its newest checkpoint.
     """
 
     folder: str
@@ -49,7 +49,7 @@ class RunFacts:
 
     @property
     def best(self) -> Score | None:
-        """The best evaluation; None where there was none."""
+        """The best evaluation; None if there was none."""
         return validation.best_of(self.scores) if self.scores else None
 
     @property
@@ -63,11 +63,11 @@ class RunFacts:
 
     @property
     def num_epochs(self) -> float | None:
-        """How long it has trained."""
+        """How many epochs it has trained; None if unknown."""
         return self.step / self.steps_per_epoch if self.steps_per_epoch else None
 
     def accuracy_at(self, epoch: float) -> float | None:
-        """That of the last evaluation until an epoch; None before the first."""
+        """The accuracy of the last evaluation until an epoch; None before the first."""
         if not self.steps_per_epoch:
             return None
         until = math.ceil(epoch * self.steps_per_epoch - 1e-9)  # as training evaluates
@@ -76,17 +76,16 @@ class RunFacts:
 
 
 def find(folders: Sequence[str]) -> tuple[list[RunFacts], list[str]]:
-    """The runs in folders, the stages of a recipe in their order.
+    """Finds the runs among folders, and the stages of recipes in their order.
 
     Returns:
-      The runs, and the names of folders that are none.
+      The runs, and the names of folders that are not runs.
     """
     found, others = [], []
     for folder in dict.fromkeys(os.path.normpath(f) for f in folders):
         stages = _stages(folder)
-        if (
-            stages
-        ):  # first: the result of fine_tune.py is in the folder above its stages
+        # The folder of a recipe looks like a run, too, as it holds the result.
+        if stages:
             found += [_read(stage, folder) for stage in stages]
         elif _is_run(folder):
             found.append(_read(folder, None))
@@ -142,7 +141,7 @@ def _steps_per_epoch(run: RunInfo) -> float | None:
 
 
 def _num_trained(checkpoint: Checkpoint, run: RunInfo, net: ModelInfo) -> int:
-    """Parameters in the trained scopes; slots and averages are none of the net's."""
+    """Number of parameters in the trained scopes, without slots and averages."""
     shapes = checkpoint.shapes
     names: Sequence[str] = [
         name

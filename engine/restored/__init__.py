@@ -1,1 +1,1 @@
-"""What a checkpoint is, and the classifier that it holds."""
+"""What a checkpoint is, and the classifier that it contains."""

@@ -1,6 +1,6 @@
 """What a checkpoint is: by its `model.json`, or else by flags and its head.
 
-The answer for evaluation, prediction and export alike.
+Evaluation, prediction and export all use this answer.
 """
 
 import dataclasses
@@ -30,12 +30,12 @@ def info_of(checkpoint: Checkpoint | None, options: NetOptions) -> ModelInfo:
     """What a checkpoint is, for prediction and export.
 
     Args:
-      checkpoint: None where only the options speak.
-      options: of what `model.json` says, they may change the image size alone.
+      checkpoint: the checkpoint; None to go by the options only.
+      options: they override only the image size of `model.json`.
 
     Raises:
-      UserError: an option contradicts `model.json` or the checkpoint, or all of them
-        say too little.
+      UserError: an option contradicts `model.json` or the checkpoint, or something
+        remains unknown.
     """
     folder = os.path.dirname(checkpoint.path) or "." if checkpoint else None
     info = model_info.read(folder) if folder else None
@@ -60,14 +60,14 @@ def info_of(checkpoint: Checkpoint | None, options: NetOptions) -> ModelInfo:
 
 
 def data_options(info: ModelInfo, options: NetOptions) -> DataOptions:
-    """How the images are read that a checkpoint was trained on.
+    """The data options with which a checkpoint was trained.
 
     Args:
       info: what the checkpoint is.
-      options: where the data set is, and which where `info` does not say.
+      options: the folder of the data set, and its name if `info` has none.
 
     Raises:
-      UserError: nothing says which data set it is.
+      UserError: the name of the data set is unknown.
     """
     name = options.dataset_name or info.dataset_name
     if name is None:
@@ -88,9 +88,9 @@ def require_agreement(info: ModelInfo, given: Mapping[str, Any]) -> None:
     """Refuses flags that contradict `model.json`.
 
     Args:
-      info: what it says.
-      given: values by flag; None is not given. A recipe of preprocessing may go by
-        another of its names.
+      info: its contents.
+      given: values by flag; None if not given. The preprocessing may have another of
+        its names.
 
     Raises:
       UserError: a flag contradicts it.
@@ -107,13 +107,13 @@ def require_same_classes(
     """Refuses data whose classes have other names, or another order.
 
     Args:
-      info: what `model.json` says; it may name no classes.
-      dataset: the data; it may name no classes.
-      labels_offset: how many classes the net leaves out at the start.
-      remedy: what to do, for the error.
+      info: the contents of `model.json`; its classes may lack names.
+      dataset: the data; its classes may lack names.
+      labels_offset: number of the data's first classes that the net lacks.
+      remedy: what to do, for the error message.
 
     Raises:
-      UserError: a class has another name than the logit that stands for it.
+      UserError: a class has another name than its logit.
     """
     if info.class_names is None or dataset.class_names is None:
         return
@@ -129,7 +129,7 @@ def require_same_classes(
 def _names_from_elsewhere(
     info: ModelInfo, options: NetOptions
 ) -> tuple[str, ...] | None:
-    """The classes' names of a converted checkpoint, whose source had none."""
+    """The class names for a converted checkpoint, whose source had none."""
     name, offset = options.dataset_name or info.dataset_name, info.labels_offset
     if options.dataset_dir:
         dataset = any_split(options, info.dataset_name)
@@ -147,7 +147,7 @@ def _names_from_elsewhere(
 
 
 def _from_options(checkpoint: Checkpoint | None, options: NetOptions) -> ModelInfo:
-    """What a published checkpoint, without `model.json`, is for."""
+    """What a published checkpoint, without `model.json`, is."""
     model_name = options.model_name or _DEFAULT_NET
     entry = nets_factory.get_entry(model_name)
     head = NewHead(
@@ -172,7 +172,7 @@ def _from_options(checkpoint: Checkpoint | None, options: NetOptions) -> ModelIn
 def _classes(
     options: NetOptions, trained: int | None
 ) -> tuple[tuple[str, ...] | None, int, int]:
-    """Names and number of the data's classes, and how many the net leaves out."""
+    """Names and number of the data's classes, and the labels offset of the net."""
     total = _IMAGENET_CLASSES
     names = imagenet.class_names(total)
     counts: tuple[int, ...] = ()
@@ -240,7 +240,7 @@ def _misfit(
 def num_trained_classes(
     checkpoint: Checkpoint, model_name: str, head: NewHead = OWN_HEAD
 ) -> int | None:
-    """Classes of a checkpoint's head; None where it has no such head.
+    """Number of classes of a checkpoint's head; None if it has no such head.
 
     Raises:
       UserError: there is no such net.
@@ -259,13 +259,13 @@ def detected_offset(
     """The labels offset with which data fits a net.
 
     Args:
-      num_classes: of the data set.
-      class_counts: images of each class; empty where that is unknown.
-      num_trained: classes of the net.
+      num_classes: number of classes of the data set.
+      class_counts: number of images of each class; empty if unknown.
+      num_trained: number of classes of the net.
 
     Returns:
-      0, or 1 where the first class, without any image, is ImageNet's "background";
-      None where neither fits.
+      0, or 1 if the first class has no images, like ImageNet's "background"; None if
+      neither fits.
     """
     offset = num_classes - num_trained
     fits = offset == 0 or (offset == 1 and not any(class_counts[:1]))
@@ -276,8 +276,8 @@ def any_split(options: NetOptions, recorded_name: str | None = None) -> Dataset:
     """The split `train` of the options' data set, else its first.
 
     Args:
-      options: `dataset_name` decides, else what dataset.json in `dataset_dir` says.
-      recorded_name: of the data set, where neither says it; None is imagenet.
+      options: its `dataset_name`, or else that of dataset.json in `dataset_dir`.
+      recorded_name: name of the data set if it has neither; None for imagenet.
 
     Raises:
       UserError: there is no such data set.

@@ -15,10 +15,10 @@ from errors import UserError
 
 
 def read(folder: str) -> RunInfo | None:
-    """What `run.json` says of the run whose checkpoints, or best one, a folder holds.
+    """Reads `run.json` for a folder of a run's checkpoints, or of its best one.
 
     Returns:
-      None where no run of ours wrote them.
+      Its contents; None if the checkpoints are not from a run of these scripts.
 
     Raises:
       UserError: the file is damaged.
@@ -30,10 +30,10 @@ def read(folder: str) -> RunInfo | None:
 
 
 def tell_of_best(path: str, checkpoint: Checkpoint) -> None:
-    """Says that a run has a checkpoint that did better in validation than the newest.
+    """Warns if a run has a checkpoint that did better in validation than its newest.
 
     Args:
-      path: what the user named; only of a folder the choice was not the user's.
+      path: what the user named; there is nothing to warn of unless it is a folder.
       checkpoint: the newest one of that folder.
     """
     folder = os.path.expanduser(path)

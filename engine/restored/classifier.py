@@ -1,4 +1,4 @@
-"""A checkpoint as a function from photographs to probabilities."""
+"""A checkpoint as a function from photos to probabilities."""
 
 import tensorflow as tf
 from absl import logging
@@ -17,13 +17,13 @@ from preprocessing.photo import Photo
 
 
 class Classifier:
-    """A net with weights, from photographs to probabilities.
+    """A net with weights, from photos to probabilities.
 
     Attributes:
       info: what the net is.
       network: the net.
-      image_channels: of the images that it takes undecoded: 3, or 1 where it was
-        trained on gray data.
+      image_channels: number of channels to decode photos to: 3, or 1 if it was trained
+        on gray data.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class Classifier:
 
     @property
     def labels(self) -> list[str]:
-        """A name a logit: its label where the classes have no names."""
+        """A name for each logit: its label if the classes have no names."""
         info = self.info
         first = info.labels_offset
         labels = range(first, first + info.num_classes)
         return list(info.class_names or map(str, labels))
 
     def decode(self, encoded: tf.Tensor) -> tf.Tensor:
-        """The pixels, [height, width, channels] uint8, of a photograph's bytes."""
+        """Decodes the bytes of a photo to `[height, width, image_channels]` uint8."""
         features = {
             example_schema.ENCODED: encoded,
             example_schema.FORMAT: tf.constant(""),
@@ -65,17 +65,17 @@ class Classifier:
     def preprocess(
         self, photo: Photo | tf.Tensor, size: int | None = None
     ) -> tf.Tensor:
-        """The net's input, [size, size, channels] float32, of uint8 pixels.
+        """Preprocesses a photo to `[size, size, channels]` float32.
 
         Args:
-          photo: [height, width, image_channels] uint8, decoded or not yet.
-          size: side in pixels, if not the net's.
+          photo: `[height, width, image_channels]` uint8, decoded or not yet.
+          size: side in pixels; None for the net's.
         """
         size = size or self.info.image_size
         return self._recipe(photo, size, size)
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
-        """[batch, num_classes] float32 in [0, 1] of preprocessed images."""
+        """Probabilities, `[batch, num_classes]` float32, of preprocessed images."""
         return tf.nn.softmax(self.network(images, is_training=False)[0])
 
 
@@ -87,12 +87,12 @@ def load(
     needs_head: bool = True,
     precision: str = "float32",
 ) -> Classifier:
-    """A checkpoint's classifier.
+    """Loads the classifier of a checkpoint.
 
     Args:
-      path: a checkpoint, its prefix or a folder, of which the newest is taken.
-      options: what the checkpoint is, where `model.json` does not say.
-      use_moving_average: take the variables' moving averages.
+      path: a checkpoint, its prefix or a folder (its newest checkpoint).
+      options: what the checkpoint is, as far as `model.json` does not say.
+      use_moving_average: whether to use the variables' moving averages.
       needs_head: see `eval_weights.load`.
       precision: see `--precision`.
 
@@ -105,7 +105,7 @@ def load(
     logging.info(
         "%s: %s at %d px, %d classes of %s",
         *(checkpoint.path, info.model_name, info.image_size, info.num_classes),
-        info.dataset_name or "a data set that is not named",
+        info.dataset_name or "an unknown data set",
     )
     classifier = Classifier(info, precision=precision)
     if _takes_gray(classifier.network, checkpoint):

@@ -1,4 +1,4 @@
-"""Flags of evaluation that `model.json` knows better."""
+"""The options of an evaluation, completed from `run.json` and `model.json`."""
 
 import dataclasses
 import os
@@ -29,7 +29,7 @@ SAME_CLASSES = (
 
 
 def checkpoint_paths(text: str) -> list[str]:
-    """The entries of `--checkpoint_path`; slim's single path may have a comma in it."""
+    """The entries of `--checkpoint_path`, which may also be one path with a comma."""
     path = os.path.expanduser(text)
     if os.path.exists(path) or os.path.exists(f"{path}.index"):
         return [text]
@@ -39,16 +39,16 @@ def checkpoint_paths(text: str) -> list[str]:
 def located(
     config: EvalConfig, folder: str, given: Set[str]
 ) -> tuple[EvalConfig, Set[str], str | None]:
-    """Finds the data, and the folder for the figures, and checks that they are there.
+    """Finds the data and the folder for the results, and checks that they are usable.
 
     Args:
       config: the options.
-      folder: that holds the checkpoint.
-      given: names of the flags that the user gave.
+      folder: the folder of the checkpoint.
+      given: names of the flags on the command line.
 
     Returns:
-      The options with what `run.json` and `dataset.json` say; the flags that count as
-      given; the split that the run was validated on, if any.
+      The options, completed from `run.json` and `dataset.json`; the names of the flags
+      that are now set; the split that the run was validated on, if any.
 
     Raises:
       UserError: there is no such data set, or the folder is not the user's own.
@@ -69,16 +69,16 @@ def located(
 def with_places_of_run(
     config: EvalConfig, run: RunInfo, folder: str, given: Set[str]
 ) -> EvalConfig:
-    """The options with what `run.json` says of `--dataset_dir` and `--eval_dir`.
+    """The options with `--dataset_dir` and `--eval_dir` of a run.
 
     Args:
       config: the options.
-      run: what it says.
-      folder: that holds the checkpoint; reports go into a folder within.
-      given: names of the flags that the user gave.
+      run: the contents of `run.json`.
+      folder: the folder of the checkpoint; results go into a folder in it.
+      given: names of the flags on the command line.
 
     Raises:
-      UserError: the run's data are no longer where they were.
+      UserError: the run's data set is no longer in its folder.
     """
     data, evaluation = config.data, config.evaluation
     if not data.dataset_dir and run.dataset_dir:
@@ -91,13 +91,13 @@ def with_places_of_run(
     if "eval_dir" not in given and evaluation.eval_dir == shared_folder.DEFAULT:
         eval_dir = os.path.join(folder, _EVAL_FOLDER)
         evaluation = dataclasses.replace(evaluation, eval_dir=eval_dir)
-    taken = dataclasses.replace(config, data=data, evaluation=evaluation)
-    _tell_of_taken(run_info.FILE_NAME, config, taken)
-    return taken
+    completed_config = dataclasses.replace(config, data=data, evaluation=evaluation)
+    _log_changes(run_info.FILE_NAME, config, completed_config)
+    return completed_config
 
 
-def _tell_of_taken(source: str, before: EvalConfig, after: EvalConfig) -> None:
-    """Prints the flags that a file decided, as on a command line."""
+def _log_changes(source: str, before: EvalConfig, after: EvalConfig) -> None:
+    """Logs the flags that come from a file, as on a command line."""
     flags = [
         f"--{name}={shlex.quote(str(value))}"
         for group in ("model", "data", "evaluation")
@@ -109,18 +109,18 @@ def _tell_of_taken(source: str, before: EvalConfig, after: EvalConfig) -> None:
 
 
 def completed(config: EvalConfig, info: ModelInfo, given: Set[str]) -> EvalConfig:
-    """The options with what `model.json` says.
+    """The options, completed from `model.json`.
 
-    It decides on the net, its preprocessing, `--use_grayscale` and `--labels_offset`,
-    and on `--dataset_name` and `--eval_image_size` unless they are given.
+    It determines the net, its preprocessing, `--use_grayscale` and `--labels_offset`,
+    and `--dataset_name` and `--eval_image_size` unless they are given.
 
     Args:
       config: the options.
-      info: the checkpoint's `model.json`.
-      given: names of the flags that the user gave.
+      info: the contents of the checkpoint's `model.json`.
+      given: names of the flags on the command line.
 
     Raises:
-      UserError: a given flag contradicts it.
+      UserError: a flag contradicts it.
     """
     data, model = config.data, config.model
     flags = {
@@ -137,7 +137,7 @@ def completed(config: EvalConfig, info: ModelInfo, given: Set[str]) -> EvalConfi
     name = data.dataset_name
     if info.dataset_name and "dataset_name" not in given:
         name = info.dataset_name
-    taken = dataclasses.replace(
+    completed_config = dataclasses.replace(
         config,
         model=dataclasses.replace(
             model,
@@ -157,14 +157,14 @@ def completed(config: EvalConfig, info: ModelInfo, given: Set[str]) -> EvalConfi
             eval_image_size=config.evaluation.eval_image_size or info.image_size,
         ),
     )
-    _tell_of_taken(FILE_NAME, config, taken)
-    return taken
+    _log_changes(FILE_NAME, config, completed_config)
+    return completed_config
 
 
 def with_labels_offset(
     config: EvalConfig, dataset: Dataset, checkpoint: Checkpoint
 ) -> EvalConfig:
-    """The options with the labels offset that makes data fit a published checkpoint."""
+    """The options with the labels offset that fits a published checkpoint."""
     model = config.model
     trained = checkpoint_info.num_trained_classes(
         *(checkpoint, model.model_name),
@@ -189,16 +189,16 @@ def with_labels_offset(
 def choose_split(
     default: str, splits: Sequence[str], validated: str | None = None
 ) -> str:
-    """The split to evaluate when the user names none.
+    """The split to evaluate if the user names none.
 
     Args:
-      default: taken when it is there.
-      splits: those that are there.
+      default: the first choice.
+      splits: the splits that exist.
       validated: the split that a run was validated on, if any.
 
     Returns:
-      `default`, else `validated`, else `validation`, else the only split beside
-      `train`; `default` again where nothing of the kind is there.
+      The first that exists of `default`, `validated` and `validation`, or else the only
+      split apart from `train`; `default` if there is no such split.
     """
     others = [split for split in splits if split != "train"]
     for choice in (default, validated, "validation"):
@@ -212,7 +212,7 @@ def find_split(config: EvalConfig, is_given: bool, validated: str | None) -> Dat
 
     Args:
       config: the options.
-      is_given: whether `--dataset_split_name` is, so that no other split will do.
+      is_given: whether `--dataset_split_name` is given, so that no other will do.
       validated: the split that the run was validated on, if any.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A checkpoint's weights in a network that is to be evaluated."""
+"""Loads a checkpoint's weights into a network for evaluation."""
 
 import math
 import re
@@ -33,15 +33,15 @@ def load(
 
     Args:
       network: the net; variables that evaluation does not read stay as they are.
-      checkpoint: in slim's names; a published one need not have a global step.
-      dataset: what will be evaluated, for messages.
-      use_moving_average: take `<variable>/ExponentialMovingAverage`.
-      needs_head: refuse a checkpoint without a head; else it need not have one, and
-        variables that are not restored, of an auxiliary head too, are not numbers, so
-        that nothing that reads them passes for a result.
+      checkpoint: with slim's names; a published one need not have a global step.
+      dataset: the data to evaluate, for messages.
+      use_moving_average: whether to load `<variable>/ExponentialMovingAverage`.
+      needs_head: whether to refuse a checkpoint without a head. If not, variables that
+        are not restored, those of auxiliary heads included, are set to NaN, so that
+        results that depend on them are recognized.
 
     Returns:
-      The checkpoint's global step, 0 where it has none.
+      The checkpoint's global step; 0 if it has none.
 
     Raises:
       UserError: the checkpoint does not fit, or cannot be read.
@@ -71,7 +71,7 @@ def fill(
     use_moving_average: bool,
     needs_head: bool = True,
 ) -> None:
-    """What `load` does, without a word on averages that lag or are not taken."""
+    """Like `load`, without warnings about averages that lag or are not used."""
     sources = _sources(network, use_moving_average)
     if not needs_head:
         if lacks_head(network, checkpoint):
@@ -87,7 +87,7 @@ def fill(
 
 
 def _sources(network: Network, use_moving_average: bool) -> dict[str, str]:
-    """Where the value of each variable stands, by the variable's name."""
+    """The name in the checkpoint of each variable's value, by the variable's name."""
     needed = evaluated_names(network)
     return {n: f"{n}/{SUFFIX}" if use_moving_average else n for n in needed}
 
@@ -98,7 +98,7 @@ def evaluated_names(network: Network) -> list[str]:
 
 
 def lacks_head(network: Network, checkpoint: Checkpoint) -> bool:
-    """Whether nothing of the net's head is in a checkpoint."""
+    """Whether a checkpoint holds no part of the net's head."""
     return not any(
         part in checkpoint.shapes
         for name in _head(network)
@@ -112,7 +112,7 @@ def _head(network: Network) -> list[str]:
 
 
 def has_averages(checkpoint: Checkpoint) -> bool:
-    """Whether it holds moving averages of variables."""
+    """Whether a checkpoint holds moving averages of variables."""
     return any(name.endswith(f"/{SUFFIX}") for name in checkpoint.shapes)
 
 

@@ -19,16 +19,16 @@ from nets.network import Network
 def find(
     network: Network, checkpoint: Checkpoint, trainable_scopes: str | None = None
 ) -> list[str] | None:
-    """Scopes of the batch norms that were trained, of those that the checkpoint has.
+    """Scopes of the checkpoint's batch norms that were trained.
 
     Args:
       network: its net.
-      checkpoint: of a run, or of slim.
-      trainable_scopes: the flag in training; by default what run.json beside the
-        checkpoint says, or else those of which the checkpoint holds optimizer slots.
+      checkpoint: from a run, or from slim.
+      trainable_scopes: the flag in training. By default that of the checkpoint's
+        run.json, or else variables count as trained that have optimizer slots.
 
     Returns:
-      None where nothing tells which variables were trained.
+      The scopes; None if it is unknown which variables were trained.
 
     Raises:
       UserError: run.json is damaged, or a scope matches nothing.
@@ -55,22 +55,22 @@ def find(
 
 
 def _with_slots(names: list[str], checkpoint: Checkpoint) -> list[str]:
-    """Variables of which the checkpoint holds an optimizer's slot."""
+    """Variables for which the checkpoint holds an optimizer slot."""
     slots = {slot for of_one in SLOT_SUFFIXES.values() for slot in of_one.values()}
     return [n for n in names if any(f"{n}/{s}" in checkpoint.shapes for s in slots)]
 
 
 def warn_if_lagging(network: Network, checkpoint: Checkpoint) -> None:
-    """Says that stored statistics cannot have settled, with the remedy.
+    """Warns if stored statistics cannot have settled, with the remedy.
 
-    As of a run that was interrupted, that was not to recompute them, or of slim.
-    Silent where nothing tells how long they were trained.
+    This is so for runs that were interrupted or that did not recompute them, and for
+    runs of slim. There is no warning if it is unknown how long they were trained.
     """
     recomputed = any(n.endswith(f"/{RUNNING_AVERAGE}") for n in checkpoint.shapes)
     step = checkpoint.global_step
     if recomputed or step is None:
         return
-    with contextlib.suppress(UserError):  # which evaluation can do without
+    with contextlib.suppress(UserError):  # it is only a warning
         if trained := find(network, checkpoint):
             run = checkpoint_run.read(os.path.dirname(checkpoint.path))
             decay = run.flags.get("batch_norm_decay") if run else None

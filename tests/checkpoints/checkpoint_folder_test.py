@@ -178,7 +178,7 @@ def test_a_list_of_what_is_gone_gives_way_too(tmp_path, caplog):
     folder = make(tmp_path, 9, 10)
     slim_format.write_state(str(tmp_path), ["model.ckpt-11"])
     assert folder.latest() == str(tmp_path / "model.ckpt-10")
-    assert "names none that exists: the newest" in caplog.text
+    assert "names none that exists: using the newest" in caplog.text
 
 
 @pytest.mark.parametrize("lost", sorted(SUFFIXES))

@@ -26,7 +26,7 @@ def test_the_second_is_refused_and_told_of_the_first_until_that_is_killed(tmp_pa
         assert holder.stdout
         assert holder.stdout.readline() == b"held\n"
         with (
-            pytest.raises(UserError, match=f"trained by process {holder.pid} on "),
+            pytest.raises(UserError, match=f"in use by process {holder.pid} on "),
             locked(str(tmp_path)),
         ):
             pass

@@ -88,7 +88,7 @@ def test_the_same_net_passes(tmp_path):
     [
         (
             {"net/weights": (2, 3), "net/biases": (3,)},
-            r"net/weights is \(2, 2\) there and \(2, 3\) here \(2 such\)",
+            r"net/weights is \(2, 2\) there and \(2, 3\) here \(2 differ\)",
         ),
         ({"other/weights": (2, 2)}, "other/weights is missing there"),
     ],

@@ -245,7 +245,7 @@ def test_no_photos_no_classes_no_place(photos, weights, tmp_path):
     for wrong, said in [
         ([], "no photos"),
         ([photos, photos], "2 folders of photos"),
-        ([tmp_path / "none"], "is not there"),
+        ([tmp_path / "none"], "does not exist"),
         ([weights.parent / "model.ckpt.index"], "neither a folder nor a CSV"),
     ]:
         with pytest.raises(UserError, match=said):

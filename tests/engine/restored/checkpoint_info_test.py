@@ -86,7 +86,7 @@ def test_a_data_set_names_classes_and_must_fit(tmp_path):
     record = _describe(_checkpoint(tmp_path, 3), **data)
     assert (record.labels_offset, record.class_names) == (1, names[1:])
     assert _describe(_checkpoint(tmp_path, 4), **data).class_names == names
-    with pytest.raises(UserError, match=r"for 2 classes, and colours has 4"):
+    with pytest.raises(UserError, match=r"for 2 classes, but colours has 4"):
         _describe(_checkpoint(tmp_path, 2), **data)
 
 
@@ -161,7 +161,7 @@ def test_a_data_set_names_the_classes_of_a_converted_checkpoint(tmp_path, caplog
     assert not caplog.text
     assert _describe(_converted(tmp_path, 3)).class_names is None
     assert "so they are numbered" in caplog.text
-    with pytest.raises(UserError, match=r"for 4 classes, and colours has 3"):
+    with pytest.raises(UserError, match=r"for 4 classes, but colours has 3"):
         _describe(_converted(tmp_path, 4), **data)
 
 

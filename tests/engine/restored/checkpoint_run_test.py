@@ -41,7 +41,7 @@ def test_the_best_is_named_with_both_accuracies(
 ):
     checkpoint_run.tell_of_best(str(tmp_path), run(accuracies))
     assert f"of step 4: accuracy {said}; " in caplog.text
-    assert f"--checkpoint_path={tmp_path}/best takes it" in caplog.text
+    assert f"--checkpoint_path={tmp_path}/best uses it" in caplog.text
 
 
 @pytest.mark.parametrize("accuracies", [{4: 0.5, 8: 0.875}, {4: 0.5, 8: 0.5}, {}])
