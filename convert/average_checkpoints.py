@@ -17,7 +17,6 @@ import numpy as np
 from absl import logging
 
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
-from checkpoints.model_info import ModelInfo
 from common import atomic_files, tables
 from config import app, flags
 from config.options import Options, option, split_list
@@ -124,7 +123,7 @@ def average(config: AverageConfig) -> str:
     suffix = f"/{SUFFIX}" if options.moving_average_decay else ""
     averages = Averages(of_all, network, suffix)
     step = max(member.checkpoint.global_step or 0 for member in of_all)
-    statistics = _statistics(averages, network, of_all[0].info, config, step)
+    statistics = _statistics(averages, network, of_all, config, step)
     if options.method == "mean":
         weights = averaging.uniform(range(len(of_all)), len(of_all))
     else:
@@ -145,7 +144,7 @@ def average(config: AverageConfig) -> str:
 def _statistics(
     averages: Averages,
     network: Network,
-    info: ModelInfo,
+    of_all: Sequence[Member],
     config: AverageConfig,
     step: int,
 ) -> SplitStatistics | None:
@@ -159,12 +158,13 @@ def _statistics(
             " of their average are recomputed from training images: name the folder"
             " with the TFRecords by --dataset_dir"
         )
-    data = checkpoint_info.data_options(info, config.net)
+    data = checkpoint_info.data_options(of_all[0].info, config.net)
     statistics = SplitStatistics(
         network,
         inputs.get_dataset(data, options.dataset_split_name),
         data,
         set(averages.moved_batch_norms),
+        members.seen_images(of_all),
         batch_size=options.batch_size,
         num_images=options.num_images,
         step=step,

@@ -32,7 +32,12 @@ from datasets.dataset import Dataset
 from engine import inputs
 from engine.batch_norm import recomputation
 from engine.batch_norm.split_statistics import SplitStatistics
-from engine.restored import checkpoint_info, eval_weights, trained_batch_norms
+from engine.restored import (
+    checkpoint_info,
+    checkpoint_run,
+    eval_weights,
+    trained_batch_norms,
+)
 from engine.step.moving_average import SUFFIX
 from errors import UserError
 from nets.network import Network
@@ -157,6 +162,7 @@ def _statistics(
         dataset,
         data,
         set(trained),
+        checkpoint_run.seen_images(os.path.dirname(checkpoint.path)),
         batch_size=options.batch_size,
         num_images=options.num_images,
         seed=options.seed,

@@ -12,6 +12,7 @@ from checkpoints import model_info, slim_format
 from checkpoints.model_info import ModelInfo
 from checkpoints.slim_format import Checkpoint
 from config.predict_config import NetOptions
+from engine.batch_norm.split_statistics import SeenImages
 from engine.restored import checkpoint_info, checkpoint_run
 from errors import UserError
 from preprocessing.preprocessing_factory import same_recipe
@@ -102,6 +103,25 @@ def info_of_average(members: Sequence[Member]) -> ModelInfo:
     """The first one's, with names of classes from another where it has none."""
     names = next((m.info.class_names for m in members if m.info.class_names), None)
     return dataclasses.replace(members[0].info, class_names=names)
+
+
+def seen_images(members: Sequence[Member]) -> SeenImages:
+    """How training saw its images; as the first member's, where they differ.
+
+    Raises:
+      UserError: a `run.json` is damaged.
+    """
+    first, *others = (
+        checkpoint_run.seen_images(os.path.dirname(member.path)) for member in members
+    )
+    for member, seen in zip(members[1:], others, strict=True):
+        if seen != first:
+            logging.warning(
+                "%s was trained with other --sampling or augmentation than %s, as which"
+                " batch-norm statistics are recomputed",
+                *(member.path, members[0].path),
+            )
+    return first
 
 
 def warn_unless_one_start(members: Sequence[Member]) -> None:

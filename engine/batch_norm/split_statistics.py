@@ -1,5 +1,6 @@
 """Statistics of a net's batch norms over images of a split."""
 
+import dataclasses
 from collections.abc import Collection
 
 import numpy as np
@@ -17,6 +18,24 @@ from engine.step.randomness import step_seed
 from nets.network import Network
 
 
+@dataclasses.dataclass(frozen=True)
+class SeenImages:
+    """How a run saw its training images.
+
+    Attributes:
+      is_balanced: whether classes took turns.
+      is_augmented: whether they were augmented at all; cached features of one view are
+        those of evaluation.
+      augmentation: what else was done to them.
+    """
+
+    is_balanced: bool = False
+    is_augmented: bool = True
+    augmentation: AugmentationOptions = dataclasses.field(
+        default_factory=AugmentationOptions
+    )
+
+
 class SplitStatistics:
     """Computes the statistics as often as the net gets other weights.
 
@@ -30,6 +49,7 @@ class SplitStatistics:
         dataset: Dataset,
         data: DataOptions,
         batch_norms: Collection[str],
+        seen: SeenImages,
         *,
         batch_size: int,
         num_images: int,
@@ -43,6 +63,7 @@ class SplitStatistics:
           dataset: the split, as it is trained on.
           data: the options of how to read it.
           batch_norms: scopes of those to compute; the others use what they store.
+          seen: how training saw the images.
           batch_size: images per batch, over which batch norms normalize.
           num_images: images to see, or all of a smaller split.
           seed: of the order and augmentation of images.
@@ -54,13 +75,19 @@ class SplitStatistics:
         self._batches = input_pipeline.train_batches(
             dataset,
             inputs.preprocess_fn(
-                data, network, is_training=True, augmentation=AugmentationOptions()
+                data,
+                network,
+                is_training=seen.is_augmented,
+                augmentation=seen.augmentation,
             ),
             batch_size=batch_size,
             seed=seed,
             order_seed=seed + step,
             labels_offset=data.labels_offset,
+            num_views=None if seen.is_augmented else 1,
+            is_balanced=seen.is_balanced,
         )
+        self._augmentation = seen.augmentation
         every = plan.batch_norm_scopes(list(network.model_variables))
         frozen = [scope for scope in every if scope not in batch_norms]
         self._moments = moments_fn(network, frozen, batch_size)
@@ -75,7 +102,7 @@ class SplitStatistics:
                 self.num_batches,
                 self._moments,
                 self._seed,
-                AugmentationOptions(),
+                self._augmentation,
                 self._num_classes,
             )
         )

@@ -1,6 +1,7 @@
 """The training run that wrote a checkpoint: its `run.json`, its best checkpoint."""
 
 import contextlib
+import dataclasses
 import os
 
 from absl import logging
@@ -9,6 +10,8 @@ from checkpoints import run_info
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.run_info import RunInfo
 from checkpoints.slim_format import Checkpoint
+from config.training.augmentation_options import AugmentationOptions
+from engine.batch_norm.split_statistics import SeenImages
 from engine.run import validation
 from engine.run.validation import BEST_FOLDER
 from errors import UserError
@@ -27,6 +30,24 @@ def read(folder: str) -> RunInfo | None:
     if os.path.basename(folder) == BEST_FOLDER:
         folder = os.path.dirname(folder)
     return run_info.read(folder)
+
+
+def seen_images(folder: str) -> SeenImages:
+    """How the run of a folder saw its images; as slim does where nothing tells.
+
+    Raises:
+      UserError: `run.json` is damaged.
+    """
+    run = read(folder)
+    flags = run.flags if run else {}
+    is_cached = flags.get("feature_cache", "off") != "off"
+    views = flags.get("feature_cache_views") or (1 if is_cached else None)
+    names = [field.name for field in dataclasses.fields(AugmentationOptions)]
+    return SeenImages(
+        is_balanced=flags.get("sampling") == "balanced",
+        is_augmented=views != 1,
+        augmentation=AugmentationOptions(**{n: flags[n] for n in names if n in flags}),
+    )
 
 
 def tell_of_best(path: str, checkpoint: Checkpoint) -> None:

@@ -87,6 +87,23 @@ def test_a_finished_checkpoint_gets_what_training_computes(
     assert [path.name for path in output.parent.iterdir()] == ["folder"]
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"sampling": "balanced", "random_affine": "shear=20,zoom=0.3"},
+        {"trainable_scopes": "Tiny/Conv2d_2,head", "feature_cache": "memory"},
+    ],
+)
+def test_images_are_those_that_training_saw(flags, train, recompute):
+    run = train(**flags)
+    recompute(run)
+    expected = small_runs.read_all(run, STEPS)
+    found = small_runs.read_all(run / "recomputed", STEPS)
+    scope = "Tiny/Conv2d_2/BatchNorm"
+    for name in (f"{scope}/moving_mean", f"{scope}/moving_variance"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-5)
+
+
 def test_a_run_goes_on_from_it_as_if_nothing_had_been(
     lagging, images_dir, recompute, tmp_path
 ):

@@ -42,6 +42,15 @@ def test_a_real_run_and_a_recipe_of_it(full_run, tmp_path, capsys):
     assert "evaluate each with" in capsys.readouterr().out
 
 
+def test_the_folder_of_a_fine_tuning_stands_for_its_stages(full_run, tmp_path):
+    """It holds the best stage's checkpoint itself, as a run does."""
+    for folder in ("tuned", "tuned/1-head", "tuned/2-top"):
+        shutil.copytree(full_run, tmp_path / folder, dirs_exist_ok=True)
+    found, others = run_facts.find([str(tmp_path / "tuned")])
+    assert not others
+    assert [run.folder[-6:] for run in found] == ["1-head", "/2-top"]
+
+
 def test_no_run_is_one_line(tmp_path):
     with pytest.raises(UserError, match="no runs: give folders"):
         compare.compare(CompareOptions(), [])
