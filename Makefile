@@ -9,7 +9,7 @@ python := .venv/bin/python
 installed := .venv/installed-$(version)
 extras := .venv/extras-$(version)
 
-.PHONY: help demo test check format real lock clean
+.PHONY: help demo test check format real recipes lock clean
 
 help:
 	@echo "make demo    watch a small network learn, from photographs to accuracy"
@@ -17,6 +17,7 @@ help:
 	@echo "make check   formatter, linter, types"
 	@echo "make format  mend what the formatter and linter can, BUILD files and tables"
 	@echo "make real    run on published weights and photographs (downloads them)"
+	@echo "make recipes every recipe on real photos, every cut of every net (takes hours)"
 	@echo "make lock    renew both locks; LOCK_ARGS=--upgrade takes newer releases"
 	@echo "make clean   remove .venv and every cache"
 
@@ -42,6 +43,10 @@ format: $(installed)
 real: $(extras)
 	$(python) -m pytest -q tests/convert/public_data/tfds_source_test.py
 	$(python) -m pytest -m real tests/real $(ARGS)
+
+recipes: $(installed)
+	$(python) -m benchmarks.recipes $(ARGS)
+	$(python) -m pytest -q -m slow tests/nets
 
 # The stamp is written last: an install that failed or was stopped is done again.
 $(installed): requirements.lock pyproject.toml
