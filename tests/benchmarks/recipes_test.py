@@ -34,5 +34,5 @@ def test_photos_are_in_one_part_each(tmp_path, count, trained, left):
     ]
     parts.append(contents(target / "unlabeled"))
     assert [len(part) for part in parts] == [6, 4, 2 * trained, 2 * left]
-    everything = sorted(sum(parts, []))
+    everything = sorted(text for part in parts for text in part)
     assert everything == sorted(contents(tmp_path / "all"))
