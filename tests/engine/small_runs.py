@@ -27,7 +27,7 @@ BATCH_SIZE = 4  # three steps an epoch
 
 def _build(
     images: tf.Tensor,
-    num_classes: int,
+    num_classes: int | None,
     is_training: bool,
     dropout_keep_prob: float = 0.5,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
@@ -45,6 +45,9 @@ def _build(
     ):
         first = slim.conv2d(images, 4, 3, stride=2, scope="Conv2d_1")
         second = slim.conv2d(first, 6, 3, stride=2, scope="Conv2d_2")
+        if num_classes is None:  # as slim's nets, which then end before their head
+            means = tf.reduce_mean(second, [1, 2], keepdims=True)
+            return means, {"Conv2d_1": first, "Conv2d_2": second}
         aux_logits, logits = head("AuxLogits", first), head("Logits", second)
     return logits, {"Conv2d_1": first, "Conv2d_2": second, "AuxLogits": aux_logits}
 

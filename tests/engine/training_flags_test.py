@@ -1,4 +1,7 @@
-"""Flags of rates, losses and order through a run that is killed, resumed, evaluated."""
+"""Every flag of fine-tuning through all commands.
+
+A run is killed and resumed, then evaluated, predicted with and exported.
+"""
 
 import json
 import os
@@ -6,10 +9,17 @@ import signal
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from config.eval_config import EvalConfig, EvalOptions
+from config.predict_config import NetOptions, PredictConfig, PredictOptions
 from config.shared_options import ComputeOptions, DataOptions, ModelOptions
-from engine import evaluate
+from convert import export_model
+from convert.exports import export_photos
+from convert.exports.check import Check
+from convert.exports.formats import Job
+from engine import evaluate, predict
+from engine.restored import classifier as classifiers
 from engine.run.train_log import TrainLog
 from tests.engine import coloured_images, small_runs
 
@@ -26,6 +36,8 @@ CASES: dict[str, dict[str, Any]] = {
         "starting_point_decay": 0.1,
         "optimizer": "adam",
         "label_smoothing": 0.1,
+        "head_hidden_units": "6",
+        "checkpoint_exclude_scopes": "head",
     },
     "order": {
         "learning_rate_decay_type": "piecewise",
@@ -38,6 +50,7 @@ CASES: dict[str, dict[str, Any]] = {
         "gradient_accumulation_steps": 2,
     },
     "mixed": {
+        "num_examples": 9,
         "mixed_in_split_name": "validation",
         "mixed_in_fraction": 0.5,
         "mixed_in_after_epochs": 0.4,  # from the third step of the run
@@ -46,6 +59,8 @@ CASES: dict[str, dict[str, Any]] = {
         "gradient_accumulation_steps": 2,
     },
     "cache": {
+        "final_endpoint": "Conv2d_2",
+        "checkpoint_exclude_scopes": "head",
         "trainable_scopes": "Tiny/Conv2d_2,head",
         "feature_cache": "memory",
         "learning_rate_multipliers": "Tiny/Conv2d_2=0.1",
@@ -74,11 +89,38 @@ def train(data_dir, full_run):
     return train
 
 
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    path = tmp_path_factory.mktemp("photo") / "red.png"
+    Image.new("RGB", (20, 20), (180, 10, 10)).save(path)
+    return path
+
+
+def predicted(folder, photo):
+    """The probabilities of the classes of a photo."""
+    out = folder / "predictions.jsonl"
+    options = PredictOptions(
+        checkpoint_path=str(folder), format="jsonl", output_file=str(out)
+    )
+    assert predict.predict(PredictConfig(options, NetOptions()), [str(photo)]) == 0
+    classes = json.loads(out.read_text())["classes"]
+    assert {one["class"] for one in classes} == {"red", "green", "blue"}
+    return sorted(one["probability"] for one in classes)
+
+
+def exported(folder):
+    """Exports a run; each format is compared with the net itself."""
+    net = classifiers.load(str(folder), NetOptions(), use_moving_average=False)
+    check = Check(net, export_photos.generated())
+    formats = ["frozen_graph", "tflite"]
+    return export_model.export(Job(net), formats, str(folder / "export"), check)
+
+
 def evaluated(data_dir, folder, eval_dir):
     """The metrics of a run's checkpoint, and those of it that name no folder."""
     config = EvalConfig(
         DataOptions(dataset_name=coloured_images.NAME, dataset_dir=str(data_dir)),
-        ModelOptions(model_name=small_runs.NET),
+        ModelOptions(),
         EvalOptions(checkpoint_path=str(folder), eval_dir=str(eval_dir)),
         ComputeOptions(),
     )
@@ -89,8 +131,8 @@ def evaluated(data_dir, folder, eval_dir):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_killed_run_goes_on_to_the_same_bytes(
-    case, train, data_dir, tmp_path, monkeypatch
+def test_a_killed_run_goes_on_to_the_same_bytes_and_serves_all_commands(
+    case, train, data_dir, photo, tmp_path, monkeypatch
 ):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert train(whole, **CASES[case]) == 0
@@ -114,3 +156,6 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     assert (f"{WEIGHTS}/StartingPoint" in expected) == has_points
     metrics = [evaluated(data_dir, run, run / "eval") for run in (whole, killed)]
     assert metrics[0] == metrics[1]
+    assert sum(predicted(killed, photo)) == pytest.approx(1, abs=1e-5)
+    assert predicted(killed, photo) == predicted(whole, photo)
+    assert len(dict(exported(killed))) == 2
