@@ -11,11 +11,13 @@ command continues. Training flags apply to all stages.
 
 import script_start  # noqa: F401  (before all that takes time)
 
+import os
 import signal
 import sys
 
 # Nothing up here imports TensorFlow: each worker process of the conversion imports
 # this file too.
+from cluster.cluster import find_cluster
 from config import app, flags
 from config.fine_tune_config import FineTuneConfig
 from convert.tfrecords import parallel
@@ -23,10 +25,13 @@ from convert.tfrecords import parallel
 
 def main(photos: list[str]) -> int:
     """Fine-tunes as the flags say; the exit status is that of the run."""
+    options = flags.read(FineTuneConfig)
+    cluster = find_cluster(os.environ, options.cluster.cluster)
+    cluster.require_alone("fine_tune.py runs")
     with parallel.signals_held():
         from fine_tuning import fine_tune
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    return fine_tune.fine_tune(flags.read(FineTuneConfig), photos, given=flags.given())
+    return fine_tune.fine_tune(options, photos, given=flags.given())
 
 
 if __name__ == "__main__":

@@ -86,6 +86,9 @@ class Cluster:
         )
 
 
+ALONE = Cluster()
+
+
 def find_cluster(
     environment: Mapping[str, str],
     kind: str = "auto",
@@ -112,7 +115,7 @@ def find_cluster(
         not there at all.
     """
     if kind == "off":
-        return Cluster()
+        return ALONE
     if kind in ("auto", "tf_config") and environment.get("TF_CONFIG"):
         return _from_tf_config(environment["TF_CONFIG"], evaluates)
     if kind in ("auto", "slurm") and "SLURM_STEP_NUM_TASKS" in environment:
@@ -122,13 +125,18 @@ def find_cluster(
             if environment.get(names.size):
                 return _from_names(environment, names, port)
     if kind == "auto":
-        return Cluster()
+        return ALONE
     needed = {
         "tf_config": "TF_CONFIG is not set",
         "slurm": "this is no task that srun started (SLURM_STEP_NUM_TASKS is not set)",
         "env": f"neither {_TORCH.size} nor {_KUBEFLOW.size} is set",
     }
     raise UserError(f"--cluster={kind}, and {needed[kind]}: start the tasks with it")
+
+
+def require_single_task(environment: Mapping[str, str], command: str) -> None:
+    """Refuses to do the same in each of several tasks; see `Cluster.require_alone`."""
+    find_cluster(environment).require_alone(command)
 
 
 def lone_task_warning(environment: Mapping[str, str]) -> str | None:
@@ -174,7 +182,7 @@ def _from_tf_config(text: str, evaluates: bool) -> Cluster:
             ' "index": 0}}'
         ) from error
     if not jobs:
-        return Cluster()
+        return ALONE
     if jobs.get("ps"):
         raise UserError(
             "TF_CONFIG names parameter servers (ps), which are not used: name workers"

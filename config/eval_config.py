@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from config.cluster_options import ClusterOptions
 from config.options import Options, option
 from config.shared_options import ComputeOptions, DataOptions, ModelOptions, check_tta
 
@@ -85,6 +86,7 @@ class EvalConfig:
     model: ModelOptions
     evaluation: EvalOptions
     compute: ComputeOptions = dataclasses.field(default_factory=ComputeOptions)
+    cluster: ClusterOptions = dataclasses.field(default_factory=ClusterOptions)
 
     def __post_init__(self) -> None:
         """Checks the views, too."""

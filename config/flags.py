@@ -34,17 +34,20 @@ from errors import UserError, one_line
 
 Config = TypeVar("Config")
 
-_ONE_MACHINE = "only the devices of one machine are used (training: --num_clones)"
+_MACHINES = (
+    "start the same command once on every machine, as srun does (--cluster says how the"
+    " machines find each other); --num_clones is the number of devices of each"
+)
 _FLOAT_FIRST = "train in float and quantize the finished model"
 # Flags of slim that have no meaning here: slim's default, which old scripts may still
 # pass, and what to use instead of any other value.
 _REPLACED: Mapping[str, tuple[str | int | bool, str]] = {
-    "master": ("", _ONE_MACHINE),
-    "worker_replicas": (1, _ONE_MACHINE),
-    "num_ps_tasks": (0, f"there are no parameter servers; {_ONE_MACHINE}"),
-    "task": (0, _ONE_MACHINE),
-    "sync_replicas": (False, f"clones are always in step; {_ONE_MACHINE}"),
-    "replicas_to_aggregate": (1, f"clones are always in step; {_ONE_MACHINE}"),
+    "master": ("", _MACHINES),
+    "worker_replicas": (1, _MACHINES),
+    "num_ps_tasks": (0, f"there are no parameter servers; {_MACHINES}"),
+    "task": (0, _MACHINES),
+    "sync_replicas": (False, f"clones are always in step; {_MACHINES}"),
+    "replicas_to_aggregate": (1, f"clones are always in step; {_MACHINES}"),
     "quantize_delay": (-1, _FLOAT_FIRST),
     "quantize": (False, _FLOAT_FIRST),
 }

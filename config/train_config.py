@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from config.cluster_options import ClusterOptions
 from config.shared_options import (
     ComputeOptions,
     DataOptions,
@@ -35,6 +36,7 @@ class TrainGroups:
     loss: LossOptions
     validation: ValidationOptions
     run: RunOptions
+    cluster: ClusterOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +73,36 @@ class TrainConfig(TrainGroups):
                 "--eval_every_n_steps and --early_stopping_patience need"
                 " --eval_split_name, the split to evaluate"
             )
+
+    def for_machines(self, num_machines: int) -> "TrainConfig":
+        """The options with `--gradient_accumulation_steps` as the global batch needs.
+
+        Args:
+          num_machines: that train together.
+
+        Raises:
+          UserError: they cannot divide it equally.
+        """
+        images, steps = self.train_data.global_batch_size, self.optimizer
+        if images is None:
+            return self
+        if steps.gradient_accumulation_steps > 1:
+            raise UserError(
+                f"--global_batch_size={images} decides on"
+                " --gradient_accumulation_steps: leave one of them out"
+            )
+        at_once = self.train_data.batch_size * self.run.num_clones * num_machines
+        if images % at_once:
+            raise UserError(
+                f"--global_batch_size={images} is no multiple of the {at_once} images"
+                f" that are computed at once (--batch_size={self.train_data.batch_size}"
+                f" × --num_clones={self.run.num_clones} × {num_machines} machines):"
+                " change one of these"
+            )
+        optimizer = dataclasses.replace(
+            steps, gradient_accumulation_steps=images // at_once
+        )
+        return dataclasses.replace(self, optimizer=optimizer)
 
     def _check_feature_cache(self) -> None:
         """Refuses what cannot go with cached features, or with a single view."""

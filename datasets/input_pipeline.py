@@ -38,6 +38,7 @@ def train_batches(
     order_seed: int | None = None,
     is_balanced: bool = False,
     mixed_in: MixedIn | None = None,
+    part: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Infinite shuffled batches; every epoch holds each example once.
 
@@ -62,10 +63,12 @@ def train_batches(
         augmentation only.
       is_balanced: whether the examples of the classes take turns.
       mixed_in: a split of the same data set that shares the batches.
+      part: (k, n) gives the k-th of n equal parts of every batch, from 0. Only its
+        images are decoded; all parts together are the batch, in order.
 
     Returns:
-      Elements {"image": [batch_size, h, w, c] float32, "label": [batch_size] int32 in
-      [0, num_classes - labels_offset)}.
+      Elements {"image": [batch_size / n, h, w, c] float32, "label": [batch_size / n]
+      int32 in [0, num_classes - labels_offset)}.
 
     Raises:
       UserError: a record cannot be read. While iterating, errors are
@@ -92,13 +95,22 @@ def train_batches(
             mixed_in.sources(start_batch, batch_size),
         )
 
+    which, num_parts = part
+    rows = batch_size // num_parts
+    if num_parts > 1:
+        examples = (
+            examples.enumerate()
+            .filter(lambda place, _: place // rows % num_parts == which)
+            .map(lambda _, example: example)
+        )
+
     def load(number: tf.Tensor, record: tf.Tensor) -> dict[str, tf.Tensor]:
         photo, label = _parse(record, dataset, labels_offset)
         example_seed = tf.stack([tf.constant(seed, tf.int64), number])
         return {"image": preprocess_fn(photo, example_seed), "label": label}
 
     batches = examples.map(load, num_parallel_calls=num_threads).batch(
-        batch_size, drop_remainder=True
+        rows, drop_remainder=True
     )
     return pipeline_options.apply(skip_timer.stop(batches).prefetch(tf.data.AUTOTUNE))
 
@@ -149,6 +161,7 @@ def eval_batches(
     seed: int = 0,
     view: int = 0,
     first: int = 0,
+    part: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Batches that hold each example once, in the order of the files.
 
@@ -163,12 +176,14 @@ def eval_batches(
       seed: determines the augmentation, if `preprocess_fn` augments.
       view: epoch of `train_batches` whose augmentation to use.
       first: index of the first example; those before it are skipped.
+      part: (k, n) gives every n-th batch, from number k on, counted from 0; only the
+        images of these are decoded.
 
     Returns:
-      ceil(num_examples / batch_size) elements {"image": [batch_size, h, w, c] float32,
-      "label": [batch_size] int32, "mask": [batch_size] bool, False for padding,
-      "shard" and "record": [batch_size] int32, the index into `dataset.shards` and the
-      index in that file, both from 0}.
+      ceil(num_examples / batch_size) elements, if all are given, {"image":
+      [batch_size, h, w, c] float32, "label": [batch_size] int32, "mask": [batch_size]
+      bool, False for padding, "shard" and "record": [batch_size] int32, the index into
+      `dataset.shards` and the index in that file, both from 0}.
     """
     read = record_files.reader(dataset)
 
@@ -189,13 +204,21 @@ def eval_batches(
             "record": tf.cast(place, tf.int32),
         }
 
+    which, num_parts = part
     num_batches = -(-(dataset.num_examples - first) // batch_size)
-    batches = (
+    num_batches = len(range(which, num_batches, num_parts))
+    records = (
         tf.data.Dataset.from_tensor_slices(tf.range(len(dataset.shards)))
         .flat_map(numbered_records)
         .enumerate()
         .skip(first)
-        .map(load, num_parallel_calls=num_threads)
+    )
+    if num_parts > 1:
+        records = records.filter(
+            lambda index, _: (index - first) // batch_size % num_parts == which
+        )
+    batches = (
+        records.map(load, num_parallel_calls=num_threads)
         .batch(batch_size)
         .map(lambda batch: _padded(batch, batch_size))
         .apply(tf.data.experimental.assert_cardinality(num_batches))

@@ -10,10 +10,14 @@ from absl import logging
 
 from checkpoints import model_info, shared_folder, slim_format
 from checkpoints.slim_format import Checkpoint
+from cluster.cluster import ALONE, Cluster
+from cluster.meeting import Met
 from common.atomic_files import explained_errors
 from config.eval_config import EvalConfig
 from datasets.dataset import Dataset
 from engine import devices, evaluate_average, inputs
+from engine.cluster import common_facts, joining
+from engine.cluster.agreement import agreement_of
 from engine.evaluation.evaluation import make_evaluator
 from engine.interruption import Interruption, interruption
 from engine.report import evaluation_output
@@ -49,17 +53,23 @@ def evaluate(config: EvalConfig, *, given: Set[str]) -> int:
     """
     path = config.evaluation.checkpoint_path
     paths = eval_options.checkpoint_paths(path)
+    cluster = joining.find(config.cluster, evaluates=True)
     if len(paths) > 1 or config.evaluation.tta:
+        cluster.require_alone("an average of checkpoints or views is evaluated")
         return evaluate_average.evaluate(config, paths, given)
     interval_secs = config.evaluation.eval_interval_secs
     shared_folder.require_own(path, flag="checkpoint_path")
     if interval_secs is not None:
+        cluster.require_alone("--eval_interval_secs watches a folder")
         return _watch(config, given, _watchable(path), interval_secs)
     checkpoint = Checkpoint(slim_format.find_checkpoint(path))
-    checkpoint_run.tell_of_best(path, checkpoint)
-    prepare = _preparation(config, given, os.path.dirname(checkpoint.path))
-    evaluation = prepare(checkpoint)
-    evaluation.report(checkpoint.path, evaluation.load(checkpoint))
+    facts = common_facts.of_evaluation(config, checkpoint.path)
+    remedies = common_facts.REMEDIES
+    with joining.joined(cluster, config.cluster, facts, remedies) as met:
+        checkpoint_run.tell_of_best(path, checkpoint)
+        folder = os.path.dirname(checkpoint.path)
+        evaluation = _preparation(config, given, folder, cluster, met)(checkpoint)
+        evaluation.report(checkpoint.path, evaluation.load(checkpoint))
     return 0
 
 
@@ -78,7 +88,11 @@ def _watch(
 
 
 def _preparation(
-    config: EvalConfig, given: Set[str], folder: str
+    config: EvalConfig,
+    given: Set[str],
+    folder: str,
+    cluster: Cluster = ALONE,
+    met: Met | None = None,
 ) -> "Callable[[Checkpoint], _Evaluation]":
     """Makes the function that prepares the evaluation of a folder's checkpoints.
 
@@ -86,9 +100,9 @@ def _preparation(
     finds its first one.
     """
     config, given, validated = eval_options.located(config, folder, given)
-    return functools.partial(
-        _prepare, config, given, validated, devices.make_strategy(1)
-    )
+    heartbeat_secs = config.cluster.cluster_heartbeat_secs
+    strategy = devices.make_strategy(1, met=met, heartbeat_secs=heartbeat_secs)
+    return functools.partial(_prepare, config, given, validated, strategy, cluster)
 
 
 def _load_unless_gone(
@@ -118,6 +132,7 @@ def _prepare(
     given: Set[str],
     validated: str | None,
     strategy: tf.distribute.Strategy,
+    cluster: Cluster,
     checkpoint: Checkpoint,
 ) -> "_Evaluation":
     info = model_info.read(os.path.dirname(checkpoint.path) or ".")
@@ -132,24 +147,31 @@ def _prepare(
         )
     elif "labels_offset" not in given:
         config = eval_options.with_labels_offset(config, dataset, checkpoint)
-    return _Evaluation(config, dataset, strategy)
+    return _Evaluation(config, dataset, strategy, cluster)
 
 
 class _Evaluation:
     """One net on one split, for any number of checkpoints."""
 
     def __init__(
-        self, config: EvalConfig, dataset: Dataset, strategy: tf.distribute.Strategy
+        self,
+        config: EvalConfig,
+        dataset: Dataset,
+        strategy: tf.distribute.Strategy,
+        cluster: Cluster,
     ) -> None:
         data, options = config.data, config.evaluation
-        self._reporter = Reporter(
-            options.eval_dir,
-            dataset,
-            model_name=config.model.model_name,
-            labels_offset=data.labels_offset,
-            with_page=options.report,
-            gallery=options.gallery,
-        )
+        self._agreement = agreement_of(strategy, cluster)
+        self._reporter: Reporter | None = None
+        if cluster.is_chief:
+            self._reporter = Reporter(
+                options.eval_dir,
+                dataset,
+                model_name=config.model.model_name,
+                labels_offset=data.labels_offset,
+                with_page=options.report,
+                gallery=options.gallery,
+            )
         with strategy.scope():
             self._network = Network(
                 config.model.model_name,
@@ -160,7 +182,10 @@ class _Evaluation:
                 head=NewHead(config.model.final_endpoint, config.model.hidden_units),
             )
         self._evaluator = make_evaluator(
-            self._network, dataset, data, batch_size=options.batch_size
+            *(self._network, dataset, data),
+            batch_size=options.batch_size,
+            cluster=cluster,
+            agreement=self._agreement,
         )
         self._dataset = dataset
         self._max_num_batches = options.max_num_batches
@@ -183,15 +208,18 @@ class _Evaluation:
           step: its global step.
         """
         logging.info("Evaluating %s", path)
-        evaluation_output.give(
-            self._evaluator.run(self._max_num_batches),
-            self._dataset,
-            self._reporter,
-            source=f"checkpoint {path} at step {step}",
-            checkpoint_path=path,
-            step=step,
-            uses_moving_average=self._use_moving_average,
-        )
+        results = self._evaluator.run(self._max_num_batches)
+        if self._reporter:
+            evaluation_output.give(
+                results,
+                self._dataset,
+                self._reporter,
+                source=f"checkpoint {path} at step {step}",
+                checkpoint_path=path,
+                step=step,
+                uses_moving_average=self._use_moving_average,
+            )
+        self._agreement.wait_for_all()
 
 
 def _watchable(path: str) -> str:

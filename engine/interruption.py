@@ -1,8 +1,8 @@
 """Signals and a time limit, which end a run after its current step.
 
-TensorFlow's PreemptionCheckpointHandler is for several workers that must agree on a
-step, and saves object-based checkpoints, which slim's tools cannot read; on one machine
-the number of a signal is all that is needed.
+TensorFlow's PreemptionCheckpointHandler saves object-based checkpoints, which slim's
+tools cannot read, and knows neither Ctrl-C nor a time limit. Several machines agree on
+the step in `engine.cluster.agreement`.
 """
 
 import contextlib
@@ -40,6 +40,20 @@ class Interruption:
         if self.signal_number:
             return 128 + self.signal_number
         return EXIT_TIME_LIMIT if self else 0
+
+    def follow(self, status: int, who: str) -> None:
+        """Ends as another machine of the run does.
+
+        Args:
+          status: its exit status.
+          who: that machine, for the log.
+        """
+        if status == EXIT_TIME_LIMIT:
+            self._ends_at, reason = time.monotonic(), "the time limit"
+        else:
+            self.signal_number = status - 128
+            reason = signal.Signals(self.signal_number).name
+        logging.warning("%s on %s: ending after this step", reason, who)
 
     def __bool__(self) -> bool:
         return self.signal_number is not None or time.monotonic() >= self._ends_at

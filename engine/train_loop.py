@@ -10,13 +10,16 @@ from absl import logging
 
 from checkpoints import plan_text, shared_folder
 from checkpoints.folder_lock import locked
+from cluster.cluster import ALONE, Cluster
+from cluster.meeting import Met
 from common.atomic_files import explained_errors
 from config.shared_options import ModelOptions
 from config.train_config import TrainConfig
 from datasets.records import record_faults
 from engine import devices, inputs
+from engine.cluster import common_facts, joining
 from engine.interruption import Interruption, interruption
-from engine.run import announcement, train_setup, training
+from engine.run import announcement, train_inputs, train_setup, training
 from engine.run.background import BackgroundWriter
 from engine.run.train_setup import Setup
 from engine.run.training import Training
@@ -46,15 +49,48 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
       UserError: the flags, the data or a checkpoint are unusable.
       NotFiniteError: the loss or a variable is not finite.
     """
-    run = config.run
-    shared_folder.require_own(run.train_dir, flag="train_dir")
+    shared_folder.require_own(config.run.train_dir, flag="train_dir")
     data = inputs.with_found_name(config.data, given)
+    cluster = joining.find(config.cluster)
     config = dataclasses.replace(config, data=data)
+    is_cached = config.feature_cache.feature_cache != "off"
+    config = config.for_machines(1 if is_cached else cluster.size)
+    if config.schedule.find_learning_rate:
+        cluster.require_alone("--find_learning_rate runs")
+    if config.feature_cache.feature_cache == "memory":
+        cluster.require_alone(
+            "--feature_cache=memory, unlike disk in a folder that all share, works"
+        )
+    shared = common_facts.of_training(config) if not cluster.is_alone else {}
+    with joining.joined(
+        *(cluster, config.cluster, shared, common_facts.REMEDIES),
+        in_step=not is_cached,
+    ) as met:
+        # All fill a feature cache, and the chief, who trains on it, is quick enough.
+        if is_cached:
+            return _train_on(ALONE, None, config, given, filled_by=cluster)
+        return _train_on(cluster, met, config, given)
+
+
+def _train_on(
+    cluster: Cluster,
+    met: Met | None,
+    config: TrainConfig,
+    given: Set[str],
+    filled_by: Cluster = ALONE,
+) -> int:
+    """Trains on machines that have met; see `train`."""
+    run = config.run
     strategy = devices.make_strategy(
-        run.num_clones, on_cpu=run.clone_on_cpu, deterministic=run.deterministic
+        run.num_clones,
+        on_cpu=run.clone_on_cpu,
+        deterministic=run.deterministic,
+        met=met,
+        heartbeat_secs=config.cluster.cluster_heartbeat_secs,
     )
-    setup = train_setup.prepare(config, strategy)
-    announcement.announce(setup, config)
+    setup = train_setup.prepare(config, strategy, cluster, filled_by)
+    if cluster.is_chief and filled_by.is_chief:
+        announcement.announce(setup, config)
     if config.fine_tune.dry_run:
         return 0
     if config.schedule.find_learning_rate:
@@ -66,10 +102,11 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
     if setup.last_step is not None and setup.start.step >= setup.last_step:
         logging.info("nothing to do: step %d is already done", setup.start.step)
         return 0
-    setup.folder.create(setup.model_info)
+    if not filled_by.is_chief:
+        train_inputs.fill_share(setup, config, strategy)
+        return 0
     limit = Interruption(run.max_run_secs)
-    with locked(run.train_dir), BackgroundWriter() as writer:
-        setup.run_info.write(run.train_dir)
+    with _own_folder(setup, run.train_dir), BackgroundWriter() as writer:
         logs_every_report = "log_every_n_steps" in given
         # No signal handlers yet, so Ctrl-C ends the build at once. Nothing is lost: a
         # feature cache on disk keeps the rows it has.
@@ -83,6 +120,18 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
         with interruption(limit) as interrupted, explained_step_errors(setup, config):
             take_steps(built, config, interrupted)
             return _finish(built, interrupted)
+
+
+@contextlib.contextmanager
+def _own_folder(setup: Setup, train_dir: str) -> Iterator[None]:
+    """Holds the run's folder inside, on the chief, the only one that writes to it."""
+    if not setup.cluster.is_chief:
+        yield
+        return
+    setup.folder.create(setup.model_info)
+    with locked(train_dir):
+        setup.run_info.write(train_dir)
+        yield
 
 
 def take_steps(run: Training, config: TrainConfig, interrupted: Interruption) -> None:
@@ -101,10 +150,8 @@ def take_steps(run: Training, config: TrainConfig, interrupted: Interruption) ->
     validation, last_step = run.validation, run.setup.last_step
     log_every = config.run.log_every_n_steps
     log.show_start()
-    while not run.is_finished and not interrupted:
-        num_steps = min(
-            log.steps_in(_SECS_PER_CALL), _steps_to_next_event(run, log_every)
-        )
+    num_steps, _ = _agree(run, log_every, interrupted)
+    while not run.is_finished and not run.agreement.is_over(interrupted):
         started_at = time.monotonic()
         totals = run.train_fn(run.batches, tf.constant(num_steps))
         _check_finite(totals, run)
@@ -121,7 +168,21 @@ def take_steps(run: Training, config: TrainConfig, interrupted: Interruption) ->
             with saver.naming_last_saved():
                 results = validation.run()
             summaries.write_validation(step, validation.split_name, results)
-        saver.save_if_due(step)
+        num_steps, saves = _agree(run, log_every, interrupted)
+        if saves:
+            saver.save(step)
+
+
+def _agree(
+    run: Training, log_every: int, interrupted: Interruption
+) -> tuple[int, bool]:
+    """How many steps come next, and whether to save now, the same on all machines."""
+    steps_in_time = run.log.steps_in(_SECS_PER_CALL)
+    return run.agreement.reach(
+        min(steps_in_time, _steps_to_next_event(run, log_every)),
+        interrupted,
+        save_is_due=run.saver.is_due,
+    )
 
 
 def _steps_to_next_event(run: Training, log_every: int) -> int:
@@ -157,6 +218,8 @@ def _finish(run: Training, interrupted: Interruption) -> int:
     step = run.step
     run.saver.save(step, recompute_statistics=run.is_finished)
     run.writer.wait()
+    # Nobody leaves before all is written: launchers end the rest when one task ends.
+    run.agreement.reach(1, interrupted, save_is_due=False)
     run.summaries.close()
     if run.is_finished:
         _report_end(run, step)
@@ -189,6 +252,8 @@ def explained_step_errors(setup: Setup, config: TrainConfig) -> Iterator[None]:
             " --train_image_size"
         ) from error
     except record_faults.READ_ERRORS as error:
+        if joining.is_of_peers(error):
+            raise
         raise record_faults.explain(
             setup.all_read, error, labels_offset=config.data.labels_offset
         ) from error

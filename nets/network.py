@@ -1,5 +1,6 @@
 """A net as a `tf.Module`: variables under slim's names, and a call that runs it."""
 
+import contextlib
 import inspect
 from collections.abc import Iterable
 
@@ -63,6 +64,7 @@ class Network(tf.Module):
             cannot end where the head is to begin.
         """
         super().__init__(name=model_name)
+        self._strategy = tf.distribute.get_strategy()
         entry = nets_factory.get_entry(model_name)
         self.model_name = model_name
         self.num_classes = num_classes
@@ -168,13 +170,33 @@ class Network(tf.Module):
             watch_batch_norm,
         )
         dtype = COMPUTE_DTYPES[self.precision]
-        with slim.layer_policy(policy), slim.computing_in(dtype):
+        with (
+            _on_one_replica(self._strategy),
+            slim.layer_policy(policy),
+            slim.computing_in(dtype),
+        ):
             outputs = self._network_fns[is_training](
                 tf.cast(images, dtype), **self._options
             )
         return tf.nest.map_structure(
             lambda tensor: tf.cast(tensor, tf.float32), outputs
         )
+
+
+def _on_one_replica(
+    strategy: tf.distribute.Strategy,
+) -> contextlib.AbstractContextManager[object]:
+    """A call outside of `strategy.run` reads this machine's first copy of variables.
+
+    Otherwise reading a statistic of batch norm would average the copies of all devices,
+    of which those on other machines may be busy with something else.
+    """
+    if tf.distribute.has_strategy() or strategy.num_replicas_in_sync == 1:
+        return contextlib.nullcontext()
+    local = strategy.extended.worker_devices
+    resolver = strategy.cluster_resolver
+    machine = resolver.task_id if resolver else 0
+    return tf.distribute.ReplicaContext(strategy, machine * len(local))
 
 
 def builder_options(entry: nets_factory.NetEntry, image_size: int) -> dict[str, bool]:

@@ -18,6 +18,14 @@ class TrainDataOptions(Options):
         minimum=0,
     )
     batch_size: int = option(32, "Batch size per clone.", minimum=1)
+    global_batch_size: int | None = option(
+        None,
+        "Images per step over all machines, clones and accumulated batches;"
+        " --gradient_accumulation_steps follows from it, so that any number of machines"
+        " trains the same run, and schedules count in these steps. By default each"
+        " machine adds its images (not a slim flag).",
+        minimum=1,
+    )
     train_image_size: int | None = option(
         None, "Side of the images in pixels; by default the net's.", minimum=1
     )

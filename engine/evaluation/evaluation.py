@@ -1,19 +1,34 @@
 """Evaluation of a network on a split: each image once."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
+from cluster.cluster import ALONE, Cluster
 from common.progress import progress
 from config.shared_options import DataOptions
 from datasets import input_pipeline
 from datasets.dataset import Dataset
 from datasets.records import record_faults
 from engine import inputs
+from engine.cluster.agreement import WITH_NOBODY, Agreement
+from engine.cluster.gathering import gather
 from errors import UserError
 from nets.network import Network
+
+# Of the fields of `Results`.
+_DTYPES = {
+    "labels": np.int32,
+    "predicted": np.int32,
+    "probabilities": np.float32,
+    "in_top_5": np.bool_,
+    "losses": np.float32,
+    "shards": np.int32,
+    "records": np.int32,
+}
 
 LogitsFn = Callable[[dict[str, tf.Tensor]], tf.Tensor]
 
@@ -66,6 +81,8 @@ class Evaluator:
         logits_fn: LogitsFn,
         *,
         labels_offset: int = 0,
+        cluster: Cluster = ALONE,
+        agreement: Agreement = WITH_NOBODY,
     ) -> None:
         """Prepares the compiled step.
 
@@ -74,11 +91,15 @@ class Evaluator:
           batches: each of its examples once, as from `input_pipeline.eval_batches`.
           logits_fn: from a batch to its logits, `[batch, classes]` float32.
           labels_offset: what was subtracted from labels, for messages.
+          cluster: the machines that share the batches: each gives its own ones as
+            `batches`, `part=(rank, size)`.
+          agreement: with these machines.
         """
+        self._cluster = cluster
+        self._agreement = agreement
         self._dataset = dataset
         self._batches = batches
         self._labels_offset = labels_offset
-        self._num_batches = int(batches.cardinality())
         self._batch_size = batches.element_spec["label"].shape[0]
 
         def step(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -97,6 +118,7 @@ class Evaluator:
                 "records": batch["record"],
             }
 
+        self._num_batches = math.ceil(dataset.num_examples / self._batch_size)
         self._step = tf.function(step, autograph=False)
 
     def run(self, max_num_batches: int | None = None) -> Results:
@@ -113,15 +135,33 @@ class Evaluator:
             a batch does not fit into memory.
         """
         num_batches = min(max_num_batches or self._num_batches, self._num_batches)
-        parts: list[dict[str, np.ndarray]] = []
-        batches = self._batches.take(num_batches)
+        own = self._own_outputs(range(num_batches))
+        parts = gather(
+            own,
+            _DTYPES,
+            num_pieces=num_batches,
+            num_rows=self._batch_size,
+            agreement=self._agreement,
+        )
+        return Results(
+            **{key: np.concatenate([part[key] for part in parts]) for key in _DTYPES}
+        )
+
+    def _own_outputs(self, numbers: range) -> dict[int, dict[str, np.ndarray]]:
+        """What this machine computes of some batches: its own, by number."""
+        numbers = numbers[self._cluster.rank :: self._cluster.size]
+        outputs: dict[int, dict[str, np.ndarray]] = {}
         try:
-            for batch in progress(
-                batches, total=num_batches, desc="evaluating", unit="step"
-            ):
+            steps = progress(
+                self._batches.take(len(numbers)),
+                total=len(numbers),
+                desc="evaluating",
+                unit="step",
+            )
+            for number, batch in zip(numbers, steps, strict=False):
                 mask = batch["mask"].numpy()
-                outputs = self._step(batch)
-                parts.append({k: v.numpy()[mask] for k, v in outputs.items()})
+                of_batch = self._step(batch)
+                outputs[number] = {k: v.numpy()[mask] for k, v in of_batch.items()}
         except tf.errors.ResourceExhaustedError as error:
             raise UserError(
                 f"out of memory evaluating batches of {self._batch_size} images: lower"
@@ -131,13 +171,17 @@ class Evaluator:
             raise record_faults.explain(
                 self._dataset, error, labels_offset=self._labels_offset
             ) from error
-        return Results(
-            **{key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-        )
+        return outputs
 
 
 def make_evaluator(
-    network: Network, dataset: Dataset, data: DataOptions, *, batch_size: int
+    network: Network,
+    dataset: Dataset,
+    data: DataOptions,
+    *,
+    batch_size: int,
+    cluster: Cluster = ALONE,
+    agreement: Agreement = WITH_NOBODY,
 ) -> Evaluator:
     """Makes the evaluator of a network on all images of a split.
 
@@ -146,6 +190,8 @@ def make_evaluator(
       dataset: the split.
       data: how to read it.
       batch_size: images per batch.
+      cluster: the machines that share the work; see `Evaluator`.
+      agreement: with these machines.
     """
     batches = input_pipeline.eval_batches(
         dataset,
@@ -153,10 +199,13 @@ def make_evaluator(
         batch_size=batch_size,
         labels_offset=data.labels_offset,
         num_threads=data.num_preprocessing_threads,
+        part=(cluster.rank, cluster.size),
     )
     return Evaluator(
         dataset,
         batches,
         lambda batch: network(batch["image"], is_training=False)[0],
         labels_offset=data.labels_offset,
+        cluster=cluster,
+        agreement=agreement,
     )

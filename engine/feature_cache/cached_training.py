@@ -1,13 +1,15 @@
 """Training and validation on cached features instead of images."""
 
+import functools
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 from absl import logging
 
 from checkpoints.plan import Plan
+from cluster.cluster import ALONE, Cluster
 from config.train_config import TrainConfig
 from datasets import input_pipeline
 from datasets.dataset import Dataset
@@ -16,6 +18,7 @@ from engine import inputs
 from engine.evaluation.evaluation import Evaluator
 from engine.feature_cache import feature_cache
 from engine.feature_cache.feature_cache import FeatureCache, LabeledFeatures
+from engine.feature_cache.shared_filling import SharedFilling
 from engine.feature_cache.split_network import SplitNetwork
 from errors import UserError
 from nets.network import Network
@@ -23,6 +26,8 @@ from nets.network import Network
 # Images per batch through the frozen part, or training's batch size if larger: smaller
 # batches are slower, see benchmarks/README.md.
 _LEAST_FILL_BATCH_SIZE = 16
+
+FeaturesFn = Callable[[tf.Tensor], list[tf.Tensor]]
 
 
 def split_network(
@@ -88,8 +93,12 @@ def filled_cache(
     config: TrainConfig,
     *,
     is_training: bool,
+    cluster: Cluster = ALONE,
 ) -> FeatureCache:
     """The features of a split; missing ones are computed now.
+
+    On several machines only the chief's cache is of use after: the others compute their
+    share, and are done.
 
     Args:
       split: the net's frozen part.
@@ -98,6 +107,7 @@ def filled_cache(
       dataset: what to read.
       config: the options.
       is_training: whether to cache the views of training or the one of evaluation.
+      cluster: the machines that share the work.
 
     Raises:
       UserError: a record cannot be read, or there is no room for the features.
@@ -112,7 +122,8 @@ def filled_cache(
         dtype=tf.as_dtype(config.feature_cache.feature_cache_dtype),
     )
 
-    def batches(start: int) -> Iterator[LabeledFeatures]:
+    @functools.cache
+    def features_fn() -> FeaturesFn:
         to_fill = split
         if batch_size != split.batch_size:
             to_fill = split_network(
@@ -120,10 +131,33 @@ def filled_cache(
                 is_training=split.is_training,
                 batch_size=batch_size,
             )
-        return _computed(to_fill, network, dataset, config, views, start)
+        return tf.function(to_fill.features, autograph=False)
+
+    def batches(
+        start: int, part: tuple[int, int] = (0, 1)
+    ) -> Iterator[LabeledFeatures]:
+        read = functools.partial(
+            input_pipeline.eval_batches, batch_size=batch_size, part=part
+        )
+        return _computed(features_fn(), read, network, dataset, config, views, start)
 
     with record_faults.explained(dataset, labels_offset=config.data.labels_offset):
-        cache.fill(batches, batch_size)
+        if cluster.is_alone:
+            cache.fill(batches, batch_size)
+            return cache
+        filling = SharedFilling(
+            cache.folder or "",
+            cache.kinds,
+            batches,
+            num_examples=dataset.num_examples,
+            batch_size=batch_size,
+            cluster=cluster,
+            patience_secs=config.cluster.cluster_heartbeat_secs,
+        )
+        if cluster.is_chief:
+            cache.fill(filling.blocks, batch_size)
+        else:
+            filling.help()
     return cache
 
 
@@ -149,25 +183,27 @@ def _key(
 
 
 def _computed(
-    split: SplitNetwork,
+    features_of: FeaturesFn,
+    read: Callable[..., tf.data.Dataset],
     network: Network,
     dataset: Dataset,
     config: TrainConfig,
     views: int,
     start: int,
 ) -> Iterator[LabeledFeatures]:
-    """Computes the rows of a cache from `start` on: all images of each view in turn."""
+    """Computes the rows of a cache from `start` on: all images of each view in turn.
+
+    Of each view `read` gives the batches, as `input_pipeline.eval_batches` does.
+    """
     data = config.data
     preprocess_fn = inputs.preprocess_fn(
         data, network, is_training=views > 1, augmentation=config.augmentation
     )
-    features_of = tf.function(split.features, autograph=False)
     first_view, first_image = divmod(start, dataset.num_examples)
     for view in range(first_view, views):
-        for batch in input_pipeline.eval_batches(
+        for batch in read(
             dataset,
             preprocess_fn,
-            batch_size=split.batch_size,
             labels_offset=data.labels_offset,
             num_threads=data.num_preprocessing_threads,
             seed=config.run.seed,
@@ -180,11 +216,17 @@ def _computed(
 
 
 def make_evaluator(
-    network: Network, plan: Plan, dataset: Dataset, config: TrainConfig
+    network: Network,
+    plan: Plan,
+    dataset: Dataset,
+    config: TrainConfig,
+    cluster: Cluster = ALONE,
 ) -> Evaluator:
     """An evaluator that computes the frozen part of the net once."""
     split = split_network(network, plan, config, is_training=False)
-    cache = filled_cache(split, network, plan, dataset, config, is_training=False)
+    cache = filled_cache(
+        *(split, network, plan, dataset, config), is_training=False, cluster=cluster
+    )
     unused_seed = tf.zeros([2], tf.int32)
     return Evaluator(
         dataset,

@@ -33,6 +33,8 @@ class FeatureCache:
 
     Attributes:
       num_rows: images times views.
+      kinds: shape and type of each array of features, and of the labels.
+      folder: of this cache alone; None keeps it in memory.
     """
 
     def __init__(
@@ -55,10 +57,10 @@ class FeatureCache:
           UserError: the folder cannot be written, or there is no room.
         """
         self.num_rows = num_rows
-        self._folder = folder
+        self.folder = folder
         self._shapes = list(shapes)
         self._dtype = dtype
-        self._kinds: list[feature_files.Kind] = [
+        self.kinds: list[feature_files.Kind] = [
             *(((num_rows, *shape), dtype.as_numpy_dtype) for shape in shapes),
             ((num_rows,), np.int32),
         ]
@@ -68,10 +70,10 @@ class FeatureCache:
     def _check_room(self) -> None:
         """Refuses what memory or disk has no room for, before the work."""
         try:
-            if self._folder:
-                os.makedirs(self._folder, exist_ok=True)
-                there = sum(entry.stat().st_size for entry in os.scandir(self._folder))
-                free = shutil.disk_usage(self._folder).free + there
+            if self.folder:
+                os.makedirs(self.folder, exist_ok=True)
+                there = feature_files.bytes_in(self.folder)
+                free = shutil.disk_usage(self.folder).free + there
             else:
                 free = free_memory.available_bytes()
         except OSError as error:
@@ -81,18 +83,18 @@ class FeatureCache:
 
     @property
     def _num_bytes(self) -> int:
-        kinds = self._kinds
+        kinds = self.kinds
         return sum(
             math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in kinds
         )
 
     def _no_room(self, reason: str) -> UserError:
         instead = (
-            "another --feature_cache_dir" if self._folder else "--feature_cache=disk"
+            "another --feature_cache_dir" if self.folder else "--feature_cache=disk"
         )
         return UserError(
             f"a feature cache of {self._num_bytes / 1e6:,.0f} MB cannot be kept in"
-            f" {self._folder or 'memory'} ({reason}): use {instead}, fewer"
+            f" {self.folder or 'memory'} ({reason}): use {instead}, fewer"
             " --feature_cache_views, --feature_cache_dtype=bfloat16 or"
             " --feature_cache=off"
         )
@@ -108,29 +110,29 @@ class FeatureCache:
         Raises:
           UserError: another process fills the same folder, or there is no room.
         """
-        if not self._folder:
+        if not self.folder:
             self._fill_memory(batches, batch_size)
             return
-        with locked(self._folder, busy=self._busy):
+        with locked(self.folder, busy=self._busy):
             try:
-                files = FeatureFiles(self._folder, self._kinds)
+                files = FeatureFiles(self.folder, self.kinds)
             except OSError as error:
                 raise self._no_room(str(error)) from error
             self._fill_files(files, batches, batch_size)
 
     def _busy(self, holder: str) -> str:
         """The message for a second run while another one fills the folder."""
-        done = feature_files.rows_done(self._folder or "")
+        done = feature_files.rows_done(self.folder or "")
         so_far = "" if done is None else f" ({done:,} of {self.num_rows:,} rows so far)"
         return (
-            f"the feature cache {self._folder} is being filled by {holder}{so_far}:"
+            f"the feature cache {self.folder} is being filled by {holder}{so_far}:"
             " start this run when it is complete, so that both can use it, or give it"
             " another --feature_cache_dir"
         )
 
     def _fill_memory(self, batches: FeatureBatches, batch_size: int) -> None:
         try:
-            self._arrays = [np.empty(*kind) for kind in self._kinds]
+            self._arrays = [np.empty(*kind) for kind in self.kinds]
         except MemoryError as error:
             raise self._no_room(str(error)) from error
         end = 0

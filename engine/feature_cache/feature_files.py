@@ -5,6 +5,7 @@ does not match it (a file is missing, shorter, longer, changed or of another cac
 emptied.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -165,6 +166,15 @@ class FeatureFiles:
         for path in (os.path.join(self._folder, _PROGRESS_FILE), *self._paths):
             if os.path.lexists(path):
                 os.remove(path)
+
+
+def bytes_in(folder: str) -> int:
+    """The size of the files in a folder, from which others may be removed meanwhile."""
+    total = 0
+    for entry in os.scandir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            total += entry.stat().st_size
+    return total
 
 
 def rows_done(folder: str) -> int | None:

@@ -7,6 +7,7 @@ a new head (Kumar et al., Fine-Tuning Can Distort Pretrained Features, 2022).
 from collections.abc import Mapping
 from typing import Any
 
+from config.cluster_options import ClusterOptions
 from config.probe_config import ProbeConfig
 from config.shared_options import ModelOptions
 from config.train_config import TrainConfig
@@ -67,4 +68,5 @@ def train_config(
         run=RunOptions(
             train_dir=train_dir, seed=options.seed, save_summaries_secs=0, **_EPOCHS
         ),
+        cluster=ClusterOptions(cluster="off"),
     )

@@ -1,11 +1,14 @@
 """What a run says before its first step: its plan, and what its options amount to."""
 
+import math
+
 import numpy as np
 from absl import logging
 
 from checkpoints import plan_text
 from config.train_config import TrainConfig
 from engine.batch_norm import recomputation
+from engine.cluster import network_cost
 from engine.feature_cache import cached_training
 from engine.run import mixing_in
 from engine.run.train_setup import Setup
@@ -41,6 +44,12 @@ def _announce_steps(setup: Setup, config: TrainConfig) -> None:
         *(dataset.num_examples, dataset.num_classes),
         *(_images_per_step(config, setup), length.steps_per_epoch),
     )
+    if not setup.cluster.is_alone:
+        plan, shapes = setup.start.plan, setup.network.variable_shapes()
+        names = [*plan.trained_names, *plan.updated_statistics]
+        num_bytes = 4 * sum(math.prod(shapes[name]) for name in names)
+        cost = network_cost.as_text(num_bytes, setup.cluster.size)
+        logging.info("%s", cost)
     if setup.mixed_in:
         logging.info("%s", mixing_in.as_text(setup.mixed_in))
     schedule = schedules.as_text(config.schedule, length)
@@ -59,6 +68,8 @@ def _announce_steps(setup: Setup, config: TrainConfig) -> None:
 
 def _images_per_step(config: TrainConfig, setup: Setup) -> str:
     factors = [f"batch size {config.train_data.batch_size}"]
+    if not setup.cluster.is_alone:
+        factors.append(f"{setup.cluster.size} machines")
     if config.run.num_clones > 1:
         factors.append(f"{config.run.num_clones} clones")
     if (num_batches := config.optimizer.gradient_accumulation_steps) > 1:

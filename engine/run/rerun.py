@@ -28,23 +28,33 @@ _UNRECORDED = {
     *("log_every_n_steps", "save_summaries_secs", "save_interval_secs"),
     *("final_endpoint", "head_hidden_units", "summarize_sparsity"),
     "find_learning_rate",
-    "clone_on_cpu",
+    *("clone_on_cpu", "cluster", "cluster_wait_secs", "cluster_heartbeat_secs"),
+    "cluster_port",
 }
+# How the images of a step are divided, where --global_batch_size says how many.
+_DIVISION = {"num_clones", "gradient_accumulation_steps"}
 _LENGTH = {"max_number_of_steps", "max_number_of_epochs"}
 
 
 def info_of(
-    config: TrainConfig, dataset: Dataset, mixed_in: MixedIn | None = None
+    config: TrainConfig,
+    dataset: Dataset,
+    mixed_in: MixedIn | None = None,
+    num_machines: int = 1,
 ) -> RunInfo:
     """What determines the result of a run with these options on this data."""
     is_cosine = config.schedule.learning_rate_decay_type == "cosine"
     unrecorded = _UNRECORDED - _LENGTH if is_cosine else _UNRECORDED
+    if config.train_data.global_batch_size:
+        unrecorded = unrecorded | _DIVISION
     values = {
         name: value
         for group in dataclasses.asdict(config).values()
         for name, value in group.items()
         if name not in unrecorded
     }
+    if "num_clones" in values:
+        values["num_clones"] *= num_machines
     return RunInfo(
         start_flags={n: v for n, v in values.items() if n in _OF_THE_START},
         flags={n: v for n, v in values.items() if n not in _OF_THE_START},

@@ -24,6 +24,8 @@ class Saver:
         interval_secs: int,
         writer: BackgroundWriter,
         statistics: Callable[[], Mapping[str, np.ndarray]] = dict,
+        *,
+        writes: bool = True,
     ) -> None:
         """Starts the first interval.
 
@@ -34,7 +36,9 @@ class Saver:
           writer: the thread that writes them.
           statistics: recomputes batch-norm statistics, as `TrainState.arrays` takes
             them.
+          writes: False where another machine does; all else stays the same.
         """
+        self._writes = writes
         self._writer = writer
         self._statistics = statistics
         self._folder = folder
@@ -43,16 +47,15 @@ class Saver:
         self._saved_at = time.monotonic()
         self._saved_step: int | None = None
 
-    def save_if_due(self, step: int) -> None:
-        """Starts saving if the interval is over.
+    @property
+    def is_due(self) -> bool:
+        """Whether the interval is over.
 
         Raises:
-          NotFiniteError: a variable is not finite; nothing is written.
           UserError: an earlier file could not be written.
         """
         self._writer.check()
-        if time.monotonic() - self._saved_at >= self._interval_secs:
-            self.save(step)
+        return time.monotonic() - self._saved_at >= self._interval_secs
 
     def save(self, step: int, *, recompute_statistics: bool = True) -> None:
         """Starts saving the current values, unless this step is saved already.
@@ -69,9 +72,10 @@ class Saver:
         if step != self._saved_step:
             with self.naming_last_saved():
                 arrays = self._state.arrays(
-                    self._statistics() if recompute_statistics else {}
+                    self._statistics() if recompute_statistics and self._writes else {}
                 )
-            self._writer.submit(functools.partial(self._write, step, arrays))
+            if self._writes:
+                self._writer.submit(functools.partial(self._write, step, arrays))
             self._saved_step = step
         self._saved_at = time.monotonic()
 

@@ -138,6 +138,24 @@ class TrainSummaries:
                 writer.close()
 
 
+class NoSummaries:
+    """In place of `TrainSummaries` where another machine writes."""
+
+    def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        """Writes nothing."""
+
+    def write_histograms_if_due(
+        self, step: int, sample_images: Callable[[int], tf.Tensor], *, now: bool
+    ) -> None:
+        """Writes nothing."""
+
+    def write_validation(self, step: int, split_name: str, results: Results) -> None:
+        """Writes nothing."""
+
+    def close(self) -> None:
+        """Writes nothing."""
+
+
 def open_writer(folder: str) -> tf.summary.SummaryWriter:
     """Opens a writer of events in a folder.
 

@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable, Iterator
 
 import tensorflow as tf
+from absl import logging
 
 from checkpoints.plan import Plan
 from config.train_config import TrainConfig
@@ -17,6 +18,7 @@ from engine.batch_norm.population_statistics import Moments, MomentsFn
 from engine.batch_norm.recomputation import Recomputation
 from engine.feature_cache import cached_training, feature_cache
 from engine.feature_cache.feature_cache import FeatureCache
+from engine.run import train_setup
 from engine.run.train_setup import Setup
 from engine.step.randomness import step_seed
 from engine.step.train_state import TrainState
@@ -62,6 +64,7 @@ def make_inputs(setup: Setup, config: TrainConfig, state: TrainState) -> Inputs:
             _image_batches(
                 *(setup, config, setup.images_per_step, seed, setup.start.step),
                 mixed_in=setup.mixed_in,
+                part=(setup.cluster.rank, setup.cluster.size),
             ),
             whole_network(setup.network, setup.start.plan, config),
             lambda seed: _image_batches(setup, config, batch_size, seed),
@@ -77,6 +80,7 @@ def make_inputs(setup: Setup, config: TrainConfig, state: TrainState) -> Inputs:
         setup.dataset,
         config,
         is_training=True,
+        cluster=setup.filled_by,
     )
 
     def batches(batch_size: int, seed: int, start_batch: int = 0) -> tf.data.Dataset:
@@ -96,6 +100,28 @@ def make_inputs(setup: Setup, config: TrainConfig, state: TrainState) -> Inputs:
         lambda: lambda batch, seed: split.moments(batch["features"], seed),
         cache,
     )
+
+
+def fill_share(
+    setup: Setup, config: TrainConfig, strategy: tf.distribute.Strategy
+) -> None:
+    """Computes this machine's share of the features, for the chief to train on."""
+    state = train_setup.restored_state(setup, config, strategy)
+    for dataset in (setup.dataset, setup.validation_dataset):
+        if dataset is None:
+            continue
+        is_training = dataset is setup.dataset
+        split = setup.split
+        if split is None or not is_training:
+            split = cached_training.split_network(
+                *(state.network, state.plan, config), is_training=is_training
+            )
+        cached_training.filled_cache(
+            *(split, state.network, state.plan, dataset, config),
+            is_training=is_training,
+            cluster=setup.filled_by,
+        )
+    logging.info("the features of this machine are computed; the chief trains on them")
 
 
 def whole_network(network: Network, plan: Plan, config: TrainConfig) -> RunNetwork:
@@ -147,6 +173,7 @@ def _image_batches(
     order_seed: int,
     start_batch: int = 0,
     mixed_in: MixedIn | None = None,
+    part: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     views = _num_views(setup, config)
     return input_pipeline.train_batches(
@@ -167,6 +194,7 @@ def _image_batches(
         num_views=views,
         is_balanced=config.train_data.sampling == "balanced",
         mixed_in=mixed_in,
+        part=part,
     )
 
 

@@ -8,10 +8,10 @@ import tensorflow as tf
 from absl import logging
 
 from checkpoints import model_info, run_info
-from checkpoints import plan as plans
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.model_info import ModelInfo
 from checkpoints.run_info import RunInfo
+from cluster.cluster import ALONE, Cluster
 from config.shared_options import DataOptions
 from config.train_config import TrainConfig
 from datasets.dataset import Dataset
@@ -19,7 +19,8 @@ from datasets.mixed_in import MixedIn
 from engine import inputs
 from engine.batch_norm.batch_norm_lag import Lag, lag_of
 from engine.batch_norm.recomputation import Recomputation
-from engine.evaluation.evaluation import Evaluator, make_evaluator
+from engine.cluster.agreement import Agreement
+from engine.evaluation.evaluation import make_evaluator
 from engine.feature_cache import cached_training, free_memory
 from engine.feature_cache.split_network import SplitNetwork
 from engine.run import mixing_in, rerun, warm_start
@@ -53,6 +54,8 @@ class Setup:
       lag: whether the batch-norm statistics lag behind the weights.
       split: the net as a frozen and a trained part; None without a feature cache.
       length: how long the run is.
+      cluster: the machines that train together, of which the chief writes.
+      filled_by: the machines that fill a feature cache, of which the chief trains.
     """
 
     dataset: Dataset
@@ -67,6 +70,8 @@ class Setup:
     lag: Lag
     split: SplitNetwork | None
     length: RunLength
+    cluster: Cluster = ALONE
+    filled_by: Cluster = ALONE
 
     @property
     def images_per_step(self) -> int:
@@ -85,12 +90,19 @@ class Setup:
         return self.length.last_step
 
 
-def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
+def prepare(
+    config: TrainConfig,
+    strategy: tf.distribute.Strategy,
+    cluster: Cluster = ALONE,
+    filled_by: Cluster = ALONE,
+) -> Setup:
     """Finds the data, builds the net and decides where to start; writes nothing.
 
     Args:
       config: the options.
       strategy: the devices.
+      cluster: the machines that they belong to.
+      filled_by: see `Setup`.
 
     Raises:
       UserError: an option does not fit the data, the net or the checkpoint.
@@ -106,11 +118,14 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
     info = info_of(network, dataset, config.data)
     _check_same_model(train_dir, info)
     folder = CheckpointFolder(train_dir, keep=CHECKPOINTS_KEPT)
-    length = run_length.of(config, dataset.num_examples)
+    length = run_length.of(config, dataset.num_examples, cluster.size)
     mixed_in = mixing_in.of_run(config, length)
     start = find_start(network, folder, config.fine_tune)
     warm_start.check(start, info, config.fine_tune)
-    earlier, now = run_info.read(train_dir), rerun.info_of(config, dataset, mixed_in)
+    earlier, now = (
+        run_info.read(train_dir),
+        rerun.info_of(config, dataset, mixed_in, cluster.size),
+    )
     rerun.require_same_run(train_dir, earlier, now, start)
     _warn_of_missing_files(train_dir, start)
     split = None
@@ -132,6 +147,8 @@ def prepare(config: TrainConfig, strategy: tf.distribute.Strategy) -> Setup:
         lag=lag_of(network, start.plan, config.fine_tune.batch_norm_decay),
         split=split,
         length=length,
+        cluster=cluster,
+        filled_by=filled_by,
     )
 
 
@@ -230,7 +247,9 @@ def restored_state(
     """
     with strategy.scope():
         state = TrainState(
-            setup.network, setup.start.plan, config, setup.dataset.num_examples
+            *(setup.network, setup.start.plan, config),
+            num_examples=setup.dataset.num_examples,
+            num_machines=setup.cluster.size,
         )
     restore_start(state, setup.start, config.fine_tune)
     return state
@@ -242,13 +261,24 @@ def make_validation(
     state: TrainState,
     recomputation: Recomputation,
     writer: BackgroundWriter,
+    agreement: Agreement,
 ) -> Validation | None:
     """Validation on `--eval_split_name`; None without one."""
     options = config.validation
     if setup.validation_dataset is None:
         return None
-    make = cached_training.make_evaluator if setup.split else _make_evaluator
-    evaluator = make(state.network, state.plan, setup.validation_dataset, config)
+    dataset = setup.validation_dataset
+    if setup.split:
+        evaluator = cached_training.make_evaluator(
+            state.network, state.plan, dataset, config, setup.filled_by
+        )
+    else:
+        evaluator = make_evaluator(
+            *(state.network, dataset, config.data),
+            batch_size=config.train_data.batch_size,
+            cluster=setup.cluster,
+            agreement=agreement,
+        )
     steps_per_epoch = setup.length.steps_per_epoch
     return Validation(
         state,
@@ -257,16 +287,8 @@ def make_validation(
         writer,
         train_dir=config.run.train_dir,
         info=setup.model_info,
-        dataset=setup.validation_dataset,
+        dataset=dataset,
         every_n_steps=options.eval_every_n_steps or math.ceil(steps_per_epoch),
         patience=options.early_stopping_patience,
-    )
-
-
-def _make_evaluator(
-    network: Network, plan: plans.Plan, dataset: Dataset, config: TrainConfig
-) -> Evaluator:
-    del plan
-    return make_evaluator(
-        network, dataset, config.data, batch_size=config.train_data.batch_size
+        writes=setup.cluster.is_chief,
     )

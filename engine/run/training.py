@@ -9,11 +9,12 @@ import tensorflow as tf
 from config.train_config import TrainConfig
 from engine import devices
 from engine.batch_norm.recomputation import Recomputation
+from engine.cluster.agreement import Agreement, agreement_of
 from engine.head import solved_head
 from engine.run import train_inputs, train_setup
 from engine.run.background import BackgroundWriter
 from engine.run.saver import Saver
-from engine.run.summaries import TrainSummaries
+from engine.run.summaries import NoSummaries, TrainSummaries
 from engine.run.train_inputs import Inputs
 from engine.run.train_log import TrainLog
 from engine.run.train_setup import Setup
@@ -40,6 +41,7 @@ class Training:
       validation: evaluates `--eval_split_name`; None without one.
       saver: writes the run's checkpoints.
       writer: the thread that writes files.
+      agreement: with the other machines.
     """
 
     setup: Setup
@@ -48,11 +50,12 @@ class Training:
     batches: Iterator
     recomputation: Recomputation
     log: TrainLog
-    summaries: TrainSummaries
+    summaries: TrainSummaries | NoSummaries
     sample_images: Callable[[int], tf.Tensor]
     validation: Validation | None
     saver: Saver
     writer: BackgroundWriter
+    agreement: Agreement
 
     @property
     def step(self) -> int:
@@ -88,13 +91,14 @@ def build(
     Raises:
       UserError: a record cannot be read, or a file cannot be written.
     """
-    run = config.run
+    agreement = agreement_of(strategy, setup.cluster)
     state = train_setup.restored_state(setup, config, strategy)
     inputs = train_inputs.make_inputs(setup, config, state)
     train_fn = make_train_fn(setup, config, strategy, state, inputs)
     recomputation = train_inputs.make_recomputation(setup, config, state, inputs)
     validation = train_setup.make_validation(
-        setup, config, state, recomputation, writer
+        *(setup, config, state, recomputation, writer),
+        agreement,
     )
     return Training(
         setup=setup,
@@ -108,21 +112,32 @@ def build(
             last_step=setup.last_step,
             secs_between_lines=secs_between_lines,
         ),
-        summaries=TrainSummaries(
-            *(run.train_dir, state, run.save_summaries_secs, writer),
-            images_tag=train_inputs.samples_tag(setup, config),
-            sparsity=run.summarize_sparsity,
-        ),
+        summaries=_make_summaries(setup, config, state, writer),
         sample_images=functools.partial(train_inputs.sample_images, setup, config),
         validation=validation,
         saver=Saver(
             setup.folder,
             state,
-            run.save_interval_secs,
+            config.run.save_interval_secs,
             writer,
             recomputation.statistics,
+            writes=setup.cluster.is_chief,
         ),
         writer=writer,
+        agreement=agreement,
+    )
+
+
+def _make_summaries(
+    setup: Setup, config: TrainConfig, state: TrainState, writer: BackgroundWriter
+) -> TrainSummaries | NoSummaries:
+    if not setup.cluster.is_chief:
+        return NoSummaries()
+    run = config.run
+    return TrainSummaries(
+        *(run.train_dir, state, run.save_summaries_secs, writer),
+        images_tag=train_inputs.samples_tag(setup, config),
+        sparsity=run.summarize_sparsity,
     )
 
 

@@ -140,6 +140,7 @@ class Validation:
         dataset: Dataset,
         every_n_steps: int,
         patience: int | None,
+        writes: bool = True,
     ) -> None:
         """Reads the evaluations so far, if the run resumes.
 
@@ -154,6 +155,7 @@ class Validation:
           every_n_steps: steps between two evaluations.
           patience: number of evaluations without a better one after which the run
             stops; None never stops it.
+          writes: False where another machine does.
 
         Raises:
           UserError: an earlier evaluation is of another split.
@@ -167,7 +169,9 @@ class Validation:
         self.every_n_steps = every_n_steps
         self._patience = patience
         self._folder = CheckpointFolder(os.path.join(train_dir, BEST_FOLDER), keep=1)
-        self._folder.create(info)
+        self._writes = writes
+        if writes:
+            self._folder.create(info)
         self._history_path = os.path.join(self._folder.path, _HISTORY_FILE)
         step = int(state.global_step.numpy())
         self._history = read_history(train_dir, dataset, step)
@@ -200,7 +204,9 @@ class Validation:
         arrays = None
         if best.step == step:
             arrays = self._state.arrays(self._recomputation.statistics())
-        self._writer.submit(functools.partial(self._write, step, arrays, self._history))
+        write = functools.partial(self._write, step, arrays, self._history)
+        if self._writes:
+            self._writer.submit(write)
         logging.info(
             "validation at step %d: accuracy %.4f, loss %.4f (best: %.4f at step %d)",
             *(step, results.accuracy, results.loss, best.accuracy, best.step),

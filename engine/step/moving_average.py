@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from engine.step import variable_copies
+from engine.step.variable_copies import on_devices
 
 SUFFIX = "ExponentialMovingAverage"
 
@@ -41,14 +42,15 @@ class MovingAverage:
         """
         t = tf.cast(step, tf.float32)
         decay = tf.minimum(self._decay, (1 + t) / (10 + t))
-        for variable, shadow in self._pairs():
-            value = tf.convert_to_tensor(variable)
-            shadow.assign_sub((1 - decay) * (tf.convert_to_tensor(shadow) - value))
+        for pair in self._pairs():
+            for variable, shadow in zip(*map(on_devices, pair), strict=True):
+                with tf.device(shadow.device):
+                    shadow.assign_sub((1 - decay) * (shadow - variable))
 
     def follow(self) -> None:
         """Sets every shadow to its variable, as after a warm start."""
         for variable, shadow in self._pairs():
-            shadow.assign(variable.numpy())
+            shadow.assign(variable_copies.value(variable))
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
@@ -72,15 +74,15 @@ def holding(
       variables: by name.
       values: the values to hold, by the names of the variables to change.
     """
-    on_devices = [
+    copies = [
         (device_variable, device_variable.numpy())
         for name in values
-        for device_variable in getattr(variables[name], "values", [variables[name]])
+        for device_variable in on_devices(variables[name])
     ]
     for name, value in values.items():
         variables[name].assign(value)
     try:
         yield
     finally:
-        for device_variable, own in on_devices:
+        for device_variable, own in copies:
             device_variable.assign(own)

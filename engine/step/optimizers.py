@@ -1,6 +1,7 @@
 """Slim's optimizers: TensorFlow 1's formulas, slots under slim's checkpoint names."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -141,3 +142,39 @@ def create_slots(
         powers: Sequence[tf.Variable] = optimizer._get_beta_accumulators()
         named |= dict(zip(("beta1_power", "beta2_power"), powers, strict=True))
     return named
+
+
+def apply(
+    optimizer: tf.compat.v1.train.Optimizer,
+    strategy: tf.distribute.Strategy,
+    gradients: Sequence[Any],
+    trained: Sequence[tf.Variable],
+) -> None:
+    """Updates variables by gradients that are the same on every replica.
+
+    `apply_gradients` would sum them over the replicas, in a call of its own.
+
+    Args:
+      optimizer: as `make_optimizer` gives it, with its slots made.
+      strategy: the devices; called outside of its `run`.
+      gradients: as `strategy.run` returns them.
+      trained: the variables, in the same order.
+    """
+    extended = strategy.extended
+    optimizer._prepare()
+
+    def update(variable: tf.Variable, gradient: tf.Tensor) -> tf.Operation:
+        return optimizer._resource_apply_dense(gradient, variable)
+
+    updates = [
+        operation
+        for variable, gradient in zip(trained, gradients, strict=True)
+        for operation in extended.update(
+            variable, update, args=(gradient,), group=False
+        )
+    ]
+    extended.update_non_slot(
+        extended.non_slot_devices(list(trained)),
+        lambda: optimizer._finish(updates, "update"),
+        group=False,
+    )

@@ -12,8 +12,10 @@ class RunLength:
 
     Attributes:
       num_examples: size of the training split.
-      batch_size: images per batch and clone.
-      images_per_step: images per step, over all clones and accumulated batches.
+      batch_size: images in what schedules count as a step: a clone's batch, as in slim,
+        or all images of a step with `--global_batch_size`.
+      images_per_step: images per step, over all machines, clones and accumulated
+        batches.
       last_step: the step to stop at; None to train until interrupted.
     """
 
@@ -28,15 +30,16 @@ class RunLength:
         return self.num_examples / self.images_per_step
 
 
-def of(config: TrainConfig, num_examples: int) -> RunLength:
+def of(config: TrainConfig, num_examples: int, num_machines: int = 1) -> RunLength:
     """The length of a run, as the options say.
 
     Args:
       config: the options.
       num_examples: size of the training split.
+      num_machines: number of machines that train together.
     """
     run, batch_size = config.run, config.train_data.batch_size
-    images_per_step = batch_size * run.num_clones
+    images_per_step = batch_size * run.num_clones * num_machines
     images_per_step *= config.optimizer.gradient_accumulation_steps
     last_step = run.max_number_of_steps
     if run.max_number_of_epochs:
@@ -44,4 +47,5 @@ def of(config: TrainConfig, num_examples: int) -> RunLength:
         last_step = max(1, math.ceil(images / images_per_step))
     if config.fine_tune.solves_head:
         last_step = 1
+    batch_size = config.train_data.global_batch_size or batch_size
     return RunLength(num_examples, batch_size, images_per_step, last_step)

@@ -38,7 +38,7 @@ class StartingPoints:
     def follow(self) -> None:
         """Sets every point to its variable, as after a warm start."""
         for variable, point in self._pairs():
-            point.assign(variable.numpy())
+            point.assign(variable_copies.value(variable))
 
     def holds(self, variable: tf.Variable) -> bool:
         """Whether a variable has a starting point."""

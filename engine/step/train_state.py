@@ -8,7 +8,7 @@ import tensorflow as tf
 from checkpoints.plan import Plan
 from checkpoints.restore import RUNNING_AVERAGE
 from config.train_config import TrainConfig
-from engine.step import optimizers, run_length, schedules
+from engine.step import optimizers, run_length, schedules, variable_copies
 from engine.step.loss_scale import LossScale
 from engine.step.moving_average import MovingAverage
 from engine.step.starting_points import StartingPoints
@@ -33,7 +33,12 @@ class TrainState:
     """
 
     def __init__(
-        self, network: Network, plan: Plan, config: TrainConfig, num_examples: int
+        self,
+        network: Network,
+        plan: Plan,
+        config: TrainConfig,
+        num_examples: int,
+        num_machines: int = 1,
     ) -> None:
         """Makes the variables; call under `strategy.scope()`.
 
@@ -42,6 +47,7 @@ class TrainState:
           plan: which of its variables are trained.
           config: the options.
           num_examples: size of the training split, for the schedule.
+          num_machines: number of machines that train together, for the schedule.
         """
         self.network = network
         self.plan = plan
@@ -52,7 +58,7 @@ class TrainState:
             trainable=False,
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
-        length = run_length.of(config, num_examples)
+        length = run_length.of(config, num_examples, num_machines)
         self.rate_fn: Callable[[tf.Tensor], tf.Tensor] = lambda step: (
             schedules.learning_rate(config.schedule, step, length)
         )
@@ -99,7 +105,8 @@ class TrainState:
         Raises:
           NotFiniteError: a value is not finite.
         """
-        values = {n: np.asarray(v.numpy()) for n, v in self.named_variables().items()}
+        variables = self.named_variables().items()
+        values = {n: variable_copies.value(v) for n, v in variables}
         for name, value in (statistics or {}).items():
             values[f"{name}/{RUNNING_AVERAGE}"] = values[name]
             values[name] = value

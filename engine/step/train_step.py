@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from config.train_config import TrainConfig
-from engine.step import losses
+from engine.step import losses, optimizers
 from engine.step.loss_scale import all_finite
 from engine.step.randomness import mix, step_seed
 from engine.step.train_state import TrainState
@@ -101,10 +101,7 @@ class _Step:
         batch, input_secs = self.next_batch(iterator)
         per_replica, gradients = self.strategy.run(self.gradients, args=(batch,))
         self.update(gradients)
-        means = {
-            name: self.strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
-            for name, value in per_replica.items()
-        }
+        means = {name: self.of_first_replica(v) for name, v in per_replica.items()}
         self.state.global_step.assign_add(1)
         last = {"last_total_loss": means["total_loss"], "learning_rate": rate}
         return {**means, **last, "input_secs": input_secs, "steps": tf.constant(1.0)}
@@ -123,49 +120,93 @@ class _Step:
         return batch, tf.cast(secs, tf.float32)
 
     def gradients(self, batch: Tensors) -> tuple[Tensors, list[tf.Tensor]]:
-        """One replica's means (`_MEANS`), and its share of the gradients."""
-        context = tf.distribute.get_replica_context()
-        step = self.state.global_step.read_value()
-        replica = context.replica_id_in_sync_group
-        seed = step_seed(self.config.run.seed, step, replica)
+        """The means of all replicas (`_MEANS`), and their gradients; on one of them."""
         if self.config.optimizer.gradient_accumulation_steps == 1:
-            means, gradients = self.loss_and_gradients(batch, seed)
+            means, gradients = self.loss_and_gradients(batch, self.seed(0))
         else:
-            means, gradients = self.accumulated(batch, seed)
-        # The optimizer sums over the replicas, so each returns its share of the mean;
-        # clipping needs the mean itself first.
+            means, gradients = self.accumulated(batch)
+        means, gradients = self.averaged(means, gradients)
         if norm := self.config.optimizer.clip_gradient_norm:
-            gradients = context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
             gradients, _ = tf.clip_by_global_norm(gradients, norm)
-        return means, [g / context.num_replicas_in_sync for g in gradients]
+        return means, gradients
 
-    def accumulated(
-        self, batch: Tensors, seed: tf.Tensor
+    def seed(self, part: tf.Tensor | int) -> tf.Tensor:
+        """The seed of a part of this replica's batch, see `step_seed`.
+
+        With `--global_batch_size` the parts of all replicas are numbered, and those of
+        a run are the same however many replicas share them.
+        """
+        run_seed, step = self.config.run.seed, self.state.global_step.read_value()
+        context = tf.distribute.get_replica_context()
+        replica = context.replica_id_in_sync_group
+        num_parts = self.config.optimizer.gradient_accumulation_steps
+        if self.config.train_data.global_batch_size:
+            return step_seed(run_seed, step, replica * num_parts + part)
+        seed = step_seed(run_seed, step, replica)
+        if num_parts == 1:
+            return seed
+        return tf.random.experimental.stateless_fold_in(seed, part)
+
+    def averaged(
+        self, means: Tensors, gradients: list[tf.Tensor]
     ) -> tuple[Tensors, list[tf.Tensor]]:
-        """Means over a batch, computed in parts because of their memory."""
+        """The means over all replicas, also of the statistics of batch norms.
+
+        It is a single sum, for the sake of machines that have to wait for each other.
+        Statistics that differed between the replicas would have to be averaged whenever
+        one is read, and a run that is resumed would not go on from the same values.
+        """
+        context = tf.distribute.get_replica_context()
+        if context.num_replicas_in_sync == 1:
+            return means, gradients
+        statistics = self.statistics
+        own = [*gradients, *means.values(), *(v.read_value() for v in statistics)]
+        shares = [tensor / context.num_replicas_in_sync for tensor in own]
+        sums = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, shares))
+        gradients = [next(sums) for _ in gradients]
+        means = {name: next(sums) for name in means}
+        for variable, mean in zip(statistics, sums, strict=True):
+            variable.assign(mean)
+        return means, gradients
+
+    def accumulated(self, batch: Tensors) -> tuple[Tensors, list[tf.Tensor]]:
+        """Means over the parts of a batch whose activations do not fit into memory.
+
+        Statistics of batch norms move with each part; with `--global_batch_size` by the
+        mean of what each part would move them, as if each had a replica to itself.
+        """
         num_parts = self.config.optimizer.gradient_accumulation_steps
         part_size = self.config.train_data.batch_size
         parts = tf.nest.map_structure(
             lambda t: tf.reshape(t, [num_parts, part_size, *t.shape[1:]]), batch
         )
+        is_global = self.config.train_data.global_batch_size is not None
+        statistics = self.statistics if is_global else []
+        before = [variable.read_value() for variable in statistics]
 
         def add_part(
-            index: tf.Tensor, means: Tensors, gradients: list[tf.Tensor]
+            index: tf.Tensor, means: Tensors, sums: list[tf.Tensor]
         ) -> tuple[tf.Tensor, Tensors, list[tf.Tensor]]:
+            for variable, value in zip(statistics, before, strict=True):
+                variable.assign(value)
             part = tf.nest.map_structure(lambda tensor: tensor[index], parts)
-            part_seed = tf.random.experimental.stateless_fold_in(seed, index)
-            part_means, part_gradients = self.loss_and_gradients(part, part_seed)
+            part_means, gradients = self.loss_and_gradients(part, self.seed(index))
             means = {n: means[n] + part_means[n] / num_parts for n in means}
-            pairs = zip(gradients, part_gradients, strict=True)
-            return index + 1, means, [g + part / num_parts for g, part in pairs]
+            own = [*gradients, *(variable.read_value() for variable in statistics)]
+            pairs = zip(sums, own, strict=True)
+            return index + 1, means, [s + part / num_parts for s, part in pairs]
 
-        zeros = [tf.zeros(variable.shape) for variable in self.state.trained.values()]
-        _, means, gradients = tf.while_loop(
+        averaged = [*self.state.trained.values(), *statistics]
+        zeros = [tf.zeros(variable.shape) for variable in averaged]
+        _, means, sums = tf.while_loop(
             lambda index, *_: index < num_parts,
             add_part,
             (tf.constant(0), dict.fromkeys(_MEANS, tf.constant(0.0)), zeros),
         )
-        return means, gradients
+        num_gradients = len(self.state.trained)
+        for variable, mean in zip(statistics, sums[num_gradients:], strict=True):
+            variable.assign(mean)
+        return means, sums[:num_gradients]
 
     def loss_and_gradients(
         self, batch: Tensors, seed: tf.Tensor
@@ -215,21 +256,27 @@ class _Step:
         are and the loss scale is lowered; the step still counts.
         """
         if self.state.loss_scale is None:
-            self.strategy.run(self.apply, args=(gradients,))
+            self.apply(gradients)
             return
-        finite = self.strategy.run(
-            lambda g: tf.cast(all_finite(g), tf.float32), (gradients,)
-        )
-        share = self.strategy.reduce(tf.distribute.ReduceOp.MEAN, finite, axis=None)
-        is_finite = share == 1.0  # on all replicas
+        is_finite = all_finite([self.of_first_replica(g) for g in gradients])
 
         def apply() -> tf.Tensor:
-            self.strategy.run(self.apply, args=(gradients,))
+            self.apply(gradients)
             return is_finite
 
         tf.cond(is_finite, apply, lambda: is_finite)
         self.state.loss_scale.update(is_finite)
 
     def apply(self, gradients: list[tf.Tensor]) -> None:
-        trained = self.state.trained.values()
-        self.state.optimizer.apply_gradients(zip(gradients, trained, strict=True))
+        trained = list(self.state.trained.values())
+        optimizers.apply(self.state.optimizer, self.strategy, gradients, trained)
+
+    @property
+    def statistics(self) -> list[tf.Variable]:
+        """Those that batch norms move in a step."""
+        variables = self.state.network.model_variables
+        return [variables[name] for name in self.state.plan.updated_statistics]
+
+    def of_first_replica(self, value: tf.Tensor) -> tf.Tensor:
+        """A value that is the same on every replica."""
+        return self.strategy.experimental_local_results(value)[0]

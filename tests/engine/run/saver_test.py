@@ -43,7 +43,8 @@ def saver(tmp_path, state, clock, at_once):
 def test_it_saves_once_an_interval(saver, clock, tmp_path):
     for step in range(1, 10):
         clock[0] = step * 25.0
-        saver.save_if_due(step)
+        if saver.is_due:
+            saver.save(step)
     assert small_runs.steps_saved(tmp_path) == [3, 6, 9]
 
 
@@ -51,7 +52,7 @@ def test_saving_by_hand_starts_the_interval_anew(saver, clock, tmp_path):
     clock[0] = 50
     saver.save(1)
     clock[0] = 100
-    saver.save_if_due(2)
+    assert not saver.is_due
     assert small_runs.steps_saved(tmp_path) == [1]
 
 
