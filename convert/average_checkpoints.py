@@ -33,6 +33,8 @@ from engine.step.moving_average import SUFFIX
 from errors import UserError
 from nets.network import Network
 
+_ALPHAS = "0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1"
+
 
 @dataclasses.dataclass(frozen=True)
 class AverageOptions(Options):
@@ -55,7 +57,7 @@ class AverageOptions(Options):
         choices=("mean", "wise_ft", "greedy"),
     )
     alphas: str = option(
-        "0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1",
+        _ALPHAS,
         "Shares of the second checkpoint that --method=wise_ft tries.",
     )
     eval_split_name: str = option(
@@ -95,6 +97,11 @@ class AverageConfig:
             raise UserError(
                 "--method=wise_ft takes two --checkpoint_paths, the start and what was"
                 f" fine-tuned from it, and got {num_paths}: greedy and mean take more"
+            )
+        if options.method != "wise_ft" and options.alphas != _ALPHAS:
+            raise UserError(
+                f"--alphas={options.alphas} are points of --method=wise_ft, and"
+                f" --method={options.method} tries none: leave one of them out"
             )
         if options.method != "mean" and not self.net.dataset_dir:
             raise UserError(

@@ -26,6 +26,9 @@ from engine.run.train_setup import Setup
 PICTURE = "learning_rates.svg"
 _NUM_STEPS = 100
 _LOWEST, _HIGHEST = 1e-7, 10.0
+# Below this rate no optimizer moves the weights far in a few steps: losses differ by
+# their batches alone.
+_QUIET = 1e-5
 _SMOOTHING = 0.9  # decay of the moving average of the loss
 _STOPS_AT = 4.0  # times the lowest smoothed loss
 _MARGIN = 10.0  # the suggestion is the rate of that loss divided by this
@@ -120,7 +123,8 @@ def until_it_rises(steps: Iterator[tuple[float, float]]) -> list[Trial]:
         mean = _SMOOTHING * mean + (1 - _SMOOTHING) * loss
         smoothed = mean / (1 - _SMOOTHING ** (len(trials) + 1))
         trials.append(Trial(rate, loss, smoothed))
-        lowest = min(lowest, smoothed)
+        if rate >= _QUIET:
+            lowest = min(lowest, smoothed)
         if smoothed > _STOPS_AT * lowest:
             break
     return trials
@@ -129,12 +133,16 @@ def until_it_rises(steps: Iterator[tuple[float, float]]) -> list[Trial]:
 def suggestion(trials: Sequence[Trial]) -> float | None:
     """A tenth of the rate at which the smoothed loss is lowest; None if it never fell.
 
-    At that rate the loss is about to rise; a whole run needs a lower one.
+    At that rate the loss is about to rise; a whole run needs a lower one. The first rates
+    change nothing: what their losses owe to the luck of batches does not count.
     """
-    if not trials:
+    num_quiet = sum(trial.rate < _QUIET for trial in trials)
+    tried = trials[num_quiet:]
+    if not tried:
         return None
-    best = min(trials, key=lambda trial: trial.smoothed)
-    return None if best is trials[0] else best.rate / _MARGIN
+    before = trials[max(num_quiet - 1, 0)]
+    best = min(tried, key=lambda trial: trial.smoothed)
+    return best.rate / _MARGIN if best.smoothed < before.smoothed else None
 
 
 def draw(trials: Sequence[Trial], suggested: float | None) -> bytes:

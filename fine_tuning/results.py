@@ -36,6 +36,11 @@ def hand_out(runs: Runs, export_formats: str | None) -> None:
       UserError: an export cannot be written.
     """
     scores = runs.scores()
+    if not scores:
+        raise UserError(
+            "no stage has a checkpoint yet to hand out: the same command with a larger"
+            " --budget_mins goes on"
+        )
     for folder, score in scores.items():
         logging.info(
             "%s: accuracy %.4f, loss %.4f on %s",

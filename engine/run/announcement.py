@@ -64,6 +64,25 @@ def _announce_steps(setup: Setup, config: TrainConfig) -> None:
     else:
         epochs = setup.last_step / length.steps_per_epoch
         logging.info("training to step %d = %.1f epochs", setup.last_step, epochs)
+        for flag in never_reached(config, epochs):
+            logging.warning(
+                "%s is not reached, since the run ends after %.1f epochs: lower it, or"
+                " train longer",
+                *(flag, epochs),
+            )
+
+
+def never_reached(config: TrainConfig, num_epochs: float) -> list[str]:
+    """The flags that name an epoch which a run does not come to, with their values."""
+    schedule, name = config.schedule, "learning_rate_decay_epochs"
+    epochs = {
+        f"--{name}={schedule.learning_rate_decay_epochs}": schedule.decay_epochs[:1],
+        f"--warmup_epochs={schedule.warmup_epochs:g}": [schedule.warmup_epochs],
+        f"--mixed_in_after_epochs={config.train_data.mixed_in_after_epochs:g}": [
+            config.train_data.mixed_in_after_epochs
+        ],
+    }
+    return [flag for flag, of_flag in epochs.items() if [num_epochs] <= of_flag]
 
 
 def _images_per_step(config: TrainConfig, setup: Setup) -> str:

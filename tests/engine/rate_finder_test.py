@@ -39,6 +39,15 @@ def test_the_suggestion_is_a_tenth_of_the_best_rate():
     assert rate_finder.suggestion(trials(math.nan)) is None
 
 
+def test_a_lucky_batch_at_a_rate_that_changes_nothing_is_no_suggestion():
+    rates, losses = [1e-7, 1e-6, 1e-4, 1e-3, 1e-2], [0.5, 9.0, 9.0, 0.1, 50.0]
+    found = rate_finder.until_it_rises(zip(rates, losses, strict=True))
+    assert len(found) == 5  # 4 × 0.5 at the second step does not end it
+    assert rate_finder.suggestion(found) == pytest.approx(1e-4)
+    assert rate_finder.suggestion(found[:3]) is None
+    assert rate_finder.suggestion(found[:1]) is None
+
+
 def test_nothing_of_a_run_changes(full_run, full_run_flags, capsys):
     def files():
         return {p: p.read_bytes() for p in full_run.rglob("*") if p.is_file()}

@@ -1,27 +1,35 @@
-"""What a run says of its options before its first step."""
-
-import logging
+"""What a run is warned of before its first step."""
 
 import pytest
 
-from tests.engine import coloured_images, small_runs
+from engine.run.announcement import never_reached
+from tests.engine import small_runs
 
-pytestmark = pytest.mark.filterwarnings("ignore:`layer:UserWarning")
+FLAGS = {
+    "learning_rate_decay_type": "piecewise",
+    "learning_rate_decay_epochs": "3,5",
+    "warmup_epochs": 2.0,
+    "mixed_in_split_name": "more",
+    "mixed_in_fraction": 0.5,
+    "mixed_in_after_epochs": 4.0,
+}
 
 
-def test_what_surprises_is_said(tmp_path, caplog):
-    caplog.set_level(logging.INFO, logger="absl")
-    colours = [0] * 6 + [1] * 2
-    folder = coloured_images.write_split(tmp_path, "train", colours, colours)
-    flags = {"dataset_dir": folder, "train_dir": tmp_path / "run", "dry_run": True}
+@pytest.mark.parametrize(
+    ("num_epochs", "names"),
+    [
+        (1.5, ["learning_rate_decay_epochs", "warmup_epochs", "mixed_in_after_epochs"]),
+        (2.5, ["learning_rate_decay_epochs", "mixed_in_after_epochs"]),
+        (4.0, ["mixed_in_after_epochs"]),
+        (4.5, []),
+    ],
+)
+def test_epochs_behind_the_end_of_a_run_are_named(num_epochs, names):
+    config = small_runs.make_config(dataset_dir="/data", train_dir="/run", **FLAGS)
+    found = never_reached(config, num_epochs)
+    assert [flag.partition("=")[0] for flag in found] == [f"--{name}" for name in names]
 
-    def said(words):
-        return sum(words in message for message in caplog.messages)
 
-    assert small_runs.train(**flags) == 0
-    assert not said("adam")
-    assert not said("class weights")
-    assert small_runs.train(**flags, optimizer="adam", class_weights="balanced") == 0
-    assert said("adam with --opt_epsilon=1, slim's default, hardly moves") == 1
-    # 8 images of 2 classes that have some: 8 / (2 * 6) and 8 / (2 * 2).
-    assert said("class weights: balanced, from 0.667 to 2") == 1
+def test_what_is_not_given_is_not_named():
+    config = small_runs.make_config(dataset_dir="/data", train_dir="/run")
+    assert never_reached(config, 0.1) == []
