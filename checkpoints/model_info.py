@@ -92,8 +92,10 @@ def require_agreement(info: ModelInfo, given: Mapping[str, Any]) -> None:
 
 
 def flag_text(value: Any) -> str:
-    """A value as its flag has it; "none" for an empty list."""
-    return ",".join(map(str, value)) or "none" if type(value) is tuple else str(value)
+    """A value as its flag has it; "none" for an empty list, or for no value."""
+    if type(value) is tuple:
+        value = ",".join(map(str, value))
+    return "none" if value in ("", None) else str(value)
 
 
 def first_difference(trained: Sequence[str], here: Sequence[str]) -> str:

@@ -133,8 +133,8 @@ def until_it_rises(steps: Iterator[tuple[float, float]]) -> list[Trial]:
 def suggestion(trials: Sequence[Trial]) -> float | None:
     """A tenth of the rate at which the smoothed loss is lowest; None if it never fell.
 
-    At that rate the loss is about to rise; a whole run needs a lower one. The first rates
-    change nothing: what their losses owe to the luck of batches does not count.
+    At that rate the loss is about to rise; a whole run needs a lower one. The first
+    rates change nothing: what their losses owe to the luck of batches does not count.
     """
     num_quiet = sum(trial.rate < _QUIET for trial in trials)
     tried = trials[num_quiet:]

@@ -3,9 +3,10 @@
 `[head]`, `[all from weights]`, `[soup from a, b with average_checkpoints]`.
 """
 
+import contextlib
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from errors import UserError, nearest
 from fine_tuning.stage_commands import COMMANDS, NOTHING, TRAIN, WEIGHTS
@@ -108,3 +109,14 @@ def _require_starts(stage: Stage, earlier: Sequence[Stage], where: str) -> None:
             f"{where}: [{stage.heading}] names {len(stage.starts)} checkpoints, but"
             f" {stage.command} takes {wanted}: name them after 'from'"
         )
+
+
+@contextlib.contextmanager
+def explained(stage: Stage, recipe: str | None) -> Iterator[None]:
+    """Errors inside it say which stage of which recipe they are about; if of any."""
+    try:
+        yield
+    except UserError as error:
+        if recipe is None:
+            raise
+        raise UserError(f"{recipe}: stage [{stage.name}]: {error}") from error

@@ -1,10 +1,9 @@
 """Recipes: files of training flags in sections, a section a stage."""
 
-import contextlib
 import dataclasses
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from checkpoints import rate_factors, scopes
@@ -135,7 +134,7 @@ def require_scopes(stages: Sequence[Stage], model_name: str, path: str) -> None:
         if not stage.trains:
             continue
         values = flags.values_of(TrainConfig, stage.arguments)
-        with _in_stage(stage, path):
+        with headings.explained(stage, path):
             units = parse_hidden_units(values.get("head_hidden_units"))
             head = NewHead(values.get("final_endpoint"), units)
             if head not in nets:
@@ -154,11 +153,3 @@ def _require_scopes(values: Mapping[str, Any], network: Network) -> None:
         named = scopes.parse_scopes(text, flag=flag)
         names = list(network.model_variables)
         scopes.select(named, names, flag=flag, head_scopes=network.head_scopes)
-
-
-@contextlib.contextmanager
-def _in_stage(stage: Stage, path: str) -> Iterator[None]:
-    try:
-        yield
-    except UserError as error:
-        raise UserError(f"{path}: stage [{stage.name}]: {error}") from error

@@ -22,7 +22,7 @@ from engine.run.validation import Score
 from errors import NotFiniteError
 from fine_tuning import evaluations, stages
 from fine_tuning.commands import Command
-from fine_tuning.headings import Stage
+from fine_tuning.headings import Stage, explained
 from fine_tuning.photo_data import PhotoData
 from fine_tuning.stage_commands import COMMANDS
 from fine_tuning.stage_lines import StageLines
@@ -76,8 +76,9 @@ class Runs:
         opened = () if self._options.budget_mins == 0 else (stages.OPENING,)
         done: dict[str, str] = {}
         for stage in self.recipe or (stages.HEAD, *opened):
-            command = self.lines.of_stage(stage, stage.name, done, None)
-            command.parse(COMMANDS[stage.command].config)
+            with explained(stage, self._options.recipe):
+                command = self.lines.of_stage(stage, stage.name, done, None)
+                command.parse(COMMANDS[stage.command].config)
             if stage.gives_checkpoint:
                 done[stage.name] = stage.name
 

@@ -10,6 +10,9 @@ from fine_tuning import recipes
 RECIPES = pathlib.Path(__file__).parents[2] / "recipes"
 
 
+A = "[a]\n--max_number_of_steps=1\n"
+
+
 def write(tmp_path, text):
     path = tmp_path / "recipe.txt"
     path.write_text(text)
@@ -65,6 +68,18 @@ def test_a_regular_expression_keeps_its_signs(tmp_path):
         ("[a]\n--batch_size=8\n", "would never end"),
         ("[a from b]\n", "line 1: .*cannot start from 'b': .* weights, nothing"),
         ("[a from]\n", "is not a heading"),
+        ("[a with avrage]\n", r"with 'avrage'.* takes one of train_image_classifier"),
+        (f"{A}[b with average_checkpoints]\n", r"names 0 checkpoints.* 2 or more"),
+        (f"{A}[b from a, a with average_checkpoints]\n", "2 or more, each once"),
+        (f"{A}[b from a, weights]\n", "names 2 checkpoints.*takes 1"),
+        (
+            f"{A}[b from nothing with pseudo_label]\n",
+            "start from 'nothing': it takes a",
+        ),
+        (f"{A}[b with eval_image_classifier]\n[c from b]\n", "cannot start from 'b'"),
+        (f"{A}[b with eval_image_classifier]\n--eval_dir=x\n", "--eval_dir is set by"),
+        (f"{A}[b with eval_image_classifier]\n--learning_rate=1\n", "learning_rate"),
+        ("[p with probe_image_classifier]\n", "heading of a training run"),
         ("[weights]\n", "rename the stage"),
         ("[a]\n--train_dir=x\n", "--train_dir is set by fine_tune.py"),
         ("[a]\n--checkpoint_path=x\n", "starts from the one before"),
@@ -106,3 +121,17 @@ def test_a_recipe_that_is_not_there(tmp_path):
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.txt")), ids=lambda p: p.stem)
 def test_the_recipes_that_come_along_can_be_read(path):
     assert recipes.read(str(path))
+
+
+def test_flags_above_the_headings_hold_for_commands_that_know_them(tmp_path):
+    path = write(
+        tmp_path,
+        "--model_name=lenet --batch_size=8 --moving_average_decay=0.9\n"
+        f"{A}[b]\n--max_number_of_steps=1\n"
+        "[soup from a, b with average_checkpoints]\n--method=greedy\n",
+    )
+    soup = recipes.read(path)[2]
+    assert soup.arguments == (
+        *("--batch_size=8", "--moving_average_decay=0.9", "--method=greedy"),
+    )
+    assert soup.heading == "soup from a, b with average_checkpoints"
