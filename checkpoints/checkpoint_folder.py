@@ -12,6 +12,7 @@ from absl import logging
 
 from checkpoints import shared_folder, slim_format
 from checkpoints.model_info import ModelInfo
+from common import storage
 from errors import UserError
 
 PREFIX = "model.ckpt"
@@ -79,9 +80,9 @@ class CheckpointFolder:
         return sound
 
     def _require_inside(self, named: list[str]) -> None:
-        folder = os.path.abspath(self.path)
+        folder = storage.absolute(self.path)
         for path in named:
-            if os.path.dirname(os.path.abspath(path)) != folder:
+            if os.path.dirname(storage.absolute(path)) != folder:
                 raise UserError(
                     f"the file `{slim_format.STATE_FILE}` in {self.path} names {path},"
                     " which is another folder's: to start from it, give it as"
@@ -160,9 +161,9 @@ class CheckpointFolder:
 
     def _there(self) -> list[str]:
         """Names `model.ckpt-<step>` of which a file is there, newest first."""
-        if not os.path.isdir(self.path):
+        if not storage.is_folder(self.path):
             return []
-        names = {m[1] for m in map(_OF_STEP.match, os.listdir(self.path)) if m}
+        names = {m[1] for m in map(_OF_STEP.match, storage.names_in(self.path)) if m}
         return sorted(names, key=_step, reverse=True)
 
     def _own(self) -> list[str]:
@@ -172,7 +173,9 @@ class CheckpointFolder:
         return sorted((name for name in named if name in there), key=_step)
 
     def _remove_leftovers(self) -> None:
-        """Removes what a killed run was writing."""
+        """Removes what a killed run was writing, which object storage never shows."""
+        if storage.is_object(self.path):
+            return
         folder = glob.escape(self.path)
         for leftover in glob.glob(os.path.join(folder, f".{PREFIX}-*.tmp-*")):
             shutil.rmtree(leftover, ignore_errors=True)

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 
+from common import storage
 from errors import first_line
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -20,7 +21,7 @@ def explain(prefix: str, num_bytes: int, error: Exception) -> str:
     reason = next((r for r in map(os.strerror, _FULL) if r in str(error)), None)
     if reason is None:
         return f"{prefix} cannot be written: {first_line(error)}"
-    free = shutil.disk_usage(os.path.dirname(prefix) or ".").free
+    free = shutil.disk_usage(storage.making_folder(prefix)).free
     return (
         f"{prefix} cannot be written: {reason}; it needs {num_bytes / 1e6:.1f} MB, but"
         f" {free / 1e6:.1f} MB are free. Make room there and run the same command"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from absl import logging
 
+from common import storage
 from errors import UserError
 
 FILE_NAME = ".lock"
@@ -23,7 +24,8 @@ _MAX_NOTE_BYTES = 400
 def locked(folder: str, *, busy: Callable[[str], str] | None = None) -> Iterator[None]:
     """Holds the lock of a folder inside.
 
-    Where the file system has no locks, a warning takes its place.
+    Where the file system has no locks, a warning takes its place; object storage has
+    none.
 
     Args:
       folder: an existing folder; the lock is its file `.lock`. Others may write to the
@@ -33,6 +35,10 @@ def locked(folder: str, *, busy: Callable[[str], str] | None = None) -> Iterator
     Raises:
       UserError: another process, which is named, holds it; or it is not a regular file.
     """
+    if storage.is_object(folder):
+        logging.warning("%s cannot be locked: let no other run train there", folder)
+        yield
+        return
     descriptor = _open(os.path.join(folder, FILE_NAME))
     try:
         try:

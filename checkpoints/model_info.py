@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from common import storage
 from common.atomic_files import atomic_write
 from errors import UserError
 
@@ -133,7 +134,7 @@ def read(folder: str) -> ModelInfo | None:
     """
     path = os.path.join(folder, FILE_NAME)
     try:
-        with open(path, encoding="utf-8") as file:
+        with storage.open_text(path) as file:
             return _parse(json.load(file))
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -4,6 +4,8 @@ import os
 import zipfile
 from collections.abc import Callable
 
+from common import storage
+
 _HEAD_BYTES = 512
 _KERAS = "convert it with convert/keras_to_slim.py --keras_model={}"
 _TORCH = "convert it with convert/torch_to_slim.py --state_dict={}"
@@ -50,22 +52,22 @@ def explain(path: str) -> str | None:
     Returns:
       A clause for a message, with what to do; None where it is not known.
     """
-    if os.path.isdir(path):
+    if storage.is_folder(path):
         return _explain_folder(path)
-    if not os.path.isfile(path):
+    if not storage.is_file(path):
         return None
-    with open(path, "rb") as file:
+    with storage.open_bytes(path) as file:
         head = file.read(_HEAD_BYTES)
     return _explain_file(path, head)
 
 
 def _explain_folder(path: str) -> str | None:
-    names = sorted(os.listdir(path))
+    names = sorted(storage.names_in(path))
     if {"saved_model.pb", "saved_model.pbtxt"} & set(names):
         return f"a SavedModel of TensorFlow: {_RESAVE}"
     for name in names:
         inside = os.path.join(path, name)
-        if os.path.isfile(inside) and (kind := explain(inside)):
+        if storage.is_file(inside) and (kind := explain(inside)):
             return f"a folder with {name}, {kind}"
     return None
 
@@ -93,7 +95,10 @@ def _zip_holds(*endings: str) -> Callable[[str, bytes], bool]:
         if not head.startswith(b"PK\x03\x04"):
             return False
         try:
-            with zipfile.ZipFile(path) as archive:
+            with (
+                storage.open_bytes(path) as file,
+                zipfile.ZipFile(file) as archive,
+            ):
                 return any(name.endswith(endings) for name in archive.namelist())
         except (zipfile.BadZipFile, OSError):
             return "" in endings
@@ -103,7 +108,7 @@ def _zip_holds(*endings: str) -> Callable[[str, bytes], bool]:
 
 def _is_safetensors(path: str, head: bytes) -> bool:
     length = int.from_bytes(head[:8], "little")
-    return head[8:9] == b"{" and 2 <= length <= os.path.getsize(path) - 8
+    return head[8:9] == b"{" and 2 <= length <= storage.size(path) - 8
 
 
 _LOOKS: tuple[tuple[Callable[[str, bytes], bool], str, str], ...] = (

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from common import storage
 from common.atomic_files import atomic_write
 from errors import UserError
 
@@ -56,7 +57,7 @@ def read(folder: str) -> RunInfo | None:
     """
     path = os.path.join(folder, FILE_NAME)
     try:
-        with open(path, encoding="utf-8") as file:
+        with storage.open_text(path) as file:
             info = RunInfo(**json.load(file))
         dict(info.flags), dict(info.start_flags)
         return info

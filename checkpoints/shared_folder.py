@@ -7,6 +7,7 @@ import stat
 
 from absl import logging
 
+from common import storage
 from errors import UserError
 
 DEFAULT = "/tmp/tfmodel/"  # slim's, of --train_dir, --checkpoint_path and --eval_dir
@@ -35,6 +36,8 @@ def require_own(path: str, *, flag: str) -> None:
             " create: use a folder of your own",
             *(flag, path),
         )
+    if storage.is_object(path):
+        return
     place = os.path.abspath(os.path.expanduser(path))
     while (parent := os.path.dirname(place)) != place:
         if _is_of_everyone(parent) and (fault := _fault(place)):
@@ -51,6 +54,9 @@ def make(path: str) -> None:
     Raises:
       OSError: it cannot be made.
     """
+    if storage.is_object(path):
+        storage.make_folders(path)
+        return
     parent = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(parent):
         make(parent)

@@ -16,7 +16,8 @@ import tensorflow as tf
 from absl import logging
 
 from checkpoints import failed_write, other_formats
-from common.atomic_files import atomic_write
+from common import storage
+from common.atomic_files import atomic_write, move
 from errors import UserError, first_line
 
 STATE_FILE = "checkpoint"
@@ -42,7 +43,7 @@ class Checkpoint:
         """
         self.path = path
         try:
-            self._reader = tf.train.load_checkpoint(path)
+            self._reader = tf.compat.v1.train.NewCheckpointReader(path)
         except _UNREADABLE as error:
             raise UserError(
                 f"{path} cannot be read as a checkpoint: {first_line(error)}"
@@ -100,12 +101,12 @@ def find_checkpoint(path: str, *, flag: str = "checkpoint_path") -> str:
         there instead is named.
     """
     path = os.path.expanduser(path)
-    if os.path.basename(path) == STATE_FILE and os.path.isfile(path):
+    if os.path.basename(path) == STATE_FILE and storage.is_file(path):
         path = os.path.dirname(path) or "."
-    if os.path.isdir(path):
+    if storage.is_folder(path):
         return _newest_or_only(path, flag)
     prefix = _V2_SUFFIX.sub("", path)
-    if os.path.exists(f"{prefix}.index"):
+    if storage.exists(f"{prefix}.index"):
         if is_complete(prefix):
             return prefix
         raise UserError(
@@ -113,11 +114,11 @@ def find_checkpoint(path: str, *, flag: str = "checkpoint_path") -> str:
             " it next to the .index file"
         )
     for file in (prefix, path):
-        if os.path.isfile(file):
+        if storage.is_file(file):
             _require_no_other_format(file, flag)
             return file  # V1, or not a checkpoint at all: reading it will show.
     parent = os.path.dirname(path) or "."
-    if not os.path.isdir(parent):
+    if not storage.is_folder(parent):
         raise UserError(f"--{flag}={path}: there is no directory {parent}")
     there = checkpoints_in(parent)
     known = f"{', '.join(there)}" if there else "none"
@@ -145,7 +146,7 @@ def _newest_or_only(directory: str, flag: str) -> str:
             f" `{STATE_FILE}` that says which: name one of {', '.join(there)}"
         )
     _require_no_other_format(directory, flag)
-    files = sorted(os.listdir(directory))[:5]
+    files = sorted(storage.names_in(directory))[:5]
     holds = f"it holds {', '.join(files)}, …" if files else "it is empty"
     raise UserError(f"--{flag}={directory}: no checkpoint in this directory; {holds}")
 
@@ -158,7 +159,7 @@ def _require_no_other_format(path: str, flag: str) -> None:
 def checkpoints_in(directory: str) -> list[str]:
     """Names of the checkpoints in a directory, V2 prefixes and V1 `.ckpt` files."""
     names = set()
-    for entry in os.listdir(directory):
+    for entry in storage.names_in(directory):
         if entry.endswith(".index"):
             names.add(entry[: -len(".index")])
         elif entry.endswith(".ckpt"):
@@ -178,7 +179,7 @@ def latest_checkpoint(directory: str) -> str | None:
     Where that file is damaged, the newest by its step.
     """
     named = named_checkpoints(directory)
-    if not named and os.path.exists(os.path.join(directory, STATE_FILE)):
+    if not named and storage.exists(os.path.join(directory, STATE_FILE)):
         names = reversed(checkpoints_in(directory))
         named = [os.path.join(directory, name) for name in names]
     found = next(filter(is_complete, named), None)
@@ -201,7 +202,7 @@ def named_checkpoints(directory: str) -> list[str]:
         state = None
     if state is None:
         path = os.path.join(directory, STATE_FILE)
-        if os.path.exists(path):
+        if storage.exists(path):
             logging.error("%s is damaged: checkpoints are ordered by their steps", path)
         return []
     named = [*state.all_model_checkpoint_paths, state.model_checkpoint_path]
@@ -214,13 +215,13 @@ def named_checkpoints(directory: str) -> list[str]:
 
 def is_complete(path: str) -> bool:
     """Whether all files of the checkpoint are there."""
-    if os.path.isfile(path):
+    if storage.is_file(path):
         return True
     directory, name = os.path.split(path)
     pattern = re.compile(re.escape(name) + r"\.data-(\d{5})-of-(\d{5})$")
-    if not os.path.isfile(f"{path}.index"):
+    if not storage.is_file(f"{path}.index"):
         return False
-    shards = [m for m in map(pattern.match, os.listdir(directory or ".")) if m]
+    shards = [m for m in map(pattern.match, storage.names_in(directory)) if m]
     return bool(shards) and len(shards) == int(shards[0].group(2))
 
 
@@ -235,10 +236,10 @@ def write_checkpoint(prefix: str, tensors: Mapping[str, np.ndarray]) -> None:
       UserError: the files cannot be written.
     """
     directory, name = os.path.split(prefix)
-    directory = directory or "."
     try:
-        os.makedirs(directory, exist_ok=True)
-        aside = tempfile.mkdtemp(prefix=f".{name}.tmp-", dir=directory)
+        storage.make_folders(directory or ".")
+        where = storage.making_folder(prefix)
+        aside = tempfile.mkdtemp(prefix=f".{name}.tmp-", dir=where)
     except OSError as error:
         raise UserError(f"{prefix} cannot be written: {error.strerror}") from error
     try:
@@ -254,7 +255,7 @@ def write_checkpoint(prefix: str, tensors: Mapping[str, np.ndarray]) -> None:
             # The data first: what has an index is complete.
             for suffix in (".data-00000-of-00001", ".index"):
                 _sync(temporary + suffix)
-                os.replace(temporary + suffix, prefix + suffix)
+                move(temporary + suffix, prefix + suffix)
     except (tf.errors.OpError, OSError) as error:
         num_bytes = sum(value.nbytes for value in tensors.values())
         raise UserError(failed_write.explain(prefix, num_bytes, error)) from error
@@ -272,7 +273,7 @@ def write_state(directory: str, names: list[str], newest: str | None = None) -> 
     """
     # An absolute directory, or the names are taken as relative to where we are.
     state = tf.compat.v1.train.generate_checkpoint_state_proto(
-        os.path.abspath(directory), names[-1], all_model_checkpoint_paths=names
+        os.path.sep, names[-1], all_model_checkpoint_paths=names
     )
     state.model_checkpoint_path = newest or names[-1]
     with atomic_write(os.path.join(directory, STATE_FILE), "w") as file:
@@ -282,10 +283,10 @@ def write_state(directory: str, names: list[str], newest: str | None = None) -> 
 def remove_checkpoint(prefix: str) -> None:
     """Removes the files of a checkpoint, its index first."""
     directory, name = os.path.split(prefix)
-    entries = os.listdir(directory or ".")
+    entries = storage.names_in(directory)
     ours = [e for e in entries if _V2_SUFFIX.sub("", e) == name and e != name]
     for entry in sorted(ours, key=lambda e: not e.endswith(".index")):
-        os.remove(os.path.join(directory, entry))
+        storage.remove(os.path.join(directory, entry))
 
 
 def _sync(path: str) -> None:

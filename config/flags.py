@@ -114,10 +114,11 @@ def read(config: type[Config], known: flags.FlagValues = flags.FLAGS) -> Config:
     values = known.flag_values_dict()
     if issubclass(config, Options):
         return _read_group(config, values)
-    for name, (default, instead) in _REPLACED.items():
-        if values[name] != default:
-            raise UserError(f"--{name}={values[name]} is refused: {instead}")
     groups = _groups_of(config).items()
+    own = {field.name for _, group in groups for field in dataclasses.fields(group)}
+    for name, (default, instead) in _REPLACED.items():
+        if name not in own and values[name] != default:
+            raise UserError(f"--{name}={values[name]} is refused: {instead}")
     return config(**{name: _read_group(group, values) for name, group in groups})
 
 

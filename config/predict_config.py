@@ -3,6 +3,7 @@
 import dataclasses
 
 from config.options import Options, option, split_list
+from config.share_options import ShareOptions
 from config.shared_options import check_tta, parse_hidden_units
 from errors import UserError
 
@@ -121,6 +122,7 @@ class PredictConfig:
 
     predict: PredictOptions
     net: NetOptions
+    share: ShareOptions = dataclasses.field(default_factory=ShareOptions)
 
     def __post_init__(self) -> None:
         """Checks what depends on several options."""

@@ -22,7 +22,7 @@ from absl import logging
 from google.protobuf import text_format
 
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
-from common import atomic_files, native_log
+from common import atomic_files, native_log, storage
 from common.progress import progress
 from common.quiet_tensorflow import tf
 from config import app, flags
@@ -61,7 +61,7 @@ def export(
     """
     for name in formats:
         path = os.path.join(output_dir, FORMATS[name].file)
-        if os.path.exists(path):
+        if storage.exists(path):
             raise UserError(
                 f"{path} exists already: delete it, or choose another --output_dir"
             )
@@ -76,7 +76,7 @@ def export(
                 found = check.compare(kind, path)
                 found += f"\n{_wrapped(f'takes {kind.takes(path)}')}"
             target = os.path.join(output_dir, kind.file)
-            os.rename(path, target)
+            atomic_files.move_new(path, target)
             if job.classifier.info.class_names:
                 labels.write(output_dir, job.classifier.labels)
             yield target, found
@@ -95,7 +95,7 @@ def _workshop(output_dir: str) -> Iterator[str]:
     Raises:
       UserError: `output_dir` is inside a file.
     """
-    os.makedirs(output_dir, exist_ok=True)
+    storage.make_folders(output_dir)
     usual = tempfile.tempdir
     try:
         with atomic_files.scratch_directory(output_dir, "export") as aside:

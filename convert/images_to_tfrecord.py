@@ -22,11 +22,13 @@ import os
 import signal
 import sys
 
+from cluster import shares
 from common import atomic_files
 
 # Nothing here imports TensorFlow: every worker process imports this file, too.
 from config import app, flags
 from config.options import Options, option
+from config.share_options import ShareOptions
 from convert.photos import class_names, conversion, folder_layout
 from convert.photos.settings import Settings
 from convert.tfrecords import parallel, rejections
@@ -157,6 +159,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     photos, splits = flags.read(PhotoOptions), flags.read(SplitOptions)
     records = flags.read(RecordOptions)
+    wanted = flags.read(ShareOptions)
+    share = shares.find_share(
+        os.environ, wanted.num_tasks, wanted.task, wanted.task_wait_secs
+    )
     with atomic_files.explained_errors():
         conversion.convert(
             Settings(
@@ -177,10 +183,11 @@ def main() -> None:
             ),
             num_workers=records.num_workers or parallel.num_usable_cpus(),
             max_rejected_fraction=photos.max_rejected_fraction,
+            share=share,
         )
 
 
 if __name__ == "__main__":
-    for group in (PhotoOptions, SplitOptions, RecordOptions):
+    for group in (PhotoOptions, SplitOptions, RecordOptions, ShareOptions):
         flags.define(group)
     app.run(main)

@@ -21,7 +21,7 @@ import numpy as np
 from absl import logging
 
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
-from common import atomic_files, tables
+from common import atomic_files, storage, tables
 from common.in_order import in_order
 from config import app, flags
 from config.predict_config import PredictOptions
@@ -91,7 +91,9 @@ def write_split(config: PseudoLabelConfig) -> SplitInfo:
 def _dataset_dir_of(options: PseudoLabelOptions) -> str:
     """The data set's folder as `run.json` of the checkpoint says it."""
     path = os.path.expanduser(options.checkpoint_path or "")
-    run = checkpoint_run.read(path if os.path.isdir(path) else os.path.dirname(path))
+    run = checkpoint_run.read(
+        path if storage.is_folder(path) else os.path.dirname(path)
+    )
     if run is None or not run.dataset_dir:
         raise UserError(
             f"no run.json next to {path} says where the run's data set is: give"
@@ -250,13 +252,13 @@ def _publish(
     paths = [os.path.join(dataset_dir, name) for name in names]
     try:
         for name, path in zip(names, paths, strict=True):
-            os.replace(os.path.join(scratch, name), path)
+            atomic_files.move(os.path.join(scratch, name), path)
         atomic_files.sync_directory(dataset_dir)
         dataset_json.write(dataset_dir, info)
     except BaseException:
         for path in paths:
             with contextlib.suppress(FileNotFoundError):
-                os.remove(path)
+                storage.remove(path)
         raise
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from absl import logging
 
+from common import storage
 from common.atomic_files import combined
 from common.untrusted_text import first_few
 from datasets import (
@@ -130,7 +131,7 @@ def _from_json(
         raise _no_split(info.name, split_name, dataset_dir, list(info.splits))
     if file_fault := dataset_json.find_file_fault(dataset_dir, split):
         path, reason = file_fault
-        if not (tolerant and os.path.isfile(path)):
+        if not (tolerant and storage.is_file(path)):
             record_fault = record_faults.find_unreadable([path])
             raise UserError("; ".join(filter(None, [reason, record_fault])))
     shards = split_counts.shards_of(
@@ -185,7 +186,7 @@ def require_directory(dataset_dir: str) -> None:
     """Raises a `UserError` unless `dataset_dir` is a directory."""
     if not dataset_dir:
         raise UserError("no --dataset_dir: name the directory that holds the TFRecords")
-    if not os.path.isdir(dataset_dir):
+    if not storage.is_folder(dataset_dir):
         raise UserError(
             f"--dataset_dir={dataset_dir} is not a directory: name the one that holds"
             " the TFRecords (convert/images_to_tfrecord.py makes it from photos)"

@@ -14,6 +14,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from common import storage
 from common.atomic_files import atomic_write
 from datasets import labels
 from errors import UserError
@@ -72,15 +73,15 @@ def write(dataset_dir: str, info: DatasetInfo) -> None:
         file.write("\n")
 
 
-def read(dataset_dir: str) -> DatasetInfo | None:
+def read(dataset_dir: str, filename: str = FILENAME) -> DatasetInfo | None:
     """Reads and checks dataset.json; None if the directory has none.
 
     Raises:
       UserError: the file is not as `write` writes it; the message names the field.
     """
-    path = os.path.join(dataset_dir, FILENAME)
+    path = os.path.join(dataset_dir, filename)
     try:
-        with open(path, encoding="utf-8") as file:
+        with storage.open_text(path) as file:
             content = json.load(file)
     except FileNotFoundError:
         return None
@@ -99,12 +100,12 @@ def find_file_fault(dataset_dir: str, split: SplitInfo) -> tuple[str, str] | Non
     """
     for shard in split.shards:
         path = os.path.join(dataset_dir, shard.file)
-        if not os.path.isfile(path):
+        if not storage.is_file(path):
             return path, (
                 f"{path} is missing, one of the {len(split.shards)} files that"
                 " dataset.json lists for its split: put it back, or convert again"
             )
-        size = os.path.getsize(path)
+        size = storage.size(path)
         if size != shard.bytes:
             return path, (
                 f"{path} has {size} bytes where dataset.json says {shard.bytes}: put"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from common import storage
 from common.atomic_files import explained_errors
 from datasets import example_schema, labels
 from errors import UserError
@@ -93,7 +94,7 @@ def write_label_file(
 
 def has_labels(dataset_dir: str, filename: str = LABELS_FILENAME) -> bool:
     """Whether the directory has a file of class names."""
-    return os.path.exists(os.path.join(dataset_dir, filename))
+    return storage.exists(os.path.join(dataset_dir, filename))
 
 
 def read_label_file(

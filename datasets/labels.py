@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
+from common import storage
 from common.atomic_files import atomic_write
 from errors import UserError
 
@@ -58,7 +59,7 @@ def read_by_id(dataset_dir: str, filename: str = FILENAME) -> dict[int, str] | N
     """Like `read`, but as a dictionary of the ids that have a line."""
     path = os.path.join(dataset_dir, filename)
     try:
-        with open(path, encoding="utf-8-sig", newline="\n") as file:
+        with storage.open_text(path, encoding="utf-8-sig", newline="\n") as file:
             lines = file.read().split("\n")
     except FileNotFoundError:
         return None

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
+from common import storage
 from common.untrusted_text import first_few
 from errors import UserError
 
@@ -14,11 +15,7 @@ _SHARD_NUMBER = re.compile(r"(\d+)-of-(\d+)")
 
 def visible_files(directory: str) -> list[str]:
     """The sorted names of the files in a directory, without hidden ones."""
-    return sorted(
-        entry.name
-        for entry in os.scandir(directory)
-        if entry.is_file() and not entry.name.startswith(".")
-    )
+    return sorted(n for n in storage.files_in(directory) if not n.startswith("."))
 
 
 def find_splits(
@@ -77,7 +74,7 @@ def matching(
             " write it as in 'flowers_%s_*.tfrecord'"
         )
     pattern = file_pattern.replace("%s", glob.escape(split_name))
-    filenames = sorted(glob.glob(pattern, root_dir=dataset_dir))
+    filenames = sorted(storage.matches(pattern, dataset_dir))
     if not filenames:
         raise UserError(f"{dataset_dir} has no file {pattern}: correct file_pattern")
     return {split_name: filenames}

@@ -12,6 +12,7 @@ from checkpoints import model_info, shared_folder, slim_format
 from checkpoints.slim_format import Checkpoint
 from cluster.cluster import ALONE, Cluster
 from cluster.meeting import Met
+from common import storage
 from common.atomic_files import explained_errors
 from config.eval_config import EvalConfig
 from datasets.dataset import Dataset
@@ -225,7 +226,7 @@ class _Evaluation:
 def _watchable(path: str) -> str:
     """The folder to watch, which need not exist yet."""
     folder = os.path.expanduser(path)
-    if os.path.isfile(folder) or os.path.isfile(f"{folder}.index"):
+    if storage.is_file(folder) or storage.is_file(f"{folder}.index"):
         raise UserError(
             f"--eval_interval_secs watches a folder, but --checkpoint_path={path} is a"
             " checkpoint: name its folder, or omit --eval_interval_secs"
@@ -267,7 +268,7 @@ def new_checkpoints(
 
 def _complete_checkpoints(folder: str) -> list[str]:
     """Prefixes of the checkpoints in a folder, oldest first."""
-    if not os.path.isdir(folder):
+    if not storage.is_folder(folder):
         return []
     names = slim_format.checkpoints_in(folder)
     paths = [os.path.join(folder, name) for name in names]

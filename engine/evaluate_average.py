@@ -10,6 +10,7 @@ from absl import logging
 
 from checkpoints import model_info, shared_folder, slim_format
 from checkpoints.slim_format import Checkpoint
+from common import storage
 from config.eval_config import EvalConfig
 from config.options import split_list
 from config.predict_config import NetOptions
@@ -172,7 +173,7 @@ def _report(
         dataset,
         reporter,
         source=source,
-        checkpoint_path=",".join(os.path.abspath(c.path) for c in checkpoints),
+        checkpoint_path=",".join(storage.absolute(c.path) for c in checkpoints),
         step=max(steps),
         uses_moving_average=bool(options.moving_average_decay),
         tta=options.tta,

@@ -2,12 +2,12 @@
 
 import dataclasses
 import functools
-import os
 from collections.abc import Callable, Set
 
 import tensorflow as tf
 from absl import logging
 
+from common import storage
 from config.shared_options import DataOptions
 from config.training.augmentation_options import AugmentationOptions
 from datasets import dataset_factory, dataset_json
@@ -26,7 +26,7 @@ from preprocessing.random_erasing import random_erasing
 
 def with_found_name(data: DataOptions, given: Set[str]) -> DataOptions:
     """The options with the name in dataset.json, if no flag gives one."""
-    if "dataset_name" in given or not os.path.isdir(data.dataset_dir or ""):
+    if "dataset_name" in given or not storage.is_folder(data.dataset_dir or ""):
         return data
     info = dataset_json.read(data.dataset_dir or "")
     if info is None:

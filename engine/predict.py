@@ -2,13 +2,14 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from common import tables
+from cluster.shares import Share, find_share
+from common import storage, tables
 from common.atomic_files import atomic_write, explained_errors
 from config.options import split_list
 from config.predict_config import PredictConfig, PredictOptions
@@ -20,6 +21,7 @@ from engine.prediction.ensemble import Ensemble
 from engine.prediction.photo_batches import Arrays, PhotoBatches
 from engine.prediction.prediction_photos import PredictionPhotos
 from engine.prediction.predictions import Prediction
+from engine.prediction.shared_prediction import SharedPrediction
 from engine.restored import classifier as classifiers
 from engine.restored.classifier import Classifier
 from errors import NotFiniteError, UserError, nearest
@@ -39,9 +41,15 @@ def predict(config: PredictConfig, where: Sequence[str]) -> int:
 
     Raises:
       UserError: wrong input, no photo that can be read, or outputs of the net that are
-        not finite (`NotFiniteError`).
+        not finite (`NotFiniteError`); another task's part did not come (`PeerError`).
     """
-    options = config.predict
+    options, wanted = config.predict, config.share
+    share = find_share(os.environ, wanted.num_tasks, wanted.task, wanted.task_wait_secs)
+    if not share.is_all and not options.output_file:
+        raise UserError(
+            f"--output_file is missing: this is {share}, and what the tasks find is put"
+            " together in a file"
+        )
     photos = prediction_photos.find(where)
     _require_folder(options.output_file)
     devices.make_strategy(1)
@@ -56,11 +64,62 @@ def predict(config: PredictConfig, where: Sequence[str]) -> int:
     ]
     options = dataclasses.replace(options, bits=options.bits or _bits(members))
     if options.output == "features":
-        _write_features(members[0], photos, options)
+        batches = _extracting(members[0], options)
     else:
-        _write_classes(members, photos, options)
+        ensembles.require_same_classes(members, split_list(options.checkpoint_path))
+        batches = classifying(members, options)
+    if not share.is_all:
+        return _predict_share(config, share, photos, batches, members[0])
+    if options.output == "features":
+        _write_features(_feature_rows(photos, batches), photos, options)
+    else:
+        found = _predictions(photos, batches, members[0], options)
+        photos.require_some()
+        _write_classes(found, options)
+    return _report(photos)
+
+
+def _report(photos: PredictionPhotos) -> int:
     photos.report()
     return _SOME_UNREADABLE if photos.faults else 0
+
+
+def _predict_share(
+    config: PredictConfig,
+    share: Share,
+    photos: PredictionPhotos,
+    batches: PhotoBatches,
+    member: Classifier,
+) -> int:
+    """Does this task's blocks, and as the first task puts all of them together."""
+    options = config.predict
+    has_features = options.output == "features"
+    with explained_errors():
+        shared = SharedPrediction(config, photos)
+        if (status := shared.status_of_done()) is not None:
+            logging.info("%s is there already, of this command", options.output_file)
+            return status
+
+        def predict(block: PredictionPhotos, file: str) -> Sequence[Prediction]:
+            if has_features:
+                feature_file.write(file, _feature_rows(block, batches))
+                return ()
+            return _predictions(block, batches, member, options)
+
+        mine = shared.do_share(share, predict)
+        if not share.is_first:
+            logging.info("done; task 0 puts all together in %s", options.output_file)
+            return _report(mine)
+        share.wait_for(shared.missing, "predictions")
+        found = shared.predictions()
+        photos.require_some()
+        if has_features:
+            _write_features(shared.features(), photos, options)
+        else:
+            _write_classes(found, options)
+        status = _report(photos)
+        shared.finish(status)
+        return status
 
 
 def _bits(members: Sequence[Classifier]) -> int | None:
@@ -76,19 +135,21 @@ def _bits(members: Sequence[Classifier]) -> int | None:
 
 def _require_folder(output_file: str | None) -> None:
     folder = os.path.dirname(output_file or "") or "."
-    if not os.path.isdir(folder):
+    if not storage.is_object(output_file) and not os.path.isdir(folder):
         raise UserError(
             f"--output_file={output_file}: there is no folder {folder}; create it first"
         )
 
 
-def _write_classes(
-    members: Sequence[Classifier], photos: PredictionPhotos, options: PredictOptions
-) -> None:
-    """Writes the likeliest classes of photos, and what is wrong with the unfit ones."""
-    ensembles.require_same_classes(members, split_list(options.checkpoint_path))
+def _predictions(
+    photos: PredictionPhotos,
+    batches: PhotoBatches,
+    member: Classifier,
+    options: PredictOptions,
+) -> list[Prediction]:
+    """The likeliest classes of photos, and what is wrong with the unfit ones."""
     found = []
-    for photo, answer in photos.walk(classifying(members, options)):
+    for photo, answer in photos.walk(batches):
         if isinstance(answer, UnfitPhotoError):
             found.append(Prediction(photo, (), str(answer)))
             continue
@@ -96,12 +157,15 @@ def _write_classes(
             predictions.likeliest(
                 photo,
                 answer["probabilities"],
-                members[0].labels,
+                member.labels,
                 top_k=options.top_k or predictions.DEFAULT_TOP_K,
-                labels_offset=members[0].info.labels_offset,
+                labels_offset=member.info.labels_offset,
             )
         )
-    photos.require_some()
+    return found
+
+
+def _write_classes(found: Sequence[Prediction], options: PredictOptions) -> None:
     text = _text(found, options)
     # A name from a file system in another encoding may not be valid Unicode.
     content = text.encode("utf-8", "backslashreplace")
@@ -158,10 +222,8 @@ def classifying(members: Sequence[Classifier], options: PredictOptions) -> Photo
     )
 
 
-def _write_features(
-    member: Classifier, photos: PredictionPhotos, options: PredictOptions
-) -> None:
-    """Writes end points of the photos that can be read."""
+def _extracting(member: Classifier, options: PredictOptions) -> PhotoBatches:
+    """Photos to end points of the net."""
     end_points_of = _extractor(member, options)
 
     def prepare(encoded: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -171,18 +233,29 @@ def _write_features(
         found = end_points_of(arrays["images"])
         return {name: features.numpy() for name, features in found.items()}
 
-    batches = PhotoBatches(
+    return PhotoBatches(
         tf.function(prepare, input_signature=[tf.TensorSpec([], tf.string)]),
         infer,
         options.batch_size,
         options.num_preprocessing_threads,
         options.bits,
     )
-    rows = (
-        (photo, features)
-        for photo, features in photos.walk(batches)
-        if not isinstance(features, UnfitPhotoError)
-    )
+
+
+def _feature_rows(
+    photos: PredictionPhotos, batches: PhotoBatches
+) -> Iterator[tuple[str, Arrays]]:
+    """The photos that are fit, with their features."""
+    for photo, features in photos.walk(batches):
+        if not isinstance(features, UnfitPhotoError):
+            yield photo, features
+
+
+def _write_features(
+    rows: Iterator[tuple[str, Arrays]],
+    photos: PredictionPhotos,
+    options: PredictOptions,
+) -> None:
     with explained_errors():
         num_photos = feature_file.write(
             options.output_file or "", rows, labels=photos.folders

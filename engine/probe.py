@@ -15,11 +15,13 @@ from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.model_info import ModelInfo
 from checkpoints.scopes import HEAD
 from checkpoints.slim_format import Checkpoint
+from common import storage
 from common.atomic_files import explained_errors, scratch_directory
 from config.probe_config import ProbeConfig
 from datasets import dataset_factory
 from datasets.dataset import Dataset
 from engine import devices, inputs
+from engine.feature_cache import feature_cache
 from engine.head import linear_head
 from engine.probing import (
     depths,
@@ -89,7 +91,7 @@ def probe(config: ProbeConfig, *, given: Set[str] = frozenset()) -> int:
 
 
 def _require_new_folder(folder: str | None) -> None:
-    if folder and os.path.isdir(folder) and slim_format.checkpoints_in(folder):
+    if folder and storage.is_folder(folder) and slim_format.checkpoints_in(folder):
         raise UserError(
             f"--output_checkpoint_dir={folder} holds checkpoints already: name a new"
             " folder"
@@ -186,9 +188,7 @@ def _pooled(
     config: ProbeConfig, network: Network, found: Sequence[Depth], split: Dataset
 ) -> Examples:
     data, options = config.data, config.probe
-    parent = options.feature_cache_dir or os.path.join(
-        data.dataset_dir or "", "feature_cache"
-    )
+    parent = feature_cache.folder_of_all(options.feature_cache_dir, data.dataset_dir)
     return pooled_features.compute(
         network,
         found,
@@ -223,7 +223,7 @@ def _tried(
         logging.info("no trials: the solved head has every held-out image right")
         return []
     parent = config.probe.output_dir or tempfile.gettempdir()
-    os.makedirs(parent, exist_ok=True)
+    storage.make_folders(parent)
     with scratch_directory(parent, "trials") as folder:
         start = os.path.join(folder, "start")
         _write_checkpoint(result.network, info, start)

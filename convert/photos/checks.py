@@ -21,6 +21,7 @@ def check_all(
     sources: Sequence[Source],
     spill_dir: str,
     *,
+    numbers: Sequence[int] | None = None,
     max_side: int,
     num_workers: int,
     bits: int | None = None,
@@ -29,20 +30,22 @@ def check_all(
 
     Args:
       sources: the files.
-      spill_dir: folder for photos that had to be re-encoded.
+      spill_dir: folder for photos that had to be re-encoded, by their numbers.
+      numbers: of the sources to check; by default all.
       max_side: see `photo_codec.normalize`.
       num_workers: number of processes.
       bits: see `deep_photo.reduce`.
 
     Yields:
-      For each source, the checked photo or why it cannot be used.
+      For each of these sources, the checked photo or why it cannot be used.
 
     Raises:
       UserError: a worker process died.
     """
+    chosen = range(len(sources)) if numbers is None else numbers
     tasks = (
-        (start, sources[start : start + _PHOTOS_PER_TASK])
-        for start in range(0, len(sources), _PHOTOS_PER_TASK)
+        [(n, sources[n]) for n in chosen[start : start + _PHOTOS_PER_TASK]]
+        for start in range(0, len(chosen), _PHOTOS_PER_TASK)
     )
     check = functools.partial(
         _check_some, spill_dir=spill_dir, max_side=max_side, bits=bits
@@ -80,15 +83,14 @@ def settle_bits(results: Sequence[Checked | Rejection]) -> list[Checked | Reject
 
 
 def _check_some(
-    task: tuple[int, Sequence[Source]],
+    task: Sequence[tuple[int, Source]],
     spill_dir: str,
     max_side: int,
     bits: int | None,
 ) -> list[Checked | Rejection]:
-    start, sources = task
     return [
         _check(source, os.path.join(spill_dir, str(number)), max_side, bits)
-        for number, source in enumerate(sources, start)
+        for number, source in task
     ]
 
 

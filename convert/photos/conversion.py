@@ -5,11 +5,13 @@ import glob
 import importlib
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from absl import logging
 
+from cluster.shares import Share
+from common import storage
 from common.progress import progress
 from convert.photos import (
     checks,
@@ -18,14 +20,22 @@ from convert.photos import (
     splits,
     summary,
 )
+from convert.photos.division import Division, Result, divide
 from convert.photos.settings import Settings
+from convert.photos.shared_conversion import SharedConversion
 from convert.tfrecords import parallel, rejections, staging
-from convert.tfrecords.rejections import Kind, Rejection
 from convert.tfrecords.source_photo import Checked
 from datasets import dataset_json, labels
-from datasets.dataset_json import DatasetInfo
+from datasets.dataset_json import DatasetInfo, ShardInfo, SplitInfo
 from datasets.photos import deep_photo
-from errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class _Limits:
+    """What a conversion may use, and leave out."""
+
+    num_workers: int
+    max_rejected_fraction: float
 
 
 def convert(
@@ -34,6 +44,7 @@ def convert(
     num_workers: int,
     max_rejected_fraction: float,
     shows_next: bool = True,
+    share: Share | None = None,
 ) -> None:
     """Converts photos to a data set, or reports that this has been done already.
 
@@ -42,14 +53,36 @@ def convert(
       num_workers: number of processes; the result does not depend on it.
       max_rejected_fraction: the largest accepted fraction of unusable photos.
       shows_next: whether to print the next command.
+      share: of one of several tasks; the first of them does what is left to do when all
+        have done their share, and alone prints a summary.
 
     Raises:
       UserError: settings, photos or the folder do not allow it; nothing that looks like
         a data set is left behind.
+      PeerError: the parts of another task did not come.
     """
     settings.check()
+    limits = _Limits(num_workers, max_rejected_fraction)
+    share = share or Share()
+    if not share.is_all:
+        logging.info("%s", share)
+        storage.require_local(
+            settings.dataset_dir,
+            flag="dataset_dir",
+            instead="let the tasks share a folder, and copy what they have made",
+        )
     found, fractions = sources.find(settings)
     made = provenance.entry(settings, found)
+    if not share.is_first:
+        if not provenance.read_finished(
+            settings.dataset_dir, settings.dataset_name, made
+        ):
+            shared = SharedConversion(
+                settings.dataset_dir, settings.dataset_name, made, share
+            )
+            _make_share(shared, settings, found, fractions, limits)
+        logging.info("done; task 0 puts all together in %s", settings.dataset_dir)
+        return
     staging.remove_leftovers(settings.dataset_dir)
     if finished := provenance.read_finished(
         settings.dataset_dir, settings.dataset_name, made
@@ -61,9 +94,11 @@ def convert(
         if shows_next:
             summary.show_next_command(finished, settings.dataset_dir)
         return
-    pattern = f"{glob.escape(settings.dataset_name)}_*.tfrecord"
-    staging.refuse_strangers(settings.dataset_dir, [pattern])
-    info = _make(settings, found, fractions, made, num_workers, max_rejected_fraction)
+    if share.is_all:
+        _refuse_strangers(settings)
+        info = _make(settings, found, fractions, made, limits)
+    else:
+        info = _make_of_parts(settings, found, fractions, made, limits, share)
     summary.show(info)
     if settings.class_names:
         summary.show_absent(info)
@@ -73,72 +108,162 @@ def convert(
         summary.show_next_command(info, settings.dataset_dir)
 
 
+def _refuse_strangers(settings: Settings) -> None:
+    pattern = f"{glob.escape(settings.dataset_name)}_*.tfrecord"
+    staging.refuse_strangers(settings.dataset_dir, [pattern])
+
+
 def _make(
     settings: Settings,
     found: sources.Found,
     fractions: splits.Fractions,
     made: dict[str, Any],
-    num_workers: int,
-    max_rejected_fraction: float,
+    limits: _Limits,
 ) -> DatasetInfo:
+    """Converts all photos in this process's own staging folder."""
     num_bytes = sum(source.num_bytes for source in found.sources)
     with staging.staging(
         settings.dataset_dir, settings.dataset_name, num_bytes
     ) as directory:
-        checked, rejected = _check_photos(settings, found, directory, num_workers)
-        groups, kept_out = splits.assign(
-            checked, seed=settings.seed, fractions=fractions
+        spill_dir = os.path.join(directory, staging.SPILL)
+        results = list(_check_photos(settings, found, spill_dir, limits.num_workers))
+        division = divide(
+            settings, found, fractions, results, limits.max_rejected_fraction
         )
-        rejected = rejections.in_order(rejected + kept_out)
-        summary.show_rejections(rejected, found.num_ignored)
-        classes = settings.class_names or _classes(groups)
-        if unfit := _explain_unfit(
-            settings, classes, groups, rejected, max_rejected_fraction
-        ):
-            raise UserError(unfit + _leave_rejections(rejected, settings.dataset_dir))
-        digests = {photo.source.path: photo.digest for photo in checked}
-        made["photos"]["content_sha256"] = provenance.combined_sha256(
-            found.sources, digests, num_threads=num_workers
-        )
-        info = _write(settings, classes, groups, made, directory, num_workers)
-        info = dataclasses.replace(info, bits=_bits(settings, groups))
         publish_dir = os.path.join(directory, staging.PUBLISH)
-        rejections.write_csv(publish_dir, rejected)
-        labels.write(publish_dir, info.classes)
-        dataset_json.write(publish_dir, info)
+        written = _write(settings, division, publish_dir, limits.num_workers)
+        info = _describe(settings, found, division, written, made, limits)
+        _complete(publish_dir, info, division)
         staging.publish_dataset(directory, settings.dataset_dir)
     return info
 
 
+def _make_of_parts(
+    settings: Settings,
+    found: sources.Found,
+    fractions: splits.Fractions,
+    made: dict[str, Any],
+    limits: _Limits,
+    share: Share,
+) -> DatasetInfo:
+    """The first task's share, and then what all tasks have made."""
+    shared = SharedConversion(settings.dataset_dir, settings.dataset_name, made, share)
+    with shared.first_task_alone():
+        if not shared.is_being_published:
+            _refuse_strangers(settings)
+            division, written = _make_share(shared, settings, found, fractions, limits)
+            info = _describe(settings, found, division, written, made, limits)
+            _complete(shared.publish_dir, info, division)
+        info = dataset_json.read(shared.publish_dir) or info
+        shared.finish(settings.dataset_dir)
+    return info
+
+
+def _make_share(
+    shared: SharedConversion,
+    settings: Settings,
+    found: sources.Found,
+    fractions: splits.Fractions,
+    limits: _Limits,
+) -> tuple[Division, dict[str, SplitInfo]]:
+    """Checks and writes this task's share.
+
+    Returns:
+      The photos as all tasks checked them, and, in the first task, the splits as all
+      tasks wrote them.
+    """
+    results = shared.check(
+        found.sources,
+        lambda numbers, spill_dir: _check_photos(
+            settings, found, spill_dir, limits.num_workers, numbers
+        ),
+    )
+    division = divide(settings, found, fractions, results, limits.max_rejected_fraction)
+    from convert.tfrecords import shard_writer  # loaded by now
+
+    files = {
+        split: shard_writer.filenames_of(
+            f"{settings.dataset_name}_{split}", settings.num_shards, len(group)
+        )
+        for split, group in division.groups.items()
+    }
+    places = [
+        (split, place) for split, names in files.items() for place in range(len(names))
+    ]
+
+    def write(number: int, directory: str) -> ShardInfo:
+        split, place = places[number]
+        return shard_writer.write_one(
+            division.groups[split],
+            directory,
+            files[split],
+            place,
+            class_names=division.classes,
+            num_threads=limits.num_workers,
+        )
+
+    names = [files[split][place] for split, place in places]
+    infos = dict(zip(names, shared.write(names, write), strict=False))
+    return division, {
+        split: shard_writer.split_info(
+            group, division.classes, [infos[name] for name in files[split]]
+        )
+        for split, group in division.groups.items()
+        if infos
+    }
+
+
+def _describe(
+    settings: Settings,
+    found: sources.Found,
+    division: Division,
+    written: dict[str, SplitInfo],
+    made: dict[str, Any],
+    limits: _Limits,
+) -> DatasetInfo:
+    """The content of dataset.json."""
+    logging.info("Wrote %d photos", sum(map(len, division.groups.values())))
+    digests = {photo.source.path: photo.digest for photo in division.checked}
+    made["photos"]["content_sha256"] = provenance.combined_sha256(
+        found.sources, digests, num_threads=limits.num_workers
+    )
+    name, bits = settings.dataset_name, _bits(settings, division.groups)
+    return DatasetInfo(name, division.classes, written, made=made, bits=bits)
+
+
+def _complete(publish_dir: str, info: DatasetInfo, division: Division) -> None:
+    """Writes what goes beside the TFRecords."""
+    rejections.write_csv(publish_dir, division.rejected)
+    labels.write(publish_dir, info.classes)
+    dataset_json.write(publish_dir, info)
+
+
 def _check_photos(
-    settings: Settings, found: sources.Found, directory: str, num_workers: int
-) -> tuple[list[Checked], list[Rejection]]:
+    settings: Settings,
+    found: sources.Found,
+    spill_dir: str,
+    num_workers: int,
+    numbers: Sequence[int] | None = None,
+) -> Iterator[Result]:
+    """The results of photos, by default all, in order."""
     parallel.prepare()
     _load_tensorflow()  # at the same time
     results = checks.check_all(
         found.sources,
-        os.path.join(directory, staging.SPILL),
+        spill_dir,
+        numbers=numbers,
         max_side=settings.max_side,
         num_workers=num_workers,
         bits=settings.bits,
     )
-    checked: list[Checked] = []
-    rejected = list(found.rejections)
     # Progress is timed from the first result, when the workers have started.
     first = list(itertools.islice(results, 1))
-    every = progress(
+    yield from progress(
         itertools.chain(first, results),
-        total=len(found.sources),
+        total=len(found.sources if numbers is None else numbers),
         desc="checking",
         unit="photo",
     )
-    for result in checks.settle_bits(list(every)):
-        if isinstance(result, Checked):
-            checked.append(result)
-        else:
-            rejected.append(result)
-    summary.show_dark_photos(checked)
-    return checked, rejected
 
 
 def _load_tensorflow() -> None:
@@ -147,86 +272,26 @@ def _load_tensorflow() -> None:
         importlib.import_module("convert.tfrecords.shard_writer")
 
 
-def _classes(groups: dict[str, list[Checked]]) -> tuple[str, ...]:
-    used = {photo.source.class_name for group in groups.values() for photo in group}
-    return tuple(sorted(used))
-
-
 def _bits(settings: Settings, groups: dict[str, list[Checked]]) -> int | None:
     """The bit depth assumed for photos that do not state it; None if there are none."""
     are_deep = any(photo.depth for group in groups.values() for photo in group)
     return settings.bits or (deep_photo.FULL_BITS if are_deep else None)
 
 
-def _explain_unfit(
-    settings: Settings,
-    classes: Sequence[str],
-    groups: dict[str, list[Checked]],
-    rejected: Sequence[Rejection],
-    max_rejected_fraction: float,
-) -> str:
-    """Why the photos make no data set; "" if they do."""
-    too_few_bits = [entry for entry in rejected if entry.kind == Kind.TOO_FEW_BITS]
-    if too_few_bits:  # the flag is wrong, and so are the values of the other photos
-        return (
-            f"--bits={settings.bits} does not fit {len(too_few_bits)} photos, the first"
-            f" is {too_few_bits[0].name!r} ({too_few_bits[0].reason})"
-        )
-    faults = [entry for entry in rejected if entry.kind.is_fault]
-    total = sum(map(len, groups.values())) + len(faults)
-    if faults and len(faults) / total > max_rejected_fraction:
-        return (
-            f"{len(faults)} of {total} photos cannot be used, more than"
-            f" --max_rejected_fraction={max_rejected_fraction}; the first is"
-            f" {faults[0].name!r} ({faults[0].reason}): fix or remove them, or raise"
-            " the limit"
-        )
-    if len(classes) < 2:
-        return (
-            f"{settings.source} has usable photos of {len(classes)} class"
-            f" ({', '.join(classes) or 'none'}), at least two are needed: give each"
-            f" class its own {'label' if settings.csv_file else 'folder'}"
-        )
-    if not groups:
-        return f"no photo of {settings.source} can be used: fix or replace them"
-    if "train" not in groups and not settings.class_names:
-        return (
-            f"no photo of {settings.source} is in the split train: add photos, or lower"
-            " --validation_fraction and --test_fraction"
-        )
-    return ""
-
-
-def _leave_rejections(rejected: Sequence[Rejection], dataset_dir: str) -> str:
-    """Writes rejected.csv, to show what went wrong; returns a note for the error."""
-    if not rejected:
-        return ""
-    rejections.write_csv(dataset_dir, rejected)
-    path = os.path.join(dataset_dir, rejections.FILENAME)
-    return f"; {path} lists all {len(rejected)} that were left out"
-
-
 def _write(
-    settings: Settings,
-    classes: tuple[str, ...],
-    groups: dict[str, list[Checked]],
-    made: dict[str, Any],
-    directory: str,
-    num_workers: int,
-) -> DatasetInfo:
-    """Writes the TFRecords; returns the content of dataset.json."""
+    settings: Settings, division: Division, directory: str, num_workers: int
+) -> dict[str, SplitInfo]:
+    """Writes the TFRecords; returns the splits' entries in dataset.json."""
     from convert.tfrecords import shard_writer  # loaded by now
 
-    written = {
+    return {
         split: shard_writer.write_split(
             group,
-            os.path.join(directory, staging.PUBLISH),
+            directory,
             f"{settings.dataset_name}_{split}",
-            class_names=classes,
+            class_names=division.classes,
             num_shards=settings.num_shards,
             num_threads=num_workers,
         )
-        for split, group in groups.items()
+        for split, group in division.groups.items()
     }
-    logging.info("Wrote %d photos", sum(map(len, groups.values())))
-    return DatasetInfo(settings.dataset_name, classes, written, made=made)

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import re
 
+from common import storage
 from errors import UserError
 
 
@@ -53,6 +54,9 @@ class Settings:
         """Raises a UserError for missing or contradictory settings."""
         if not self.source:
             raise UserError("no photos: give --image_dir=FOLDER or --csv_file=FILE")
+        away = "copy the photos here first, or mount the bucket"
+        storage.require_local(self.image_dir, flag="image_dir", instead=away)
+        storage.require_local(self.csv_file, flag="csv_file", instead=away)
         if not self.dataset_dir:
             raise UserError("--dataset_dir is missing: the folder for the data set")
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.dataset_name or ""):
@@ -72,7 +76,8 @@ class Settings:
                 f"--csv_split_column={self.csv_split_column} needs --csv_file and no"
                 " --splits"
             )
-        if self.image_dir and not self.csv_file:
+        is_away = storage.is_object(self.dataset_dir)
+        if self.image_dir and not self.csv_file and not is_away:
             photos, output = map(os.path.realpath, (self.image_dir, self.dataset_dir))
             if os.path.commonpath([photos, output]) == photos:
                 raise UserError(

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from common import storage
 from common.untrusted_text import first_few, printable
 from convert.photos import class_names
 from convert.photos.split_names import SPLITS
@@ -195,6 +196,8 @@ def _fine_tuning(info: DatasetInfo, dataset_dir: str, weights: Weights) -> list[
         "--feature_cache=disk",
         *weights.net_flags,
     ]
+    if storage.is_object(dataset_dir):
+        words.append("--feature_cache_dir=feature_cache")
     if "validation" in info.splits:
         words.append("--eval_split_name=validation")
     return words

@@ -45,11 +45,7 @@ def write_split(
       UserError: a photo changed since it was checked.
     """
     labels = {name: label for label, name in enumerate(class_names)}
-    num_shards = min(num_shards, len(photos))
-    filenames = [
-        f"{stem}_{shard:05d}-of-{num_shards:05d}.tfrecord"
-        for shard in range(num_shards)
-    ]
+    filenames = filenames_of(stem, num_shards, len(photos))
     with concurrent.futures.ThreadPoolExecutor(num_threads) as executor:
 
         def record(photo: Checked) -> bytes:
@@ -62,12 +58,60 @@ def write_split(
             unit="photo",
         )
         shards = write_shards(records, len(photos), directory, filenames)
-    counts = Counter(labels[photo.source.class_name] for photo in photos)
+    return split_info(photos, class_names, shards)
+
+
+def filenames_of(stem: str, num_shards: int, num_photos: int) -> list[str]:
+    """The names of a split's files."""
+    number = min(num_shards, num_photos)
+    return [f"{stem}_{shard:05d}-of-{number:05d}.tfrecord" for shard in range(number)]
+
+
+def split_info(
+    photos: Sequence[Checked], class_names: Sequence[str], shards: Sequence[ShardInfo]
+) -> SplitInfo:
+    """A split's entry in dataset.json."""
+    counts = Counter(photo.source.class_name for photo in photos)
     return SplitInfo(
         num_examples=len(photos),
-        class_counts=tuple(counts[label] for label in range(len(class_names))),
-        shards=shards,
+        class_counts=tuple(counts[name] for name in class_names),
+        shards=tuple(shards),
     )
+
+
+def write_one(
+    photos: Sequence[Checked],
+    directory: str,
+    filenames: Sequence[str],
+    place: int,
+    *,
+    class_names: Sequence[str],
+    num_threads: int,
+) -> ShardInfo:
+    """Writes one of a split's files as `write_split` would, and keeps its photos.
+
+    Args:
+      photos: of the split.
+      directory: folder for the file.
+      filenames: of all files of the split.
+      place: of the file among them.
+      class_names: see `write_split`.
+      num_threads: see `write_split`.
+    """
+    labels = {name: label for label, name in enumerate(class_names)}
+    bounds = _bounds(len(photos), len(filenames))
+    chosen = photos[bounds[place] : bounds[place + 1]]
+    with concurrent.futures.ThreadPoolExecutor(num_threads) as executor:
+
+        def record(photo: Checked) -> bytes:
+            return _record(photo, labels[photo.source.class_name], keeps=True)
+
+        records = in_order(executor, record, chosen, 4 * num_threads)
+        return _write_shard(os.path.join(directory, filenames[place]), records)
+
+
+def _bounds(num_records: int, num_files: int) -> list[int]:
+    return [num_records * file // num_files for file in range(num_files + 1)]
 
 
 def write_shards(
@@ -85,9 +129,7 @@ def write_shards(
       UserError: a file cannot be written; if the disk is full, its cause is an
         `OSError` that says so.
     """
-    bounds = [
-        num_records * shard // len(filenames) for shard in range(len(filenames) + 1)
-    ]
+    bounds = _bounds(num_records, len(filenames))
     return tuple(
         _write_shard(
             os.path.join(directory, name), itertools.islice(records, end - start)
@@ -115,11 +157,12 @@ def _write_shard(path: str, records: Iterator[bytes]) -> ShardInfo:
     )
 
 
-def _record(photo: Checked, label: int) -> bytes:
+def _record(photo: Checked, label: int, *, keeps: bool = False) -> bytes:
     with open(photo.encoded_path or photo.source.path, "rb") as file:
         encoded = file.read()
     if photo.encoded_path:
-        os.remove(photo.encoded_path)
+        if not keeps:
+            os.remove(photo.encoded_path)
     elif hashlib.sha256(encoded).hexdigest() != photo.digest:
         raise UserError(
             f"{photo.source.path} changed during the conversion: try again when"

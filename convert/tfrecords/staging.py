@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import fcntl
-import glob
 import os
 import re
 import secrets
@@ -12,13 +11,14 @@ from collections.abc import Iterable, Iterator
 
 from absl import logging
 
-from common import atomic_files
+from common import atomic_files, storage
 from convert.tfrecords import rejections
 from datasets import dataset_json, labels
 from errors import UserError
 
 PUBLISH = "publish"
 SPILL = "photos"
+_UPLOADING = ".uploading.json"  # the dataset.json of what is not yet all there
 
 
 # The names of the folders that `staging` makes.
@@ -29,7 +29,8 @@ _OURS = re.compile(r"\..+\.tmp-[0-9a-f]+")
 def staging(dataset_dir: str, name: str, num_bytes: int | None = None) -> Iterator[str]:
     """Makes `.NAME.tmp-…` in `dataset_dir`, and removes it however the block ends.
 
-    The folder holds `PUBLISH`, for `publish_dataset`, and `SPILL`, for the rest.
+    The folder holds `PUBLISH`, for `publish_dataset`, and `SPILL`, for the rest. For a
+    data set in object storage it is among the temporary files of this machine.
 
     Args:
       dataset_dir: created if necessary, and removed again if it stays empty.
@@ -42,13 +43,15 @@ def staging(dataset_dir: str, name: str, num_bytes: int | None = None) -> Iterat
     Raises:
       OSError: the disk is full; the message says what is free and what is needed.
     """
-    existed = os.path.isdir(dataset_dir)
+    existed = storage.is_object(dataset_dir) or os.path.isdir(dataset_dir)
     # Named before it exists, so that Ctrl-C cannot leave it behind at any moment.
-    directory = os.path.join(dataset_dir, f".{name}.tmp-{secrets.token_hex(4)}")
+    hidden = os.path.join(dataset_dir, f".{name}.tmp-{secrets.token_hex(4)}")
+    where = storage.making_folder(hidden)
+    directory = os.path.join(where, os.path.basename(hidden))
     with _full_disk_explained(dataset_dir, num_bytes):
         try:
             os.makedirs(directory)
-            with _locked(directory):
+            with locked(directory):
                 os.mkdir(os.path.join(directory, PUBLISH))
                 os.mkdir(os.path.join(directory, SPILL))
                 yield directory
@@ -69,7 +72,7 @@ def _full_disk_explained(dataset_dir: str, num_bytes: int | None) -> Iterator[No
         full = (errno.ENOSPC, errno.EDQUOT)
         if not isinstance(cause, OSError) or cause.errno not in full:
             raise
-        parent = dataset_dir
+        parent = storage.making_folder(os.path.join(dataset_dir, PUBLISH))
         while parent and not os.path.isdir(parent):
             parent = os.path.dirname(parent)
         free = _megabytes(shutil.disk_usage(parent or ".").free)
@@ -95,18 +98,26 @@ def refuse_strangers(dataset_dir: str, patterns: Iterable[str]) -> None:
       UserError: there is such a file, or labels.txt.
     """
     for pattern in (*patterns, labels.FILENAME):
-        strangers = glob.glob(os.path.join(glob.escape(dataset_dir), pattern))
+        strangers = sorted(storage.matches(pattern, dataset_dir))
         if strangers:
             raise UserError(
-                f"{strangers[0]} exists, but no dataset.json that says how it was made:"
-                " delete it, or choose another --dataset_dir"
+                f"{os.path.join(dataset_dir, strangers[0])} exists, but no dataset.json"
+                " that says how it was made: delete it, or choose another --dataset_dir"
             )
 
 
 def publish_dataset(directory: str, dataset_dir: str) -> None:
     """Moves the finished data set out of its staging folder, dataset.json last."""
     publish_dir = os.path.join(directory, PUBLISH)
-    atomic_files.publish(publish_dir, dataset_dir, last=dataset_json.FILENAME)
+    if storage.is_object(dataset_dir):
+        plan = os.path.join(publish_dir, dataset_json.FILENAME)
+        storage.upload(plan, os.path.join(dataset_dir, _UPLOADING))
+    # A folder of records with labels.txt would do for a data set, too.
+    atomic_files.publish(
+        publish_dir, dataset_dir, last=[labels.FILENAME, dataset_json.FILENAME]
+    )
+    if storage.is_object(dataset_dir):
+        storage.remove(os.path.join(dataset_dir, _UPLOADING))
 
 
 def remove_leftovers(dataset_dir: str) -> None:
@@ -115,12 +126,29 @@ def remove_leftovers(dataset_dir: str) -> None:
     Raises:
       UserError: another run is writing to `dataset_dir`.
     """
+    if storage.is_object(dataset_dir):
+        _undo_upload(dataset_dir)
+        return
     for name in os.listdir(dataset_dir) if os.path.isdir(dataset_dir) else ():
         directory = os.path.join(dataset_dir, name)
         if _OURS.fullmatch(name) and _is_staging(directory):
-            with _locked(directory):
+            with locked(directory):
                 _discard(directory, dataset_dir)
     atomic_files.remove_leftovers(dataset_dir, rejections.FILENAME)
+
+
+def _undo_upload(dataset_dir: str) -> None:
+    """Removes what a killed run had uploaded of a data set, unless it was all."""
+    planned = _planned_files(dataset_dir, _UPLOADING)
+    if storage.exists(os.path.join(dataset_dir, dataset_json.FILENAME)):
+        planned = []
+    _remove_files(dataset_dir, [*planned, _UPLOADING])
+
+
+def _remove_files(dataset_dir: str, names: Iterable[str]) -> None:
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):
+            storage.remove(os.path.join(dataset_dir, name))
 
 
 def _is_staging(directory: str) -> bool:
@@ -133,17 +161,16 @@ def _is_staging(directory: str) -> bool:
 def _discard(directory: str, dataset_dir: str) -> None:
     """Removes a staging folder and, unless all were, the files moved out of it."""
     publish_dir = os.path.join(directory, PUBLISH)
-    for name in _planned_files(publish_dir):
-        if not os.path.exists(os.path.join(publish_dir, name)):
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(os.path.join(dataset_dir, name))
+    planned = _planned_files(publish_dir)
+    moved = [n for n in planned if not os.path.exists(os.path.join(publish_dir, n))]
+    _remove_files(dataset_dir, moved)
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def _planned_files(publish_dir: str) -> list[str]:
+def _planned_files(folder: str, plan: str = dataset_json.FILENAME) -> list[str]:
     """The files that a run may have moved: none before it began or when it was done."""
     try:
-        info = dataset_json.read(publish_dir)
+        info = dataset_json.read(folder, plan)
     except UserError:
         return []
     if info is None:
@@ -153,7 +180,7 @@ def _planned_files(publish_dir: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _locked(directory: str) -> Iterator[None]:
+def locked(directory: str) -> Iterator[None]:
     """Holds a lock until the process ends, so that no run disturbs another."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:

@@ -7,7 +7,7 @@ import numpy as np
 
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.model_info import ModelInfo
-from common import atomic_files
+from common import atomic_files, storage
 from datasets import labels
 from errors import UserError
 
@@ -18,7 +18,7 @@ def require_new(output_dir: str) -> None:
     Raises:
       UserError: it is.
     """
-    if os.path.lexists(output_dir):
+    if os.path.lexists(output_dir) or storage.exists(output_dir):
         raise UserError(f"{output_dir} exists already: give another --output_dir")
 
 
@@ -36,8 +36,8 @@ def write(
     Returns:
       The checkpoint's prefix.
     """
-    parent = os.path.dirname(os.path.abspath(output_dir))
-    os.makedirs(parent, exist_ok=True)
+    parent = os.path.dirname(storage.absolute(output_dir))
+    storage.make_folders(parent)
     with atomic_files.scratch_directory(parent, "new_checkpoint") as scratch:
         aside = os.path.join(scratch, "checkpoint")
         folder = CheckpointFolder(aside, keep=1)
@@ -45,5 +45,5 @@ def write(
         written = folder.save(step, tensors)
         if info.class_names:
             labels.write(aside, info.class_names)
-        os.rename(aside, output_dir)
+        atomic_files.move_new(aside, output_dir)
     return os.path.join(output_dir, os.path.basename(written))

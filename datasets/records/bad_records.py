@@ -14,6 +14,7 @@ from typing import Any
 import tensorflow as tf
 from absl import logging
 
+from common import storage
 from common.atomic_files import combined
 from common.progress import progress
 from datasets import example_schema, pipeline_options
@@ -178,5 +179,5 @@ def _count_records(records: tf.data.Dataset, shard: Shard) -> int:
     for number, size in pipeline_options.apply(sizes):
         counted += int(number)
         num_bytes += int(size)
-    is_broken = num_bytes != os.path.getsize(shard.path)
+    is_broken = num_bytes != storage.size(shard.path)
     return max(shard.num_records, counted + is_broken)

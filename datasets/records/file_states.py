@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from common import storage
 from common.atomic_files import sha256
 from common.progress import progress
 from datasets.records import record_frames, side_file
@@ -52,7 +53,7 @@ def look_at(dataset_dir: str, filenames: Sequence[str]) -> list[FileState]:
     memory = os.path.join(dataset_dir, FILENAME)
     remembered = side_file.read(memory, _FORMAT_VERSION)
     paths = [os.path.join(dataset_dir, name) for name in filenames]
-    times = [_times(path) for path in paths]
+    times = [storage.times(path) for path in paths]
     found: dict[str, FileState] = {}
     for name, of_file in zip(filenames, times, strict=True):
         if (known := _from_json(remembered.get(name), of_file)) is not None:
@@ -79,18 +80,7 @@ def look_at(dataset_dir: str, filenames: Sequence[str]) -> list[FileState]:
 
 
 def _read(path: str) -> FileState:
-    return FileState(os.path.getsize(path), sha256(path), record_frames.walk(path))
-
-
-def _times(path: str) -> dict[str, int]:
-    """Everything that shows a file is untouched."""
-    stat = os.stat(path)
-    return {
-        "num_bytes": stat.st_size,
-        "modified_ns": stat.st_mtime_ns,
-        "changed_ns": stat.st_ctime_ns,
-        "inode": stat.st_ino,
-    }
+    return FileState(storage.size(path), sha256(path), record_frames.walk(path))
 
 
 def _from_json(entry: Any, times: dict[str, int]) -> FileState | None:

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from common import storage
 from common.progress import progress
 from datasets import example_schema, pipeline_options
 from datasets.records import record_faults, side_file
@@ -87,7 +88,7 @@ def _count_labels(paths: list[str]) -> list[Counter[int | None]]:
     )
     elements = pipeline_options.apply(batches).as_numpy_iterator()
     counts: list[Counter[int | None]] = [Counter() for _ in paths]
-    unread = [os.path.getsize(path) for path in paths]
+    unread = [storage.size(path) for path in paths]
     try:
         for index, labels, num_bytes in progress(
             elements, total=None, desc="counting", unit="batch"

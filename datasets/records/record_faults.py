@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import tensorflow as tf
 
+from common import storage
 from datasets import example_schema, pipeline_options
 from datasets.dataset import Dataset
 from datasets.photos import photo_codec
@@ -124,7 +125,7 @@ def find_unreadable(paths: Iterable[str]) -> str | None:
     def check(serialized: tf.Tensor) -> tf.Tensor:
         return example_schema.parse_labels(serialized[tf.newaxis])
 
-    return _find([path for path in paths if os.path.isfile(path)], check, explain_type)
+    return _find([path for path in paths if storage.is_file(path)], check, explain_type)
 
 
 def _find(

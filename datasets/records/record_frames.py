@@ -7,8 +7,9 @@ memory: so lengths are checked here first.
 """
 
 import dataclasses
-import os
 import struct
+
+from common import storage
 
 _HEAD_BYTES = 12
 _FOOT_BYTES = 4
@@ -38,12 +39,12 @@ class Frames:
 
 def walk(path: str) -> Frames:
     """Checks the lengths of all records and their checksums, reading nothing else."""
-    size = os.path.getsize(path)
+    size = storage.size(path)
     at = num_records = 0
-    with open(path, "rb", buffering=0) as file:
-        descriptor = file.fileno()
+    with storage.open_bytes(path, buffering=0) as file:
         while at < size:
-            head = os.pread(descriptor, _HEAD_BYTES, at)
+            file.seek(at)
+            head = file.read(_HEAD_BYTES)
             if len(head) < _HEAD_BYTES:
                 return Frames(num_records, TRUNCATED)
             length = int.from_bytes(head[:8], "little")

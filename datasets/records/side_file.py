@@ -9,13 +9,14 @@ from typing import Any
 
 from absl import logging
 
+from common import storage
 from common.atomic_files import atomic_write
 
 
 def read(path: str, format_version: int) -> dict[str, Any]:
     """The entries of the side file by file name; none if it is missing or not ours."""
     try:
-        with open(path, encoding="utf-8") as file:
+        with storage.open_text(path) as file:
             content = json.load(file)
         known = content["format_version"] == format_version
         return dict(content["files"]) if known else {}

@@ -7,6 +7,7 @@ import os
 import tensorflow as tf
 
 from checkpoints.checkpoint_folder import CheckpointFolder
+from common import storage
 from config.eval_config import EvalConfig
 from config.shared_options import DataOptions
 from config.train_config import TrainConfig
@@ -72,10 +73,10 @@ def _of_command(config: TrainConfig | EvalConfig, data: DataOptions) -> dict[str
 
 def _files(folder: str) -> str:
     """A digest of the names and sizes of a data set's files."""
-    if not os.path.isdir(folder):
+    if not storage.is_folder(folder):
         return "none"
-    with os.scandir(folder) as entries:
-        found = sorted((e.name, e.stat().st_size) for e in entries if e.is_file())
+    names = sorted(storage.files_in(folder))
+    found = [(name, storage.size(os.path.join(folder, name))) for name in names]
     # Side files, of which any machine may be writing one, are no data.
     data = [(n, size) for n, size in found if n == dataset_json.FILENAME or _is_data(n)]
     digest = hashlib.sha256(repr(data).encode()).hexdigest()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from common import tables
+from common import storage, tables
 from common.atomic_files import atomic_write
 from common.untrusted_text import CsvWriter
 from engine.comparison.run_facts import RunFacts
@@ -80,7 +80,7 @@ def write(
       remarks: sentences below the table.
       command: the command line.
     """
-    os.makedirs(folder, exist_ok=True)
+    storage.make_folders(folder)
     cells = rows(runs, epochs)
     with atomic_write(os.path.join(folder, "comparison.csv"), "w") as file:
         writer = CsvWriter(file)

@@ -1,15 +1,19 @@
 """TensorBoard's event files, which it reads in the order of their names."""
 
-import glob
 import os
 import time
+
+from common import storage
 
 _PREFIX = "events.out.tfevents."
 
 
 def find(folder: str) -> list[str]:
     """The event files of a folder in TensorBoard's order."""
-    return sorted(glob.glob(os.path.join(glob.escape(folder), f"{_PREFIX}*")))
+    if not storage.is_folder(folder):
+        return []
+    names = [n for n in storage.names_in(folder) if n.startswith(_PREFIX)]
+    return [os.path.join(folder, name) for name in sorted(names)]
 
 
 def keep_order(folder: str) -> None:
@@ -29,4 +33,4 @@ def keep_order(folder: str) -> None:
         name = ".".join([f"{_PREFIX}{limit:010d}", *rest])
         renamed[path] = os.path.join(folder, name)
     for path in reversed(renamed):  # the oldest first, so that none is in the way
-        os.rename(path, renamed[path])
+        storage.rename(path, renamed[path])

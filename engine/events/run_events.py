@@ -1,13 +1,13 @@
 """What a training run's event files hold: its curves and its restore plan."""
 
 import dataclasses
-import glob
 import logging
 import os
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
+from common import storage
 from engine.events import event_files
 
 # Its messages about the files it reads are for its developers.
@@ -60,13 +60,13 @@ def read(checkpoint_path: str) -> RunEvents:
     Args:
       checkpoint_path: in the run's folder, or in a folder within, as the best is.
     """
-    folder = os.path.dirname(os.path.abspath(checkpoint_path))
+    folder = os.path.dirname(storage.absolute(checkpoint_path))
     run_dir = folder if _has_events(folder) else os.path.dirname(folder)
     sources = {"training": _load(run_dir)} if _has_events(run_dir) else {}
-    for path in sorted(glob.glob(f"{glob.escape(run_dir)}/{_VALIDATION}*")):
-        if _has_events(path):
-            name = os.path.basename(path).removeprefix(_VALIDATION)
-            sources[name] = _load(path)
+    for folder in sorted(storage.names_in(run_dir)):
+        path = os.path.join(run_dir, folder)
+        if folder.startswith(_VALIDATION) and _has_events(path):
+            sources[folder.removeprefix(_VALIDATION)] = _load(path)
     charts: dict[str, list[Curve]] = {}
     for title, (in_training, in_validation) in _TAGS.items():
         for name, events in sources.items():

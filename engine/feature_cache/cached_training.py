@@ -242,8 +242,7 @@ def _folder(config: TrainConfig, key: str) -> str | None:
     options = config.feature_cache
     if options.feature_cache == "memory":
         return None
-    parent = options.feature_cache_dir or os.path.join(
-        config.data.dataset_dir or "", "feature_cache"
-    )
+    given, dataset_dir = options.feature_cache_dir, config.data.dataset_dir
+    parent = feature_cache.folder_of_all(given, dataset_dir)
     logging.info("feature cache: %s", os.path.join(parent, key))
     return os.path.join(parent, key)

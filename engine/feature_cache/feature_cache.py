@@ -12,6 +12,7 @@ import tensorflow as tf
 from absl import logging
 
 from checkpoints.folder_lock import locked
+from common import storage
 from common.progress import progress
 from datasets import pipeline_options
 from datasets.dataset import Dataset
@@ -26,6 +27,23 @@ _SECS_BETWEEN_FLUSHES = 10.0
 LabeledFeatures = tuple[list[np.ndarray], np.ndarray]
 # From the first row to the batches of it and all that follow.
 FeatureBatches = Callable[[int], Iterable[LabeledFeatures]]
+
+
+def folder_of_all(given: str | None, dataset_dir: str | None) -> str:
+    """The folder of all feature caches of a data set.
+
+    Args:
+      given: `--feature_cache_dir`, if any.
+      dataset_dir: beside whose records they are by default.
+
+    Raises:
+      UserError: it is in object storage, whose files cannot be mapped into memory.
+    """
+    folder = given or os.path.join(dataset_dir or "", "feature_cache")
+    storage.require_local(
+        folder, flag="feature_cache_dir", instead="name a folder of a local disk"
+    )
+    return folder
 
 
 class FeatureCache:

@@ -1,7 +1,6 @@
 """Writes features of photos into a NumPy archive as they are computed."""
 
 import contextlib
-import os
 import shutil
 import tempfile
 import zipfile
@@ -10,6 +9,7 @@ from typing import IO
 
 import numpy as np
 
+from common import storage
 from common.atomic_files import atomic_write
 from engine.prediction.photo_batches import Arrays
 
@@ -60,8 +60,8 @@ def write(
 
 
 def _nameless(path: str) -> IO[bytes]:
-    """Opens an unnamed temporary file on the disk of `path`."""
-    return tempfile.TemporaryFile(dir=os.path.dirname(path) or ".")
+    """Opens an unnamed temporary file on the disk on which `path` is made."""
+    return tempfile.TemporaryFile(dir=storage.making_folder(path))
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from absl import logging
 
+from common import storage
 from common.untrusted_text import first_few, printable
 from datasets.photos import photo_files
 from datasets.photos.unfit_photos import UnfitPhotoError
@@ -95,6 +96,11 @@ def find(where: Sequence[str]) -> PredictionPhotos:
     photos = PredictionPhotos()
     paths: dict[str, None] = {}
     for one in where:
+        if storage.is_object(one):
+            raise UserError(
+                f"{one}: photos are read from folders of this machine: copy them there"
+                " first, or mount the bucket"
+            )
         found = photo_files.find(one)
         photos.faults += [f"{path}: {reason}" for path, reason in found.unreadable]
         if not found.paths:

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from common import tables
+from common import storage, tables
 from common.atomic_files import atomic_write
 from common.untrusted_text import CsvWriter
 from config.probe_config import ProbeConfig
@@ -220,7 +220,7 @@ def _better_end(result: Result) -> str | None:
 def write(result: Result, config: ProbeConfig) -> None:
     """Writes probe.json, probe.csv and probe.svg into `--output_dir`."""
     folder = config.probe.output_dir or ""
-    os.makedirs(folder, exist_ok=True)
+    storage.make_folders(folder)
     with atomic_write(os.path.join(folder, "probe.json"), "w") as file:
         json.dump(as_json(result, config), file, indent=2, ensure_ascii=False)
         file.write("\n")

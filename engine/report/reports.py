@@ -5,7 +5,6 @@ import dataclasses
 import io
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from scipy import sparse
 from sklearn import metrics
 
 from checkpoints import shared_folder
+from common import storage
 from common.atomic_files import atomic_write, publish, scratch_directory
 from common.untrusted_text import CsvWriter
 from config import app
@@ -131,8 +131,8 @@ class Reporter:
         self._photos: list[str] = []
         with _writing(eval_dir):
             shared_folder.make(self._eval_dir)
-            with tempfile.TemporaryFile(dir=self._eval_dir):
-                pass  # Finds out before the work if the folder cannot be written.
+            # Finds out before the work if the folder cannot be written.
+            storage.require_writable(self._eval_dir)
         self._writer = summaries.open_writer(self._eval_dir)
 
     def write(
@@ -166,7 +166,7 @@ class Reporter:
             "images": len(results.labels),
             "bad_records": dataset.num_bad_records,
             "step": step,
-            "checkpoint": os.path.abspath(checkpoint_path),
+            "checkpoint": storage.absolute(checkpoint_path),
             "moving_average": uses_moving_average,
             "dataset": dataset.name,
             "split": dataset.split_name,
@@ -206,8 +206,8 @@ class Reporter:
             # written last.
             for name in (_METRICS, PAGE, GALLERY):
                 with contextlib.suppress(FileNotFoundError):
-                    os.remove(os.path.join(self._eval_dir, name))
-            publish(aside, self._eval_dir, last=_METRICS)
+                    storage.remove(os.path.join(self._eval_dir, name))
+            publish(aside, self._eval_dir, last=[_METRICS])
 
     def _pages(
         self, results: Results, scores: Scores, summary: dict, picture: bytes

@@ -10,6 +10,7 @@ from checkpoints import run_info
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.run_info import RunInfo
 from checkpoints.slim_format import Checkpoint
+from common import storage
 from config.training.augmentation_options import AugmentationOptions
 from engine.batch_norm.split_statistics import SeenImages
 from engine.run import validation
@@ -26,7 +27,7 @@ def read(folder: str) -> RunInfo | None:
     Raises:
       UserError: the file is damaged.
     """
-    folder = os.path.abspath(folder)
+    folder = storage.absolute(folder)
     if os.path.basename(folder) == BEST_FOLDER:
         folder = os.path.dirname(folder)
     return run_info.read(folder)

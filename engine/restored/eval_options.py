@@ -11,6 +11,7 @@ from checkpoints import run_info, shared_folder
 from checkpoints.model_info import FILE_NAME, ModelInfo
 from checkpoints.run_info import RunInfo
 from checkpoints.slim_format import Checkpoint
+from common import storage
 from config.eval_config import EvalConfig
 from config.options import split_list
 from config.shared_options import require_dataset_dir
@@ -31,7 +32,7 @@ SAME_CLASSES = (
 def checkpoint_paths(text: str) -> list[str]:
     """The entries of `--checkpoint_path`, which may also be one path with a comma."""
     path = os.path.expanduser(text)
-    if os.path.exists(path) or os.path.exists(f"{path}.index"):
+    if storage.exists(path) or storage.exists(f"{path}.index"):
         return [text]
     return split_list(text) or [text]
 
@@ -82,7 +83,7 @@ def with_places_of_run(
     """
     data, evaluation = config.data, config.evaluation
     if not data.dataset_dir and run.dataset_dir:
-        if not os.path.isdir(run.dataset_dir):
+        if not storage.is_folder(run.dataset_dir):
             raise UserError(
                 f"{run.dataset_dir}, the data set that the run was trained on, no"
                 " longer exists: give its new folder with --dataset_dir"

@@ -6,6 +6,7 @@ import os
 from checkpoints import run_info
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.run_info import RunInfo
+from common import storage
 from common.atomic_files import combined
 from config.train_config import TrainConfig
 from datasets.dataset import Dataset
@@ -60,7 +61,7 @@ def info_of(
         flags={n: v for n, v in values.items() if n not in _OF_THE_START},
         split_name=dataset.split_name,
         data_fingerprint=combined(shard.sha256 for shard in dataset.shards),
-        dataset_dir=os.path.abspath(dataset.dataset_dir),
+        dataset_dir=storage.absolute(dataset.dataset_dir),
         eval_split_name=config.validation.eval_split_name,
         num_examples=dataset.num_examples,
         mixed_in_fingerprint=mixed_in.dataset.fingerprint if mixed_in else "",

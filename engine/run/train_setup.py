@@ -12,6 +12,7 @@ from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.model_info import ModelInfo
 from checkpoints.run_info import RunInfo
 from cluster.cluster import ALONE, Cluster
+from common import storage
 from config.shared_options import DataOptions
 from config.train_config import TrainConfig
 from datasets.dataset import Dataset
@@ -228,7 +229,7 @@ def _check_same_model(train_dir: str, info: ModelInfo) -> None:
 def _warn_of_missing_files(train_dir: str, start: Start) -> None:
     """Warns where it is unknown whether a run resumes with its own data and flags."""
     names = [model_info.FILE_NAME, run_info.FILE_NAME]
-    missing = [n for n in names if not os.path.exists(os.path.join(train_dir, n))]
+    missing = [n for n in names if not storage.exists(os.path.join(train_dir, n))]
     if start.resumes and missing:
         logging.warning(
             "%s has no %s, as after training with slim or an older release: whether the"

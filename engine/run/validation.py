@@ -12,6 +12,7 @@ from absl import logging
 
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.model_info import ModelInfo
+from common import storage
 from common.atomic_files import atomic_write
 from datasets.dataset import Dataset
 from engine.batch_norm.recomputation import Recomputation
@@ -74,10 +75,10 @@ def read_scores(train_dir: str) -> list[Score]:
       UserError: the file is damaged.
     """
     path = os.path.join(train_dir, BEST_FOLDER, _HISTORY_FILE)
-    if not os.path.exists(path):
+    if not storage.exists(path):
         return []
     try:
-        with open(path, encoding="utf-8") as file:
+        with storage.open_text(path) as file:
             return [_parse_score(entry) for entry in json.load(file)]
     except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise UserError(

@@ -62,7 +62,7 @@ def test_publish_moves_the_named_file_last(tmp_path, monkeypatch):
         replace(source, destination)
 
     monkeypatch.setattr(os, "replace", spy)
-    atomic_files.publish(str(staging), str(target), last="dataset.json")
+    atomic_files.publish(str(staging), str(target), last=["dataset.json"])
     assert moved == ["a", "z", "dataset.json"]
     assert sorted(os.listdir(target)) == ["a", "dataset.json", "z"]
     assert not staging.exists()

@@ -12,10 +12,12 @@ from PIL import Image
 from checkpoints import model_info, slim_format
 from config.eval_config import EvalConfig, EvalOptions
 from config.predict_config import NetOptions, PredictConfig, PredictOptions
+from config.share_options import ShareOptions
 from config.shared_options import DataOptions, ModelOptions
 from engine import evaluate, predict
 from engine.prediction import prediction_photos
-from errors import NotFiniteError, UserError
+from engine.prediction.prediction_photos import PredictionPhotos
+from errors import NotFiniteError, PeerError, UserError
 from tests.engine import coloured_images, small_runs
 
 CLASSES = ("red", "green", "blue")
@@ -315,3 +317,71 @@ def test_options_that_contradict(options, message):
     options = ({"checkpoint_path": "a"} if options else {}) | options
     with pytest.raises(UserError, match=message):
         PredictConfig(PredictOptions(**options), NetOptions())
+
+
+class TestTasks:
+    """Several tasks write what one would have written."""
+
+    @pytest.fixture
+    def task(self, full_run, photos):
+        def task(number, output_file, *, num_tasks=2, wait_secs=1, **options) -> int:
+            options |= {"checkpoint_path": str(full_run), "batch_size": 2}
+            share = ShareOptions(num_tasks, number, wait_secs)
+            options["output_file"] = str(output_file)
+            config = PredictConfig(PredictOptions(**options), NetOptions(), share)
+            return predict.predict(config, [str(photos)])
+
+        return task
+
+    def test_classes_come_in_order(self, run, task, tmp_path, monkeypatch):
+        whole, shared = tmp_path / "whole.csv", tmp_path / "shared.csv"
+        assert run(format="csv", output_file=str(whole)) == 0
+        with pytest.raises(PeerError, match="those of task 1 of 2"):
+            task(0, shared, format="csv")
+        assert not shared.exists()
+        assert task(1, shared, format="csv") == 0
+        assert not shared.exists()
+        done = []
+        walk = PredictionPhotos.walk
+
+        def counted(block, batches):
+            done.append(block.paths)
+            return walk(block, batches)
+
+        monkeypatch.setattr(PredictionPhotos, "walk", counted)
+        assert task(0, shared, format="csv") == 0
+        assert done == []  # what the first try did is kept
+        assert shared.read_bytes() == whole.read_bytes()
+        assert [p.suffix for p in (tmp_path / "shared.csv.parts").iterdir()] == [
+            ".json"
+        ]
+        assert task(1, shared, format="csv") == 0
+        assert task(1, shared, format="csv", top_k=1) == 0
+        assert len(done) == 1  # another command: its own parts
+
+    def test_another_number_of_tasks_goes_on(self, run, task, tmp_path):
+        whole, shared = tmp_path / "whole.jsonl", tmp_path / "shared.jsonl"
+        assert run(format="jsonl", output_file=str(whole)) == 0
+        assert task(1, shared, num_tasks=3, format="jsonl") == 0
+        # Which leaves the second of two tasks nothing to do.
+        assert task(0, shared, num_tasks=2, format="jsonl") == 0
+        assert shared.read_bytes() == whole.read_bytes()
+
+    def test_features_come_in_order(self, run, task, photos, tmp_path):
+        whole, shared = tmp_path / "whole.npz", tmp_path / "shared.npz"
+        (photos / "9_broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+        options = {"output": "features", "end_point": "Conv2d_1,Conv2d_2"}
+        try:
+            assert run(output_file=str(whole), **options) == 1
+            assert task(1, shared, **options) == 1
+            assert task(0, shared, **options) == 1
+        finally:
+            (photos / "9_broken.png").unlink()
+        with np.load(whole) as one, np.load(shared) as other:
+            assert one.files == other.files
+            for name in one.files:
+                np.testing.assert_array_equal(one[name], other[name])
+
+    def test_a_terminal_cannot_be_shared(self, task):
+        with pytest.raises(UserError, match="--output_file is missing"):
+            task(1, "")

@@ -1,0 +1,332 @@
+"""Paths of this machine and of object storage, told apart in this one place.
+
+`gs://bucket/run` and its like go through TensorFlow's file systems, which are imported
+when such a path is first seen; all other paths through the operating system, as ever.
+An object appears whole once its upload has ended; object storage has neither locks nor
+links, and its folders are the beginnings of names.
+"""
+
+import contextlib
+import errno
+import functools
+import glob
+import importlib
+import importlib.util
+import io
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from typing import IO, Any
+
+from errors import UserError, first_line
+
+_READ_BYTES = 1 << 20  # of an object at once
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://")
+
+
+def is_object(path: str | os.PathLike | None) -> bool:
+    """Whether a path is one of object storage, as `gs://bucket/run`."""
+    return bool(_SCHEME.match(os.fspath(path or "")))
+
+
+def require_local(path: str | None, *, flag: str, instead: str) -> None:
+    """Refuses a path of object storage.
+
+    Args:
+      path: what the flag says.
+      flag: its name.
+      instead: what to do, a clause.
+
+    Raises:
+      UserError: it is one.
+    """
+    if is_object(path):
+        raise UserError(
+            f"--{flag}={path}: this is read or written on a disk of this machine, not"
+            f" in object storage: {instead}"
+        )
+
+
+def is_folder(path: str) -> bool:
+    """Whether a folder is there; in object storage one with something in it."""
+    if not is_object(path):
+        return os.path.isdir(path)
+    state = _state(path)
+    return state is not None and state.is_directory
+
+
+def is_file(path: str) -> bool:
+    """Whether a file is there, or a link to one."""
+    if not is_object(path):
+        return os.path.isfile(path)
+    state = _state(path)
+    return state is not None and not state.is_directory
+
+
+def exists(path: str) -> bool:
+    """Whether a file or a folder is there."""
+    return _state(path) is not None if is_object(path) else os.path.exists(path)
+
+
+def size(path: str) -> int:
+    """The bytes of a file that is there."""
+    return times(path)["num_bytes"]
+
+
+def times(path: str) -> dict[str, int]:
+    """Everything that shows whether a file is untouched; an object has no inode.
+
+    Returns:
+      num_bytes, modified_ns, changed_ns and inode.
+    """
+    if not is_object(path):
+        stat = os.stat(path)
+        return {
+            "num_bytes": stat.st_size,
+            "modified_ns": stat.st_mtime_ns,
+            "changed_ns": stat.st_ctime_ns,
+            "inode": stat.st_ino,
+        }
+    state = _state(path)
+    if state is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    modified = int(state.mtime_nsec)
+    return {
+        "num_bytes": int(state.length),
+        "modified_ns": modified,
+        "changed_ns": modified,
+        "inode": 0,
+    }
+
+
+def names_in(folder: str) -> list[str]:
+    """The names of what is in a folder, in no order."""
+    if not is_object(folder):
+        return os.listdir(folder or ".")
+    with _os_errors(folder):
+        found = _file_systems(folder).listdir(folder)
+    # Some say "folder/", some the whole path, and some name the folder itself.
+    return [n for name in found if (n := os.path.basename(name.rstrip("/")))]
+
+
+def files_in(folder: str) -> list[str]:
+    """The names of the files in a folder, in no order."""
+    if not is_object(folder):
+        return [entry.name for entry in os.scandir(folder) if entry.is_file()]
+    return [n for n in names_in(folder) if is_file(os.path.join(folder, n))]
+
+
+def matches(pattern: str, folder: str) -> list[str]:
+    """The paths relative to a folder that a pattern of `glob` matches there."""
+    if not is_object(folder):
+        return glob.glob(pattern, root_dir=folder)
+    # TensorFlow's escape is a backslash, and that of `glob` a bracket: "[[]".
+    escaped = re.sub(r"\[([*?[])\]", r"\\\1", pattern)
+    found: list[str] = []
+    with contextlib.suppress(FileNotFoundError), _os_errors(folder):
+        found = _file_systems(folder).glob(os.path.join(folder, escaped))
+    return [path.removeprefix(folder.rstrip("/") + "/") for path in found]
+
+
+def make_folders(path: str) -> None:
+    """Makes a folder and those above it, if they are not there."""
+    if not is_object(path):
+        os.makedirs(path, exist_ok=True)
+        return
+    with _os_errors(path):
+        _file_systems(path).makedirs(path)
+
+
+def remove(path: str) -> None:
+    """Removes a file.
+
+    Raises:
+      FileNotFoundError: it is not there.
+    """
+    if not is_object(path):
+        os.remove(path)
+        return
+    with _os_errors(path):
+        _file_systems(path).remove(path)
+
+
+def rename(path: str, new_path: str) -> None:
+    """Renames a file, in the place of another of that name."""
+    if not is_object(path):
+        os.rename(path, new_path)
+        return
+    with _os_errors(path):
+        _file_systems(path).rename(path, new_path, overwrite=True)
+
+
+def open_bytes(path: str, *, buffering: int = -1) -> IO[bytes]:
+    """A file opened for reading.
+
+    Args:
+      path: the file.
+      buffering: as `open` has it; 0 where only a few bytes here and there are read.
+
+    Raises:
+      OSError: it is not there, or not to be read.
+    """
+    if not is_object(path):
+        return open(path, "rb", buffering)
+    if not exists(path):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    return io.BufferedReader(_ObjectFile(path), max(buffering, _READ_BYTES))
+
+
+def open_text(
+    path: str, *, encoding: str = "utf-8", newline: str | None = None
+) -> IO[str]:
+    """Like `open_bytes`, as text."""
+    if not is_object(path):
+        return open(path, encoding=encoding, newline=newline)
+    return io.TextIOWrapper(open_bytes(path), encoding=encoding, newline=newline)
+
+
+def absolute(path: str) -> str:
+    """A path that means the same from every working directory."""
+    return path if is_object(path) else os.path.abspath(path)
+
+
+def making_folder(path: str) -> str:
+    """The folder, of this machine, in which a file is made before it is put at `path`.
+
+    Beside it, so that it need only be renamed; for object storage among the temporary
+    files, from where it is uploaded.
+    """
+    if is_object(path):
+        return tempfile.gettempdir()
+    return os.path.dirname(path) or "."
+
+
+def require_writable(folder: str) -> None:
+    """Raises an OSError if no file can be made in a folder."""
+    if not is_object(folder):
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    probe = os.path.join(folder, ".writable")
+    with tempfile.NamedTemporaryFile() as empty:
+        upload(empty.name, probe)
+    remove(probe)
+
+
+def upload(local_path: str, path: str) -> None:
+    """Puts a file of this machine where `path` says, in the place of an earlier one.
+
+    The object appears when all of it has arrived; until then, and after a failure, the
+    earlier one stays.
+    """
+    with _os_errors(path):
+        _file_systems(path).copy(local_path, path, overwrite=True)
+
+
+def upload_folder(local_folder: str, folder: str) -> None:
+    """Puts all files of a folder below `folder`, those of folders within it first."""
+    for root, _, names in os.walk(local_folder, topdown=False):
+        inside = os.path.relpath(root, local_folder)
+        target = folder if inside == "." else os.path.join(folder, inside)
+        make_folders(target)
+        for name in sorted(names):
+            upload(os.path.join(root, name), os.path.join(target, name))
+
+
+class _ObjectFile(io.RawIOBase):
+    """An object as a raw file of Python's."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+        self._size = size(path)
+        self._file = _file_systems(path).GFile(path, "rb")
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self._size}
+        place = start[whence] + offset
+        with _os_errors(self._path):
+            self._file.seek(place)
+        return place
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def readinto(self, buffer: Any) -> int:
+        with _os_errors(self._path):
+            content = self._file.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+
+def _state(path: str) -> Any:
+    """TensorFlow's statistics of an object or folder; None if there is nothing."""
+    try:
+        with _os_errors(path):
+            return _file_systems(path).stat(path)
+    except FileNotFoundError:
+        return None
+
+
+def _file_systems(path: str) -> Any:
+    """`tf.io.gfile`, whose functions raise OSErrors in place of TensorFlow's.
+
+    Raises:
+      UserError: nothing is known of such paths.
+    """
+    scheme = path.partition("://")[0]
+    known = _known_schemes()
+    if scheme not in known:
+        raise UserError(
+            f"{path}: TensorFlow knows no {scheme}:// here, but"
+            f" {', '.join(f'{s}://' for s in sorted(known))}; {_remedy(scheme)}"
+        )
+    return importlib.import_module("tensorflow").io.gfile
+
+
+@functools.cache
+def _known_schemes() -> frozenset[str]:
+    """What object storage can be reached; s3:// only where tensorflow-io is there."""
+    gfile = importlib.import_module("tensorflow").io.gfile
+    if importlib.util.find_spec("tensorflow_io"):
+        importlib.import_module("tensorflow_io")
+    return frozenset(gfile.get_registered_schemes()) - {"", "file"}
+
+
+def _remedy(scheme: str) -> str:
+    if scheme in ("s3", "hdfs", "az"):
+        return f"{scheme}:// needs the package tensorflow-io, for this TensorFlow"
+    return "name a folder of this machine by its path alone"
+
+
+@contextlib.contextmanager
+def _os_errors(path: str) -> Iterator[None]:
+    """Turns TensorFlow's errors into those that the operating system would raise."""
+    try:
+        yield
+    except Exception as error:
+        errors = importlib.import_module("tensorflow").errors
+        if not isinstance(error, errors.OpError):
+            raise
+        if isinstance(error, errors.NotFoundError):
+            kind = errno.ENOENT
+        elif isinstance(
+            error, errors.PermissionDeniedError | errors.UnauthenticatedError
+        ):
+            kind = errno.EACCES
+        else:
+            kind = errno.EIO
+        # Of what is not there, the message would be the server's page.
+        text = os.strerror(kind) if kind == errno.ENOENT else first_line(error)
+        raise OSError(kind, text, path) from error

@@ -1,0 +1,158 @@
+"""Prediction by several tasks: blocks of photos, each in a file until all are there.
+
+A block is of consecutive photos, whole batches of them, so that blocks put together in
+order are what one task would have written; and it does not depend on the number of
+tasks, so that a command started again with any number takes what is there.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from checkpoints import slim_format
+from cluster.shares import Share
+from common import storage
+from common.atomic_files import atomic_write, sha256
+from common.progress import progress
+from config.options import split_list
+from config.predict_config import PredictConfig
+from engine.prediction.photo_batches import Arrays
+from engine.prediction.prediction_photos import PredictionPhotos
+from engine.prediction.predictions import Guess, Prediction
+
+_MOST_PHOTOS = 1024  # of a block: what a task that is killed does again
+_BLOCKS = 256  # at least, where there are enough photos to share out evenly
+# Where to and how fast, which change no prediction; the checkpoint has a digest.
+_NOT_TOLD = ("output_file", "num_preprocessing_threads", "checkpoint_path")
+
+# Predicts the photos; features go into the file named, and there are no predictions.
+Predict = Callable[[PredictionPhotos, str], Sequence[Prediction]]
+
+
+def identity(config: PredictConfig, photos: PredictionPhotos) -> str:
+    """A digest of all that predictions depend on: photos, checkpoints and options."""
+    digests = []
+    for path in split_list(config.predict.checkpoint_path):
+        found = slim_format.find_checkpoint(path)
+        index = f"{found}.index"  # of V2; it holds checksums of all values
+        digests.append(sha256(index if storage.is_file(index) else found))
+    options = dataclasses.asdict(config.predict)
+    for name in _NOT_TOLD:
+        del options[name]
+    facts = [photos.paths, digests, options, dataclasses.asdict(config.net)]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+class SharedPrediction:
+    """The blocks of a prediction, in a folder beside the output until all are there."""
+
+    def __init__(self, config: PredictConfig, photos: PredictionPhotos) -> None:
+        """Makes the folder.
+
+        Args:
+          config: the options; blocks of others are left alone.
+          photos: all of them.
+        """
+        self._output_file = config.predict.output_file or ""
+        self._photos = photos
+        self._folder = f"{self._output_file}.parts"
+        self._identity = identity(config, photos)
+        number, batch = len(photos.paths), config.predict.batch_size
+        num_batches = min(-(-number // (_BLOCKS * batch)), _MOST_PHOTOS // batch)
+        size = max(1, num_batches) * batch
+        self._blocks = [slice(at, at + size) for at in range(0, number, size)]
+        storage.make_folders(self._folder)
+
+    def status_of_done(self) -> int | None:
+        """The exit status of a finished command; None where it is not finished."""
+        done = self._path("done")
+        if not storage.is_file(done) or not storage.is_file(self._output_file):
+            return None
+        with storage.open_text(done) as file:
+            return int(json.load(file)["status"])
+
+    def missing(self) -> list[int]:
+        """The numbers of the blocks that are not there yet."""
+        there = set(storage.names_in(self._folder))
+        numbers = range(len(self._blocks))
+        return [n for n in numbers if os.path.basename(self._path(n)) not in there]
+
+    def do_share(self, share: Share, predict: Predict) -> PredictionPhotos:
+        """Predicts this task's blocks that are missing.
+
+        Returns:
+          What became of their photos.
+        """
+        mine = [number for number in self.missing() if share.holds(number)]
+        logging.info("%s: %d of %d blocks", share, len(mine), len(self._blocks))
+        seen = dataclasses.replace(self._photos, faults=[], paths=[])
+        for number in progress(mine, total=len(mine), desc="predicting", unit="block"):
+            block = dataclasses.replace(
+                self._photos,
+                paths=self._photos.paths[self._blocks[number]],
+                faults=[],
+                left_out=[],
+                num_fit=0,
+            )
+            found = predict(block, self._path(number, "npz"))
+            content = {
+                "faults": block.faults,
+                "left_out": block.left_out,
+                "num_fit": block.num_fit,
+                "predictions": [dataclasses.asdict(one) for one in found],
+            }
+            with atomic_write(self._path(number), "w") as file:
+                json.dump(content, file)
+            seen.faults += block.faults
+        return seen
+
+    def predictions(self) -> list[Prediction]:
+        """All predictions, in order; counts what became of the photos."""
+        found = []
+        for number in range(len(self._blocks)):
+            content = self._content(number)
+            self._photos.faults += content["faults"]
+            self._photos.left_out += content["left_out"]
+            self._photos.num_fit += content["num_fit"]
+            for one in content["predictions"]:
+                guesses = tuple(Guess(**guess) for guess in one["guesses"])
+                found.append(Prediction(one["photo"], guesses, one["error"]))
+        return found
+
+    def features(self) -> Iterator[tuple[str, Arrays]]:
+        """Each photo that is fit, in order, with its features."""
+        for number in range(len(self._blocks)):
+            if not self._content(number)["num_fit"]:
+                continue
+            with (
+                storage.open_bytes(self._path(number, "npz")) as file,
+                np.load(file) as archive,
+            ):
+                columns = {name: archive[name] for name in archive.files}
+            names = columns.pop("names")
+            columns.pop("labels", None)
+            for row, name in enumerate(names.tolist()):
+                yield name, {key: array[row] for key, array in columns.items()}
+
+    def finish(self, status: int) -> None:
+        """Removes the blocks, and says that all are in the output."""
+        with atomic_write(self._path("done"), "w") as file:
+            json.dump({"status": status}, file)
+        for name in storage.names_in(self._folder):
+            if name != os.path.basename(self._path("done")):
+                storage.remove(os.path.join(self._folder, name))
+
+    def _content(self, number: int) -> dict[str, Any]:
+        with storage.open_text(self._path(number)) as file:
+            content: dict[str, Any] = json.load(file)
+        return content
+
+    def _path(self, block: int | str, suffix: str = "json") -> str:
+        number = f"{block:05d}" if isinstance(block, int) else block
+        return os.path.join(self._folder, f"{self._identity}-{number}.{suffix}")
