@@ -114,7 +114,7 @@ def test_members_of_other_classes_are_refused(full_run, run, tmp_path):
     assert record is not None
     names = ("red", "blue", "green")
     dataclasses.replace(record, class_names=names).write(str(other))
-    with pytest.raises(UserError, match="only checkpoints of the same classes"):
+    with pytest.raises(UserError, match="only checkpoints with the same classes"):
         run(checkpoint_path=f"{full_run}, {other}")
 
 
