@@ -1,7 +1,6 @@
 """What the stages of fine_tune.py gain over its head, on photos that chose nothing.
 
 python -m benchmarks.fine_tune_stages --photos=stamps --budget_mins=10
-python -m benchmarks.fine_tune_stages --photos=stamps --recipe=recipes/head_then_top.txt
 
 Half of the photos are for training, a fifth chooses among the stages, and the rest, the
 test split, judges what was handed out and the first stage alone.
@@ -13,7 +12,6 @@ import pathlib
 import sys
 import tempfile
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -35,7 +33,6 @@ class BenchmarkOptions(Options):
     model_name: str = option("mobilenet_v1", "Network.")
     splits: int = option(3, "Divisions of each set.", minimum=1)
     budget_mins: float = option(10.0, "As of fine_tune.py.")
-    recipe: str | None = option(None, "As of fine_tune.py.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,14 +95,15 @@ def _measure(
         test_fraction=0.3,
         seed=seed,
     )
-    values: dict[str, Any] = {"output_dir": folder / "run", "seed": seed}
-    if options.recipe:
-        values["recipe"] = options.recipe
-    else:
-        values["model_name"] = options.model_name
-        values["checkpoint_path"] = real_photos.checkpoint(options.model_name)
-        values["budget_mins"] = options.budget_mins
-    said = ours.run("fine_tune.py", str(folder / "data"), **values).output
+    said = ours.run(
+        "fine_tune.py",
+        str(folder / "data"),
+        output_dir=folder / "run",
+        seed=seed,
+        model_name=options.model_name,
+        checkpoint_path=real_photos.checkpoint(options.model_name),
+        budget_mins=options.budget_mins,
+    ).output
     print(said.strip().splitlines()[-3], file=sys.stderr)
     (first,) = (folder / "run").glob("1-*")
     ours.run(
