@@ -4,6 +4,8 @@ import json
 import os
 from collections.abc import Sequence
 
+from checkpoints import slim_format
+from checkpoints.slim_format import Checkpoint
 from config.eval_config import EvalConfig
 from engine import evaluate
 from engine.run.validation import BEST_FOLDER, Score
@@ -47,6 +49,8 @@ def of_stage(
 ) -> Score:
     """The figures of a stage's checkpoint on a split, evaluated where that is not done.
 
+    A stage that went on with a larger budget may have a better checkpoint since.
+
     Args:
       data: the converted data set.
       split: what to evaluate.
@@ -55,7 +59,9 @@ def of_stage(
     """
     checkpoint_dir = os.path.join(stage_dir, BEST_FOLDER)
     eval_dir = _eval_dir(stage_dir, split)
-    if found := read(eval_dir):
+    checkpoint = Checkpoint(slim_format.find_checkpoint(checkpoint_dir))
+    found = read(eval_dir)
+    if found and found.step == (checkpoint.global_step or 0):
         return found
     run(data, split, checkpoint_dir, eval_dir, *more)
     found = read(eval_dir)
