@@ -15,7 +15,7 @@ def save(folder, step):
     """Makes a step's checkpoint the best one of a stage."""
     best = CheckpointFolder(str(folder / "best"), keep=1)
     best.create(ModelInfo("lenet", 28, False, "lenet", 0, None, 2, None))
-    best.save(step, {"w": np.zeros(1, np.float32)})
+    best.save(step, {"global_step": np.array(step, np.int64)})
 
 
 def test_a_better_checkpoint_is_evaluated_anew(tmp_path, monkeypatch):
