@@ -30,12 +30,11 @@ class StagesOptions(Options):
     budget_mins: float | None = option(
         None,
         "Total minutes for the stages after the first, over all commands in"
-        " --output_dir (the time of a killed command is not counted); with a larger"
-        " budget the same command continues the last stage. If the flag is given"
-        " without --recipe, a fifth of the time goes to trials of which blocks to train"
-        " (not with --deterministic), and the best are trained whatever the probe"
-        " expects. 0 stops after the first stage. By default 10, without limit for a"
-        " recipe.",
+        " --output_dir; with a larger budget the same command continues the last stage."
+        " If the flag is given without --recipe, a fifth of the time goes to trials of"
+        " which blocks to train (not with --deterministic), and the best are trained"
+        " whatever the probe expects. 0 stops after the first stage. By default 10,"
+        " without limit for a recipe.",
         minimum=0,
     )
     export_formats: str | None = option(

@@ -31,7 +31,7 @@ from config.options import Options, option
 from config.share_options import ShareOptions
 from convert.photos import class_names, conversion, folder_layout
 from convert.photos.settings import Settings
-from convert.tfrecords import parallel, rejections
+from convert.tfrecords import rejections
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +147,7 @@ class RecordOptions(Options):
     num_workers: int | None = option(
         None,
         "Number of processes that check and convert photos. By default one per"
-        " available CPU.",
+        " available CPU, or none but the command itself for few photos.",
         minimum=1,
     )
 
@@ -181,7 +181,7 @@ def main() -> None:
                 csv_split_column=photos.csv_split_column,
                 class_names=class_names.given(photos.labels_file, photos.classes_of),
             ),
-            num_workers=records.num_workers or parallel.num_usable_cpus(),
+            num_workers=records.num_workers,
             max_rejected_fraction=photos.max_rejected_fraction,
             share=share,
         )

@@ -1,6 +1,7 @@
 """A probe from start to finish: one pass, a linear classifier per depth, advice."""
 
 import dataclasses
+import math
 import os
 import tempfile
 from collections.abc import Sequence, Set
@@ -21,7 +22,7 @@ from config.probe_config import ProbeConfig
 from datasets import dataset_factory
 from datasets.dataset import Dataset
 from engine import devices, inputs
-from engine.feature_cache import feature_cache
+from engine.feature_cache import cached_training, feature_cache
 from engine.head import linear_head
 from engine.probing import (
     depths,
@@ -189,7 +190,7 @@ def _pooled(
 ) -> Examples:
     data, options = config.data, config.probe
     parent = feature_cache.folder_of_all(options.feature_cache_dir, data.dataset_dir)
-    return pooled_features.compute(
+    features, labels = pooled_features.compute(
         network,
         found,
         split,
@@ -200,6 +201,20 @@ def _pooled(
         num_threads=data.num_preprocessing_threads,
         folder_of=lambda key: os.path.join(parent, key),
     )
+    last = found[-1]
+    if math.prod(last.shape) == last.num_features:  # the head reads them pooled
+        # The head alone is trained on these: it need not compute them again.
+        cached_training.keep(
+            features[-1].reshape(-1, *last.shape),
+            labels,
+            network,
+            last.tensor_name,
+            last.before,
+            split,
+            data,
+            options.feature_cache_dir,
+        )
+    return features, labels
 
 
 def _tried(
@@ -230,9 +245,7 @@ def _tried(
         configs = {
             depth: opening.train_config(
                 config,
-                scopes=",".join(
-                    depths.scopes_of(depth.after, result.network.model_variables)
-                ),
+                scopes=",".join(opening.scopes(depth, result.network)),
                 start=start,
                 train_dir=os.path.join(folder, depth.end_point),
                 eval_split_name=result.held_out.split_name,

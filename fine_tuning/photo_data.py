@@ -7,7 +7,7 @@ import re
 from config.shared_options import DataOptions
 from convert.photos import conversion
 from convert.photos.settings import Settings
-from convert.tfrecords import parallel, rejections
+from convert.tfrecords import rejections
 from datasets import dataset_json
 from errors import UserError
 from fine_tuning.commands import Command
@@ -60,7 +60,7 @@ class PhotoData:
         if self.settings:
             conversion.convert(
                 self.settings,
-                num_workers=parallel.num_usable_cpus(),
+                num_workers=None,
                 max_rejected_fraction=rejections.MAX_FRACTION,
                 shows_next=False,
             )

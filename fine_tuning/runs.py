@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,6 +32,7 @@ _STAGE_FOLDER = re.compile(r"\d+-")  # see `Runs.folder`
 _DEFAULT_BUDGET_MINS = 10.0
 _TRIAL_SHARE = 0.2  # of a given budget
 _LAST_STEP = 1 << 62  # of any run
+_OF_THE_HEAD = {"final_endpoint", "head_hidden_units"}
 
 
 class Runs:
@@ -99,7 +99,7 @@ class Runs:
                     logging.info("--budget_mins is used up: %s is not finished", folder)
                     return 0
                 command = self.lines.of_stage(stage, folder, done, left)
-                with self._on_budget() if number > 1 else contextlib.nullcontext():
+                with self._on_budget(number):
                     status = self._run(stage, command, folder, may_fail=number > 1)
                 if status == EXIT_TIME_LIMIT and left is not None:
                     logging.info("a larger --budget_mins continues %s", folder)
@@ -112,15 +112,11 @@ class Runs:
                 done[stage.name] = self._result(folder)
         return 0
 
-    @contextlib.contextmanager
-    def _on_budget(self) -> Iterator[None]:
-        """Counts what is done inside towards --budget_mins, however it ends."""
-        started_at = time.monotonic()
-        try:
-            yield
-        finally:
-            self._state.used_secs += time.monotonic() - started_at
-            self._state.write(self.output_dir)
+    def _on_budget(self, number: int) -> contextlib.AbstractContextManager[None]:
+        """Counts what a stage takes towards --budget_mins; the first one is free."""
+        if number == 1:
+            return contextlib.nullcontext()
+        return self._state.on_budget(self.output_dir)
 
     def scores(self) -> dict[str, Score]:
         """The best evaluation of each stage that was begun, by its folder."""
@@ -174,18 +170,27 @@ class Runs:
         if budget != 0 and stages.read_probe(folder) is None:
             self._probe(folder, is_dry=is_dry)
         yield stages.HEAD
-        found = stages.read_probe(folder)
-        if budget == 0:
-            return
+        if budget != 0:
+            yield from self._stages_after_head(stages.read_probe(folder), is_dry)
+
+    def _stages_after_head(
+        self, found: dict[str, Any] | None, is_dry: bool
+    ) -> Iterator[Stage]:
+        """What may be better than the head; without the probe of a dry run, a note."""
         if found is None:
-            print("\nthen the blocks after the depth that the probe chooses")
-        elif budget is None and not stages.expects_gain(found):
-            logging.info(
-                "the probe expects no gain from training blocks: --budget_mins=10 tries"
-                " it anyway"
-            )
-        elif not is_dry and self._is_perfect():
+            print("\nthen a shorter net or more blocks, where the probe expects a gain")
+            return
+        if not is_dry and self._is_perfect():
             logging.info("every validation image is right: no stage can gain anything")
+            return
+        shorter = stages.shorter(found)
+        if shorter and _OF_THE_HEAD.isdisjoint(self.lines.values):
+            yield shorter
+        why = stages.why_no_gain(found)
+        if why and self._options.budget_mins is None:
+            logging.info(
+                "no blocks are trained, as %s: --budget_mins=10 tries it anyway", why
+            )
         else:
             yield stages.top(found)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.probing import opening
 from fine_tuning.headings import Stage
+from fine_tuning.stage_commands import WEIGHTS
 
 # The only linear layer is solved: no rate to choose, and no better head to be had.
 HEAD = Stage(
@@ -20,7 +21,7 @@ HEAD = Stage(
     ),
 )
 # What opens blocks, whichever those are.
-OPENING = Stage("top", (*opening.ARGUMENTS, "--feature_cache=disk"))
+OPENING = Stage("top", (*opening.ARGUMENTS, "--feature_cache=disk"), (HEAD.name,))
 # Flags of steps, which a solved head does not make: they hold for the other stages.
 _OF_STEPS = (
     *("max_number_of_steps", "max_number_of_epochs", "label_smoothing"),
@@ -30,9 +31,24 @@ _OF_STEPS = (
 _LEAST_SHARE = 0.1  # of the net's arithmetic: less is hardly more than the head
 
 
+def shorter(found: Mapping[str, Any]) -> Stage | None:
+    """The stage that ends the net where a probe says it should, with a solved head.
+
+    Args:
+      found: the content of probe.json.
+
+    Returns:
+      The stage; None where the net's own end is as good, or no other can be.
+    """
+    if not found.get("better_end"):
+        return None
+    arguments = (*HEAD.arguments, f"--final_endpoint={found['better_end']}")
+    return Stage("shorter", arguments, (WEIGHTS,))
+
+
 def without_steps(values: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
     """Flags of the command line without those that have no meaning for a stage."""
-    if stage is not HEAD:
+    if not set(HEAD.arguments) <= set(stage.arguments):
         return dict(values)
     return {name: value for name, value in values.items() if name not in _OF_STEPS}
 
@@ -46,9 +62,17 @@ def read_probe(folder: str) -> dict[str, Any] | None:
         return None
 
 
-def expects_gain(found: Mapping[str, Any]) -> bool:
-    """Whether a probe recommends training blocks: see `probe_scores.verdict`."""
-    return not (found["is_similar"] and found["still_rises"])
+def why_no_gain(found: Mapping[str, Any]) -> str:
+    """Why a probe expects nothing from training blocks; "" where it does.
+
+    Args:
+      found: the content of probe.json.
+    """
+    if found["depths"][-1]["train_accuracy"] == 1:
+        return "the solved head is right about every training image"
+    if found["is_similar"] and found["still_rises"]:
+        return "the net's own features suit the images, which are few"
+    return ""
 
 
 def top(found: Mapping[str, Any]) -> Stage:

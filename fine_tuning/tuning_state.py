@@ -1,8 +1,11 @@
 """`fine_tune.json` in the output folder: its command, and how far it has come."""
 
+import contextlib
 import dataclasses
 import json
 import os
+import time
+from collections.abc import Iterator
 from typing import Any
 
 from common.atomic_files import atomic_write
@@ -22,6 +25,8 @@ class TuningState:
       flags: of training, that the command line gave.
       finished: folders of the stages that are finished, in order.
       used_secs: of --budget_mins, over all commands in the folder.
+      begun_at: when what is running now was begun, in seconds since the epoch; None
+        while nothing runs that counts towards --budget_mins.
     """
 
     data: str
@@ -29,6 +34,31 @@ class TuningState:
     flags: list[str]
     finished: list[str] = dataclasses.field(default_factory=list)
     used_secs: float = 0.0
+    begun_at: float | None = None
+
+    @contextlib.contextmanager
+    def on_budget(self, folder: str) -> Iterator[None]:
+        """Counts what is done inside towards --budget_mins, however it ends.
+
+        Args:
+          folder: the output folder, where this is written.
+        """
+        started_at, self.begun_at = time.monotonic(), time.time()
+        self.write(folder)
+        try:
+            yield
+        finally:
+            self.used_secs += time.monotonic() - started_at
+            self.begun_at = None
+            self.write(folder)
+
+    def count_killed(self, folder: str) -> None:
+        """Counts a try that was killed: from its begin to the last file it wrote."""
+        if self.begun_at is not None:
+            paths = (os.path.join(at, n) for at, _, ns in os.walk(folder) for n in ns)
+            last = max(map(os.path.getmtime, paths), default=0.0)
+            self.used_secs += max(0.0, last - self.begun_at)
+            self.begun_at = None
 
     def write(self, folder: str) -> None:
         """Writes it into the output folder, whole or not at all."""
@@ -68,6 +98,7 @@ def resumed(now: TuningState, folder: str) -> TuningState:
         before, after = (" ".join(r.flags) or "none" for r in (earlier, now))
         difference = f"with other training flags ({before}; now {after})"
     else:
+        earlier.count_killed(folder)
         return earlier
     raise UserError(
         f"--output_dir={folder} holds a fine-tuning {difference}: {_OTHERWISE}"

@@ -10,13 +10,14 @@ INPUT = "input"
 
 
 def inference_graph(
-    network: Network, batch_size: int | None
+    network: Network, batch_size: int | None, *, seed: int | None = None
 ) -> tuple[tf.compat.v1.GraphDef, str]:
     """The graph that slim's export_inference_graph writes, without weights.
 
     Args:
       network: the net.
       batch_size: of the placeholder; None for any size.
+      seed: of the variables' initializers; slim's graph has none.
 
     Returns:
       The graph, whose placeholder is `INPUT`, and the name of the node with the net's
@@ -24,6 +25,7 @@ def inference_graph(
     """
     graph = tf.Graph()
     with graph.as_default():
+        tf.compat.v1.set_random_seed(seed)
         images = tf.compat.v1.placeholder(
             tf.float32, (batch_size, *network.input_shape), INPUT
         )
@@ -47,7 +49,9 @@ def frozen_graph(classifier: Classifier, batch_size: int | None) -> bytes:
     Returns:
       A serialized GraphDef.
     """
-    graph, output = inference_graph(classifier.network, batch_size)
+    # Initializers, which are left out, are refused in a deterministic process unless
+    # they have a seed.
+    graph, output = inference_graph(classifier.network, batch_size, seed=0)
     needed = tf.compat.v1.graph_util.extract_sub_graph(graph, [output])
     for node in needed.node:
         if node.op == "VarHandleOp":

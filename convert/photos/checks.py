@@ -1,4 +1,4 @@
-"""Reads and checks every photo, in worker processes."""
+"""Reads and checks every photo, in worker processes where there are many."""
 
 import collections
 import functools
@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 
+from common import native_log
 from common.in_order import in_order
 from convert.tfrecords import parallel
 from convert.tfrecords.rejections import Kind, Rejection
@@ -33,7 +34,7 @@ def check_all(
       spill_dir: folder for photos that had to be re-encoded, by their numbers.
       numbers: of the sources to check; by default all.
       max_side: see `photo_codec.normalize`.
-      num_workers: number of processes.
+      num_workers: number of processes; 0 checks in this one.
       bits: see `deep_photo.reduce`.
 
     Yields:
@@ -50,6 +51,12 @@ def check_all(
     check = functools.partial(
         _check_some, spill_dir=spill_dir, max_side=max_side, bits=bits
     )
+    if not num_workers:
+        for task in tasks:
+            with native_log.held_back():  # libtiff complains by itself
+                results = check(task)
+            yield from results
+        return
     window = _TASKS_AHEAD * num_workers
     with parallel.processes(num_workers) as executor:
         for results in in_order(executor, check, tasks, window):

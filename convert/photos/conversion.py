@@ -37,11 +37,15 @@ class _Limits:
     num_workers: int
     max_rejected_fraction: float
 
+# So many are checked sooner by this process than others load TensorFlow.
+_FEW_PHOTOS = 1000
+_FEW_BYTES = 64 << 20
+
 
 def convert(
     settings: Settings,
     *,
-    num_workers: int,
+    num_workers: int | None,
     max_rejected_fraction: float,
     shows_next: bool = True,
     share: Share | None = None,
@@ -50,7 +54,8 @@ def convert(
 
     Args:
       settings: what determines the data set's content.
-      num_workers: number of processes; the result does not depend on it.
+      num_workers: number of processes; None takes one per CPU, or this one alone for
+        few photos. The result does not depend on it.
       max_rejected_fraction: the largest accepted fraction of unusable photos.
       shows_next: whether to print the next command.
       share: of one of several tasks; the first of them does what is left to do when all
@@ -62,6 +67,7 @@ def convert(
       PeerError: the parts of another task did not come.
     """
     settings.check()
+<<<<<<< HEAD
     limits = _Limits(num_workers, max_rejected_fraction)
     share = share or Share()
     if not share.is_all:
@@ -71,6 +77,9 @@ def convert(
             flag="dataset_dir",
             instead="let the tasks share a folder, and copy what they have made",
         )
+=======
+    num_threads = num_workers or parallel.num_usable_cpus()
+>>>>>>> 482543a (One pass for probe and head; a shorter net where the probe says so; opened blocks keep their batch norms; few photos start no workers)
     found, fractions = sources.find(settings)
     made = provenance.entry(settings, found)
     if not share.is_first:
@@ -88,17 +97,26 @@ def convert(
         settings.dataset_dir, settings.dataset_name, made
     ):
         provenance.check_content(
-            finished, found, settings.dataset_dir, num_threads=num_workers
+            finished, found, settings.dataset_dir, num_threads=num_threads
         )
         summary.show_finished(finished, settings.dataset_dir)
         if shows_next:
             summary.show_next_command(finished, settings.dataset_dir)
         return
+<<<<<<< HEAD
     if share.is_all:
         _refuse_strangers(settings)
         info = _make(settings, found, fractions, made, limits)
     else:
         info = _make_of_parts(settings, found, fractions, made, limits, share)
+=======
+    pattern = f"{glob.escape(settings.dataset_name)}_*.tfrecord"
+    staging.refuse_strangers(settings.dataset_dir, [pattern])
+    info = _make(
+        *(settings, found, fractions, made),
+        *(num_workers, num_threads, max_rejected_fraction),
+    )
+>>>>>>> 482543a (One pass for probe and head; a shorter net where the probe says so; opened blocks keep their batch norms; few photos start no workers)
     summary.show(info)
     if settings.class_names:
         summary.show_absent(info)
@@ -118,7 +136,13 @@ def _make(
     found: sources.Found,
     fractions: splits.Fractions,
     made: dict[str, Any],
+<<<<<<< HEAD
     limits: _Limits,
+=======
+    num_workers: int | None,
+    num_threads: int,
+    max_rejected_fraction: float,
+>>>>>>> 482543a (One pass for probe and head; a shorter net where the probe says so; opened blocks keep their batch norms; few photos start no workers)
 ) -> DatasetInfo:
     """Converts all photos in this process's own staging folder."""
     num_bytes = sum(source.num_bytes for source in found.sources)
@@ -130,6 +154,22 @@ def _make(
         division = divide(
             settings, found, fractions, results, limits.max_rejected_fraction
         )
+<<<<<<< HEAD
+=======
+        rejected = rejections.in_order(rejected + kept_out)
+        summary.show_rejections(rejected, found.num_ignored)
+        classes = settings.class_names or _classes(groups)
+        if unfit := _explain_unfit(
+            settings, classes, groups, rejected, max_rejected_fraction
+        ):
+            raise UserError(unfit + _leave_rejections(rejected, settings.dataset_dir))
+        digests = {photo.source.path: photo.digest for photo in checked}
+        made["photos"]["content_sha256"] = provenance.combined_sha256(
+            found.sources, digests, num_threads=num_threads
+        )
+        info = _write(settings, classes, groups, made, directory, num_threads)
+        info = dataclasses.replace(info, bits=_bits(settings, groups))
+>>>>>>> 482543a (One pass for probe and head; a shorter net where the probe says so; opened blocks keep their batch norms; few photos start no workers)
         publish_dir = os.path.join(directory, staging.PUBLISH)
         written = _write(settings, division, publish_dir, limits.num_workers)
         info = _describe(settings, found, division, written, made, limits)
@@ -239,6 +279,7 @@ def _complete(publish_dir: str, info: DatasetInfo, division: Division) -> None:
 
 
 def _check_photos(
+<<<<<<< HEAD
     settings: Settings,
     found: sources.Found,
     spill_dir: str,
@@ -247,6 +288,16 @@ def _check_photos(
 ) -> Iterator[Result]:
     """The results of photos, by default all, in order."""
     parallel.prepare()
+=======
+    settings: Settings, found: sources.Found, directory: str, num_workers: int | None
+) -> tuple[list[Checked], list[Rejection]]:
+    if num_workers is None:
+        num_bytes = sum(source.num_bytes for source in found.sources)
+        are_few = len(found.sources) <= _FEW_PHOTOS and num_bytes <= _FEW_BYTES
+        num_workers = 0 if are_few else parallel.num_usable_cpus()
+    if num_workers:
+        parallel.prepare()
+>>>>>>> 482543a (One pass for probe and head; a shorter net where the probe says so; opened blocks keep their batch norms; few photos start no workers)
     _load_tensorflow()  # at the same time
     results = checks.check_all(
         found.sources,
@@ -279,9 +330,20 @@ def _bits(settings: Settings, groups: dict[str, list[Checked]]) -> int | None:
 
 
 def _write(
+<<<<<<< HEAD
     settings: Settings, division: Division, directory: str, num_workers: int
 ) -> dict[str, SplitInfo]:
     """Writes the TFRecords; returns the splits' entries in dataset.json."""
+=======
+    settings: Settings,
+    classes: tuple[str, ...],
+    groups: dict[str, list[Checked]],
+    made: dict[str, Any],
+    directory: str,
+    num_threads: int,
+) -> DatasetInfo:
+    """Writes the TFRecords; returns the content of dataset.json."""
+>>>>>>> 482543a (One pass for probe and head; a shorter net where the probe says so; opened blocks keep their batch norms; few photos start no workers)
     from convert.tfrecords import shard_writer  # loaded by now
 
     return {
@@ -291,7 +353,7 @@ def _write(
             f"{settings.dataset_name}_{split}",
             class_names=division.classes,
             num_shards=settings.num_shards,
-            num_threads=num_workers,
+            num_threads=num_threads,
         )
         for split, group in division.groups.items()
     }

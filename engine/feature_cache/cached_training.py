@@ -3,14 +3,17 @@
 import functools
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import numpy as np
 import tensorflow as tf
 from absl import logging
 
 from checkpoints.plan import Plan
 from cluster.cluster import ALONE, Cluster
+from config.shared_options import DataOptions
 from config.train_config import TrainConfig
+from config.training.feature_cache_options import FeatureCacheOptions
 from datasets import input_pipeline
 from datasets.dataset import Dataset
 from datasets.records import record_faults
@@ -114,9 +117,14 @@ def filled_cache(
     """
     batch_size = max(config.train_data.batch_size, _LEAST_FILL_BATCH_SIZE)
     views = num_views(config) if is_training else 1
-    key = _key(split, network, dataset, config, views)
+    key = _key(
+        *(network, split.key, split.frozen_variables, dataset, config.data),
+        dtype=config.feature_cache.feature_cache_dtype,
+        views=views,
+        augmentation=(config.run.seed, config.augmentation) if views > 1 else (),
+    )
     cache = FeatureCache(
-        _folder(config, key),
+        _folder(config.feature_cache, config.data, key),
         num_rows=views * dataset.num_examples,
         shapes=split.feature_shapes,
         dtype=tf.as_dtype(config.feature_cache.feature_cache_dtype),
@@ -161,24 +169,67 @@ def filled_cache(
     return cache
 
 
-def _key(
-    split: SplitNetwork,
+def keep(
+    features: np.ndarray,
+    labels: np.ndarray,
     network: Network,
+    frontier: str,
+    frozen_variables: Iterable[str],
     dataset: Dataset,
-    config: TrainConfig,
-    views: int,
+    data: DataOptions,
+    feature_cache_dir: str | None,
+) -> None:
+    """Keeps features where `filled_cache` looks for those of one view, on disk.
+
+    Args:
+      features: `[examples, ...]` float32, of all examples in order: what a net that is
+        cut at one tensor has there.
+      labels: `[examples]` int32.
+      network: the net, restored.
+      frontier: the name of that tensor.
+      frozen_variables: those that it is computed from.
+      dataset: the examples.
+      data: options.
+      feature_cache_dir: that of `FeatureCacheOptions`.
+
+    Raises:
+      UserError: there is no room for the features.
+    """
+    options = FeatureCacheOptions(
+        feature_cache="disk", feature_cache_dir=feature_cache_dir
+    )
+    dtype = options.feature_cache_dtype
+    frozen = sorted(frozen_variables)
+    key = _key(network, frontier, frozen, dataset, data, dtype=dtype)
+    cache = FeatureCache(
+        _folder(options, data, key),
+        num_rows=dataset.num_examples,
+        shapes=[features.shape[1:]],
+        dtype=tf.as_dtype(dtype),
+    )
+    cache.fill(lambda first: [([features[first:]], labels[first:])], len(labels))
+
+
+def _key(
+    network: Network,
+    frontier: str,
+    frozen_variables: Iterable[str],
+    dataset: Dataset,
+    data: DataOptions,
+    *,
+    dtype: str,
+    views: int = 1,
+    augmentation: Sequence[object] = (),
 ) -> str:
-    """The digest of everything that the features depend on."""
-    data = config.data
+    """The digest of everything that the features of a cut net depend on."""
     return feature_cache.key_of(
         [
-            *(network.key, network.input_shape, network.precision, split.key),
+            *(network.key, network.input_shape, network.precision, frontier),
             *(inputs.preprocessing_name(data, network), dataset.fingerprint),
             *(dataset.split_name, dataset.num_examples, data.labels_offset, views),
-            *((config.run.seed, config.augmentation) if views > 1 else ()),
-            *(config.feature_cache.feature_cache_dtype, tf.__version__),
+            *(*augmentation, dtype, tf.__version__),
         ],
-        (network.model_variables[name].numpy() for name in split.frozen_variables),
+        (network.model_variables[name].numpy() for name in frozen_variables),
     )
 
 
@@ -238,11 +289,16 @@ def make_evaluator(
     )
 
 
-def _folder(config: TrainConfig, key: str) -> str | None:
-    options = config.feature_cache
+def _folder(options: FeatureCacheOptions, data: DataOptions, key: str) -> str | None:
     if options.feature_cache == "memory":
         return None
+<<<<<<< HEAD
     given, dataset_dir = options.feature_cache_dir, config.data.dataset_dir
     parent = feature_cache.folder_of_all(given, dataset_dir)
+=======
+    parent = options.feature_cache_dir or os.path.join(
+        data.dataset_dir or "", "feature_cache"
+    )
+>>>>>>> 482543a (One pass for probe and head; a shorter net where the probe says so; opened blocks keep their batch norms; few photos start no workers)
     logging.info("feature cache: %s", os.path.join(parent, key))
     return os.path.join(parent, key)

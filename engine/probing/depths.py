@@ -12,6 +12,7 @@ from nets import graph_walk
 from nets.network import Network
 
 _TRACED_IMAGES = 2
+_WITHOUT_WEIGHTS = {"Identity", "Mean", "Reshape", "Squeeze"}
 _FEWEST = 2  # passages of a NASNet, stem and pool: shortcuts bypass each cell
 
 
@@ -22,6 +23,9 @@ class Depth:
     Attributes:
       end_point: its name.
       num_features: number of channels, pooled over height and width.
+      tensor_name: what the next layer reads, after the net's own pooling and reshaping;
+        its name in the graph.
+      shape: of that tensor, for one image.
       before: names of the variables that it is computed from, in the net's order.
       after: names of the variables between it and the logits, the head's included, in
         the net's order.
@@ -31,6 +35,8 @@ class Depth:
 
     end_point: str
     num_features: int
+    tensor_name: str
+    shape: tuple[int, ...]
     before: tuple[str, ...]
     after: tuple[str, ...]
     flops_after: float
@@ -54,10 +60,14 @@ def find_depths(network: Network) -> list[Depth]:
     passages = {n: op for n, op in found.items() if not traced.is_passed_by(op)}
     depths: dict[frozenset[str], Depth] = {}
     for name, op in (passages if len(passages) > _FEWEST else found).items():
+        tensor = traced.end_points[name]
+        following = traced.read_by_next_layer(tensor)
         read = traced.variables_before(op)
         depths[read] = Depth(
             name,
-            int(traced.end_points[name].shape[-1]),
+            int(tensor.shape[-1]),
+            following.name,
+            tuple(following.shape[1:]),
             before=tuple(n for n in network.model_variables if n in read),
             after=tuple(n for n in traced.variables_before_logits if n not in read),
             flops_after=traced.flops_after(op),
@@ -127,6 +137,14 @@ class _Trace:
         """Whether the image also reaches the logits by another path."""
         reached = graph_walk.downstream(self._graph, {self._image}, without=op)
         return self._logits in reached
+
+    def read_by_next_layer(self, tensor: tf.Tensor) -> tf.Tensor:
+        """A tensor after the pooling and reshaping that alone follow it."""
+        while True:
+            after = [op for op in tensor.consumers() if op in self._to_logits]
+            if len(after) != 1 or after[0].type not in _WITHOUT_WEIGHTS:
+                return tensor
+            (tensor,) = after[0].outputs
 
     def flops_after(self, op: tf.Operation) -> float:
         """The share of the net's arithmetic that comes after an operation."""

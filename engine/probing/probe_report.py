@@ -1,6 +1,7 @@
 """The report of a probe: a table, a verdict, commands, files."""
 
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -14,7 +15,7 @@ from common.atomic_files import atomic_write
 from common.untrusted_text import CsvWriter
 from config.probe_config import ProbeConfig
 from datasets.dataset import Dataset
-from engine.probing import depths, opening, probe_figure, probe_scores
+from engine.probing import opening, probe_figure, probe_scores
 from engine.probing.depths import Depth
 from engine.probing.probe_scores import Rise, Score, choose
 from engine.probing.trials import Trial
@@ -57,6 +58,16 @@ class Result:
         chosen = choose(self.scores)
         is_last = chosen is self.scores[-1] and len(self.scores) > 1
         return (self.scores[-2] if is_last else chosen).depth
+
+    @functools.cached_property
+    def better_end(self) -> str | None:
+        """An earlier depth that beats the last one, if the net can end there."""
+        if probe_scores.is_similar(self.scores):
+            return None
+        end_point = choose(self.scores).depth.end_point
+        entry = nets_factory.get_entry(self.network.model_name)
+        ends = cut.find_all(entry, self.network.input_shape)
+        return end_point if end_point in ends else None
 
 
 def text(result: Result, config: ProbeConfig) -> str:
@@ -152,7 +163,7 @@ def commands(result: Result, config: ProbeConfig) -> list[tuple[str, str]]:
     # Hidden layers cannot be solved.
     steps = "--max_number_of_epochs=20 --feature_cache=memory"
     opened_after = result.to_open
-    scopes = depths.scopes_of(opened_after.after, result.network.model_variables)
+    scopes = opening.scopes(opened_after, result.network)
     found = [
         (
             "the head" if head.hidden_units else "the head, solved",
@@ -165,14 +176,14 @@ def commands(result: Result, config: ProbeConfig) -> list[tuple[str, str]]:
             f"then what comes after {opened_after.end_point}",
             [
                 *(*common, *own, "--checkpoint_path=runs/head"),
-                f"--trainable_scopes={shlex.quote(','.join(scopes))}",
+                shlex.quote(f"--trainable_scopes={','.join(scopes)}"),
                 " ".join(opening.ARGUMENTS[:3]),
                 " ".join(opening.ARGUMENTS[3:]),
                 "--feature_cache=memory --train_dir=runs/opened",
             ],
         ),
     ]
-    if end := _better_end(result):
+    if end := result.better_end:
         short = [*common, f"--final_endpoint={end}", *start]
         short.append(f"{solved} --train_dir=runs/cut")
         found.append((f"or the net up to {end}, with a head there, solved", short))
@@ -207,16 +218,6 @@ def _head_flags(head: NewHead) -> list[str]:
     return [f"--{name}={value}" for name, value in flags.items() if value]
 
 
-def _better_end(result: Result) -> str | None:
-    """An earlier depth that beats the last one, if the net can end there."""
-    if probe_scores.is_similar(result.scores):
-        return None
-    end_point = choose(result.scores).depth.end_point
-    entry = nets_factory.get_entry(result.network.model_name)
-    ends = cut.find_all(entry, result.network.input_shape)
-    return end_point if end_point in ends else None
-
-
 def write(result: Result, config: ProbeConfig) -> None:
     """Writes probe.json, probe.csv and probe.svg into `--output_dir`."""
     folder = config.probe.output_dir or ""
@@ -248,6 +249,7 @@ def as_json(result: Result, config: ProbeConfig) -> dict[str, Any]:
         "classifier": config.probe.probe_classifier,
         "depths": [_entry(score) for score in result.scores],
         "chosen": choose(result.scores).depth.end_point,
+        "better_end": result.better_end,
         "is_similar": probe_scores.is_similar(result.scores),
         "still_rises": result.rise.still_rises,
         "trials": [_trial_entry(trial) for trial in result.trials],
@@ -255,9 +257,7 @@ def as_json(result: Result, config: ProbeConfig) -> dict[str, Any]:
             zip(result.rise.num_images, result.rise.accuracies, strict=True)
         ),
         "trainable_scopes": {
-            score.depth.end_point: depths.scopes_of(
-                score.depth.after, result.network.model_variables
-            )
+            score.depth.end_point: opening.scopes(score.depth, result.network)
             for score in result.scores
         },
         "commands": [command for _, command in commands(result, config)],

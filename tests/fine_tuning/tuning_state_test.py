@@ -1,6 +1,8 @@
 """The record of an output folder: the same command goes on, another is refused."""
 
 import dataclasses
+import os
+import time
 
 import pytest
 
@@ -29,6 +31,21 @@ def test_another_command_is_refused(tmp_path, changes, said):
     NOW.write(str(tmp_path))
     with pytest.raises(UserError, match=said):
         tuning_state.resumed(dataclasses.replace(NOW, **changes), str(tmp_path))
+
+
+def test_a_killed_try_counts_until_the_last_file_that_it_wrote(tmp_path):
+    folder = str(tmp_path)
+    state = dataclasses.replace(NOW, used_secs=10.0)
+    with state.on_budget(folder):
+        killed = tuning_state.resumed(NOW, folder)  # as after SIGKILL
+        assert killed.used_secs < 20
+        stage = tmp_path / "2-top"
+        stage.mkdir()
+        (stage / "model.ckpt").write_text("")
+        os.utime(stage / "model.ckpt", times=(0, time.time() + 100))
+        killed = tuning_state.resumed(NOW, folder)
+        assert killed.used_secs == pytest.approx(110, abs=1)
+    assert tuning_state.resumed(NOW, folder).used_secs < 20
 
 
 def test_a_folder_with_other_things_is_in_use(tmp_path):

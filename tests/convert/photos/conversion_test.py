@@ -10,7 +10,7 @@ import tensorflow as tf
 from common import atomic_files
 from convert.photos import conversion
 from convert.photos.settings import Settings
-from convert.tfrecords import staging
+from convert.tfrecords import parallel, staging
 from datasets import dataset_factory, input_pipeline
 from errors import UserError
 from tests.convert.sample_photos import encode, make_folder, pixels
@@ -122,7 +122,17 @@ def test_workers_and_places_change_nothing(photo_folder, convert, tmp_path):
     shutil.copytree(photo_folder, tmp_path / "elsewhere")
     first = convert(photo_folder, data="one")
     second = convert(tmp_path / "elsewhere", data="two", num_workers=3)
-    assert content(first) == content(second)
+    third = convert(photo_folder, data="three", num_workers=None)
+    assert content(first) == content(second) == content(third)
+
+
+def test_few_photos_start_no_process(damaged_folder, convert, monkeypatch):
+    monkeypatch.setattr(parallel, "prepare", None)
+    data = convert(damaged_folder, num_workers=None, limit=1.0)
+    assert rejected(data)
+    monkeypatch.setattr(conversion, "_FEW_BYTES", 1)
+    with pytest.raises(TypeError, match="not callable"):
+        convert(damaged_folder, data="many", num_workers=None)
 
 
 def test_adding_photos_and_classes_moves_none(photo_folder, convert):

@@ -15,7 +15,7 @@ NOT_FINITE = np.where(GOOD == 5, np.nan, GOOD)
 
 
 def depths(count):
-    return [Depth(name, 3, (), ("w",), 0.5) for name in "abc"[:count]]
+    return [Depth(name, 3, name, (3,), (), ("w",), 0.5) for name in "abc"[:count]]
 
 
 def test_depths_of_constant_or_not_finite_features_are_left_out_by_name(caplog):
