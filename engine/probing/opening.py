@@ -28,7 +28,7 @@ from nets.network import Network
 
 _OPTIMIZER: Mapping[str, Any] = {"optimizer": "adam", "opt_epsilon": 1e-8}
 _SCHEDULE: Mapping[str, Any] = {
-    "learning_rate": 0.00003,
+    "learning_rate": 0.00001,
     "learning_rate_decay_type": "fixed",
 }
 # Where the head is right about an image Adam would follow the penalty alone.
