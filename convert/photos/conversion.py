@@ -1,6 +1,5 @@
 """From photos to a data set, as a whole or not at all: the steps of a conversion."""
 
-import dataclasses
 import glob
 import importlib
 import itertools
@@ -21,6 +20,7 @@ from convert.photos import (
     summary,
 )
 from convert.photos.division import Division, Result, divide
+from convert.photos.limits import Limits
 from convert.photos.settings import Settings
 from convert.photos.shared_conversion import SharedConversion
 from convert.tfrecords import parallel, rejections, staging
@@ -28,18 +28,6 @@ from convert.tfrecords.source_photo import Checked
 from datasets import dataset_json, labels
 from datasets.dataset_json import DatasetInfo, ShardInfo, SplitInfo
 from datasets.photos import deep_photo
-
-
-@dataclasses.dataclass(frozen=True)
-class _Limits:
-    """What a conversion may use, and leave out."""
-
-    num_workers: int
-    max_rejected_fraction: float
-
-# So many are checked sooner by this process than others load TensorFlow.
-_FEW_PHOTOS = 1000
-_FEW_BYTES = 64 << 20
 
 
 def convert(
@@ -67,8 +55,7 @@ def convert(
       PeerError: the parts of another task did not come.
     """
     settings.check()
-<<<<<<< HEAD
-    limits = _Limits(num_workers, max_rejected_fraction)
+    limits = Limits(num_workers, max_rejected_fraction)
     share = share or Share()
     if not share.is_all:
         logging.info("%s", share)
@@ -77,9 +64,6 @@ def convert(
             flag="dataset_dir",
             instead="let the tasks share a folder, and copy what they have made",
         )
-=======
-    num_threads = num_workers or parallel.num_usable_cpus()
->>>>>>> 482543a (One pass for probe and head; a shorter net where the probe says so; opened blocks keep their batch norms; few photos start no workers)
     found, fractions = sources.find(settings)
     made = provenance.entry(settings, found)
     if not share.is_first:
@@ -97,26 +81,17 @@ def convert(
         settings.dataset_dir, settings.dataset_name, made
     ):
         provenance.check_content(
-            finished, found, settings.dataset_dir, num_threads=num_threads
+            finished, found, settings.dataset_dir, num_threads=limits.num_threads
         )
         summary.show_finished(finished, settings.dataset_dir)
         if shows_next:
             summary.show_next_command(finished, settings.dataset_dir)
         return
-<<<<<<< HEAD
     if share.is_all:
         _refuse_strangers(settings)
         info = _make(settings, found, fractions, made, limits)
     else:
         info = _make_of_parts(settings, found, fractions, made, limits, share)
-=======
-    pattern = f"{glob.escape(settings.dataset_name)}_*.tfrecord"
-    staging.refuse_strangers(settings.dataset_dir, [pattern])
-    info = _make(
-        *(settings, found, fractions, made),
-        *(num_workers, num_threads, max_rejected_fraction),
-    )
->>>>>>> 482543a (One pass for probe and head; a shorter net where the probe says so; opened blocks keep their batch norms; few photos start no workers)
     summary.show(info)
     if settings.class_names:
         summary.show_absent(info)
@@ -136,13 +111,7 @@ def _make(
     found: sources.Found,
     fractions: splits.Fractions,
     made: dict[str, Any],
-<<<<<<< HEAD
-    limits: _Limits,
-=======
-    num_workers: int | None,
-    num_threads: int,
-    max_rejected_fraction: float,
->>>>>>> 482543a (One pass for probe and head; a shorter net where the probe says so; opened blocks keep their batch norms; few photos start no workers)
+    limits: Limits,
 ) -> DatasetInfo:
     """Converts all photos in this process's own staging folder."""
     num_bytes = sum(source.num_bytes for source in found.sources)
@@ -150,28 +119,12 @@ def _make(
         settings.dataset_dir, settings.dataset_name, num_bytes
     ) as directory:
         spill_dir = os.path.join(directory, staging.SPILL)
-        results = list(_check_photos(settings, found, spill_dir, limits.num_workers))
+        results = list(_check_photos(settings, found, spill_dir, limits))
         division = divide(
             settings, found, fractions, results, limits.max_rejected_fraction
         )
-<<<<<<< HEAD
-=======
-        rejected = rejections.in_order(rejected + kept_out)
-        summary.show_rejections(rejected, found.num_ignored)
-        classes = settings.class_names or _classes(groups)
-        if unfit := _explain_unfit(
-            settings, classes, groups, rejected, max_rejected_fraction
-        ):
-            raise UserError(unfit + _leave_rejections(rejected, settings.dataset_dir))
-        digests = {photo.source.path: photo.digest for photo in checked}
-        made["photos"]["content_sha256"] = provenance.combined_sha256(
-            found.sources, digests, num_threads=num_threads
-        )
-        info = _write(settings, classes, groups, made, directory, num_threads)
-        info = dataclasses.replace(info, bits=_bits(settings, groups))
->>>>>>> 482543a (One pass for probe and head; a shorter net where the probe says so; opened blocks keep their batch norms; few photos start no workers)
         publish_dir = os.path.join(directory, staging.PUBLISH)
-        written = _write(settings, division, publish_dir, limits.num_workers)
+        written = _write(settings, division, publish_dir, limits.num_threads)
         info = _describe(settings, found, division, written, made, limits)
         _complete(publish_dir, info, division)
         staging.publish_dataset(directory, settings.dataset_dir)
@@ -183,7 +136,7 @@ def _make_of_parts(
     found: sources.Found,
     fractions: splits.Fractions,
     made: dict[str, Any],
-    limits: _Limits,
+    limits: Limits,
     share: Share,
 ) -> DatasetInfo:
     """The first task's share, and then what all tasks have made."""
@@ -204,7 +157,7 @@ def _make_share(
     settings: Settings,
     found: sources.Found,
     fractions: splits.Fractions,
-    limits: _Limits,
+    limits: Limits,
 ) -> tuple[Division, dict[str, SplitInfo]]:
     """Checks and writes this task's share.
 
@@ -215,7 +168,7 @@ def _make_share(
     results = shared.check(
         found.sources,
         lambda numbers, spill_dir: _check_photos(
-            settings, found, spill_dir, limits.num_workers, numbers
+            settings, found, spill_dir, limits, numbers
         ),
     )
     division = divide(settings, found, fractions, results, limits.max_rejected_fraction)
@@ -239,7 +192,7 @@ def _make_share(
             files[split],
             place,
             class_names=division.classes,
-            num_threads=limits.num_workers,
+            num_threads=limits.num_threads,
         )
 
     names = [files[split][place] for split, place in places]
@@ -259,13 +212,13 @@ def _describe(
     division: Division,
     written: dict[str, SplitInfo],
     made: dict[str, Any],
-    limits: _Limits,
+    limits: Limits,
 ) -> DatasetInfo:
     """The content of dataset.json."""
     logging.info("Wrote %d photos", sum(map(len, division.groups.values())))
     digests = {photo.source.path: photo.digest for photo in division.checked}
     made["photos"]["content_sha256"] = provenance.combined_sha256(
-        found.sources, digests, num_threads=limits.num_workers
+        found.sources, digests, num_threads=limits.num_threads
     )
     name, bits = settings.dataset_name, _bits(settings, division.groups)
     return DatasetInfo(name, division.classes, written, made=made, bits=bits)
@@ -279,39 +232,33 @@ def _complete(publish_dir: str, info: DatasetInfo, division: Division) -> None:
 
 
 def _check_photos(
-<<<<<<< HEAD
     settings: Settings,
     found: sources.Found,
     spill_dir: str,
-    num_workers: int,
+    limits: Limits,
     numbers: Sequence[int] | None = None,
 ) -> Iterator[Result]:
     """The results of photos, by default all, in order."""
-    parallel.prepare()
-=======
-    settings: Settings, found: sources.Found, directory: str, num_workers: int | None
-) -> tuple[list[Checked], list[Rejection]]:
-    if num_workers is None:
-        num_bytes = sum(source.num_bytes for source in found.sources)
-        are_few = len(found.sources) <= _FEW_PHOTOS and num_bytes <= _FEW_BYTES
-        num_workers = 0 if are_few else parallel.num_usable_cpus()
-    if num_workers:
+    chosen = found.sources
+    if numbers is not None:
+        chosen = [found.sources[number] for number in numbers]
+    num_processes = limits.num_processes(chosen)
+    if num_processes:
         parallel.prepare()
->>>>>>> 482543a (One pass for probe and head; a shorter net where the probe says so; opened blocks keep their batch norms; few photos start no workers)
     _load_tensorflow()  # at the same time
     results = checks.check_all(
         found.sources,
         spill_dir,
         numbers=numbers,
         max_side=settings.max_side,
-        num_workers=num_workers,
+        num_workers=num_processes,
         bits=settings.bits,
     )
     # Progress is timed from the first result, when the workers have started.
     first = list(itertools.islice(results, 1))
     yield from progress(
         itertools.chain(first, results),
-        total=len(found.sources if numbers is None else numbers),
+        total=len(chosen),
         desc="checking",
         unit="photo",
     )
@@ -330,20 +277,9 @@ def _bits(settings: Settings, groups: dict[str, list[Checked]]) -> int | None:
 
 
 def _write(
-<<<<<<< HEAD
-    settings: Settings, division: Division, directory: str, num_workers: int
+    settings: Settings, division: Division, directory: str, num_threads: int
 ) -> dict[str, SplitInfo]:
     """Writes the TFRecords; returns the splits' entries in dataset.json."""
-=======
-    settings: Settings,
-    classes: tuple[str, ...],
-    groups: dict[str, list[Checked]],
-    made: dict[str, Any],
-    directory: str,
-    num_threads: int,
-) -> DatasetInfo:
-    """Writes the TFRecords; returns the content of dataset.json."""
->>>>>>> 482543a (One pass for probe and head; a shorter net where the probe says so; opened blocks keep their batch norms; few photos start no workers)
     from convert.tfrecords import shard_writer  # loaded by now
 
     return {

@@ -292,13 +292,6 @@ def make_evaluator(
 def _folder(options: FeatureCacheOptions, data: DataOptions, key: str) -> str | None:
     if options.feature_cache == "memory":
         return None
-<<<<<<< HEAD
-    given, dataset_dir = options.feature_cache_dir, config.data.dataset_dir
-    parent = feature_cache.folder_of_all(given, dataset_dir)
-=======
-    parent = options.feature_cache_dir or os.path.join(
-        data.dataset_dir or "", "feature_cache"
-    )
->>>>>>> 482543a (One pass for probe and head; a shorter net where the probe says so; opened blocks keep their batch norms; few photos start no workers)
+    parent = feature_cache.folder_of_all(options.feature_cache_dir, data.dataset_dir)
     logging.info("feature cache: %s", os.path.join(parent, key))
     return os.path.join(parent, key)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from common import atomic_files
-from convert.photos import conversion
+from convert.photos import conversion, limits
 from convert.photos.settings import Settings
 from convert.tfrecords import parallel, staging
 from datasets import dataset_factory, input_pipeline
@@ -130,7 +130,7 @@ def test_few_photos_start_no_process(damaged_folder, convert, monkeypatch):
     monkeypatch.setattr(parallel, "prepare", None)
     data = convert(damaged_folder, num_workers=None, limit=1.0)
     assert rejected(data)
-    monkeypatch.setattr(conversion, "_FEW_BYTES", 1)
+    monkeypatch.setattr(limits, "_FEW_BYTES", 1)
     with pytest.raises(TypeError, match="not callable"):
         convert(damaged_folder, data="many", num_workers=None)
 
