@@ -1,15 +1,18 @@
 """What follows the head, from what a probe found."""
 
+from typing import Any
+
 import pytest
 
 from fine_tuning import stages
 from fine_tuning.stage_commands import WEIGHTS
 
-FOUND = {
-    "depths": [
-        {"end_point": "a", "flops_after": 0.5, "train_accuracy": 1.0},
-        {"end_point": "b", "flops_after": 0.0, "train_accuracy": 0.9},
-    ],
+DEPTHS = [
+    {"end_point": "a", "flops_after": 0.5, "train_accuracy": 1.0},
+    {"end_point": "b", "flops_after": 0.0, "train_accuracy": 0.9},
+]
+FOUND: dict[str, Any] = {
+    "depths": DEPTHS,
     "chosen": "b",
     "better_end": None,
     "is_similar": True,
@@ -17,7 +20,7 @@ FOUND = {
     "trials": [],
     "trainable_scopes": {"a": ["net/b/", "net/head/"], "b": ["net/head/"]},
 }
-ALL_RIGHT = [FOUND["depths"][0], {**FOUND["depths"][1], "train_accuracy": 1.0}]
+ALL_RIGHT = [DEPTHS[0], DEPTHS[1] | {"train_accuracy": 1.0}]
 
 
 @pytest.mark.parametrize(
