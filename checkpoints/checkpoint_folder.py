@@ -17,7 +17,7 @@ from errors import UserError
 
 PREFIX = "model.ckpt"
 # A file of a run's checkpoint: V2's, or the single one of V1. What a user calls
-# model.ckpt-best or model.ckpt-3-good is none.
+# model.ckpt-best or model.ckpt-3-good does not match.
 _OF_STEP = re.compile(
     rf"({re.escape(PREFIX)}-\d+)(\.(index|meta|data-\d{{5}}-of-\d{{5}}))?$"
 )
@@ -37,7 +37,7 @@ class CheckpointFolder:
 
         Args:
           path: the folder.
-          keep: how many checkpoints stay; older ones are removed.
+          keep: number of checkpoints to keep; older ones are removed.
         """
         self.path = path
         self._keep = keep
@@ -45,14 +45,14 @@ class CheckpointFolder:
     def latest(self) -> str | None:
         """Prefix of the checkpoint to continue from; damaged ones are reported.
 
-        It is the newest sound one that the `checkpoint` file names, or, where that is
-        lost, the newest sound `model.ckpt-<step>`.
+        It is the newest intact one that the `checkpoint` file names or, if that is
+        lost, the newest intact `model.ckpt-<step>`.
 
         Returns:
-          None where the folder has no checkpoint of a run.
+          Its prefix; None if the folder has no checkpoint of a run.
 
         Raises:
-          UserError: there are checkpoints and none is sound, or it would have to be
+          UserError: there are checkpoints but none is intact, or it would have to be
             guessed which one is meant.
         """
         named = slim_format.named_checkpoints(self.path)
@@ -103,13 +103,13 @@ class CheckpointFolder:
             )
 
     def create(self, info: ModelInfo) -> None:
-        """Makes the folder, so that what cannot be written is known at the start.
+        """Creates the folder, so that errors of writing show at the start.
 
         Args:
-          info: what its checkpoints are for, written next to them.
+          info: the contents of model.json, which is written next to the checkpoints.
 
         Raises:
-          UserError: it cannot be made, or not written to.
+          UserError: it cannot be created or written to.
         """
         try:
             shared_folder.make(self.path)
@@ -141,7 +141,9 @@ class CheckpointFolder:
             slim_format.write_checkpoint(prefix, tensors)
         except UserError:
             if own:
-                with contextlib.suppress(OSError):  # the disk may be full for this, too
+                with contextlib.suppress(
+                    OSError
+                ):  # the disk may be too full for this, too
                     slim_format.write_state(self.path, own)
             raise
         own.append(name)
@@ -151,16 +153,16 @@ class CheckpointFolder:
         return prefix
 
     def has_checkpoint(self) -> bool:
-        """Whether a whole checkpoint of a run is there."""
+        """Whether there is a complete checkpoint of a run."""
         paths = [os.path.join(self.path, name) for name in self._there()]
         return any(map(slim_format.is_complete, paths))
 
     def holds(self, step: int) -> bool:
-        """Whether the whole checkpoint of a step is there."""
+        """Whether there is a complete checkpoint of a step."""
         return slim_format.is_complete(os.path.join(self.path, f"{PREFIX}-{step}"))
 
     def _there(self) -> list[str]:
-        """Names `model.ckpt-<step>` of which a file is there, newest first."""
+        """Names `model.ckpt-<step>` for which there is any file, newest first."""
         if not storage.is_folder(self.path):
             return []
         names = {m[1] for m in map(_OF_STEP.match, storage.names_in(self.path)) if m}

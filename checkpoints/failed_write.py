@@ -14,9 +14,9 @@ def explain(prefix: str, num_bytes: int, error: Exception) -> str:
     """A one-line message; for a full disk, with the space needed and what to do.
 
     Args:
-      prefix: of the checkpoint.
-      num_bytes: of its values.
-      error: the system's or TensorFlow's.
+      prefix: prefix of the checkpoint.
+      num_bytes: size of its values.
+      error: from the system or TensorFlow.
     """
     reason = next((r for r in map(os.strerror, _FULL) if r in str(error)), None)
     if reason is None:

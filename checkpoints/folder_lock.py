@@ -22,15 +22,15 @@ _MAX_NOTE_BYTES = 400
 
 @contextlib.contextmanager
 def locked(folder: str, *, busy: Callable[[str], str] | None = None) -> Iterator[None]:
-    """Holds the lock of a folder inside.
+    """Holds the lock of a folder during the block.
 
-    Where the file system has no locks, a warning takes its place; object storage has
+    If the file system has no locks, there is a warning instead; object storage has
     none.
 
     Args:
       folder: an existing folder; the lock is its file `.lock`. Others may write to the
         folder: no link is followed, and nothing is written over what they put there.
-      busy: from who holds it to the message; by default that a run trains there.
+      busy: from the holder of the lock to the error message; by default one for runs.
 
     Raises:
       UserError: another process, which is named, holds it; or it is not a regular file.
@@ -63,7 +63,7 @@ def locked(folder: str, *, busy: Callable[[str], str] | None = None) -> Iterator
 
 
 def _open(path: str) -> int:
-    """A descriptor of the lock, made if absent, for its owner alone."""
+    """Opens the lock, creating it if necessary, accessible only to its owner."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags, 0o600)

@@ -32,8 +32,8 @@ class ModelInfo:
       dataset_name: what it was trained on; None if unknown, as for most nets of other
         frameworks.
       num_classes: number of logits.
-      class_names: of the logits in order; None where the data set has no names.
-      final_endpoint: where the net ends early; None where its own head begins.
+      class_names: names of the logits in order; None if the data set has none.
+      final_endpoint: the end point where the net ends early; None if it does not.
       head_hidden_units: sizes of the relu layers before the logits.
       bits: the number of bits per channel assumed for photos of more than 8 bits that
         do not say, as in the data set; None if it had none.
@@ -58,7 +58,7 @@ class ModelInfo:
             file.write("\n")
 
     def _as_json(self) -> dict[str, Any]:
-        """All values; those of a new head only where the net has one."""
+        """All values; those of a new head only if the net has one."""
         values = dataclasses.asdict(self)
         return {k: v for k, v in values.items() if v or k not in _OF_A_NEW_HEAD}
 
@@ -77,7 +77,7 @@ def require_agreement(info: ModelInfo, given: Mapping[str, Any]) -> None:
 
     Args:
       info: what it says.
-      given: values by flag, which is named like the attribute; None is not given.
+      given: values by flag, which is named like the attribute; None if not given.
 
     Raises:
       UserError: a flag contradicts it.
@@ -93,7 +93,7 @@ def require_agreement(info: ModelInfo, given: Mapping[str, Any]) -> None:
 
 
 def flag_text(value: Any) -> str:
-    """A value as its flag has it; "none" for an empty list, or for no value."""
+    """A value as text for its flag; "none" for an empty list, or for no value."""
     if type(value) is tuple:
         value = ",".join(map(str, value))
     return "none" if value in ("", None) else str(value)
@@ -103,8 +103,8 @@ def first_difference(trained: Sequence[str], here: Sequence[str]) -> str:
     """Where two lists of class names first differ, for a message.
 
     Args:
-      trained: what a checkpoint was trained on.
-      here: what the data has, other ones.
+      trained: the classes that a checkpoint was trained on.
+      here: the classes of the data, which differ.
     """
     pairs = zip(trained, here, strict=False)
     different = (i for i, (one, other) in enumerate(pairs) if one != other)
@@ -121,13 +121,13 @@ def _short(value: Any) -> str:
 
 
 def read(folder: str) -> ModelInfo | None:
-    """What a folder's `model.json` says of its checkpoints.
+    """Reads a folder's `model.json`.
 
     Args:
       folder: where the checkpoints are.
 
     Returns:
-      None if there is none, as with a published checkpoint.
+      Its contents; None if there is none, as with a published checkpoint.
 
     Raises:
       UserError: the file is damaged.

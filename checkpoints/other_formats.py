@@ -25,7 +25,7 @@ OBJECT_BASED = (
     f" or a SavedModel), not one of variables by slim's names: {_RESAVE}"
 )
 
-# By how a file begins.
+# By the first bytes of a file.
 _HEADS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x89HDF\r\n\x1a\n", "a Keras model or weights in HDF5", _KERAS),
     (b"\x80\x02", "a pickle, as PyTorch's files are", _TORCH),
@@ -35,7 +35,7 @@ _HEADS: tuple[tuple[bytes, str, str], ...] = (
     (b"\xfd7zXZ", "an xz archive", _UNPACK),
     (b"version https://git-lfs", "a pointer of Git LFS", "fetch it with git lfs pull"),
 )
-# By how it is called, where the content has no mark.
+# By the ending of its name, for contents that cannot be recognized.
 _SUFFIXES: dict[str, tuple[str, str]] = {
     ".pb": ("a frozen graph", f"{_FROZEN} --graph_file={{}}"),
     ".pbtxt": ("a graph in text form", _SOURCE),
@@ -44,13 +44,13 @@ _SUFFIXES: dict[str, tuple[str, str]] = {
 
 
 def explain(path: str) -> str | None:
-    """What stands at a path, if it is known and no slim checkpoint.
+    """Explains what a path is, if it is something known other than a slim checkpoint.
 
     Args:
       path: a file or a folder.
 
     Returns:
-      A clause for a message, with what to do; None where it is not known.
+      A clause for a message, with what to do; None if unknown.
     """
     if storage.is_folder(path):
         return _explain_folder(path)
@@ -89,7 +89,7 @@ def _explain_file(path: str, head: bytes) -> str | None:
 
 
 def _zip_holds(*endings: str) -> Callable[[str, bytes], bool]:
-    """A test for a zip file with a member whose name ends so."""
+    """A test for a zip file with a member whose name has this ending."""
 
     def is_it(path: str, head: bytes) -> bool:
         if not head.startswith(b"PK\x03\x04"):

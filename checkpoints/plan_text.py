@@ -14,7 +14,7 @@ HEADERS = ("scope", "variables", "parameters", "weights", "training", "batch nor
 
 
 def headers(plan: Plan) -> tuple[str, ...]:
-    """`HEADERS`, and one for the rates where they differ by variable."""
+    """`HEADERS`, and one for the rates if they differ by variable."""
     return (*HEADERS, "rate") if plan.rate_factors else HEADERS
 
 
@@ -40,7 +40,7 @@ def table_rows(plan: Plan) -> list[list[str]]:
 
 
 def _rates(variables: Sequence[PlannedVariable]) -> str:
-    """The factors of the trained ones among them, as in "× 0.1–1"."""
+    """The factors of the trained variables among them, such as "× 0.1–1"."""
     factors = [v.rate_factor for v in variables if v.trained]
     if not factors:
         return ""

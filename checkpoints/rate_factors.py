@@ -1,4 +1,4 @@
-"""By how much the learning rate of each variable differs from that of the run."""
+"""Factors by which the learning rates of variables differ from the run's."""
 
 import math
 from collections.abc import Sequence

@@ -7,7 +7,7 @@ import tensorflow as tf
 from checkpoints.slim_format import Checkpoint
 from errors import UserError
 
-# Of the average that a batch norm stored, where a checkpoint holds better statistics
+# Suffix of a batch norm's stored average, if a checkpoint holds better statistics
 # under the variable's own name: `<variable>/RunningAverage`.
 RUNNING_AVERAGE = "RunningAverage"
 
@@ -62,7 +62,7 @@ def resume(
       averaged: those that continue from their running averages, if it holds these.
 
     Returns:
-      Names of the variables that it does not hold and that stay fresh: slots of
+      Names of the variables that it does not hold, which keep their values: slots of
       another optimizer or of scopes that were not trained.
     """
     held = [

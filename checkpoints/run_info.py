@@ -23,13 +23,13 @@ class RunInfo:
     Attributes:
       start_flags: flags that count at the start of a run only, by name.
       flags: flags that count at every step, by name.
-      split_name: of the data that it is trained on.
-      data_fingerprint: of its files' contents, whatever their places.
+      split_name: name of the training split.
+      data_fingerprint: digest of the contents of its files, wherever they are.
       dataset_dir: where they were, absolute; None where an older release did not note
         it, like the next.
       eval_split_name: the split that it was validated on, if any.
-      num_examples: how many it was trained on.
-      mixed_in_fingerprint: of the contents of the split mixed in; "" without one.
+      num_examples: number of examples that it was trained on.
+      mixed_in_fingerprint: digest of the mixed-in split's contents; "" without one.
     """
 
     start_flags: Mapping[str, Any]
@@ -50,7 +50,7 @@ class RunInfo:
 
 
 def read(folder: str) -> RunInfo | None:
-    """What a folder's `run.json` says; None if there is none, as of an older release.
+    """Reads a folder's `run.json`; None if there is none, as with an older release.
 
     Raises:
       UserError: the file is damaged.
@@ -71,7 +71,7 @@ def read(folder: str) -> RunInfo | None:
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The flags that differ, as in "--learning_rate was 0.01, is now 0.1"."""
+    """The flags that differ, such as "--learning_rate was 0.01, is now 0.1"."""
     names = [name for name in now if name in before and before[name] != now[name]]
     return [
         f"--{name} was {_value(before[name])}, is now {_value(now[name])}"

@@ -28,7 +28,7 @@ def parse_scopes(text: str | None, *, flag: str) -> tuple[str, ...]:
       The scopes, stripped, each once, in order.
 
     Raises:
-      UserError: an entry is empty, as a stray comma makes it.
+      UserError: an entry is empty, as from a stray comma.
     """
     if text is None or not text.strip():
         return ()
@@ -110,7 +110,7 @@ def all_scopes(variable_names: Iterable[str]) -> list[str]:
 def nearest_scopes(
     scope: str, variable_names: Iterable[str], count: int = 3
 ) -> list[str]:
-    """The scopes most like `scope`, best first: same last parts, then like spelling."""
+    """The scopes most like `scope`: those with its last parts, then by spelling."""
     known = all_scopes(variable_names)
     wanted = scope.strip("/").lower()
     endings = [s for s in known if f"/{s.lower()}".endswith(f"/{wanted}")]

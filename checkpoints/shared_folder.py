@@ -19,12 +19,12 @@ def require_own(path: str, *, flag: str) -> None:
     """Refuses a folder that another user may have put there, or may write to.
 
     What is written to such a folder could be led elsewhere by a link, and what is read
-    from it could be anybody's. Folders elsewhere are their owners' business. For slim's
+    from it could be anybody's. Folders elsewhere are not checked. For slim's
     default there is a warning.
 
     Args:
       path: a folder or a file, which need not exist yet.
-      flag: that names it, for messages.
+      flag: the flag that names it, for messages.
 
     Raises:
       UserError: it is, or lies in, a folder directly below a shared one that is a link,
@@ -49,10 +49,10 @@ def require_own(path: str, *, flag: str) -> None:
 
 
 def make(path: str) -> None:
-    """Makes a folder and those above it; directly below a shared one its owner's alone.
+    """Creates a folder and its parents; directly in a shared one, it is private.
 
     Raises:
-      OSError: it cannot be made.
+      OSError: it cannot be created.
     """
     if storage.is_object(path):
         storage.make_folders(path)

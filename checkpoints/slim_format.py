@@ -80,7 +80,7 @@ class Checkpoint:
 
     @property
     def global_step(self) -> int | None:
-        """The step it was written at; None where it holds no global_step."""
+        """The step at which it was written; None if it holds no global_step."""
         return int(self.read("global_step")) if "global_step" in self.shapes else None
 
 
@@ -176,7 +176,7 @@ def step_of(path: str) -> int | None:
 def latest_checkpoint(directory: str) -> str | None:
     """The newest complete checkpoint that the state file of a directory names.
 
-    Where that file is damaged, the newest by its step.
+    If that file is damaged, it is the one with the highest step.
     """
     named = named_checkpoints(directory)
     if not named and storage.exists(os.path.join(directory, STATE_FILE)):
@@ -214,7 +214,7 @@ def named_checkpoints(directory: str) -> list[str]:
 
 
 def is_complete(path: str) -> bool:
-    """Whether all files of the checkpoint are there."""
+    """Whether all files of the checkpoint exist."""
     if storage.is_file(path):
         return True
     directory, name = os.path.split(path)
@@ -252,7 +252,7 @@ def write_checkpoint(prefix: str, tensors: Mapping[str, np.ndarray]) -> None:
                 shape_and_slices=[""] * len(names),
                 tensors=[tf.convert_to_tensor(tensors[n]) for n in names],
             )
-            # The data first: what has an index is complete.
+            # The data first: a checkpoint with an index is complete.
             for suffix in (".data-00000-of-00001", ".index"):
                 _sync(temporary + suffix)
                 move(temporary + suffix, prefix + suffix)
@@ -271,7 +271,7 @@ def write_state(directory: str, names: list[str], newest: str | None = None) -> 
       names: its checkpoints, newest last.
       newest: the one to continue from, if that is not the last.
     """
-    # An absolute directory, or the names are taken as relative to where we are.
+    # An absolute directory; otherwise the names would be relative to the current one.
     state = tf.compat.v1.train.generate_checkpoint_state_proto(
         os.path.sep, names[-1], all_model_checkpoint_paths=names
     )

@@ -21,8 +21,8 @@ class Lag:
     """How closely statistics follow a net in training.
 
     Attributes:
-      num_batch_norms: that use and update batch statistics.
-      decay: of the slowest of them.
+      num_batch_norms: number of batch norms that use and update batch statistics.
+      decay: decay of the slowest of them.
     """
 
     num_batch_norms: int
@@ -59,8 +59,8 @@ def lag_of(network: Network, plan: Plan, decay: float | None) -> Lag:
 
     Args:
       network: the net.
-      plan: which of its batch norms train.
-      decay: `--batch_norm_decay`; None is each batch norm's own.
+      plan: which of its batch norms are trained.
+      decay: `--batch_norm_decay`; None for each batch norm's own.
     """
     decays = [network.batch_norm_decays[scope] for scope in plan.updating_batch_norms]
     slowest = max(decays, default=0.0)

@@ -19,7 +19,7 @@ NAME_SCOPE = "batch_moments"
 # From the scope of a batch norm to mean and variance of its inputs over a batch, each
 # `[channels]` float32.
 Moments = dict[str, tuple[tf.Tensor, tf.Tensor]]
-# (batch, dropout seed) → moments
+# From a batch and a dropout seed to moments.
 MomentsFn = Callable[[dict[str, tf.Tensor], tf.Tensor], Moments]
 
 
@@ -46,12 +46,12 @@ class MomentsWatcher:
 def moments_fn(
     network: Network, frozen_batch_norms: Sequence[str], batch_size: int
 ) -> MomentsFn:
-    """A function that runs a net in training mode and changes nothing of it.
+    """Makes a function that runs a net in training mode without changing it.
 
     Args:
       network: the net; its variables are read as they are when the function is called.
       frozen_batch_norms: scopes of those that use their stored statistics.
-      batch_size: images in every batch.
+      batch_size: images per batch.
 
     Returns:
       From {"image": `[batch_size, h, w, c]` float32} and `[2]` int32 to the moments of

@@ -1,7 +1,7 @@
 """Batch-norm statistics that replace the stored averages while these lag.
 
-Evaluations of a run, and its checkpoints, use statistics of the current weights in
-place of the stored averages. The run itself continues from the averages, which
+Evaluations of a run, and its checkpoints, use statistics of the current weights
+instead of the stored averages. The run itself continues from the averages, which
 checkpoints also hold: it does not depend on when it evaluates, saves or is killed, and
 a batch norm in training reads neither.
 """
@@ -36,7 +36,7 @@ MomentsAt = Callable[[int], Iterable[Moments]]
 
 
 def num_batches(num_examples: int, batch_size: int, num_images: int = IMAGES) -> int:
-    """Number of batches for so many images, at most an epoch."""
+    """Number of batches for `IMAGES` images, or for an epoch if that is less."""
     return math.ceil(min(num_images, num_examples) / batch_size)
 
 
@@ -52,11 +52,11 @@ def moments_of(
 
     Args:
       batches: of images or features, with a "label".
-      num_batches: how many of them to take.
+      num_batches: number of batches to use.
       moments_fn: runs the net on them.
-      seed: `[2]` int64, of all that is random in them.
+      seed: `[2]` int64, of everything random in them.
       augmentation: how images are mixed.
-      num_classes: of the labels.
+      num_classes: number of classes.
     """
     steps = progress(
         batches.take(num_batches),
@@ -100,7 +100,7 @@ def log_lag(lag: Lag, option: str, last_step: int | None) -> None:
 
 
 class Recomputation:
-    """Recomputes the statistics of a run where they are needed."""
+    """Recomputes a run's batch-norm statistics when they are needed."""
 
     def __init__(
         self, state: TrainState, lag: Lag, option: str, moments_at: MomentsAt
@@ -109,7 +109,7 @@ class Recomputation:
 
         Args:
           state: what is trained.
-          lag: of its statistics.
+          lag: how its statistics lag.
           option: `--recompute_batch_norm`, resolved: auto, true or false.
           moments_at: from a step to the moments of the batches to take at it; a pure
             function of the step and of the variables as they are.
@@ -122,13 +122,13 @@ class Recomputation:
         self._statistics: dict[str, np.ndarray] = {}
 
     def is_due(self, step: int) -> bool:
-        """Whether the averages of a step are replaced."""
+        """Whether the averages at a step are replaced."""
         if not self._lag.num_batch_norms or self._option == "false":
             return False
         return self._option == "true" or not self._lag.is_settled(step)
 
     def statistics(self) -> dict[str, np.ndarray]:
-        """Current statistics by name in a checkpoint; empty where the averages suffice.
+        """Current statistics by name in a checkpoint; empty if the averages suffice.
 
         With moving averages of the variables, their statistics are included.
         """
@@ -152,7 +152,7 @@ class Recomputation:
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
-        """Inside, the net is as in evaluation: averages and current statistics."""
+        """Inside, the net has what evaluation uses: averages and current statistics."""
         average = self._state.moving_average
         suffix = f"/{SUFFIX}" if average else ""
         variables = self._state.network.model_variables
@@ -165,7 +165,7 @@ class Recomputation:
             yield
 
     def warn_if_unsettled(self, step: int) -> None:
-        """Warns where a step's averages lag and are not replaced."""
+        """Warns if the averages at a step lag and are not replaced."""
         if self._lag.is_settled(step) or self.is_due(step):
             return
         logging.warning(

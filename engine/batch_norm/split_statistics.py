@@ -37,10 +37,10 @@ class SeenImages:
 
 
 class SplitStatistics:
-    """Computes the statistics as often as the net gets other weights.
+    """Computes the statistics for any number of weights of the net.
 
     Attributes:
-      num_batches: number of batches that are seen.
+      num_batches: number of batches used.
     """
 
     def __init__(
@@ -61,13 +61,13 @@ class SplitStatistics:
         Args:
           network: the net.
           dataset: the split, as it is trained on.
-          data: the options of how to read it.
-          batch_norms: scopes of those to compute; the others use what they store.
+          data: how to read it.
+          batch_norms: scopes of those to recompute; the others use their stored ones.
           seen: how training saw the images.
           batch_size: images per batch, over which batch norms normalize.
-          num_images: images to see, or all of a smaller split.
+          num_images: number of images to use, or all of a smaller split.
           seed: of the order and augmentation of images.
-          step: global step of the weights, from which the randomness follows, too.
+          step: global step of the weights, on which the randomness depends, too.
         """
         self.num_batches = recomputation.num_batches(
             dataset.num_examples, batch_size, num_images
@@ -95,7 +95,7 @@ class SplitStatistics:
         self._num_classes = network.num_classes
 
     def compute(self) -> dict[str, np.ndarray]:
-        """Statistics by name, see `over_batches`, of the net's weights as they are."""
+        """Statistics of the net's current weights by name, see `over_batches`."""
         return over_batches(
             recomputation.moments_of(
                 self._batches,

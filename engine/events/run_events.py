@@ -14,7 +14,7 @@ from engine.events import event_files
 logging.getLogger("tensorboard").setLevel(logging.ERROR)
 
 _ALL = {"scalars": 0, "tensors": 0}  # keep every value, not a sample
-_VALIDATION = "eval_"  # what folders of validation during training begin with
+_VALIDATION = "eval_"  # prefix of the folders of validation during training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class RunEvents:
     """The curves and the plan of a run.
 
     Attributes:
-      charts: curves by what they show; charts without a curve are left out.
+      charts: curves by what they show, without empty charts.
       plan: what was restored, trained and frozen, as Markdown; None if no event says.
     """
 
@@ -55,7 +55,7 @@ _TAGS = {
 
 
 def read(checkpoint_path: str) -> RunEvents:
-    """Reads the events of the run that made a checkpoint.
+    """Reads the events of the run that wrote a checkpoint.
 
     Args:
       checkpoint_path: in the run's folder, or in a folder within, as the best is.

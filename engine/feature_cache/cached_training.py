@@ -48,7 +48,7 @@ def split_network(
       plan: what is trained.
       config: the options.
       is_training: see `Network.__call__`.
-      batch_size: images in every call; by default training's.
+      batch_size: images per call; by default training's.
 
     Raises:
       UserError: no part of it is frozen.
@@ -69,12 +69,12 @@ def split_network(
 
 
 def num_views(config: TrainConfig) -> int:
-    """Versions of each image in the cache."""
+    """Number of views of each image in the cache."""
     return config.feature_cache.feature_cache_views or 1
 
 
 def savings_as_text(split: SplitNetwork, num_examples: int, config: TrainConfig) -> str:
-    """What is cached, and what it saves, for the plan."""
+    """What is cached and how much that saves, for the plan."""
     dtype = tf.as_dtype(config.feature_cache.feature_cache_dtype)
     shapes = ", ".join("×".join(map(str, s)) or "1" for s in split.feature_shapes)
     num_bytes = sum(map(math.prod, split.feature_shapes)) * dtype.size
@@ -107,9 +107,9 @@ def filled_cache(
       split: the net's frozen part.
       network: the net, restored.
       plan: what is trained.
-      dataset: what to read.
+      dataset: the split.
       config: the options.
-      is_training: whether to cache the views of training or the one of evaluation.
+      is_training: whether to cache the views for training or the one for evaluation.
       cluster: the machines that share the work.
 
     Raises:

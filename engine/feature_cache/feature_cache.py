@@ -66,9 +66,9 @@ class FeatureCache:
         """Checks that there is room; `fill` opens what an earlier run has filled.
 
         Args:
-          folder: of this cache alone, named by `key_of`; None keeps it in memory.
+          folder: used by this cache only, named by `key_of`; None for memory.
           num_rows: images times views.
-          shapes: of the features of one image.
+          shapes: shapes of the features of one image.
           dtype: float32 or bfloat16.
 
         Raises:
@@ -86,7 +86,7 @@ class FeatureCache:
         self._check_room()
 
     def _check_room(self) -> None:
-        """Refuses what memory or disk has no room for, before the work."""
+        """Refuses a cache for which memory or disk has no room."""
         try:
             if self.folder:
                 os.makedirs(self.folder, exist_ok=True)
@@ -213,16 +213,16 @@ class FeatureCache:
         for tensor, shape in zip(features, self._shapes, strict=True):
             tensor.set_shape((numbers.shape[0], *shape))
         labels.set_shape(numbers.shape)
-        # A tuple: tf.data takes a list for one tensor.
+        # A tuple: tf.data would stack a list into one tensor.
         return tuple(tf.cast(tensor, tf.float32) for tensor in features), labels
 
 
 def key_of(parts: Sequence[object], weights: Iterable[np.ndarray]) -> str:
-    """The name of a cache, which changes with anything that the features depend on.
+    """The name of a cache, a digest of everything that the features depend on.
 
     Args:
       parts: plain values, compared as text.
-      weights: of the frozen part.
+      weights: the weights of the frozen part.
     """
     digest = hashlib.sha256(repr(list(parts)).encode())
     for array in weights:
@@ -246,9 +246,9 @@ def train_batches(
       cache: a full one.
       num_examples: of the split; the cache holds each once per view.
       batch_size: rows in every batch.
-      seed: decides the order.
-      start_batch: batches to skip at the start.
-      is_balanced: examples of each class come in turn.
+      seed: determines the order.
+      start_batch: number of batches to skip at the start.
+      is_balanced: whether the examples of the classes take turns.
 
     Returns:
       Elements {"features": tuple of `[batch_size, ...]` float32, "label":

@@ -1,4 +1,4 @@
-"""How much memory a process may still take."""
+"""How much more memory a process can use."""
 
 import os
 import pathlib
@@ -20,7 +20,7 @@ def available_bytes(root: str = "/") -> int:
       root: where `proc` and `sys` are; overridden in tests.
 
     Returns:
-      Bytes; all of the machine's memory where usage is unknown (macOS).
+      Bytes; all of the machine's memory if usage is unknown (macOS).
     """
     at = pathlib.Path(root)
     free = [max(limit - used, 0) for limit, used in _groups(at) if limit < _NO_LIMIT]

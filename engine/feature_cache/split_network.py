@@ -3,8 +3,8 @@
 An operation is hot when its result for an image may change from step to step: it reads
 a variable that training changes, draws random numbers, mixes the images of a batch (a
 batch norm in training), or has a hot input. The frontier is what hot operations, or
-the caller, read of the cold ones that depend on the image. It is all of an image that
-training needs, and can be computed once.
+the caller, read of the cold ones that depend on the image. It is all that training
+needs of an image, and can be computed once.
 """
 
 import math
@@ -31,7 +31,7 @@ class SplitNetwork:
       cold_flops: floating-point operations of the frozen part for one image.
       hot_flops: those of the rest.
       key: text that distinguishes this frontier from the net's others.
-      batch_size: images in every call.
+      batch_size: images per call.
       is_training: see `Network.__call__`.
       frozen_variables: names of the variables that the frozen part reads.
     """
@@ -50,7 +50,7 @@ class SplitNetwork:
         Args:
           network: the net; both functions read its variables as they are when called.
           plan: which variables are trained, which batch norms update.
-          batch_size: images in every call, a constant of the graph: otherwise shapes
+          batch_size: images per call, a constant of the graph: otherwise shapes
             that are computed from the images would count as features.
           is_training: see `Network.__call__`.
           batch_norm_decay: see `Network.__call__`.
@@ -92,17 +92,17 @@ class SplitNetwork:
     def finish(
         self, features: Sequence[tf.Tensor], seed: tf.Tensor
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """What `Network.__call__` gives, of its end points the auxiliary logits alone.
+        """Like `Network.__call__`, with only the auxiliary logits as end points.
 
         Args:
-          features: as `features` gives them.
-          seed: `[2]` int32, of dropout.
+          features: from `features`.
+          seed: `[2]` int32, for dropout.
         """
         outputs = self._finish(*self._cast(features), seed)[: self._num_outputs]
         return outputs[0], dict(zip([_AUX], outputs[1:], strict=False))
 
     def moments(self, features: Sequence[tf.Tensor], seed: tf.Tensor) -> Moments:
-        """What the batch norms that train see of a batch; see `finish`."""
+        """The moments of a batch at the batch norms that are trained; see `finish`."""
         return self._moments(*self._cast(features), seed)
 
     def _cast(self, features: Sequence[tf.Tensor]) -> list[tf.Tensor]:

@@ -1,1 +1,1 @@
-"""Linear classifiers, and the head of a net solved as one."""
+"""Linear classifiers, and solving a net's head as one."""

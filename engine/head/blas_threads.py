@@ -1,11 +1,11 @@
-"""How many threads the linear algebra of fitting a classifier uses."""
+"""The number of threads for the linear algebra of fitting a classifier."""
 
 import contextlib
 from collections.abc import Iterator
 
 import numpy as np
 
-# Values in the examples of a fit. On fewer the threads of a BLAS library spend more
+# Number of values in the examples. With fewer, the threads of a BLAS library spend more
 # time waiting for each other than computing: 240 examples of 1,024 features took 5.7
 # seconds of two cores with two threads and 0.5 with one.
 _FEWEST_FOR_THREADS = 4_000_000
@@ -13,7 +13,7 @@ _FEWEST_FOR_THREADS = 4_000_000
 
 @contextlib.contextmanager
 def suited_to(features: np.ndarray) -> Iterator[None]:
-    """Limits BLAS to one thread where the examples are too few for more.
+    """Limits BLAS to one thread if there are too few examples for more.
 
     Args:
       features: `[examples, features]` that a classifier is fitted to.

@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 
-# A feature that hardly varies must not be blown up: folded into the head's weights, its
-# deviation of nearly nothing becomes a weight so large that the first steps of
-# fine-tuning below the head break what it had learned.
+# A feature that hardly varies must not be scaled up: folded into the head's weights,
+# its tiny deviation becomes a weight so large that the first steps of fine-tuning below
+# the head destroy what it has learned.
 _LEAST_DEVIATION = 0.3  # times the root mean square of all deviations
 _UNSEEN_MARGIN = 10.0  # below the least logit of any training example
 
@@ -34,13 +34,13 @@ class LinearClassifier:
 
 @dataclasses.dataclass(frozen=True)
 class CrossValidation:
-    """How well a classifier does on examples it was not fitted to.
+    """The accuracy of a classifier on examples it was not fitted to.
 
     Attributes:
       strength: C, the inverse strength of the penalty that did best.
       accuracy: with that C, over all examples, each held out once, in [0, 1]; NaN
         if there were too few for folds.
-      num_examples: how many were held out.
+      num_examples: number of examples held out.
     """
 
     strength: float
@@ -65,7 +65,7 @@ class Coefficients:
 
 
 def coefficients(model: object) -> Coefficients:
-    """Those of a fitted linear classifier of scikit-learn, a logit for each class."""
+    """Those of a linear classifier of scikit-learn, with a logit for each class."""
     weights, biases = model.coef_.T, model.intercept_  # type: ignore[attr-defined]
     classes = model.classes_  # type: ignore[attr-defined]
     if len(classes) == 2:  # one logit, of the second class
@@ -103,7 +103,7 @@ class StandardizedFeatures:
             self.columns, self._rotation = left * sizes, right.T
 
     def classifier(self, fitted: Coefficients, num_classes: int) -> LinearClassifier:
-        """The classifier of the original, unstandardized features.
+        """The classifier for the original, unstandardized features.
 
         Args:
           fitted: on `columns`.

@@ -8,7 +8,7 @@ from nets.network import Network
 
 
 def variables(network: Network) -> tuple[str, str]:
-    """Names of the weights and the biases of the layer that gives the logits.
+    """Names of the weights and the biases of the layer that computes the logits.
 
     Raises:
       UserError: the head is more than one linear layer.
@@ -27,10 +27,10 @@ def variables(network: Network) -> tuple[str, str]:
 
 
 def assign(network: Network, classifier: LinearClassifier) -> None:
-    """Makes a classifier of the head's features the head.
+    """Makes a classifier the head of a net.
 
     Args:
-      network: its main head takes the classifier's values; auxiliary heads stay.
+      network: the net, whose auxiliary heads are not changed.
       classifier: of as many features as the head's layer takes.
 
     Raises:

@@ -27,7 +27,7 @@ from engine.head.linear_classifier import (
 STRENGTHS = tuple(10.0**exponent for exponent in np.arange(-5, 1.01, 0.5))
 _WORSE_IN_A_ROW = 2  # strengths tried beyond the best one
 MAX_FOLDS = 5
-# On more examples the penalty is chosen on a stratified sample of this size: a larger
+# Of more examples, the penalty is chosen on a stratified sample of this size: a larger
 # one hardly changes the choice, and cross-validation fits each of its folds 13 times.
 MAX_EXAMPLES_TO_CHOOSE = 10_000
 _MAX_ITERATIONS = 300
@@ -94,7 +94,7 @@ def cross_validate(
 def stratified_sample(
     columns: np.ndarray, labels: np.ndarray, most: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """At most so many of the examples, stratified by class where possible."""
+    """A sample of at most `size` examples, stratified by class if possible."""
     if len(labels) <= most:
         return columns, labels
     counts = np.unique(labels, return_counts=True)[1]
@@ -114,7 +114,7 @@ def stratified_sample(
 def stratified_folds(
     labels: np.ndarray, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Five folds of (train, held-out) indices, or fewer where classes are small.
+    """Five folds of (train, held-out) indices, or fewer if classes are small.
 
     There are none if every class has a single example. Some folds lack a class that has
     fewer examples than there are folds.
@@ -139,7 +139,7 @@ def _num_folds(counts: np.ndarray) -> int:
 
 
 def warn_of_small_classes(labels: np.ndarray) -> None:
-    """Warns where a class, or every class, has few images for cross-validation."""
+    """Warns if some or all classes have few images for cross-validation."""
     counts = np.unique(labels, return_counts=True)[1]
     num_folds = _num_folds(counts)
     if num_folds < 2:
@@ -169,7 +169,7 @@ def _path(
     for strength in strengths:
         model.set_params(C=strength)
         with warnings.catch_warnings():
-            # Of convergence, and of classes so many that they could be a regression.
+            # On convergence, and on so many classes that it could be a regression.
             warnings.simplefilter("ignore", UserWarning)
             model.fit(columns, labels)
         yield coefficients(model)

@@ -25,17 +25,17 @@ _TOLERANCE = 1e-3  # relative to the largest logit
 def make_train_fn(
     state: TrainState, split: SplitNetwork, cache: FeatureCache, config: TrainConfig
 ) -> TrainFn:
-    """A function that solves the head, as `train_step.make_train_fn` would train it.
+    """Like `train_step.make_train_fn`, but the function solves the head in one step.
 
     Args:
-      state: whose head takes the solution.
-      split: the net in inference, cut before the head.
+      state: its head is set to the solution.
+      split: the net in inference, split before the head.
       cache: the features of every training image, full.
       config: the options.
 
     Raises:
       UserError: the head is not one linear layer on those features, or the data has
-        images of one class only.
+        only images of one class.
     """
     *features, labels = cache.arrays()
     network = state.network
@@ -79,7 +79,7 @@ def _require_linear(
     classifier: LinearClassifier,
     examples: np.ndarray,
 ) -> None:
-    """Makes sure that the net's logits are those of the classifier."""
+    """Makes sure that the net computes the classifier's logits."""
     batch = np.float32(features[:1]).repeat(split.batch_size, 0)
     count = min(_NUM_CHECKED, split.batch_size, len(features))
     batch[:count] = features[:count]
