@@ -88,14 +88,14 @@ def _title(plan: Plan) -> str:
 def _row(
     block: str, variables: Sequence[PlannedVariable], updating: int, frozen: int
 ) -> list[str]:
-    fresh = sum(not v.restored for v in variables)
+    new = sum(not v.restored for v in variables)
     trained = sum(v.trained for v in variables)
     still = sum(v.trainable and not v.trained for v in variables)
     return [
         block,
         f"{len(variables):,}",
         f"{sum(v.size for v in variables):,}",
-        _either("restored", len(variables) - fresh, "fresh", fresh),
+        _either("restored", len(variables) - new, "new", new),
         _either("trained", trained, "frozen", still),
         _either("updating", updating, "frozen", frozen),
     ]

@@ -126,9 +126,9 @@ def _closing_lines(output_dir: str, evaluation: str, best: str) -> str:
     low, high = calibration.wilson_interval(round(metrics["accuracy"] * count), count)
     return "\n".join(
         [
-            f"\naccuracy {metrics['accuracy']:.3f} (95 % interval {low:.3f} to"
-            f" {high:.3f}) on the {count} images of {metrics['split']}, by {best}",
-            f"checkpoint in {output_dir}, page in"
+            f"\n{best}: accuracy {metrics['accuracy']:.3f}, 95% interval {low:.3f} to"
+            f" {high:.3f}, on {count} images of {metrics['split']}",
+            f"checkpoint in {output_dir}, report in"
             f" {os.path.join(evaluation, 'report.html')}",
             "python predict_images.py"
             f" --checkpoint_path={shlex.quote(output_dir)} PHOTO",

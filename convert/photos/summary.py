@@ -177,7 +177,7 @@ def show_next_command(info: DatasetInfo, dataset_dir: str) -> None:
         path = os.path.join(available.FOLDER, _EASY_NET)
         weights = Weights(path, _EASY_NET)
     else:
-        print("Next, to fine-tune the last layer of the weights that are here:")
+        print("Next, to fine-tune the last layer of weights on this machine:")
     _print_command(*_fine_tuning(info, dataset_dir, weights))
 
 

@@ -29,11 +29,11 @@ class Lag:
     decay: float
 
     def start_left(self, steps: int) -> float:
-        """Share of the initial value in the averages after some steps."""
+        """Share of the initial value in the averages after this many steps."""
         return self.decay**steps
 
     def is_settled(self, steps: int | None) -> bool:
-        """Whether the initial value is forgotten after some steps (None: endless)."""
+        """Whether the initial value is forgotten after steps; None for endless runs."""
         if not self.num_batch_norms:
             return True
         if self.decay == 1:
@@ -43,11 +43,11 @@ class Lag:
     def as_text(self, steps: int | None) -> str:
         """How long the statistics take to settle, against the steps of the run."""
         count = self.num_batch_norms
-        which = "one that trains" if count == 1 else f"{count:,} that train"
+        which = "one that is trained" if count == 1 else f"{count:,} that are trained"
         needed = "never settle"
         if self.decay < 1:
             needed = f"need {steps_to_settle(self.decay):,} steps to settle"
-        run = "" if steps is None else f", and the run makes {steps:,}"
+        run = "" if steps is None else f"; the run has {steps:,}"
         return (
             f"batch norm: the statistics of the {which} {needed}"
             f" (decay {self.decay:g}){run}"

@@ -61,7 +61,7 @@ def moments_of(
     steps = progress(
         batches.take(num_batches),
         total=num_batches,
-        desc="recomputing batch-norm statistics",
+        desc="recomputing statistics",
         unit="step",
     )
     for number, batch in enumerate(steps):

@@ -134,7 +134,7 @@ class FeatureFiles:
             self._chunks(sizes),
             total=sum(-(-size // _CHUNK_BYTES) for size in sizes),
             desc="checking the feature cache",
-            unit=f"× {_CHUNK_BYTES >> 20} MB step",
+            unit="block",
         ):
             found[number] = zlib.crc32(chunk, found[number])
         for path, crc, known in zip(self._paths, found, checksums, strict=True):

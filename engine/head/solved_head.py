@@ -65,7 +65,7 @@ def make_train_fn(
         state.global_step.assign_add(1)
         logging.info(
             "head solved by logistic regression with C = %.3g, chosen by"
-            " cross-validation: accuracy there %.3f ± %.3f",
+            " cross-validation (accuracy %.3f ± %.3f)",
             *(choice.strength, choice.accuracy, choice.standard_error),
         )
         return _totals(classifier.logits(examples), labels)

@@ -177,8 +177,7 @@ def commands(result: Result, config: ProbeConfig) -> list[tuple[str, str]]:
             [
                 *(*common, *own, "--checkpoint_path=runs/head"),
                 shlex.quote(f"--trainable_scopes={','.join(scopes)}"),
-                " ".join(opening.ARGUMENTS[:3]),
-                " ".join(opening.ARGUMENTS[3:]),
+                *(" ".join(opening.ARGUMENTS[i : i + 2]) for i in (0, 2, 4)),
                 "--feature_cache=memory --train_dir=runs/opened",
             ],
         ),

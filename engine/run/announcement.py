@@ -1,11 +1,13 @@
 """What a run says before its first step: its plan, and what its options amount to."""
 
 import math
+import sys
 
 import numpy as np
 from absl import logging
 
 from checkpoints import plan_text
+from common import terminal
 from config.train_config import TrainConfig
 from engine.batch_norm import recomputation
 from engine.cluster import network_cost
@@ -20,11 +22,10 @@ def announce(setup: Setup, config: TrainConfig) -> None:
     print(plan_text.as_text(setup.start.plan), flush=True)
     dataset = setup.dataset
     if setup.split:
-        num_examples = dataset.num_examples
-        print(
-            cached_training.savings_as_text(setup.split, num_examples, config),
-            flush=True,
+        savings = cached_training.savings_as_text(
+            setup.split, dataset.num_examples, config
         )
+        print(terminal.wrapped(savings, sys.stdout, indent=2), flush=True)
     if config.fine_tune.solves_head:
         logging.info(
             "data: %d images in %d classes; the head is fitted by logistic regression"

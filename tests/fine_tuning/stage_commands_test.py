@@ -115,7 +115,7 @@ def test_a_recipe_of_all_commands_ends_in_one_table(
     assert metrics["tta"] == "flip"
     assert {row["images"] for row in rows} == {str(metrics["images"])}
     said = capsys.readouterr().out
-    assert "95 % interval" in said
+    assert "95% interval" in said
     assert (run / "1-probe" / "probe.json").exists()
     info = json.loads((run / "data" / "dataset.json").read_text())
     assert info["splits"]["pseudo"]["num_examples"] > 0

@@ -24,7 +24,7 @@ def test_an_average_that_never_moves_never_settles():
     lag = Lag(2, 1.0)
     assert not lag.is_settled(10**9)
     assert not lag.is_settled(None)
-    assert "the 2 that train never settle (decay 1)" in lag.as_text(5)
+    assert "the 2 that are trained never settle (decay 1)" in lag.as_text(5)
 
 
 def test_without_batch_norms_all_is_settled():
@@ -33,11 +33,11 @@ def test_without_batch_norms_all_is_settled():
 
 def test_it_is_described_against_the_steps_of_the_run():
     assert Lag(27, 0.9997).as_text(150) == (
-        "batch norm: the statistics of the 27 that train need 23,023 steps to settle"
-        " (decay 0.9997), and the run makes 150"
+        "batch norm: the statistics of the 27 that are trained need 23,023 steps to"
+        " settle (decay 0.9997); the run has 150"
     )
     assert Lag(1, 0.5).as_text(None) == (
-        "batch norm: the statistics of the one that trains need 10 steps to settle"
+        "batch norm: the statistics of the one that is trained need 10 steps to settle"
         " (decay 0.5)"
     )
 

@@ -42,7 +42,7 @@ def test_progress_is_told_against_the_number_of_batches(monkeypatch, said):
     seed = tf.zeros([2], tf.int64)
     moments = moments_of(batches, 2, lambda *_: {}, seed, AugmentationOptions(), 3)
     assert len(list(moments)) == 2
-    assert "recomputing batch-norm statistics: 2 of 2 steps" in said()
+    assert "recomputing statistics: 2 of 2 steps" in said()
 
 
 def by_kind(saved):
@@ -131,7 +131,7 @@ def test_where_nothing_is_recomputed_the_run_says_what_would(
 ):
     more = {"recompute_batch_norm": "false"} if frozen else {"freeze_batch_norm": False}
     small_runs.train(train_dir=tmp_path, **{**flags, **more, "max_number_of_steps": 1})
-    assert "the 2 that train need 6,905 steps to settle (decay 0.999)" in said()
+    assert "the 2 that are trained need 6,905 steps to settle (decay 0.999)" in said()
     assert said().count("99.9 % of their initial") == 2  # before validation, at the end
     assert "--recompute_batch_norm=true" in said()
     assert not by_kind(small_runs.read_all(tmp_path, 1))[0]
@@ -139,7 +139,7 @@ def test_where_nothing_is_recomputed_the_run_says_what_would(
 
 def test_statistics_that_have_settled_cost_nothing(flags, tmp_path, said):
     small_runs.train(train_dir=tmp_path, **{**flags, "batch_norm_decay": 0.1})
-    assert "the 2 that train need 3 steps to settle" in said()
+    assert "the 2 that are trained need 3 steps to settle" in said()
     assert "recomputed at" not in said()
     assert not by_kind(small_runs.read_all(tmp_path, 6))[0]
 

@@ -72,7 +72,10 @@ def said(network, checkpoint, caplog):
 
 def test_lagging_statistics_are_said_with_the_remedy(network, saved, caplog):
     text = said(network, saved(NEEDED - 1, run={}), caplog)
-    assert f"the statistics of the 2 that train need {NEEDED} steps to settle" in text
+    assert (
+        f"the statistics of the 2 that are trained need {NEEDED} steps to settle"
+        in text
+    )
     assert "at step 65 they hold 0.1 % of their initial" in text
     assert "convert/recompute_batch_norm.py" in text
     assert not said(network, saved(NEEDED, run={}), caplog)
