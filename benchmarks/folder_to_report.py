@@ -1,4 +1,4 @@
-"""From a folder of photos to an evaluated classifier: fine_tune.py beside Keras.
+"""From a folder of photos to an evaluated classifier: fine_tune.py against Keras.
 
 python -m benchmarks.folder_to_report --model_name=mobilenet_v1
 

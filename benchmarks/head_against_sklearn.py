@@ -1,4 +1,4 @@
-"""The head as fine_tune.py solves it, beside scikit-learn's on the same features.
+"""The head as fine_tune.py solves it, against scikit-learn's on the same features.
 
 python -m benchmarks.head_against_sklearn
 

@@ -88,7 +88,7 @@ def photo_batches(photos: pathlib.Path, scale: Scale) -> Iterable[Any]:
         ]
     )
     dataset = torchvision.datasets.ImageFolder(photos, transform)
-    # Drawn with replacement, so that it never ends and no worker starts anew.
+    # Drawn with replacement, so that it never ends and no worker is restarted.
     sampler = torch.utils.data.RandomSampler(dataset, True, num_samples=10**9)
     return torch.utils.data.DataLoader(
         dataset, scale.batch_size, sampler=sampler, num_workers=2

@@ -129,11 +129,7 @@ def _from_json(
     split = info.splits.get(split_name)
     if split is None or not split.num_examples:
         raise _no_split(info.name, split_name, dataset_dir, list(info.splits))
-    if file_fault := dataset_json.find_file_fault(dataset_dir, split):
-        path, reason = file_fault
-        if not (tolerant and storage.is_file(path)):
-            record_fault = record_faults.find_unreadable([path])
-            raise UserError("; ".join(filter(None, [reason, record_fault])))
+    _require_sound_files(split, dataset_dir, tolerant)
     shards = split_counts.shards_of(
         dataset_dir, [shard.file for shard in split.shards], tolerant
     )
@@ -166,6 +162,23 @@ def _from_json(
         first_few(changed, 1),
     )
     return split_counts.counted(dataset)
+
+
+def _require_sound_files(
+    split: dataset_json.SplitInfo, dataset_dir: str, tolerant: bool
+) -> None:
+    """Refuses a split whose files do not match dataset.json.
+
+    Args:
+      split: the split in dataset.json.
+      dataset_dir: the folder of its files.
+      tolerant: whether to accept files of another size, as bad records are skipped.
+    """
+    if file_fault := dataset_json.find_file_fault(dataset_dir, split):
+        path, reason = file_fault
+        if not (tolerant and storage.is_file(path)):
+            record_fault = record_faults.find_unreadable([path])
+            raise UserError("; ".join(filter(None, [reason, record_fault])))
 
 
 def available_splits(name: str, dataset_dir: str) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ PATIENCE_SECS = 300
 
 
 class _Process:
-    """The script with flags, running beside others."""
+    """Starts the script with flags, in parallel to others."""
 
     def __init__(self, folder: pathlib.Path, name: str, *flags: str) -> None:
         self.eval_dir = folder / f"eval_{name}"

@@ -1,4 +1,4 @@
-"""Every script, interrupted while it loads, or started beside modules of its names."""
+"""Every script, interrupted while it loads, or next to namesakes of its modules."""
 
 import os
 import pathlib
@@ -65,7 +65,7 @@ def test_there_are_such_scripts():
 
 
 @pytest.mark.parametrize("module", ["predict_images", "convert.inspect_checkpoint"])
-def test_modules_of_the_same_names_beside_the_user_do_no_harm(module, tmp_path):
+def test_namesakes_in_the_users_folder_do_no_harm(module, tmp_path):
     for name in ("config", "datasets", "errors", "checkpoints", "nets"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise RuntimeError('shadow')")

@@ -80,11 +80,7 @@ def judge(
     for number, (depth, place) in enumerate(
         progress(kept, total=len(kept), desc="fitting", unit="depth")
     ):
-        num_opened = sum(
-            int(np.prod(network.model_variables[name].shape))
-            for name in depth.after
-            if network.model_variables[name].trainable
-        )
+        num_opened = _num_parameters(network, depth.after)
         if number not in judged:
             accuracy = screened[number]
             error = (accuracy * (1 - accuracy) / len(labels)) ** 0.5
@@ -105,6 +101,12 @@ def judge(
             )
         )
     return scores, classifier
+
+
+def _num_parameters(network: Network, names: Sequence[str]) -> int:
+    """The number of trainable parameters in some variables of a net."""
+    variables = (network.model_variables[name] for name in names)
+    return sum(int(np.prod(v.shape)) for v in variables if v.trainable)
 
 
 def learning_curve(

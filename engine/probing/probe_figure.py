@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from engine.probing.probe_scores import Score, choose
@@ -15,9 +16,25 @@ def draw(scores: Sequence[Score], title: str) -> bytes:
       scores: by depth, from the image on.
       title: the line above it.
     """
-    places = range(len(scores))
     figure = Figure((max(5.6, 0.42 * len(scores)), 4.4), layout="constrained")
     axes = figure.add_subplot()
+    _plot_accuracies(axes, scores)
+    axes.axvline(
+        scores.index(choose(scores)),
+        color="#2b8a3e",
+        alpha=0.3,
+        linewidth=6,
+        label="chosen",
+    )
+    names = [score.depth.end_point for score in scores]
+    axes.set_xticks(range(len(scores)), names, rotation=60, ha="right")
+    axes.set(ylabel="accuracy", title=title)
+    axes.legend(frameon=False, loc="lower right")
+    return html_page.svg(figure)
+
+
+def _plot_accuracies(axes: Axes, scores: Sequence[Score]) -> None:
+    places = range(len(scores))
     judged = [i for i in places if not scores[i].is_screened_out]
     axes.plot(places, [s.accuracy for s in scores], color="#adb5bd", linewidth=1)
     axes.plot(
@@ -46,16 +63,3 @@ def draw(scores: Sequence[Score], title: str) -> bytes:
             color="#d9480f",
             label="held out",
         )
-    axes.axvline(
-        scores.index(choose(scores)),
-        color="#2b8a3e",
-        alpha=0.3,
-        linewidth=6,
-        label="chosen",
-    )
-    axes.set_xticks(
-        places, [s.depth.end_point for s in scores], rotation=60, ha="right"
-    )
-    axes.set(ylabel="accuracy", title=title)
-    axes.legend(frameon=False, loc="lower right")
-    return html_page.svg(figure)

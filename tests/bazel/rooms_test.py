@@ -24,7 +24,7 @@ _SCRIPTS = len(FLOORS)  # every other file of the root
 # Rooms of their own within a floor: engine/step, convert/photos. A file that stands
 # directly in one of these folders is a room by itself.
 _WITH_ROOMS = {"engine", "convert"}
-# Tools beside the house.
+# Tools that belong to no room.
 _OUTSIDE = {"tests", "benchmarks", "demo"}
 
 Files = Mapping[str, str]

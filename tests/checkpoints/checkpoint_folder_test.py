@@ -67,7 +67,7 @@ def test_saving_a_step_again_keeps_the_newer_values(tmp_path):
 
 
 def test_other_files_stay(tmp_path):
-    """A published checkpoint that the user put there, and the events beside it."""
+    """A published checkpoint that the user put there, with event files."""
     slim_format.write_checkpoint(str(tmp_path / "inception_v3.ckpt"), tensors(0))
     (tmp_path / "events.out.tfevents.1").touch()
     folder = CheckpointFolder(str(tmp_path), keep=1)

@@ -18,7 +18,7 @@ with locked(sys.argv[1]):
 """
 
 
-def test_the_second_is_refused_and_told_of_the_first_until_that_is_killed(tmp_path):
+def test_a_second_run_is_refused_until_the_first_is_killed(tmp_path):
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -1,4 +1,4 @@
-"""Files of other programs in place of a checkpoint: named, with the way to convert."""
+"""Files of other programs instead of a checkpoint: named, with their converter."""
 
 import gzip
 import json
@@ -95,7 +95,7 @@ def test_an_object_based_checkpoint(tmp_path):
 
 
 @pytest.mark.parametrize("beside", [["m.keras"], ["m.npz", "m.pb"]])
-def test_a_checkpoint_beside_other_files_counts(tmp_path, beside):
+def test_a_checkpoint_next_to_other_files_counts(tmp_path, beside):
     write_checkpoint(str(tmp_path / "model.ckpt-1"), {"w": np.zeros(1)})
     for name in beside:
         FILES[name][0](tmp_path / name)

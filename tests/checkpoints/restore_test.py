@@ -1,4 +1,4 @@
-"""Values from a checkpoint into variables: a warm start, and a run that goes on."""
+"""Values from a checkpoint into variables: a warm start, and a resumed run."""
 
 import numpy as np
 import pytest
@@ -63,8 +63,8 @@ def test_resuming_with_another_optimizer_says_what_is_new(tmp_path):
     variables = fresh("net/weights", "net/biases")
     variables["net/weights/RMSProp"] = tf.Variable(tf.ones([2, 2]))
     variables["net/biases/RMSProp"] = tf.Variable(tf.ones([2]))
-    made_anew = restore.resume(variables, checkpoint)
-    assert made_anew == ["net/weights/RMSProp", "net/biases/RMSProp"]
+    missing = restore.resume(variables, checkpoint)
+    assert missing == ["net/weights/RMSProp", "net/biases/RMSProp"]
     np.testing.assert_array_equal(variables["net/weights"], KERNEL)
     np.testing.assert_array_equal(variables["net/weights/RMSProp"], np.ones([2, 2]))
 

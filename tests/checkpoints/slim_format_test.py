@@ -117,7 +117,7 @@ def test_relative_and_home_paths(tmp_path, monkeypatch):
     assert find_checkpoint("model.ckpt-5.index") == "model.ckpt-5"
 
 
-def test_a_checkpoint_without_its_data_is_told_of(tmp_path):
+def test_a_checkpoint_without_its_data_is_reported(tmp_path):
     prefix = write(tmp_path / "model.ckpt-5")
     os.remove(prefix + DATA)
     with pytest.raises(UserError, match=r"model\.ckpt-5 lacks a \.data file"):

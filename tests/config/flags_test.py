@@ -134,7 +134,7 @@ def test_slims_flag_is_there_with_its_type_and_default(
 
 @both
 def test_slims_defaults_written_out_are_accepted(command_line, script):
-    """Old scripts may go on passing every flag, the refused ones included."""
+    """Old scripts may still pass every flag, the refused ones included."""
     given = {k: v for k, v in SLIM[script].items() if v is not None}
     given = {k: v for k, v in given.items() if k != "dataset_dir"}
     options = command_line(script).read(

@@ -228,7 +228,7 @@ def test_int8_is_near_and_takes_the_type_asked_for(
 def test_float16_is_the_checkpoint_with_rounded_weights(
     classifier, check, exported, tmp_path, monkeypatch
 ):
-    def copy(job: Job, path: str) -> None:  # in place of converting once more
+    def copy(job: Job, path: str) -> None:  # instead of converting once more
         shutil.copyfile(exported[0] / "model.tflite", path)
 
     monkeypatch.setattr(formats, "write_tflite", copy)

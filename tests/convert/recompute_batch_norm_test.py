@@ -104,7 +104,7 @@ def test_images_are_those_that_training_saw(flags, train, recompute):
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-5)
 
 
-def test_a_run_goes_on_from_it_as_if_nothing_had_been(
+def test_a_run_continues_from_it_as_if_nothing_had_happened(
     lagging, images_dir, recompute, tmp_path
 ):
     recompute(lagging, output_dir=str(tmp_path / "recomputed"))

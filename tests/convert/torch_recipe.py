@@ -1,4 +1,4 @@
-"""State dictionaries and images that NumPy alone makes anew, bit for bit."""
+"""State dictionaries and images that NumPy alone reproduces, bit for bit."""
 
 import json
 import math

@@ -39,7 +39,7 @@ def test_records_are_counted_once(dataset_dir, monkeypatch):
 
 @pytest.fixture
 def described_dir(dataset_dir):
-    """The same, with dataset.json in place of labels.txt."""
+    """The same, with dataset.json instead of labels.txt."""
     shards = tuple(
         ShardInfo(
             path.name, records, path.stat().st_size, atomic_files.sha256(str(path))

@@ -171,7 +171,7 @@ def test_a_checkpoint_of_no_run_needs_its_data_named(evaluate_run, tmp_path):
         evaluate_run()
 
 
-def test_bad_records_are_left_out_and_told_of(run, weights, tmp_path, capsys):
+def test_bad_records_are_skipped_and_reported(run, weights, tmp_path, capsys):
     labels = [0, 7, 1, 1, 2, 1, 0, 1, -1]
     folder = coloured_images.write_split(
         tmp_path / "data", "validation", [0] * 9, labels

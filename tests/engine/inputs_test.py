@@ -56,7 +56,7 @@ def test_without_dataset_json_slims_default_stands(images_dir, tmp_path):
         assert inputs.with_found_name(data, frozenset()) == data
 
 
-def test_training_goes_on_without_the_name(described_dir, tmp_path):
+def test_training_continues_without_the_name(described_dir, tmp_path):
     status = small_runs.train(
         dataset_name="imagenet",
         dataset_dir=described_dir,

@@ -16,7 +16,7 @@ NUMBERS = [signal.SIGINT, signal.SIGTERM]
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_a_signal_is_noted_and_the_run_goes_on(number):
+def test_a_signal_is_noted_and_the_run_continues(number):
     with interruption() as watch:
         assert not watch
         os.kill(os.getpid(), number)
@@ -66,12 +66,12 @@ sys.path.insert(0, {str(pathlib.Path(interruption_module.__file__).parent)!r})
 from interruption import interruption
 with interruption() as watch:
     os.kill(os.getpid(), {int(signal.SIGTERM)})
-    print("going on", flush=True)
+    print("continuing", flush=True)
     os.kill(os.getpid(), {int(second)})
     print("still there", flush=True)
 """
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == -second
-    assert done.stdout == "going on\n"
+    assert done.stdout == "continuing\n"
     assert "SIGTERM: stopping after this step" in done.stderr

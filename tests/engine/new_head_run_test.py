@@ -67,7 +67,7 @@ def test_what_lies_before_the_cut_is_restored_and_the_rest_is_gone(cut_run, full
     assert not {"final_endpoint", "head_hidden_units"} & set(of_whole)
 
 
-def test_a_killed_run_goes_on_to_the_same_bytes(cut_run, flags, tmp_path, monkeypatch):
+def test_a_killed_run_resumes_to_the_same_bytes(cut_run, flags, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         report = TrainLog.report
 

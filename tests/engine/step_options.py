@@ -31,7 +31,7 @@ _CLIPPED = {"clip_gradient_norm": 0.1}
 _BY_SCOPE = {"learning_rate_multipliers": "Tiny/Conv2d_1=0.3,head=0.6"}
 _FOCAL = {"focal_gamma": 2.0, "label_smoothing": 0.0}
 _ACCUMULATED = {"gradient_accumulation_steps": 2, "batch_size": IMAGES // 2}
-# Every optimizer, and every option beside one of them.
+# Every optimizer, and every option with one of them.
 CASES: dict[str, dict[str, Any]] = {
     "sgd": {"class_weights": "balanced"},
     "momentum": {**_ACCUMULATED, "layer_decay": 0.5},

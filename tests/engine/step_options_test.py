@@ -68,7 +68,7 @@ def test_two_clones_hold_the_same_bytes(found, precision, case):
         assert value.tobytes() == after[name].tobytes(), name
 
 
-# Mixup draws its pairs and shares on each clone anew.
+# Mixup draws its pairs and shares on each clone separately.
 @pytest.mark.parametrize(
     ("precision", "case"), [(p, c) for p, c in WALK if "mixup_alpha" not in CASES[c]]
 )

@@ -30,7 +30,7 @@ def said(caplog):
 
 @pytest.fixture
 def copied_run(full_run, tmp_path):
-    """A copy of the full run to go on from."""
+    """A copy of the full run to continue."""
     return shutil.copytree(full_run, tmp_path / "copy")
 
 
@@ -51,7 +51,7 @@ def test_a_run_leaves_its_checkpoint_and_the_best_one(full_run):
         assert not np.array_equal(average, saved[name])
 
 
-def test_an_interrupted_run_goes_on_to_the_same_bytes(
+def test_an_interrupted_run_resumes_to_the_same_bytes(
     full_run, full_run_flags, tmp_path, monkeypatch, said
 ):
     with monkeypatch.context() as patch:
@@ -144,7 +144,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_saves_nothing(
     assert small_runs.steps_saved(copied_run) == [6]
 
 
-def test_another_optimizer_goes_on_and_the_last_five_are_kept(
+def test_another_optimizer_continues_and_the_last_five_are_kept(
     copied_run, full_run, full_run_flags, monkeypatch, said
 ):
     # Every look at the clock is an interval later.
@@ -165,7 +165,7 @@ def test_another_optimizer_goes_on_and_the_last_five_are_kept(
     assert not any(name.endswith("/Adam") for name in after)
     for name in (n for n in after if n.startswith("Tiny/") and "/RMSProp" not in n):
         trained = name.split("/")[1] in ("Logits", "AuxLogits")
-        # The averages go on towards the frozen values.
+        # The averages keep moving towards the frozen values.
         moves = trained or name.endswith("ExponentialMovingAverage")
         assert np.array_equal(after[name], before[name]) != moves, name
 

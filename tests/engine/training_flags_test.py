@@ -131,7 +131,7 @@ def evaluated(data_dir, folder, eval_dir):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_killed_run_goes_on_to_the_same_bytes_and_serves_all_commands(
+def test_a_killed_run_resumes_to_the_same_bytes_and_serves_all_commands(
     case, train, data_dir, photo, tmp_path, monkeypatch
 ):
     whole, killed = tmp_path / "whole", tmp_path / "killed"

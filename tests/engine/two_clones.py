@@ -33,7 +33,7 @@ def main(folder: pathlib.Path) -> None:
         CheckpointFolder(str(folder / name), keep=2).save(3, trainer.values())
 
     nets_factory.NETWORKS[small_runs.NET] = small_runs.NET_ENTRY
-    # A second strategy of a process would number its collective operations anew.
+    # A second strategy of a process would renumber its collective operations.
     with mock.patch.object(devices, "make_strategy", return_value=clones):
         small_runs.train(
             dataset_dir=small_runs.write_images(folder / "images"),

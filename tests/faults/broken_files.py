@@ -20,7 +20,7 @@ def write(folder: pathlib.Path, number: int) -> tuple[str, str]:
     """Writes file `number` into the folder of its class.
 
     Args:
-      folder: holds a folder for each of `CLASSES`, and `outside.png` beside it.
+      folder: holds a folder for each of `CLASSES`, and `outside.png` next to them.
       number: decides everything.
 
     Returns:

@@ -99,7 +99,7 @@ def sketch(name):
 
 @pytest.fixture(scope="module", autouse=True)
 def sketches():
-    """Sketches in place of the nets that recipes name."""
+    """Sketches instead of the nets that recipes name."""
     with pytest.MonkeyPatch.context() as patch:
         for name in BLOCKS:
             patch.setitem(nets_factory.NETWORKS, name, sketch(name))
@@ -144,7 +144,7 @@ def checkpoints(tmp_path_factory):
 
 
 def shortened(stage):
-    """A stage's section with two steps in place of its epochs."""
+    """A stage's section with two steps instead of its epochs."""
     config = COMMANDS[stage.command].config
     values = flags.values_of(config, stage.arguments)
     length = values.keys() & {"max_number_of_epochs"}

@@ -99,7 +99,7 @@ def test_a_recipe_of_all_commands_ends_in_one_table(
         written(config)
         raise KeyboardInterrupt
 
-    # It ends between the split and the note that it is there, and goes on from there.
+    # It ends between writing the split and noting it, and continues from there.
     with monkeypatch.context() as patch:
         patch.setattr(pseudo_label, "write_split", killed)
         with pytest.raises(KeyboardInterrupt):
@@ -128,7 +128,7 @@ def test_a_recipe_of_all_commands_ends_in_one_table(
     np.testing.assert_allclose(mean, (mixed + other) / 2, rtol=1e-6)
     assert not np.array_equal(mixed, other)
 
-    # The same command again makes nothing anew.
+    # The same command again does nothing again.
     assert fine_tuned(made / "photos", *options) == 0
     again = capsys.readouterr().out
     scripts = re.findall(r"\$ python (\S+)\.py", again)

@@ -1,4 +1,4 @@
-"""The record of an output folder: the same command goes on, another is refused."""
+"""The state of an output folder: the same command continues, another is refused."""
 
 import dataclasses
 import os

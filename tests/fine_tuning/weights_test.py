@@ -65,7 +65,7 @@ def test_an_unknown_net_is_told_before_anything_is_fetched(offline):
         weights.find({"model_name": "mobilenet_v1x"})
 
 
-def test_the_record_beside_a_checkpoint_says_net_and_images(tmp_path):
+def test_model_json_next_to_a_checkpoint_gives_net_and_images(tmp_path):
     path = write_lenet(tmp_path / "run")
     info = ModelInfo("lenet", 32, False, "inception", 0, None, 5, None)
     info.write(str(tmp_path / "run"))

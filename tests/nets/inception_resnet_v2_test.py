@@ -81,7 +81,7 @@ def test_what_output_stride_cannot_be():
     ],
 )
 def test_residual_blocks(block, scope, depth):
-    """Weights of 0 leave the bias, times the scale, beside the input."""
+    """Weights of 0 leave the input plus the bias times the scale."""
     inputs = tf.fill([1, 5, 5, 6], -1.0)
     outputs = {
         "linear": block(inputs, 0.5, None, scope=scope),

@@ -1,4 +1,4 @@
-"""Inputs and weights that everybody can make anew, bit for bit, from NumPy alone.
+"""Inputs and weights that anybody can reproduce, bit for bit, with NumPy alone.
 
 The goldens were measured on them. Weights follow from a variable's name and shape, so
 that a network with other names, shapes or variables has other weights.

@@ -72,7 +72,7 @@ class _HardSigmoid(torch.nn.Module):
 
 
 def with_slims_constants(model: torch.nn.Module) -> None:
-    """Gives a MobileNet the constants that slim has in place of torchvision's."""
+    """Gives a MobileNet slim's constants instead of torchvision's."""
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eps = 0.001

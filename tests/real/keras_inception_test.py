@@ -16,7 +16,7 @@ def _keras_model():
     """Keras' InceptionV3 with the package's weights, for inputs in [-1, 1]."""
     weights = nsfwjs_inception.dequantized(assets.archive(assets.NSFWJS))
     nsfwjs_inception._take_inputs_from_minus_one(weights)
-    keras.backend.clear_session()  # Layers are numbered anew, from none.
+    keras.backend.clear_session()  # Layers are numbered from 0 again.
     build = keras.applications.InceptionV3
     model = build(weights=None, include_top=False, pooling="avg")
     for kind in ("conv2d", "batch_normalization"):

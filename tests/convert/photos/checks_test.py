@@ -105,7 +105,7 @@ def checked_folders(tmp_path, bits=None, **folders):
     return [r.reason if isinstance(r, Rejection) else r.doubt for r in results], results
 
 
-def test_dark_photos_are_told_by_the_bright_ones_beside_them(tmp_path):
+def test_dark_photos_are_recognized_by_bright_ones_next_to_them(tmp_path):
     folders = {"bright": [60000, 4000, 50000], "dark": [4000, 900, 65535], "black": [0]}
     reasons, results = checked_folders(tmp_path, **folders)
     kinds = [getattr(result, "kind", None) for result in results]

@@ -202,7 +202,7 @@ def test_odd_names_survive(tmp_path, convert):
 
 @pytest.fixture
 def damaged_folder(photo_folder):
-    """Eight sound photos and two that are not, beside what is no photo."""
+    """Eight intact photos, two damaged ones, and files that are not photos."""
     (photo_folder / "cat" / "empty.jpg").touch()
     (photo_folder / "dog" / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
     (photo_folder / "dog" / "notes.txt").write_text("text")

@@ -83,7 +83,7 @@ def test_a_class_may_be_called_like_a_split(tmp_path):
     }
 
 
-def test_splits_beside_classes_are_refused(tmp_path):
+def test_splits_next_to_classes_are_refused(tmp_path):
     touch(tmp_path, "train/cat/1.jpg", "dog/1.jpg")
     with pytest.raises(
         UserError, match="'train' with folders inside and 'dog' next to"

@@ -37,7 +37,7 @@ def preprocess(photo, seed):
 
 @pytest.fixture
 def damaged_dir(dataset_dir, write_records, record):
-    """Grey values 0 to 8, of which 1, 3, 5, 6 and 8 are spoilt, file by file."""
+    """Grey values 0 to 8, of which 1, 3, 5, 6 and 8 are damaged, file by file."""
     no_image = example_schema.build_example(b"\xff\xd8\xff no", "jpg", 0, 1, 1, "p.jpg")
     write_records(dataset_dir / FILES[0], [record(0, 0), no_image])
     write_records(dataset_dir / FILES[1], [record(2, 2), record(3, 7), record(4, 1)])

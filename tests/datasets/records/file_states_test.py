@@ -87,7 +87,7 @@ def test_another_file_in_its_place_is_noticed(folder, reads):
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"files": {"a": 1}}'])
-def test_a_damaged_side_file_is_made_anew(folder, reads, content):
+def test_a_damaged_side_file_is_rewritten(folder, reads, content):
     first = look(folder)
     (folder / file_states.FILENAME).write_text(content)
     assert look(folder) == first

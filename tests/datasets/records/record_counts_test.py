@@ -71,7 +71,7 @@ def test_a_record_without_a_label_is_counted_apart(tmp_path, write_records):
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format_version": 1}', "null"])
-def test_a_damaged_side_file_is_made_anew(dataset_dir, content):
+def test_a_damaged_side_file_is_rewritten(dataset_dir, content):
     side_file = dataset_dir / record_counts.FILENAME
     side_file.write_text(content)
     counts = count(dataset_dir, FILES)

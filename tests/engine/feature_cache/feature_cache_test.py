@@ -118,7 +118,7 @@ def test_other_weights_or_data_are_another_cache(tmp_path, images_dir):
         assert len(set(folder.iterdir()) - before) == 2
 
 
-def test_a_killed_fill_goes_on_where_it_was(tmp_path):
+def test_a_killed_fill_continues_where_it_was(tmp_path):
     def open_cache():
         return FeatureCache(
             str(tmp_path / "key"), num_rows=5, shapes=[(2,), ()], dtype=tf.float32

@@ -1,4 +1,4 @@
-"""A cache's files are believed as they were written, or made anew."""
+"""A cache's files are reused only if unchanged, and otherwise recomputed."""
 
 import json
 import os
@@ -83,7 +83,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize("num_rows", [2, ROWS])
 @pytest.mark.parametrize("said", DAMAGES)
-def test_what_was_damaged_is_made_anew(tmp_path, said, num_rows, caplog):
+def test_what_was_damaged_is_recomputed(tmp_path, said, num_rows, caplog):
     folder = write(tmp_path / "key", num_rows)
     other = tmp_path / "other"
     other.mkdir()
@@ -102,7 +102,7 @@ def test_what_was_damaged_is_made_anew(tmp_path, said, num_rows, caplog):
 
 
 def test_who_reads_damaged_files_keeps_them(tmp_path):
-    """The files made anew are others: nothing changes under a run that is going on."""
+    """New files are created: nothing changes for a run that reads the old ones."""
     reader = reopened(write(tmp_path / "key"))
     (tmp_path / "key" / "progress.json").unlink()
     assert reopened(tmp_path / "key").num_done == 0

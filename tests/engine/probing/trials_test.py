@@ -72,7 +72,7 @@ class _Fake:
         ({"a": 0.7}, ["a"], ["a"]),
     ],
 )
-def test_every_round_shares_its_time_and_the_better_half_goes_on(
+def test_every_round_shares_its_time_and_the_better_half_continues(
     accuracies, given, order, monkeypatch
 ):
     monkeypatch.setattr(trials, "_Candidate", _Fake)

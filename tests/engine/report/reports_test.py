@@ -215,7 +215,7 @@ def evaluation(tmp_path, results):
     return write
 
 
-def test_no_page_of_an_earlier_evaluation_stays_beside_other_figures(evaluation):
+def test_no_page_of_an_earlier_evaluation_stays_with_new_figures(evaluation):
     folder = evaluation(3, with_page=True)
     assert (folder / "report.html").exists()
     (folder / "notes.txt").write_text("the user's own")

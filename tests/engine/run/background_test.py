@@ -1,4 +1,4 @@
-"""Writes come in order, beside the caller, and their errors are not lost."""
+"""Writes run in order, in the background, and their errors are not lost."""
 
 import threading
 
@@ -12,7 +12,7 @@ def fail():
     raise UserError("the disk is full")
 
 
-def test_writes_are_done_in_order_beside_the_caller_and_before_the_end():
+def test_writes_are_done_in_order_in_the_background_and_before_the_end():
     written: list[int] = []
     may_go_on = threading.Event()
     with BackgroundWriter() as writer:

@@ -54,7 +54,7 @@ def test_a_finished_run_says_what_has_no_effect(run, said, caplog):
     assert small_runs.steps_saved(run.folder) == [6]
 
 
-def test_a_longer_run_goes_on_and_says_from_where(run, said):
+def test_a_longer_run_continues_and_says_from_where(run, said):
     flags = {"weight_decay": 0.5, "max_number_of_steps": 8, "ignore_missing_vars": True}
     flags["freeze_batch_norm"] = False
     assert run(**flags) == 0
@@ -115,7 +115,7 @@ def test_data_that_was_moved_are_the_same(run, images_dir, tmp_path, said):
     assert said() == []
 
 
-def test_leaving_out_bad_records_goes_on(run, said):
+def test_a_run_continues_when_bad_records_are_skipped(run, said):
     assert run(max_bad_records=2, max_number_of_steps=7) == 0
     assert said() == ["--max_bad_records was 0, is now 2: applies from step 7 on"]
 
