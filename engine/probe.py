@@ -10,8 +10,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from checkpoints import model_info, restore, slim_format
-from checkpoints import plan as plans
+from checkpoints import model_info, restore, restored_names, slim_format
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.model_info import ModelInfo
 from checkpoints.scopes import HEAD
@@ -165,7 +164,7 @@ def _restored_network(
         precision=config.compute.precision,
         head=_head_of(checkpoint),
     )
-    names = plans.choose_restored(
+    names = restored_names.choose(
         network.variable_shapes(),
         checkpoint.path,
         checkpoint.shapes,

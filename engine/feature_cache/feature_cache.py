@@ -25,8 +25,7 @@ _SECS_BETWEEN_FLUSHES = 10.0
 
 # Features of a batch, [rows, ...] each, and its labels, [rows] int32.
 LabeledFeatures = tuple[list[np.ndarray], np.ndarray]
-# From the first row to the batches of it and all that follow.
-FeatureBatches = Callable[[int], Iterable[LabeledFeatures]]
+FeatureBatches = Callable[[int], Iterable[LabeledFeatures]]  # from a row on
 
 
 def folder_of_all(given: str | None, dataset_dir: str | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from absl import logging
 
 from checkpoints import plan as plans
-from checkpoints import rate_factors, restore, scopes, slim_format
+from checkpoints import rate_factors, restore, restored_names, scopes, slim_format
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.slim_format import Checkpoint
 from common.untrusted_text import first_few
@@ -89,7 +89,7 @@ def _names_to_restore(
     network: Network, checkpoint: Checkpoint, options: FineTuneOptions
 ) -> list[str]:
     """The variables that a run restores from a checkpoint that is not its own."""
-    return plans.choose_restored(
+    return restored_names.choose(
         network.variable_shapes(),
         checkpoint.path,
         checkpoint.shapes,
