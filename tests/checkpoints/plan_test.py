@@ -89,9 +89,9 @@ def test_the_table_of_fine_tuning_the_head():
     assert plan_text.table_rows(fine_tuning()) == [
         ["Net/Block_1", "4", "240", "restored", "frozen", "frozen"],
         ["Net/Block_2", "4", "176", "restored", "frozen", "frozen"],
-        ["Net/AuxLogits", "1", "40", "fresh", "trained", ""],
-        ["Net/Logits", "2", "85", "fresh", "trained", ""],
-        ["total", "11", "541", "8 restored, 3 fresh", "3 trained, 4 frozen", "frozen"],
+        ["Net/AuxLogits", "1", "40", "new", "trained", ""],
+        ["Net/Logits", "2", "85", "new", "trained", ""],
+        ["total", "11", "541", "8 restored, 3 new", "3 trained, 4 frozen", "frozen"],
     ]
 
 
