@@ -31,6 +31,9 @@ _PROBE_FOLDER = "probe"
 _STAGE_FOLDER = re.compile(r"\d+-")  # see `Runs.folder`
 _DEFAULT_BUDGET_MINS = 10.0
 _TRIAL_SHARE = 0.2  # of a given budget
+_NOTHING_MIXED_IN = (
+    *("--mixed_in_split_name=", "--mixed_in_fraction=0", "--mixed_in_after_epochs=0"),
+)
 _LAST_STEP = 1 << 62  # of any run
 _OF_THE_HEAD = {"final_endpoint", "head_hidden_units"}
 
@@ -141,6 +144,7 @@ class Runs:
     def show(self, made: PhotoData) -> None:
         """Prints the commands of a dry run and the plans that are known before it."""
         done: dict[str, str] = {}
+        is_labeled = False
         for number, stage in enumerate(self._stages(is_dry=True), 1):
             folder = self.folder(number, stage)
             command = self.lines.of_stage(stage, folder, done, None)
@@ -149,6 +153,7 @@ class Runs:
             if stage.gives_checkpoint:
                 done[stage.name] = os.path.join(self.output_dir, folder)
             if not stage.trains:
+                is_labeled = is_labeled or stage.command == "pseudo_label"
                 continue
             plan = [*command.arguments, f"--dataset_dir={made.dataset_dir}"]
             if before:
@@ -156,7 +161,11 @@ class Runs:
                     "(planned from the first stage's start: the previous stage has not"
                     " run yet)"
                 )
-                plan += [*self.lines.checkpoint, "--checkpoint_exclude_scopes=head"]
+                start = [*self.lines.checkpoint, "--checkpoint_exclude_scopes=head"]
+                plan += start if self.lines.checkpoint else ["--checkpoint_path="]
+            if is_labeled:
+                print("(planned without photos mixed in: they have no labels yet)")
+                plan += _NOTHING_MIXED_IN
             config, given = flags.parse(TrainConfig, [*plan, "--dry_run"])
             train_loop.train(config, given=given)
 

@@ -135,6 +135,30 @@ def test_a_recipe_of_all_commands_ends_in_one_table(
     assert scripts == ["convert/images_to_tfrecord", "eval_image_classifier"]
 
 
+@pytest.mark.parametrize("start", ["model.ckpt", ""])
+def test_a_dry_run_shows_what_is_still_to_come(made, tmp_path, capsys, start):
+    recipe = tmp_path / "recipe.txt"
+    recipe.write_text(RECIPE[RECIPE.index("[head]") :])
+    options = (
+        f"--recipe={recipe}",
+        f"--checkpoint_path={start and made / start}",
+        f"--output_dir={tmp_path / 'run'}",
+        unlabeled(made),
+        "--dry_run",
+    )
+    if not start:  # of which nothing is excluded
+        text = recipe.read_text().replace("--checkpoint_exclude_scopes=head", "")
+        recipe.write_text(text)
+    assert fine_tuned(made / "photos", *options) == 0
+    said = capsys.readouterr().out
+    scripts = re.findall(r"\$ python (\S+)\.py", said)
+    train, evaluate = "train_image_classifier", "eval_image_classifier"
+    middle = ["convert/pseudo_label", train, train, "convert/average_checkpoints"]
+    assert scripts == ["convert/images_to_tfrecord", train, *middle, evaluate]
+    assert "planned without photos mixed in" in said
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("more", "recipe", "said"),
     [
