@@ -17,8 +17,8 @@ class CompareOptions(Options):
     )
     at_epochs: str | None = option(
         None,
-        "Comma-separated epochs at which to show each run's validated accuracy, as in"
-        " 1,5,10: that of the last evaluation by then.",
+        "Comma-separated epochs at which to show the validation accuracy of each run,"
+        " as in 1,5,10: that of the last evaluation up to then.",
     )
 
     @property
@@ -41,6 +41,6 @@ class CompareConfig:
             fits = False
         if not fits:
             raise UserError(
-                f"--at_epochs={self.compare.at_epochs}: expected numbers above 0, with"
-                " commas between, as in 1,5,10"
+                f"--at_epochs={self.compare.at_epochs}: expected positive numbers"
+                " separated by commas, as in 1,5,10"
             )

@@ -24,8 +24,9 @@ class NetOptions(Options):
     use_grayscale: bool | None = option(None, "Convert images to one channel.")
     labels_offset: int | None = option(
         None,
-        "Number of classes left out at the start: 1 for ImageNet's 1000-class"
-        " weights. By default derived from the checkpoint's number of classes.",
+        "Number of the data set's first classes that the net lacks: 1 for ImageNet's"
+        " 1000-class weights. By default derived from the checkpoint's number of"
+        " classes.",
         minimum=0,
     )
     dataset_name: str | None = option(

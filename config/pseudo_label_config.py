@@ -14,36 +14,36 @@ class PseudoLabelOptions(Options):
 
     checkpoint_path: str | None = option(
         None,
-        "What to label with: a run's folder (its newest checkpoint), or a checkpoint's"
-        " prefix. Required.",
+        "Checkpoint to label with: a run's folder (its newest checkpoint), or a prefix."
+        " Required.",
     )
     image_dir: str | None = option(
-        None, "Folder of the unlabeled photos, with those in folders below. Required."
+        None, "Folder of unlabeled photos, subfolders included. Required."
     )
     split_name: str = option(
-        "pseudo", "Name of the new split; the data set must not have it."
+        "pseudo", "Name of the new split, which the data set must not have yet."
     )
     threshold: float = option(
         0.95,
-        "Least probability with which the net must predict a photo's class.",
+        "Minimum probability of a photo's predicted class.",
         above=0,
         maximum=1,
     )
     images_per_class: int | None = option(
         None,
-        "Most photos to keep of each class, the most confident first; 0 keeps all. By"
-        " default as many as the class with the fewest has.",
+        "Maximum number of photos per class, the most confident first; 0 keeps all. By"
+        " default as many as the smallest class has.",
         minimum=0,
     )
     moving_average_decay: float | None = option(
-        None, "Any value but 0 takes the moving averages of the variables."
+        None, "Any value but 0 uses the moving averages of the variables."
     )
     num_shards: int = option(
         5, "TFRecord files of the split, or one per photo.", minimum=1, maximum=99999
     )
-    batch_size: int = option(32, "Photos classified at once.", minimum=1)
+    batch_size: int = option(32, "Batch size.", minimum=1)
     num_preprocessing_threads: int = option(
-        4, "Photos decoded and preprocessed in parallel.", minimum=1
+        4, "Number of photos decoded and preprocessed in parallel.", minimum=1
     )
 
     def __post_init__(self) -> None:

@@ -34,15 +34,15 @@ class TrainDataOptions(Options):
     )
     sampling: str = option(
         "shuffled",
-        "Order of the training images: shuffled, each once in every epoch, or balanced,"
-        " of each class in turn, so that images of small classes come more often (not a"
+        "Order of the training images: shuffled (each once per epoch) or balanced (the"
+        " classes take turns, so that images of small classes come more often) (not a"
         " slim flag).",
         choices=("shuffled", "balanced"),
     )
     mixed_in_split_name: str | None = option(
         None,
-        "Another split of the data set that gives a share of every batch, such as one"
-        " that convert/pseudo_label.py wrote (not a slim flag).",
+        "Another split of the data set that provides a share of every batch, such as"
+        " one from convert/pseudo_label.py (not a slim flag).",
     )
     mixed_in_fraction: float = option(
         0.0,

@@ -12,7 +12,7 @@ class FineTuneOptions(Options):
     checkpoint_path: str | None = option(
         None,
         "Checkpoint to start from: a file, its prefix or a folder; V1 or V2 format. A"
-        " checkpoint already in --train_dir wins over it.",
+        " checkpoint already in --train_dir takes precedence.",
     )
     checkpoint_exclude_scopes: str | None = option(
         None,
@@ -61,10 +61,9 @@ class FineTuneOptions(Options):
     )
     learning_rate_multipliers: str | None = option(
         None,
-        "Comma-separated scope=factor pairs: the learning rate of variables that a"
-        " scope, written as for --trainable_scopes, matches is multiplied by its"
-        " factor. The first match wins, and 1 is the factor where none does (not a"
-        " slim flag).",
+        "Comma-separated scope=factor pairs: multiply the learning rate of the"
+        " variables that a scope matches, as in --trainable_scopes, by its factor. The"
+        " first match wins; without a match the factor is 1 (not a slim flag).",
     )
     layer_decay: float | None = option(
         None,

@@ -18,9 +18,9 @@ class LossOptions(Options):
     )
     class_weights: str = option(
         "none",
-        "How much an image counts in the loss, by the images of its class: none, all"
-        " alike; balanced, inversely to their number; effective, by their effective"
-        " number. The mean over the images is 1 (not a slim flag).",
+        "Weight of an image in the loss: none (all alike), balanced (inversely"
+        " proportional to the number of images of its class) or effective (to their"
+        " effective number). The mean over the images is 1 (not a slim flag).",
         choices=("none", "balanced", "effective"),
     )
     focal_gamma: float = option(

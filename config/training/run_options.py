@@ -11,9 +11,9 @@ class RunOptions(Options):
 
     train_dir: str = option(
         "/tmp/tfmodel/",
-        "Folder for checkpoints and TensorBoard events. slim's default lies in a"
-        " place shared by all users: using it gives a warning, or an error where it is"
-        " not your own.",
+        "Folder for checkpoints and TensorBoard events. slim's default is in a folder"
+        " shared by all users: using it gives a warning, or an error if it is not your"
+        " own.",
     )
     max_number_of_steps: int | None = option(
         None, "Step to stop at; by default the run never stops.", minimum=1

@@ -20,7 +20,7 @@ def test_images_are_evenly_spaced(total, count, expected):
 
 @pytest.fixture
 def write(tmp_path):
-    """A function: writes reports of five images, the second and third mistaken."""
+    """A function: writes reports of five images, the second and third misclassified."""
     names = [None, "<b>.png", None, None, "last.png"]
     labels = [0, 1, 2, 0, 1]
     data = coloured_images.write_split(

@@ -93,7 +93,7 @@ def test_every_part_is_there_with_the_evaluations_figures(page):
     assert f"cd {os.getcwd()}\npython " in parsed.text
     mistaken = round(7 * (1 - metrics["accuracy"]))
     assert mistaken
-    assert f"{mistaken} mistaken" in parsed.text
+    assert f"{mistaken} wrong" in parsed.text
     cards = [a["alt"] for tag, a in parsed.tags if tag == "img" and a.get("loading")]
     assert len(cards) >= mistaken
 
