@@ -25,7 +25,7 @@ class RunInfo:
       flags: flags that count at every step, by name.
       split_name: name of the training split.
       data_fingerprint: digest of the contents of its files, wherever they are.
-      dataset_dir: where they were, absolute; None where an older release did not note
+      dataset_dir: where they were, absolute; None if an older release did not note
         it, like the next.
       eval_split_name: the split that it was validated on, if any.
       num_examples: number of examples that it was trained on.

@@ -160,7 +160,7 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def _length(url: str, headers: Message) -> int | None:
-    """How many bytes are to come; None where the server does not say."""
+    """How many bytes are to come; None if the server does not say."""
     text = headers["Content-Length"]
     if text is None:
         return None

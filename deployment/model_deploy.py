@@ -163,7 +163,7 @@ def optimize_clones(
       **kwargs: for the optimizer's `compute_gradients`.
 
     Returns:
-      The loss, None where no clone has any, and pairs of gradient and variable.
+      The loss, None if no clone has any, and pairs of gradient and variable.
     """
     losses, gradients = [], []
     if regularization_losses is None:

@@ -1,4 +1,4 @@
-"""A command of this project as text to show and as options to call it with."""
+"""A command of this project, as text to print and as options to run it with."""
 
 import dataclasses
 import shlex
@@ -13,7 +13,7 @@ _LENGTHS = {"max_number_of_steps", "max_number_of_epochs"}  # of a run, in two u
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """What a person would type.
+    """A command as a user would type it.
 
     Attributes:
       script: the script's path in the project, as in "train_image_classifier.py".
@@ -24,7 +24,7 @@ class Command:
     arguments: tuple[str, ...]
 
     def __str__(self) -> str:
-        """The command as a shell takes it, a flag a line."""
+        """The command for a shell, one flag per line."""
         words = (f"python {self.script}", *map(shlex.quote, self.arguments))
         return "\n$ " + " \\\n    ".join(words)
 
@@ -34,9 +34,9 @@ class Command:
 
 
 def merged(config: type, *parts: Sequence[str]) -> tuple[str, ...]:
-    """Arguments in one, each flag once: the last value that it is given.
+    """Merges arguments, keeping the last value of each flag.
 
-    A length in steps replaces an earlier one in epochs, and the other way round.
+    A length in steps replaces an earlier one in epochs, and vice versa.
 
     Raises:
       UserError: a flag is unknown, or its value is of another kind.

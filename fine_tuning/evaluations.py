@@ -1,4 +1,4 @@
-"""Evaluations of stages as commands, and the figures that they leave."""
+"""Evaluations of stages as commands, and their results."""
 
 import json
 import os
@@ -47,9 +47,9 @@ def run(
 def of_stage(
     data: PhotoData, split: str, stage_dir: str, more: Sequence[str] = ()
 ) -> Score:
-    """The figures of a stage's checkpoint on a split, evaluated where that is not done.
+    """The metrics of a stage's checkpoint on a split, evaluated if necessary.
 
-    A stage that went on with a larger budget may have a better checkpoint since.
+    A stage that was continued with a larger budget may have a better checkpoint since.
 
     Args:
       data: the converted data set.
@@ -70,12 +70,12 @@ def of_stage(
 
 
 def read_of_stage(stage_dir: str, split: str) -> Score | None:
-    """The figures that `of_stage` left; None where it has not run."""
+    """The metrics that `of_stage` wrote; None if it has not run."""
     return read(_eval_dir(stage_dir, split))
 
 
 def read(eval_dir: str) -> Score | None:
-    """The figures of an evaluation's folder; None where it holds none."""
+    """The metrics in an evaluation's folder; None if there are none."""
     try:
         with open(os.path.join(eval_dir, "metrics.json"), encoding="utf-8") as file:
             metrics = json.load(file)

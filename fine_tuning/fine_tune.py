@@ -49,7 +49,7 @@ def _resumable() -> Iterator[None]:
 @explained_errors()
 @_resumable()
 def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> int:
-    """Tunes a classifier to photos as the options say.
+    """Fine-tunes a classifier on photos, as the options say.
 
     Args:
       config: the options.
@@ -109,7 +109,7 @@ def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> 
 
 
 def _training_flags(config: FineTuneConfig, given: Set[str]) -> dict[str, object]:
-    """The training flags that the user gave, but for those of the data.
+    """The training flags on the command line, except those of the data.
 
     Raises:
       UserError: one has no place here.
@@ -132,7 +132,7 @@ def _unlabeled(options: StagesOptions) -> list[str]:
 
 
 def _require_unlabeled(options: StagesOptions, recipe: list[Stage]) -> None:
-    """Refuses photos without labels where no stage takes them, and the other way round.
+    """Refuses unlabeled photos if no stage labels them, and vice versa.
 
     Raises:
       UserError: it is so, or there is no such folder.
@@ -155,7 +155,7 @@ def _require_unlabeled(options: StagesOptions, recipe: list[Stage]) -> None:
 
 @contextlib.contextmanager
 def _folder(output_dir: str, *, dry: bool) -> Iterator[None]:
-    """The output folder, made and locked; untouched in a dry run."""
+    """Creates and locks the output folder, except in a dry run."""
     if dry:
         yield
         return
@@ -194,16 +194,16 @@ def _eval_split(data: PhotoData, values: dict[str, object]) -> str:
 
 
 def _test_split(data: PhotoData) -> str:
-    """The split that judges: the test split, where there is one, else an empty name.
+    """The split for the final accuracy: the test split, or "" if there is none.
 
-    The split that the stages are chosen by is slightly optimistic.
+    Accuracy on the split by which stages are chosen is slightly optimistic.
     """
     splits = dataset_factory.available_splits(data.dataset_name, data.dataset_dir)
     return "test" if "test" in splits else ""
 
 
 def _dry_run(runs: Runs, data: PhotoData) -> int:
-    """Prints commands and plans; what a plan needs is made in a folder that goes."""
+    """Prints commands and plans; data for the plans is put into a temporary folder."""
     with tempfile.TemporaryDirectory() as scratch:
         made = data
         if data.command:

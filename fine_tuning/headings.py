@@ -20,7 +20,7 @@ _HEADING = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One training run of several, or another command between them.
+    """One of several training runs, or another command between them.
 
     Attributes:
       name: of the stage.
@@ -47,7 +47,7 @@ class Stage:
 
     @property
     def heading(self) -> str:
-        """As in the file, without the brackets."""
+        """The heading as in the file, without the brackets."""
         starts = f" from {', '.join(self.starts)}" if self.starts else ""
         return f"{self.name}{starts}{'' if self.trains else f' with {self.command}'}"
 
@@ -90,7 +90,7 @@ def parse(line: str, earlier: Sequence[Stage], where: str) -> Stage:
 
 
 def _require_starts(stage: Stage, earlier: Sequence[Stage], where: str) -> None:
-    """Refuses starts that are no checkpoints, or not as many as the command takes."""
+    """Refuses starts that are not checkpoints, or too few or too many of them."""
     command = COMMANDS[stage.command]
     known = [other.name for other in earlier if other.gives_checkpoint]
     known += command.other_starts
@@ -113,7 +113,7 @@ def _require_starts(stage: Stage, earlier: Sequence[Stage], where: str) -> None:
 
 @contextlib.contextmanager
 def explained(stage: Stage, recipe: str | None) -> Iterator[None]:
-    """Errors inside it say which stage of which recipe they are about; if of any."""
+    """Errors in the block name the stage and the recipe, if there is one."""
     try:
         yield
     except UserError as error:

@@ -1,4 +1,4 @@
-"""The data of a fine-tuning: a data set as it is, or photos to be converted."""
+"""The data of a fine-tuning: a data set, or photos to convert."""
 
 import dataclasses
 import os
@@ -17,12 +17,12 @@ _FOLDER = "data"
 
 @dataclasses.dataclass(frozen=True)
 class PhotoData:
-    """Where the data is, or from what it is made.
+    """Where the data is, or how it is made.
 
     Attributes:
-      dataset_name: what training calls it.
-      dataset_dir: with the TFRecords.
-      settings: of the conversion that makes it; None where it is there already.
+      dataset_name: name of the data set.
+      dataset_dir: folder of the TFRecords.
+      settings: of the conversion that makes it; None if it exists already.
     """
 
     dataset_name: str
@@ -45,17 +45,17 @@ class PhotoData:
         )
 
     def in_folder(self, folder: str) -> "PhotoData":
-        """The same photos, to be converted into another folder."""
+        """The same photos, converted into another folder."""
         if self.settings is None:
             return self
         settings = dataclasses.replace(self.settings, dataset_dir=folder)
         return PhotoData(self.dataset_name, folder, settings)
 
     def convert(self) -> None:
-        """Converts the photos, unless that is done.
+        """Converts the photos unless they are converted already.
 
         Raises:
-          UserError: they make no data set, or other photos were converted here.
+          UserError: they cannot be converted, or other photos were converted here.
         """
         if self.settings:
             conversion.convert(
@@ -67,7 +67,7 @@ class PhotoData:
 
 
 def find(photos: list[str], data: DataOptions, output_dir: str) -> PhotoData:
-    """What the command line names: photos, a CSV file, or a data set.
+    """Finds what the command line names: photos, a CSV file, or a data set.
 
     Args:
       photos: the arguments that are not flags.
@@ -75,7 +75,7 @@ def find(photos: list[str], data: DataOptions, output_dir: str) -> PhotoData:
       output_dir: where a conversion may write.
 
     Raises:
-      UserError: there is none, or more than one, or it is not there.
+      UserError: there is none, or more than one, or it does not exist.
     """
     if len(photos) > 1:
         raise UserError(

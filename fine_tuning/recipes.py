@@ -1,4 +1,4 @@
-"""Recipes: files of training flags in sections, a section a stage."""
+"""Recipes: files of training flags, with a section for each stage."""
 
 import dataclasses
 import re
@@ -26,7 +26,7 @@ def read(path: str) -> list[Stage]:
     """The stages of a recipe, in order.
 
     In the file `#` starts a comment, flags above the first heading hold for all
-    stages, and a flag of a stage wins over them. A stage starts from the one before;
+    stages, and a stage's own flags override them. A stage starts from the one before;
     `[top from head]`, `[all from weights]` and `[all from nothing]` say otherwise. It
     is a training run, unless its heading names another command, as
     `[soup from a, b with average_checkpoints]` does.
@@ -68,7 +68,7 @@ def read(path: str) -> list[Stage]:
 
 
 def _whole(stage: Stage, common: Sequence[str], own: Sequence[str], path: str) -> Stage:
-    """A stage with its own flags, and those above the headings that hold for it."""
+    """A stage with its own flags and those above the headings."""
     if stage.trains:
         stage = dataclasses.replace(stage, arguments=(*common, *own))
         _require_training(stage, has_own=bool(own), path=path)
@@ -103,7 +103,7 @@ def _flags(line: str, where: str, command: str | None) -> list[str]:
 
 
 def _require_training(stage: Stage, *, has_own: bool, path: str) -> None:
-    """Refuses a stage that trains nothing or for ever."""
+    """Refuses a stage that trains nothing or never ends."""
     values = flags.values_of(TrainConfig, stage.arguments)
     said = f"{path}: stage [{stage.name}]"
     if not has_own:

@@ -26,7 +26,7 @@ _EVALUATION = "evaluation"
 
 
 def hand_out(runs: Runs, export_formats: str | None) -> None:
-    """Takes the best of all stages, evaluates and exports it, and says where it is.
+    """Copies the best checkpoint, evaluates and exports it, and prints where it is.
 
     Args:
       runs: finished.
@@ -61,7 +61,7 @@ def hand_out(runs: Runs, export_formats: str | None) -> None:
 
 
 def best_stage(scores: Mapping[str, Score]) -> str:
-    """The folder of the most accurate stage; of equals that of the earlier one.
+    """The folder of the most accurate stage; in a tie, the earlier one.
 
     A stage that opens blocks is evaluated after each of its epochs, the solved head
     once: of two with the same best accuracy the later one owes more of it to chance.
@@ -73,7 +73,7 @@ def best_stage(scores: Mapping[str, Score]) -> str:
 
 
 def export_command(data: PhotoData, output_dir: str, formats: str) -> Command:
-    """The command that exports what the output folder hands out.
+    """The command that exports the best checkpoint.
 
     Args:
       data: what int8 is calibrated on.
@@ -93,7 +93,7 @@ def export_command(data: PhotoData, output_dir: str, formats: str) -> Command:
 
 
 def _export(runs: Runs, formats: str) -> None:
-    """Exports to the formats that are not there yet."""
+    """Exports to the formats that do not exist yet."""
     folder = os.path.join(runs.output_dir, "export")
     left = [
         name
@@ -108,7 +108,7 @@ def _export(runs: Runs, formats: str) -> None:
 
 
 def _copy(source: str, folder: str) -> None:
-    """Puts a checkpoint into a folder, with what it is for."""
+    """Copies a checkpoint, with its model.json, into a folder."""
     checkpoint = Checkpoint(slim_format.find_checkpoint(source))
     info = model_info.read(source)
     if info is None:

@@ -40,7 +40,7 @@ class Places:
       folder: the stage's own.
       eval_split_name: the split that the stages are compared on.
       test_split_name: the split that judges.
-      unlabeled_dir: photos without labels; None where there are none.
+      unlabeled_dir: photos without labels; None if there are none.
     """
 
     data: PhotoData

@@ -41,7 +41,7 @@ class StageLines:
           start: training flags of net and checkpoint.
           values: the training flags that the command line gave, by name.
           output_dir: the folder that holds everything.
-          unlabeled_dir: photos without labels; None where there are none.
+          unlabeled_dir: photos without labels; None if there are none.
         """
         self.values = values
         self.data = PhotoData("", "")
@@ -67,7 +67,7 @@ class StageLines:
         self.test_split_name = test_split_name or eval_split_name
 
     def before(self, stage: Stage, done: Mapping[str, str]) -> list[str | None]:
-        """Where the stages are that another starts from; None where it starts anew.
+        """The folders of the stages that another starts from; None if it is not a stage.
 
         Args:
           stage: the other.

@@ -38,7 +38,7 @@ def shorter(found: Mapping[str, Any]) -> Stage | None:
       found: the content of probe.json.
 
     Returns:
-      The stage; None where the net's own end is as good, or no other can be.
+      The stage; None if the net's own end is as good, or no other can be.
     """
     if not found.get("better_end"):
         return None
@@ -54,7 +54,7 @@ def without_steps(values: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
 
 
 def read_probe(folder: str) -> dict[str, Any] | None:
-    """What a finished probe found; None where there is none."""
+    """What a finished probe found; None if there is none."""
     try:
         with open(os.path.join(folder, "probe.json"), encoding="utf-8") as file:
             return dict(json.load(file))
@@ -63,7 +63,7 @@ def read_probe(folder: str) -> dict[str, Any] | None:
 
 
 def why_no_gain(found: Mapping[str, Any]) -> str:
-    """Why a probe expects nothing from training blocks; "" where it does.
+    """Why a probe expects nothing from training blocks; "" if it does.
 
     Args:
       found: the content of probe.json.

@@ -21,7 +21,7 @@ class TuningState:
 
     Attributes:
       data: where photos or data set are.
-      recipe: name and flags of each stage; None where the probe decides.
+      recipe: name and flags of each stage; None if the probe decides.
       flags: of training, that the command line gave.
       finished: folders of the stages that are finished, in order.
       used_secs: of --budget_mins, over all commands in the folder.

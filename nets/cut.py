@@ -116,7 +116,7 @@ def find_all(entry: NetEntry, input_shape: tuple[int, ...]) -> list[str]:
 
 
 def reason_against(entry: NetEntry, tensor: tf.Tensor) -> str:
-    """Why a net cannot end at a tensor of its traced graph; "" where it can."""
+    """Why a net cannot end at a tensor of its traced graph; "" if it can."""
     names = _variables(graph_walk.upstream([tensor.op]))
     if any(f"{n}/".startswith(f"{s}/") for n in names for s in entry.head_scopes):
         return "it is a part of the head, or comes after it"
@@ -191,7 +191,7 @@ def _run(
     is_training: bool,
     options: Mapping[str, Any],
 ) -> tuple[tf.Tensor | None, dict[str, tf.Tensor]]:
-    """The features where the net ends, None where it does not, and all end points."""
+    """The features where the net ends, None if it does not, and all end points."""
     features = None
     with end_points.building_until(final_endpoint) as found:
         features, of_net = entry.builder(

@@ -82,7 +82,7 @@ class ScheduleOptions(Options):
 
     @property
     def decay_epochs(self) -> list[float]:
-        """`--learning_rate_decay_epochs`, ascending; empty where it is not given.
+        """`--learning_rate_decay_epochs`, ascending; empty if it is not given.
 
         Raises:
           UserError: they are not positive numbers in ascending order.

@@ -66,7 +66,7 @@ class Averages:
         Args:
           weights: one per checkpoint, of sum 1; a checkpoint that has all the weight
             keeps its own batch-norm statistics.
-          statistics: computes those of averages; None where no batch norm has moved.
+          statistics: computes those of averages; None if no batch norm has moved.
 
         Raises:
           NotFiniteError: a checkpoint that has a weight holds values that are not

@@ -17,7 +17,7 @@ def read(dataset: Dataset, count: int) -> list[str]:
       count: number of records to read.
 
     Returns:
-      A name per record; "" where the record has none.
+      A name per record; "" if the record has none.
     """
     feature = tf.io.FixedLenFeature([], tf.string, "")
 
