@@ -67,7 +67,7 @@ class StageLines:
         self.test_split_name = test_split_name or eval_split_name
 
     def before(self, stage: Stage, done: Mapping[str, str]) -> list[str | None]:
-        """The folders of the stages that another starts from; None if it is not a stage.
+        """The folders of the stages that another starts from; None if it is none.
 
         Args:
           stage: the other.
