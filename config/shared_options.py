@@ -94,6 +94,17 @@ class ComputeOptions(Options):
         " slim flag).",
         choices=("float32", "mixed_bfloat16", "mixed_float16"),
     )
+    tf32: bool = option(
+        True,
+        "On NVIDIA GPUs since Ampere, multiply float32 numbers rounded to 10 bits of"
+        " mantissa, which is several times as fast; false keeps all 23 (not a slim"
+        " flag).",
+    )
+    jit_compile: bool = option(
+        False,
+        "On GPUs, compile with XLA what it can: a slower start, then often faster steps"
+        " (not a slim flag).",
+    )
 
 
 def parse_hidden_units(text: str | None) -> tuple[int, ...]:

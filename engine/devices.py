@@ -1,12 +1,13 @@
 """Which devices a run uses, through tf.distribute."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
 from absl import logging
 
 from cluster.meeting import Met
+from config.shared_options import ComputeOptions
 from engine.cluster import joining, multi_worker
 from errors import UserError
 
@@ -66,6 +67,28 @@ def make_strategy(
     if num_clones == 1:
         return tf.distribute.OneDeviceStrategy(names[0])
     return tf.distribute.MirroredStrategy(names)
+
+
+def choose_kernels(compute: ComputeOptions) -> None:
+    """Sets how GPUs multiply, and what is compiled, for all that comes after."""
+    tf.config.experimental.enable_tensor_float_32_execution(compute.tf32)
+    tf.config.optimizer.set_jit("autoclustering" if compute.jit_compile else False)
+
+
+def leave_gpus_to_others(environment: Mapping[str, str]) -> None:
+    """Keeps one GPU where several tasks of a job share a machine and see all of them.
+
+    Must be called before TensorFlow uses a device.
+
+    Args:
+      environment: as `os.environ`; `SLURM_LOCALID` or `LOCAL_RANK` number the tasks of
+        a machine. Where the launcher gave each its own (`CUDA_VISIBLE_DEVICES`), there
+        is only that one to choose.
+    """
+    number = environment.get("SLURM_LOCALID") or environment.get("LOCAL_RANK") or ""
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus and number.isdecimal():
+        tf.config.set_visible_devices(gpus[int(number) % len(gpus)], "GPU")
 
 
 def _of_machines(

@@ -102,6 +102,7 @@ def _preparation(
     """
     config, given, validated = eval_options.located(config, folder, given)
     heartbeat_secs = config.cluster.cluster_heartbeat_secs
+    devices.choose_kernels(config.compute)
     strategy = devices.make_strategy(1, met=met, heartbeat_secs=heartbeat_secs)
     return functools.partial(_prepare, config, given, validated, strategy, cluster)
 

@@ -49,6 +49,7 @@ def evaluate(config: EvalConfig, paths: Sequence[str], given: Set[str]) -> int:
     folder = os.path.dirname(checkpoints[0].path) or "."
     config, given, validated = eval_options.located(config, folder, given)
     config = _with_name_of_data(config, folder, given)
+    devices.choose_kernels(config.compute)
     devices.make_strategy(1)
     members = [
         classifier.load(

@@ -52,6 +52,8 @@ def predict(config: PredictConfig, where: Sequence[str]) -> int:
         )
     photos = prediction_photos.find(where)
     _require_folder(options.output_file)
+    if not share.is_all:
+        devices.leave_gpus_to_others(os.environ)
     devices.make_strategy(1)
     members = [
         classifiers.load(

@@ -60,6 +60,7 @@ def probe(config: ProbeConfig, *, given: Set[str] = frozenset()) -> int:
     """
     options = config.probe
     _require_new_folder(options.output_checkpoint_dir)
+    devices.choose_kernels(config.compute)
     strategy = devices.make_strategy(1)
     checkpoint = Checkpoint(slim_format.find_checkpoint(options.checkpoint_path or ""))
     data = inputs.with_found_name(config.data, given)

@@ -81,6 +81,7 @@ def _train_on(
 ) -> int:
     """Trains on machines that have met; see `train`."""
     run = config.run
+    devices.choose_kernels(config.compute)
     strategy = devices.make_strategy(
         run.num_clones,
         on_cpu=run.clone_on_cpu,

@@ -3,6 +3,7 @@
 import pytest
 import tensorflow as tf
 
+from config.shared_options import ComputeOptions
 from engine import devices
 from errors import UserError
 
@@ -54,3 +55,30 @@ def test_clone_on_cpu_hides_the_gpu(one_gpu):
 def test_more_clones_than_gpus_are_refused(one_gpu):
     with pytest.raises(UserError, match=r"--num_clones=2: this machine has 1 GPU"):
         devices.make_strategy(2)
+
+
+@pytest.mark.parametrize(
+    ("environment", "left"),
+    [({"SLURM_LOCALID": "5"}, "GPU 1"), ({"LOCAL_RANK": "0"}, "GPU 0"), ({}, None)],
+)
+def test_tasks_of_one_machine_share_out_its_gpus(monkeypatch, environment, left):
+    asked = []
+    gpus = [f"GPU {i}" for i in range(4)]
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: gpus)
+    monkeypatch.setattr(
+        tf.config, "set_visible_devices", lambda gpu, _: asked.append(gpu)
+    )
+    devices.leave_gpus_to_others(environment)
+    assert asked == ([left] if left else [])
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_kernels_are_as_the_flags_say(chosen):
+    usual = tf.config.optimizer.get_jit()
+    try:
+        devices.choose_kernels(ComputeOptions(tf32=chosen, jit_compile=chosen))
+        found = tf.config.experimental.tensor_float_32_execution_enabled()
+        assert (found, bool(tf.config.optimizer.get_jit())) == (chosen, chosen)
+    finally:
+        tf.config.optimizer.set_jit(usual)
+        tf.config.experimental.enable_tensor_float_32_execution(True)
