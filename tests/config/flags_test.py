@@ -236,7 +236,7 @@ def test_fine_tunes_own_flags_stand_before_those_of_training():
     flags.define(FineTuneConfig, values)
     titles = list(values.flags_by_module_dict())
     assert titles[:3] == ["Stages", "Data", "Training data"]
-    assert titles[-2:] == ["Run", "Refused flags of slim"]
+    assert titles[-3:] == ["Run", "Cluster", "Refused flags of slim"]
 
 
 @dataclasses.dataclass(frozen=True)
