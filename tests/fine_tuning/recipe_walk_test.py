@@ -16,16 +16,17 @@ from PIL import Image
 
 from checkpoints import scopes
 from checkpoints.slim_format import write_checkpoint
+from common.atomic_files import sha256
 from config import flags
 from config.fine_tune_config import FineTuneConfig
 from config.train_config import TrainConfig
-from convert.photos import conversion
-from convert.photos.settings import Settings
+from datasets import dataset_json
+from datasets.dataset_json import DatasetInfo, ShardInfo, SplitInfo
 from fine_tuning import fine_tune, recipes, results
 from fine_tuning.stage_commands import COMMANDS
 from nets import nets_factory, slim
 from nets.network import Network
-from tests.engine import small_runs
+from tests.engine import coloured_images, small_runs
 
 RECIPES = pathlib.Path(__file__).parents[2] / "recipes"
 VARIABLES = pathlib.Path(__file__).parents[1] / "nets" / "slim_variables.tsv"
@@ -111,23 +112,30 @@ def sketches():
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """A data set in `data`, and the photos that it was made of."""
+    """A data set in `data`, and photos of its classes without labels in `photos`."""
     folder = tmp_path_factory.mktemp("colors")
-    for number, name in enumerate(("red", "green", "blue")):
-        (folder / "photos" / name).mkdir(parents=True)
-        for brightness in range(150, 155):
-            pixels = np.zeros((8, 8, 3), np.uint8)
-            pixels[..., number] = brightness
-            Image.fromarray(pixels).save(folder / "photos" / name / f"{brightness}.png")
-    settings = Settings(
-        image_dir=str(folder / "photos"),
-        csv_file=None,
-        dataset_dir=str(folder / "data"),
-        dataset_name="colors",
-    )
-    conversion.convert(
-        settings, num_workers=1, max_rejected_fraction=0, shows_next=False
-    )
+    small_runs.write_images(folder / "data")
+    splits = {}
+    for name, labels in (
+        ("train", small_runs.COLOURS),
+        ("validation", small_runs.COLOURS[:5]),
+    ):
+        paths = sorted((folder / "data").glob(f"*_{name}_*.tfrecord"))
+        shards = tuple(
+            ShardInfo(path.name, count, path.stat().st_size, sha256(str(path)))
+            for path, count in zip(paths, (3, len(labels) - 3), strict=True)
+        )
+        splits[name] = SplitInfo(
+            len(labels), tuple(np.bincount(labels).tolist()), shards
+        )
+    classes = ("red", "green", "blue")
+    info = DatasetInfo(coloured_images.NAME, classes, splits)
+    dataset_json.write(str(folder / "data"), info)
+    (folder / "photos").mkdir()
+    for number, name in enumerate(classes):
+        pixels = np.zeros((8, 8, 3), np.uint8)
+        pixels[..., number] = 180
+        Image.fromarray(pixels).save(folder / "photos" / f"{name}.png")
     return folder
 
 
