@@ -1,13 +1,14 @@
-r"""Downloads a checkpoint that slim published.
+r"""Downloads published weights of a net.
 
     python -m convert.download_checkpoint --model_name=inception_v3 \
         --checkpoint_dir=weights
 
 resumes an interrupted download, unpacks into weights/inception_v3, verifies that the
 variables are those of the net and prints the path to pass as `--checkpoint_path`.
-`--list` prints all published checkpoints. More and more of these archives are taken
-offline: the error for one that is gone names the conversion that provides weights of
-the same architecture.
+`--list` prints all checkpoints that slim published, and the command that brings weights
+of each net from elsewhere: Python packages, which this one downloads too, Keras and
+PyTorch. More and more of slim's archives are taken offline: the error for one that is
+gone names the conversion that provides weights of the same architecture.
 """
 
 import script_start  # noqa: F401  (before all that takes time)
@@ -25,9 +26,11 @@ from common import atomic_files, fetching, tables
 from config import app, flags
 from config.options import Options, option
 from convert import inspect_checkpoint
+from convert.published import elsewhere, packages
 from convert.published.archives import ARCHIVES, Archive
 from convert.weights import fit_text, net_fit
 from errors import UserError, nearest
+from nets import nets_factory
 
 
 def find_archive(model_name: str, image_size: int | None) -> tuple[Archive, int]:
@@ -44,6 +47,12 @@ def find_archive(model_name: str, image_size: int | None) -> tuple[Archive, int]
     Raises:
       UserError: no such checkpoint was published.
     """
+    if others := elsewhere.sources(model_name) if model_name not in ARCHIVES else []:
+        ways = ", or ".join(f"python -m convert.{way}" for _, way in others)
+        raise UserError(
+            f"--model_name={model_name}: slim published no checkpoint of it; for"
+            f" weights from elsewhere, run {ways}, with --checkpoint_path=…"
+        )
     if model_name not in ARCHIVES:
         raise UserError(
             f"--model_name={model_name}: slim published no checkpoint of it"
@@ -182,6 +191,12 @@ def archives_table() -> str:
     return tables.printed(headers, rows)
 
 
+def elsewhere_table() -> str:
+    """A table of the nets with weights from elsewhere, and how to get them."""
+    rows = elsewhere.rows(list(nets_factory.NETWORKS))
+    return tables.printed(("net", "weights of", "python -m convert.…"), rows)
+
+
 @dataclasses.dataclass(frozen=True)
 class DownloadOptions(Options):
     """Published checkpoint."""
@@ -199,7 +214,11 @@ class DownloadOptions(Options):
         " largest.",
         minimum=1,
     )
-    list: bool = option(False, "Print all published checkpoints and exit.")
+    list: bool = option(
+        False,
+        "Print all published checkpoints, and how to get weights from elsewhere, and"
+        " exit.",
+    )
 
 
 def main() -> None:
@@ -207,10 +226,15 @@ def main() -> None:
     options = flags.read(DownloadOptions)
     if options.list:
         print(archives_table())
+        print(f"\nWeights from elsewhere:\n{elsewhere_table()}")
         return
     model_name = options.model_name
     if not (model_name and options.checkpoint_dir):
         raise UserError("give --model_name and --checkpoint_dir, or --list")
+    if model_name in packages.PACKAGES and model_name not in ARCHIVES:
+        folder = os.path.join(options.checkpoint_dir, model_name)
+        print(f"--checkpoint_path={packages.fetch(model_name, folder)}")
+        return
     archive, size = find_archive(model_name, options.image_size)
     name = model_name if options.image_size is None else f"{model_name}_{size}"
     path = download(archive, model_name, os.path.join(options.checkpoint_dir, name))

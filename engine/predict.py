@@ -25,6 +25,7 @@ from engine.prediction.shared_prediction import SharedPrediction
 from engine.restored import classifier as classifiers
 from engine.restored.classifier import Classifier
 from errors import NotFiniteError, UserError, nearest
+from nets.end_points import pooled
 
 _SOME_UNREADABLE = 1  # the exit status
 
@@ -286,7 +287,7 @@ def _extractor(
                     f" {member.info.model_name} has {', '.join(end_points)}"
                 )
         found = {name: end_points[name] for name in wanted}
-        return {n: _pooled(f) for n, f in found.items()} if options.pool else found
+        return {n: pooled(f) for n, f in found.items()} if options.pool else found
 
     spec = tf.TensorSpec([None, *member.network.input_shape])
     function = tf.function(extract, input_signature=[spec], autograph=False)
@@ -300,8 +301,3 @@ def _extractor(
             " that are not finite: name an earlier end point"
         )
     return function
-
-
-def _pooled(features: tf.Tensor) -> tf.Tensor:
-    """`[batch, channels]`: the mean over height and width, if the tensor has them."""
-    return tf.reduce_mean(features, [1, 2]) if features.shape.rank == 4 else features

@@ -121,7 +121,7 @@ def reason_against(entry: NetEntry, tensor: tf.Tensor) -> str:
     if any(f"{n}/".startswith(f"{s}/") for n in names for s in entry.head_scopes):
         return "it is a part of the head, or comes after it"
     shape = tensor.shape
-    if shape.rank != 4:
+    if shape.rank not in (3, 4):
         sizes = " × ".join(map(str, shape[1:]))
         return f"there is no map left to pool over height and width ({sizes} features)"
     if 0 in tuple(shape[1:]):

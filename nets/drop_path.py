@@ -10,7 +10,7 @@ def drop_path(
     net: tf.Tensor,
     keep_prob: float | tf.Tensor,
     is_training: bool = True,
-    frozen_with: str | None = None,
+    block: str | None = None,
 ) -> tf.Tensor:
     """Drops the whole tensor of an example, with probability 1 - `keep_prob`.
 
@@ -18,20 +18,20 @@ def drop_path(
     Networks with Stochastic Depth", https://arxiv.org/abs/1603.09382.
 
     Args:
-      net: a branch, `[batch, height, width, channels]`.
+      net: a branch, `[batch, height, width, channels]` or `[batch, tokens, channels]`.
       keep_prob: share of the examples that keep it, divided by it; where it is the
         number 1, nothing is added to the graph.
       is_training: otherwise the branch is returned as it is.
-      frozen_with: scope of the branch's batch norm: while a `LayerPolicy` freezes
-        that, nothing is dropped, so that a frozen block is the same at every step. None
-        drops whatever is frozen.
+      block: scope of the block: while a `LayerPolicy` trains no variable in it, nothing
+        is dropped, so that a frozen block is the same at every step. None drops
+        whatever is trained.
     """
     if not is_training or (isinstance(keep_prob, float) and keep_prob == 1):
         return net
     policy = layer_policy.current_policy()
-    if frozen_with is not None and policy is not None and policy.is_frozen(frozen_with):
+    if block is not None and policy is not None and not policy.trains(block):
         return net
-    noise_shape = [tf.shape(net)[0], 1, 1, 1]
+    noise_shape = [tf.shape(net)[0], *[1] * (net.shape.rank - 1)]
     return slim.dropout(
         net, keep_prob=keep_prob, noise_shape=noise_shape, scope="drop_path"
     )

@@ -49,6 +49,16 @@ def building_until(final_endpoint: str | None) -> Iterator[dict[str, tf.Tensor]]
         _building.reset(token)
 
 
+def pooled(tensor: tf.Tensor) -> tf.Tensor:
+    """The features of an end point, `[batch, channels]`.
+
+    Args:
+      tensor: `[batch, height, width, channels]` or `[batch, tokens, channels]`, which
+        is averaged over all but batch and channels, or `[batch, channels]`.
+    """
+    return tf.reduce_mean(tensor, list(range(1, tensor.shape.rank - 1)))
+
+
 def are_noted() -> bool:
     """Whether there is a `building_until` around."""
     return _building.get() is not None

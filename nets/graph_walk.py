@@ -38,6 +38,9 @@ def downstream(
 
 def flops(op: tf.Operation) -> float:
     """Multiplications and additions of convolutions and matrix products."""
+    if op.type == "BatchMatMulV2":
+        inner = op.inputs[0].shape[-2 if op.get_attr("adj_x") else -1]
+        return 2.0 * inner * math.prod(op.outputs[0].shape)
     if op.type not in ("Conv2D", "DepthwiseConv2dNative", "MatMul"):
         return 0.0
     kernel = op.inputs[1].shape

@@ -1,4 +1,4 @@
-"""How batch norm, dropout and precision behave while a net is built.
+"""How batch norm, dropout, drop path and precision behave while a net is built.
 
 `slim.py` makes batch norm and dropout follow the `LayerPolicy` in force.
 """
@@ -18,7 +18,7 @@ BatchNormWatcher = Callable[[str, tf.Tensor, float], None]
 
 @dataclasses.dataclass
 class LayerPolicy:
-    """How batch norm and dropout behave while a net is built.
+    """How batch norm, dropout and drop path behave while a net is built.
 
     Attributes:
       is_frozen: maps the scope of a batch norm, such as
@@ -30,13 +30,21 @@ class LayerPolicy:
         own.
       watch_batch_norm: called for every batch norm that is not frozen, in the order in
         which they are built.
+      trained_names: of the variables that training changes; None: all.
     """
 
     is_frozen: Callable[[str], bool]
     dropout_seed: tf.Tensor | None
     batch_norm_decay: float | None = None
     watch_batch_norm: BatchNormWatcher | None = None
+    trained_names: frozenset[str] | None = None
     _layer_ids: Iterator[int] = dataclasses.field(default_factory=itertools.count)
+
+    def trains(self, scope: str) -> bool:
+        """Whether training changes a variable in a scope."""
+        return self.trained_names is None or any(
+            name.startswith(f"{scope}/") for name in self.trained_names
+        )
 
     def next_dropout_seed(self) -> tf.Tensor:
         """A new `[2]` seed for each layer that asks, in the order they are built."""

@@ -8,8 +8,11 @@ from errors import UserError, nearest
 from nets import (
     alexnet,
     cifarnet,
+    convnext,
     cut,
+    densenet,
     efficientnet,
+    efficientnet_v2,
     inception_entries,
     lenet,
     mobilenet_v1,
@@ -23,6 +26,8 @@ from nets import (
     resnet_v2,
     slim,
     vgg,
+    vit,
+    xception,
 )
 from nets.mobilenet import entries as mobilenet_entries
 from nets.nasnet import entries as nasnet_entries
@@ -156,6 +161,11 @@ NETWORKS: dict[str, NetEntry] = {
     ),
     **mobilenet_entries.ENTRIES,
     **efficientnet.ENTRIES,
+    **efficientnet_v2.ENTRIES,
+    **convnext.ENTRIES,
+    **densenet.ENTRIES,
+    **xception.ENTRIES,
+    **vit.ENTRIES,
     **nasnet_entries.ENTRIES,
 }
 

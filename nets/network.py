@@ -142,6 +142,7 @@ class Network(tf.Module):
         *,
         is_training: bool,
         frozen_batch_norms: Iterable[str] = (),
+        trained_names: Iterable[str] | None = None,
         batch_norm_decay: float | None = None,
         dropout_seed: tf.Tensor | None = None,
         watch_batch_norm: slim.BatchNormWatcher | None = None,
@@ -153,6 +154,8 @@ class Network(tf.Module):
           is_training: whether batch norm uses batch statistics and updates the stored
             ones, and dropout is on.
           frozen_batch_norms: scopes of the batch norms that stay in inference mode.
+          trained_names: of the variables that training changes: blocks without one have
+            no drop path; None: all.
           batch_norm_decay: decay of the other batch norms' stored statistics; None is
             the net's own.
           dropout_seed: `[2]` int tensor that determines the dropout masks; None leaves
@@ -168,6 +171,7 @@ class Network(tf.Module):
             dropout_seed,
             batch_norm_decay,
             watch_batch_norm,
+            None if trained_names is None else frozenset(trained_names),
         )
         dtype = COMPUTE_DTYPES[self.precision]
         with (

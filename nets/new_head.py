@@ -5,6 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from nets import slim
+from nets.end_points import pooled
 
 LOGITS_SCOPE = "Linear"  # of the layer that gives the logits, within the head's
 
@@ -62,7 +63,8 @@ def build(
     """Pools, then builds the hidden layers, dropout and the logits.
 
     Args:
-      net: `[batch, height, width, channels]`, or `[batch, channels]` float32.
+      net: `[batch, height, width, channels]`, `[batch, tokens, channels]`, or
+        `[batch, channels]` float32.
       head: for its hidden layers.
       num_classes: None or 0 gives the features before the logits.
       scope: variable scope.
@@ -82,9 +84,8 @@ def build(
             weights_regularizer=slim.l2_regularizer(weight_decay),
         ),
     ):
-        if net.shape.rank == 4:
-            net = tf.reduce_mean(net, [1, 2], name="global_pool")
-            end_points["global_pool"] = net
+        if net.shape.rank > 2:
+            net = end_points["global_pool"] = pooled(net)
         for number, units in enumerate(head.hidden_units, 1):
             name = f"Hidden_{number}"
             net = slim.fully_connected(net, units, scope=name)

@@ -88,9 +88,12 @@ def resize_bicubic(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
 
 
 def resize_like_pillow(
-    image: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor
+    image: tf.Tensor,
+    height: int | tf.Tensor,
+    width: int | tf.Tensor,
+    method: str = tf.image.ResizeMethod.BILINEAR,
 ) -> tf.Tensor:
-    """Resizes bilinearly as Pillow does, and so torchvision on Pillow images.
+    """Resizes as Pillow does, and so torchvision on Pillow images.
 
     The filter widens as the image shrinks (antialiasing); the width is resized first,
     then the height, with rounding in between. Pillow's weights have 22 bits, so that a
@@ -100,12 +103,13 @@ def resize_like_pillow(
       image: [H, W, channels] uint8.
       height: height of the result, in pixels.
       width: width of the result, in pixels.
+      method: bilinear or bicubic.
 
     Returns:
       [height, width, channels] float32, whole numbers in [0, 255].
     """
     for size in ([tf.shape(image)[0], width], [height, width]):
-        image = tf.image.resize(image, size, antialias=True)
+        image = tf.image.resize(image, size, method, antialias=True)
         image = tf.floor(tf.clip_by_value(image, 0.0, 255.0) + 0.5)
     return image
 

@@ -32,6 +32,8 @@ IMAGENET = Colors(
 )
 # EfficientNet-Lite's, whose first layer is to be exact in 8-bit arithmetic.
 LITE = Colors((127.0, 127.0, 127.0), (128.0, 128.0, 128.0))
+# EfficientNetV2 S, M and L's.
+V2 = Colors((128.0, 128.0, 128.0), (128.0, 128.0, 128.0))
 TF = Colors((127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
 UNIT = Colors((0.0, 0.0, 0.0), (255.0, 255.0, 255.0))
 VGG = Colors((123.68, 116.779, 103.939), (1.0, 1.0, 1.0))

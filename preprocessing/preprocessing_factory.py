@@ -90,6 +90,13 @@ _LENET = Recipe(
 _TORCHVISION = Recipe(
     torchvision_preprocessing.train, torchvision_preprocessing.evaluate
 )
+_BICUBIC = functools.partial(
+    image_ops.resize_like_pillow, method=tf.image.ResizeMethod.BICUBIC
+)
+_TORCHVISION_BICUBIC = Recipe(
+    functools.partial(torchvision_preprocessing.train, resize=_BICUBIC),
+    functools.partial(torchvision_preprocessing.evaluate, resize=_BICUBIC),
+)
 _VGG = Recipe(
     vgg_preprocessing.train,
     vgg_preprocessing.evaluate,
@@ -103,6 +110,7 @@ RECIPES: dict[str, Recipe] = {
     "cifarnet": _CIFARNET,
     "efficientnet": _efficientnet(normalization.IMAGENET),
     "efficientnet_lite": _efficientnet(normalization.LITE),
+    "efficientnet_v2": _efficientnet(normalization.V2),
     "inception": _INCEPTION,
     "inception_resnet_v2": _INCEPTION,
     "inception_v1": _INCEPTION,
@@ -112,6 +120,7 @@ RECIPES: dict[str, Recipe] = {
     "inception_v4": _INCEPTION,
     "keras_caffe": _keras(normalization.CAFFE),
     "keras_imagenet": _keras(normalization.IMAGENET),
+    "keras_efficientnet_v2": _keras(normalization.V2),
     "keras_tf": _keras(normalization.TF),
     "keras_unit": _keras(normalization.UNIT),
     "keras_vgg": _keras(normalization.VGG),
@@ -146,6 +155,7 @@ RECIPES: dict[str, Recipe] = {
     "resnet_v2_200": _VGG,
     "resnet_v2_50": _VGG,
     "torchvision": _TORCHVISION,
+    "torchvision_bicubic": _TORCHVISION_BICUBIC,
     "vgg": _VGG,
     "vgg_16": _VGG,
     "vgg_19": _VGG,

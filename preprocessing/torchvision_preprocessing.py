@@ -4,7 +4,7 @@ Training follows Szegedy et al., "Going Deeper with Convolutions"
 (https://arxiv.org/abs/1409.4842, section 6), as in torchvision's `RandomResizedCrop`,
 and flips every second image. Evaluation resizes the shorter side and crops centrally:
 256 and 224 pixels, and other sizes in proportion (342 and 299). Pixels are those of
-Pillow's bilinear resize.
+Pillow's bilinear resize, or of its bicubic one.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _CROP_ASPECT = (3 / 4, 4 / 3)
 _CROP_ATTEMPTS = 10
 _CENTRAL_FRACTION = 224 / 256
 
-Resize = Callable[[tf.Tensor, int, int], tf.Tensor]
+Resize = Callable[..., tf.Tensor]
 
 
 class Draws(NamedTuple):
@@ -77,6 +77,7 @@ def evaluate(
     output_height: int,
     output_width: int,
     use_grayscale: bool = False,
+    resize: Resize = image_ops.resize_like_pillow,
 ) -> tf.Tensor:
     """Resizes the shorter side of one image to 8/7 of the output and crops centrally.
 
@@ -87,6 +88,7 @@ def evaluate(
       output_height: height of the result, in pixels.
       output_width: width of the result, in pixels.
       use_grayscale: whether to return one channel, the luma.
+      resize: from the image, height and width to the resized image.
 
     Returns:
       [output_height, output_width, 3, or 1 if gray] float32.
@@ -95,7 +97,7 @@ def evaluate(
     side = round(max(output_height, output_width) / _CENTRAL_FRACTION)
     size = tf.shape(image)[:2]
     height, width = tf.unstack(side * size // tf.reduce_min(size))
-    image = image_ops.resize_like_pillow(image, height, width)
+    image = resize(image, height, width)
     image = tf.image.crop_to_bounding_box(
         image,
         _half_to_even(height - output_height),

@@ -18,9 +18,7 @@ from config.fine_tune_config import FineTuneConfig
 from config.predict_config import PredictConfig
 from config.probe_config import ProbeConfig
 from config.train_config import TrainConfig
-from convert.from_keras import applications
-from convert.from_torch import architectures
-from convert.published import archives
+from convert.published import archives, elsewhere
 from nets import nets_factory
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -81,12 +79,8 @@ def nets_table() -> str:
 
 
 def _sources(net: str) -> str:
-    keras = [k for k, a in applications.APPLICATIONS.items() if a.model_name == net]
-    torch = [a.name for a in architectures.ARCHITECTURES if a.model_name == net]
     sources = ["slim's archive"] if net in archives.ARCHIVES else []
-    sources += [f"Keras {name}" for name in keras]
-    sources += torch
-    return ", ".join(sources)
+    return ", ".join([*sources, *(origin for origin, _ in elsewhere.sources(net))])
 
 
 def _default(value: object) -> str:

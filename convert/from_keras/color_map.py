@@ -12,7 +12,13 @@ import numpy as np
 from preprocessing import preprocessing_factory
 
 # The preprocessings that take the whole image, as Keras does, by what their zero means.
-_RECIPES = ("keras_tf", "keras_unit", "keras_vgg", "keras_imagenet")
+_RECIPES = (
+    "keras_tf",
+    "keras_unit",
+    "keras_vgg",
+    "keras_imagenet",
+    "keras_efficientnet_v2",
+)
 _EXACT = 1e-6
 _RELATIVE_TOLERANCE = 1e-4  # between a map and what it was measured from
 

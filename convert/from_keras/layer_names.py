@@ -136,6 +136,118 @@ def resnet(scopes: Sequence[str], names: Sequence[str]) -> dict[str, Names]:
     return found
 
 
+def efficientnet(scopes: Sequence[str], names: Sequence[str]) -> dict[str, Names]:
+    """Matches both versions, whose blocks have a number for each stage and a letter."""
+    last = "_project_conv"
+    blocks = [n.removesuffix(last) for n in names if re.match(rf"block\d\w{last}$", n)]
+    blocks.sort()
+    found = {}
+    for scope in scopes:
+        place = scope.partition("/")[2]
+        block = re.match(r"expanded_conv(?:_(\d+))?/", place)
+        if place.startswith("Logits/"):
+            found[scope] = Names(CLASSIFIER)
+        elif block is None:
+            end = "top" if place == "Conv_1" else "stem"
+            found[scope] = Names(f"{end}_conv", f"{end}_bn")
+        else:
+            name = blocks[int(block[1] or 0)]
+            inside = _IN_EFFICIENTNET_BLOCK[place[block.end() :]]
+            if inside.convolution == "dwconv" and f"{name}_dwconv" not in names:
+                inside = Names("dwconv2", "bn")
+            norm = inside.batch_norm and f"{name}_{inside.batch_norm}"
+            found[scope] = Names(f"{name}_{inside.convolution}", norm)
+    return found
+
+
+_IN_EFFICIENTNET_BLOCK = {
+    "expand": Names("expand_conv", "expand_bn"),
+    "depthwise": Names("dwconv", "bn"),
+    "squeeze_excite/Conv": Names("se_reduce"),
+    "squeeze_excite/Conv_1": Names("se_expand"),
+    "project": Names("project_conv", "project_bn"),
+}
+
+
+def densenet(scopes: Sequence[str], _: Sequence[str]) -> dict[str, Names]:
+    """Matches DenseNets, whose blocks are `conv2` on, with `pool2` on in between."""
+    found = {}
+    for scope in scopes:
+        place = scope.partition("/")[2]
+        part = place.rpartition("/")[2]
+        if unit := re.match(r"block(\d)/unit_(\d+)/", place):
+            prefix = f"conv{int(unit[1]) + 1}_block{unit[2]}"
+            found[scope] = {
+                "preact": Names(None, f"{prefix}_0_bn"),
+                "conv1": Names(f"{prefix}_1_conv", f"{prefix}_1_bn"),
+                "conv2": Names(f"{prefix}_2_conv"),
+            }[part]
+        elif transition := re.match(r"transition(\d)/", place):
+            prefix = f"pool{int(transition[1]) + 1}"
+            is_norm = part == "preact"
+            found[scope] = (
+                Names(None, f"{prefix}_bn") if is_norm else Names(f"{prefix}_conv")
+            )
+        else:
+            found[scope] = {
+                "conv1": Names("conv1_conv", "conv1_bn"),
+                "postnorm": Names(None, "bn"),
+                "Logits": Names(CLASSIFIER),
+            }[place]
+    return found
+
+
+_xception_named = _by_rules(
+    (r"/conv(\d)$", r"block1_conv\1", r"block1_conv\1_bn"),
+    (r"/(block\d+)/separable_conv(\d)$", r"\1_sepconv\2", r"\1_sepconv\2_bn"),
+    (r"n/separable_conv(\d)$", r"block14_sepconv\1", r"block14_sepconv\1_bn"),
+    ("/Logits$", CLASSIFIER, None),
+)
+
+
+def xception(scopes: Sequence[str], names: Sequence[str]) -> dict[str, Names]:
+    """Matches Xception, whose shortcuts alone are numbered."""
+    named = _xception_named(scopes, names)
+    shortcuts = [scope for scope in scopes if scope not in named]
+    return dict(named) | _numbered(shortcuts, names)
+
+
+_convnext_rules = _by_rules(
+    ("/stem/patches$", "stem_conv", None),
+    ("/stem/LayerNorm$", "stem_layernorm", None),
+    (r"/downsample_(\d)/patches$", r"downsampling_conv_\1", None),
+    (r"/downsample_(\d)/LayerNorm$", r"downsampling_layernorm_\1", None),
+    (r"/(block_\d+)/depthwise$", r"\1_depthwise_conv", None),
+    (r"/(block_\d+)/LayerNorm$", r"\1_layernorm", None),
+    (r"/(block_\d+)/expand$", r"\1_pointwise_conv_1", None),
+    (r"/(block_\d+)/project$", r"\1_pointwise_conv_2", None),
+    (r"/(block_\d+)/LayerScale$", r"\1_layer_scale", None),
+    (r"/Logits$", CLASSIFIER, None),
+    ("/LayerNorm$", "head_layernorm", None),
+)
+
+
+def convnext(scopes: Sequence[str], names: Sequence[str]) -> dict[str, Names]:
+    """Matches ConvNeXts, whose layers begin with the name of the net.
+
+    Keras counts blocks anew at each resolution, and both from 0.
+    """
+    depthwise = "_depthwise_conv"
+    blocks = [n.removesuffix(depthwise) for n in names if n.endswith(depthwise)]
+    blocks.sort(key=natural_key)
+    prefix = blocks[0].partition("stage_")[0] if blocks else ""
+
+    def renamed(name: str) -> str:
+        if block := re.match(r"block_(\d+)", name):
+            return blocks[int(block[1]) - 1] + name[block.end() :]
+        if halving := re.match(r"(downsampling_\w+_)(\d)", name):
+            return f"{prefix}{halving[1]}{int(halving[2]) - 2}"
+        return name if name == CLASSIFIER else prefix + name
+
+    found = _convnext_rules(scopes, names)
+    return {s: Names(renamed(str(n.convolution))) for s, n in found.items()}
+
+
 _NASNET_IN_CELL = (
     ("path1_conv", "adjust_conv_1_{id}", None),
     ("path2_conv", "adjust_conv_2_{id}", None),

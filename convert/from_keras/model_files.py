@@ -42,9 +42,15 @@ def load(path: str) -> tuple[keras.Model, str | None]:
                 f" {layer['class_name']}, which can run any code; the model was not"
                 " loaded: save it without that layer"
             )
-    # Keras has this layer for one net only, and does not find it when loading.
-    module = importlib.import_module(keras.applications.InceptionResNetV2.__module__)
-    known = {"CustomScaleLayer": module.CustomScaleLayer}
+    # Keras has these layers for one net each, and does not find them when loading.
+    known = {
+        name: getattr(importlib.import_module(net.__module__), name)
+        for name, net in (
+            ("CustomScaleLayer", keras.applications.InceptionResNetV2),
+            ("LayerScale", keras.applications.ConvNeXtTiny),
+            ("StochasticDepth", keras.applications.ConvNeXtTiny),
+        )
+    }
     options = {"custom_objects": known, "compile": False, "safe_mode": True}
     try:
         with warnings.catch_warnings():

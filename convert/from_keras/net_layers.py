@@ -1,5 +1,6 @@
 """Which net a Keras model is, and where it has the weights of slim's net."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from convert.weights.layers import BatchNorm, Layer
 from errors import UserError
 
 _CONVOLUTIONAL_CLASSIFIERS = ("conv_preds", "logits")
-_HIDDEN_DENSE = ("fc1", "fc2")
+_HIDDEN_DENSE = re.compile(r"fc[12]|\w+_pointwise_conv_[12]")
 
 
 def recognize(model: keras.Model, layers: Sequence[Any]) -> Application:
@@ -23,10 +24,10 @@ def recognize(model: keras.Model, layers: Sequence[Any]) -> Application:
       UserError: it is none that can be converted.
     """
     names = [layer.name for layer in layers]
-    first_filters = next((la.filters for la in layers if hasattr(la, "filters")), None)
+    widths = {(la.name, la.filters) for la in layers if hasattr(la, "filters")}
     for application in APPLICATIONS.values():
         if set(application.markers) <= set(names) and (
-            application.first_filters in (None, first_filters)
+            application.width is None or application.width in widths
         ):
             return application
     raise UserError(
@@ -54,7 +55,7 @@ def classifier_of(layers: Mapping[str, Any]) -> str | None:
     found = [
         name
         for name, layer in layers.items()
-        if (isinstance(layer, keras.layers.Dense) and name not in _HIDDEN_DENSE)
+        if (isinstance(layer, keras.layers.Dense) and not _HIDDEN_DENSE.fullmatch(name))
         or name in _CONVOLUTIONAL_CLASSIFIERS
     ]
     if len(found) > 1:
@@ -111,6 +112,11 @@ def by_scope(
 
 def _layer(convolution: Any, batch_norm: Any) -> Layer:
     kernels, bias, norm = {}, None, None
+    if type(convolution).__name__ == "LayerScale":
+        return Layer({"gamma": convolution.gamma.numpy()})
+    if isinstance(convolution, keras.layers.LayerNormalization):
+        gamma, beta = convolution.gamma.numpy(), convolution.beta.numpy()
+        return Layer({"gamma": gamma, "beta": beta})
     if isinstance(convolution, keras.layers.SeparableConv2D):
         kernels = {
             "depthwise_weights": convolution.depthwise_kernel.numpy(),
@@ -118,6 +124,8 @@ def _layer(convolution: Any, batch_norm: Any) -> Layer:
         }
     elif isinstance(convolution, keras.layers.DepthwiseConv2D):
         kernels = {"depthwise_weights": convolution.kernel.numpy()}
+    elif isinstance(convolution, keras.layers.Conv2D) and convolution.groups > 1:
+        kernels = {"depthwise_weights": convolution.kernel.numpy().swapaxes(2, 3)}
     elif convolution is not None:
         kernels = {"weights": convolution.kernel.numpy()}
     if convolution is not None and convolution.use_bias:

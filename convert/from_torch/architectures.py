@@ -6,7 +6,15 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from convert.from_torch import efficientnets, forward, inceptions, module_names
+from convert.from_torch import (
+    convnexts,
+    densenets,
+    efficientnets,
+    forward,
+    inceptions,
+    module_names,
+    vits,
+)
 from convert.from_torch.layers import Layers
 from convert.from_torch.state_dict import State
 
@@ -27,7 +35,8 @@ class Architecture:
       model_name: slim's net.
       match: which modules hold which scopes of slim's net.
       forward: what the net computes.
-      markers: modules that distinguish it from the nets below it in the table.
+      markers: modules, or parameters of none, that distinguish it from the nets below
+        it in the table; the first is a module.
       classifier: its last module.
       width: a module and its output channels, where only the width tells nets apart.
       epsilon: of its batch norms.
@@ -37,6 +46,8 @@ class Architecture:
       ignored: prefixes of the names of parameters that only training uses and slim's
         net has no place for.
       caveat: a limitation of the comparison to report; "" for none.
+      renamed: from the dictionary to one with the names that `match` and `forward` use.
+      check: refuses variants of the net, given the renamed dictionary and slim's net.
     """
 
     name: str
@@ -52,11 +63,13 @@ class Architecture:
     std: Triple = _HALF
     ignored: tuple[str, ...] = ()
     caveat: str = ""
+    renamed: Callable[[State], State] = lambda state: state
+    check: Callable[[State, str], None] = lambda _state, _model_name: None
 
     def is_in(self, state: State, prefix: str = "") -> bool:
         """Whether a dictionary holds this net, its names after `prefix`."""
-        weights = [f"{prefix}{marker}.weight" for marker in self.markers]
-        if not all(weight in state for weight in weights):
+        names = [f"{prefix}{marker}" for marker in self.markers]
+        if not all(name in state or f"{name}.weight" in state for name in names):
             return False
         if self.width is None:
             return True
@@ -132,6 +145,112 @@ def _efficientnet(size: str, last_width: int, *blocks: int) -> Architecture:
         width=(f"{last}_project_conv", last_width),
         mean=LITE_MEAN if is_lite else IMAGENET_MEAN,
         std=LITE_STD if is_lite else IMAGENET_STD,
+    )
+
+
+def _efficientnet_of_torchvision(
+    size: str, blocks: int, last_width: int, *, epsilon: float = 1e-3
+) -> Architecture:
+    """`blocks` is their number in the sixth stage, `last_width` that stage's."""
+    is_v2 = size.startswith("v2")
+    gate = "features.4.0.block.2.fc1" if is_v2 else "features.1.0.block.1.fc1"
+    return Architecture(
+        f"torchvision's efficientnet_{size}",
+        f"efficientnet_{size}_torchvision",
+        module_names.mobilenet,
+        efficientnets.forward_of_torchvision,
+        (f"features.6.{blocks - 1}.block.3.0", gate),
+        "classifier.1",
+        width=("features.6.0.block.3.0", last_width),
+        epsilon=epsilon,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    )
+
+
+def _densenet(layers: int, units: int) -> Architecture:
+    """`units` is their number in the third block."""
+    return Architecture(
+        f"torchvision's densenet{layers}",
+        f"densenet_{layers}",
+        densenets.match,
+        densenets.forward,
+        ("features.conv0", "features.transition3.conv"),
+        "classifier",
+        width=("features.transition3.conv", 128 + 16 * units),
+        epsilon=1e-5,
+        slim_epsilon=1e-5,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        renamed=densenets.plainly_named,
+    )
+
+
+def _convnext(size: str, blocks: int, depth: int) -> Architecture:
+    """`blocks` and `depth` are those of the third resolution, and of the first."""
+    return Architecture(
+        f"torchvision's convnext_{size}",
+        f"convnext_{size}",
+        convnexts.match,
+        convnexts.forward,
+        (f"features.5.{blocks - 1}.block.5", "features.7.2.block.5"),
+        "classifier.2",
+        width=("features.0.0", depth),
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    )
+
+
+def _vit(
+    origin: str, size: str, patches: str, last_norm: str, depth: int
+) -> Architecture:
+    """`patches` is the module of that name, `last_norm` the last block's."""
+    return Architecture(
+        origin,
+        size,
+        vits.match,
+        vits.forward,
+        (patches, last_norm),
+        "head",
+        width=(patches, depth),
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        renamed=vits.like_timm,
+        check=vits.check,
+    )
+
+
+def _vit_of_torchvision(letter: str, blocks: int, depth: int) -> Architecture:
+    last_norm = f"encoder.layers.encoder_layer_{blocks - 1}.ln_2"
+    origin = f"torchvision's vit_{letter}_16"
+    return _vit(origin, f"vit_{letter}16", "conv_proj", last_norm, depth)
+
+
+def _vit_of_timm(size: str, blocks: int, depth: int) -> Architecture:
+    last_norm = f"blocks.{blocks - 1}.norm2"
+    return dataclasses.replace(
+        _vit(
+            f"timm's vit_{size}_patch16_224",
+            f"vit_{size[0]}16",
+            "patch_embed.proj",
+            last_norm,
+            depth,
+        ),
+        mean=_HALF,
+        std=_HALF,
+    )
+
+
+def _dinov2(letter: str, depth: int) -> Architecture:
+    return dataclasses.replace(
+        _vit(
+            f"DINOv2's dinov2_vit{letter}14",
+            f"dinov2_{letter}14",
+            "patch_embed.proj",
+            "blocks.11.ls2.gamma",
+            depth,
+        ),
+        ignored=("mask_token",),
     )
 
 
@@ -224,4 +343,31 @@ ARCHITECTURES = (
     _efficientnet("lite2", 352, 1, 3, 3, 4, 4, 5, 1),
     _efficientnet("lite1", 320, 1, 3, 3, 4, 4, 5, 1),
     _efficientnet("lite0", 320, 1, 2, 2, 3, 3, 4, 1),
+    _efficientnet_of_torchvision("b7", 13, 384),
+    _efficientnet_of_torchvision("b6", 11, 344),
+    _efficientnet_of_torchvision("b5", 9, 304),
+    _efficientnet_of_torchvision("b4", 8, 272, epsilon=1e-5),
+    _efficientnet_of_torchvision("b3", 6, 232, epsilon=1e-5),
+    _efficientnet_of_torchvision("b2", 5, 208, epsilon=1e-5),
+    _efficientnet_of_torchvision("b1", 5, 192, epsilon=1e-5),
+    _efficientnet_of_torchvision("b0", 4, 192, epsilon=1e-5),
+    dataclasses.replace(
+        _efficientnet_of_torchvision("v2_l", 25, 384), mean=_HALF, std=_HALF
+    ),
+    _efficientnet_of_torchvision("v2_m", 18, 304),
+    _efficientnet_of_torchvision("v2_s", 15, 256),
+    _densenet(201, 48),
+    _densenet(169, 32),
+    _densenet(121, 24),
+    _convnext("large", 27, 192),
+    _convnext("base", 27, 128),
+    _convnext("small", 27, 96),
+    _convnext("tiny", 9, 96),
+    _vit_of_torchvision("l", 24, 1024),
+    _vit_of_torchvision("b", 12, 768),
+    _dinov2("b", 768),
+    _dinov2("s", 384),
+    _vit_of_timm("large", 24, 1024),
+    _vit_of_timm("base", 12, 768),
+    _vit_of_timm("small", 12, 384),
 )

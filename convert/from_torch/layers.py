@@ -57,6 +57,12 @@ class Layers:
         )
         return (x - mean) * (scale / np.sqrt(variance + self.epsilon)) + shift
 
+    def layer_norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
+        """LayerNorm over the channels, with the epsilon of transformers, 1e-6."""
+        mean, variance = tf.nn.moments(x, [-1], keepdims=True)
+        normalized = (x - mean) / tf.sqrt(variance + 1e-6)
+        return normalized * self.state[f"{name}.weight"] + self.state[f"{name}.bias"]
+
     def basic(
         self, x: tf.Tensor, name: str, stride: int = 1, padding: int = SAME
     ) -> tf.Tensor:
@@ -65,7 +71,7 @@ class Layers:
         return tf.nn.relu(self.norm(x, f"{name}.bn"))
 
     def linear(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        """Linear, on `[batch, in]`."""
+        """Linear, on `[..., in]`."""
         return x @ self.state[f"{name}.weight"].T + self.state[f"{name}.bias"]
 
     def classify(self, x: tf.Tensor, name: str) -> tf.Tensor:

@@ -29,8 +29,9 @@ from errors import UserError
 from nets import nets_factory
 
 _PUBLISHED = re.compile(
-    r"(?:resnet|vgg|googlenet|inception_v3_google|mobilenet_v|efficientnet-)\w*"
-    r"-([0-9a-f]{8})\.pth"
+    "(?:resnet|vgg|googlenet|inception_v3_google|mobilenet_v|efficientnet[-_]|vit_"
+    "|convnext_|densenet)"
+    r"\w*-([0-9a-f]{8})\.pth"
 )
 _MAP_SIZE = 7  # side of the map that torchvision's VGGs flatten
 _FLATTENING = "/fc6"  # scope of the VGGs' first dense layer
@@ -39,8 +40,10 @@ _FLATTENING = "/fc6"  # scope of the VGGs' first dense layer
 NORMALIZATIONS = {
     "efficientnet": (IMAGENET_MEAN, IMAGENET_STD),
     "efficientnet_lite": (LITE_MEAN, LITE_STD),
+    "efficientnet_v2": ((128 / 255,) * 3, (128 / 255,) * 3),
     "inception": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
     "torchvision": (IMAGENET_MEAN, IMAGENET_STD),
+    "torchvision_bicubic": (IMAGENET_MEAN, IMAGENET_STD),
     "vgg": ((123.68 / 255, 116.78 / 255, 103.94 / 255), (1 / 255, 1 / 255, 1 / 255)),
 }
 
@@ -62,6 +65,7 @@ def recognize(state: State, model_name: str | None = None) -> Architecture:
     fitting = [a for a in found if a.markers == found[0].markers]
     for architecture in fitting:
         if model_name in (None, architecture.model_name):
+            architecture.check(architecture.renamed(state), architecture.model_name)
             return architecture
     if fitting:
         names = " or ".join(architecture.model_name for architecture in fitting)
@@ -149,7 +153,7 @@ def source(
       The source.
     """
     mean, std = mean or architecture.mean, std or architecture.std
-    state = _without(state, architecture.ignored)
+    state = architecture.renamed(_without(state, architecture.ignored))
     entry = nets_factory.get_entry(architecture.model_name)
     preprocessing = preprocessing or entry.preprocessing
     our_mean, our_std = map(np.array, NORMALIZATIONS[preprocessing])
@@ -216,7 +220,7 @@ def _without(state: State, beginnings: tuple[str, ...]) -> State:
     kept = {n: v for n, v in state.items() if not n.startswith(beginnings)}
     if len(kept) < len(state):
         logging.info(
-            "Omitting %d parameters of auxiliary heads: %s…",
+            "Omitting %d parameters that only training uses: %s…",
             len(state) - len(kept),
             "…, ".join(beginnings),
         )
@@ -226,17 +230,18 @@ def _without(state: State, beginnings: tuple[str, ...]) -> State:
 def _matched(
     architecture: Architecture, scopes: Sequence[str], state: State
 ) -> dict[str, Layer]:
-    modules = {name.rpartition(".")[0] for name in state}
+    modules = set(map(_module_of, state))
     kernels = [n for n, values in state.items() if values.ndim == 4]
     convolutions = [name.removesuffix(".weight") for name in kernels]
     found, used = {}, set()
     for scope, names in architecture.match(scopes, convolutions).items():
-        if names[0] in modules:
+        expected = names[0] or names[1]
+        if expected in modules:
             found[scope] = _layer(state, scope, names, architecture.epsilon)
             used |= set(names)
-        elif not is_auxiliary(scope) and names[0] != architecture.classifier:
+        elif not is_auxiliary(scope) and expected != architecture.classifier:
             raise UserError(
-                f"the state dictionary has no module {names[0]}, expected for {scope}"
+                f"the state dictionary has no module {expected}, expected for {scope}"
                 f" of {architecture.model_name}"
             )
     if unused := sorted(modules - used):
@@ -247,15 +252,25 @@ def _matched(
     return found
 
 
+def _module_of(parameter: str) -> str:
+    """The module of a parameter; the parameter's name if it is one by itself."""
+    module, _, kind = parameter.rpartition(".")
+    is_usual = kind in ("weight", "bias", "running_mean", "running_var")
+    return module if is_usual else parameter
+
+
 def _layer(state: State, scope: str, names: Modules, epsilon: float) -> Layer:
     module, norm_name = names
-    kernel = state[f"{module}.weight"]
-    if scope.endswith(_FLATTENING):  # a map, channels first
-        kernel = kernel.reshape(len(kernel), -1, _MAP_SIZE, _MAP_SIZE)
-    kernel = kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel.T
-    kernels = {"weights": kernel}
-    if scope.endswith("/depthwise"):
-        kernels = {"depthwise_weights": kernel.swapaxes(2, 3)}
+    if module in state:  # a parameter that is no module
+        kind = "gamma" if scope.endswith("/LayerScale") else "values"
+        values = state[module]
+        return Layer({kind: values.reshape(-1) if kind == "gamma" else values})
+    kernels: dict[str, np.ndarray] = {}
+    if module is not None:
+        kernel = state[f"{module}.weight"]
+        if kernel.ndim == 1:  # layer norm
+            return Layer({"gamma": kernel, "beta": state[f"{module}.bias"]})
+        kernels = _kernels(scope, kernel)
     norm = None
     if norm_name:
         norm = BatchNorm(
@@ -266,6 +281,15 @@ def _layer(state: State, scope: str, names: Modules, epsilon: float) -> Layer:
             epsilon=epsilon,
         )
     return Layer(kernels, state.get(f"{module}.bias"), norm)
+
+
+def _kernels(scope: str, kernel: np.ndarray) -> dict[str, np.ndarray]:
+    if scope.endswith(_FLATTENING):  # a map, channels first
+        kernel = kernel.reshape(len(kernel), -1, _MAP_SIZE, _MAP_SIZE)
+    kernel = kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel.T
+    if scope.endswith("/depthwise"):
+        return {"depthwise_weights": kernel.swapaxes(2, 3)}
+    return {"weights": kernel}
 
 
 def rescaled(layer: Layer, scale: np.ndarray, offset: np.ndarray) -> Layer:

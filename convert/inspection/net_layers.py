@@ -15,6 +15,7 @@ from nets.new_head import NewHead
 _CONVOLUTIONS = {"Conv2D": "conv", "DepthwiseConv2dNative": "depthwise"}
 _POOLS = {"MaxPool": "max pool", "AvgPool": "average pool"}
 _OTHERS = {
+    "BatchMatMulV2": "attention",
     "MatMul": "fully connected",
     "Mean": "global average",
     "AddV2": "add",

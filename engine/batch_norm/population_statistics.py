@@ -44,7 +44,10 @@ class MomentsWatcher:
 
 
 def moments_fn(
-    network: Network, frozen_batch_norms: Sequence[str], batch_size: int
+    network: Network,
+    frozen_batch_norms: Sequence[str],
+    batch_size: int,
+    trained_names: Iterable[str] | None = None,
 ) -> MomentsFn:
     """Makes a function that runs a net in training mode without changing it.
 
@@ -52,6 +55,7 @@ def moments_fn(
       network: the net; its variables are read as they are when the function is called.
       frozen_batch_norms: scopes of those that use their stored statistics.
       batch_size: images per batch.
+      trained_names: see `Network.__call__`.
 
     Returns:
       From {"image": `[batch_size, h, w, c]` float32} and `[2]` int32 to the moments of
@@ -64,6 +68,7 @@ def moments_fn(
             images,
             is_training=True,
             frozen_batch_norms=frozen_batch_norms,
+            trained_names=trained_names,
             dropout_seed=seed,
             watch_batch_norm=watcher,
         )

@@ -90,7 +90,8 @@ class SplitStatistics:
         self._augmentation = seen.augmentation
         every = plan.batch_norm_scopes(list(network.model_variables))
         frozen = [scope for scope in every if scope not in batch_norms]
-        self._moments = moments_fn(network, frozen, batch_size)
+        trained = [f"{scope}/beta" for scope in batch_norms]
+        self._moments = moments_fn(network, frozen, batch_size, trained)
         self._seed = step_seed(seed, tf.constant(step, tf.int64), 0)
         self._num_classes = network.num_classes
 

@@ -142,6 +142,7 @@ def _traced(
             images,
             is_training=is_training,
             frozen_batch_norms=plan.frozen_batch_norms,
+            trained_names=plan.trained_names,
             batch_norm_decay=batch_norm_decay,
             dropout_seed=seed if is_training else None,
             watch_batch_norm=watcher,

@@ -12,6 +12,7 @@ from datasets.records import record_faults
 from engine.feature_cache import feature_cache
 from engine.feature_cache.feature_cache import FeatureCache
 from engine.probing.depths import Depth
+from nets.end_points import pooled
 from nets.network import Network
 
 # Features by depth, [images, features] float32 each, and labels, [images] int32.
@@ -59,9 +60,9 @@ def compute(
     )
 
     @tf.function(autograph=False)
-    def pooled(images: tf.Tensor) -> list[tf.Tensor]:
+    def features_of(images: tf.Tensor) -> list[tf.Tensor]:
         _, end_points = network(images, is_training=False)
-        return [_pool(end_points[depth.end_point]) for depth in depths]
+        return [pooled(end_points[depth.end_point]) for depth in depths]
 
     def batches(first: int) -> Iterator[Examples]:
         for batch in input_pipeline.eval_batches(
@@ -73,7 +74,7 @@ def compute(
             first=first,
         ):
             mask = batch["mask"].numpy()
-            features = [f.numpy()[mask] for f in pooled(batch["image"])]
+            features = [f.numpy()[mask] for f in features_of(batch["image"])]
             yield features, batch["label"].numpy()[mask]
 
     with record_faults.explained(dataset, labels_offset=labels_offset):
@@ -99,8 +100,3 @@ def _key(
         ],
         (network.model_variables[name].numpy() for name in depths[-1].before),
     )
-
-
-def _pool(tensor: tf.Tensor) -> tf.Tensor:
-    """`[batch, channels]` of `[batch, channels]` or `[batch, h, w, channels]`."""
-    return tf.reduce_mean(tensor, [1, 2]) if tensor.shape.rank == 4 else tensor

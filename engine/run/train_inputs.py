@@ -69,7 +69,10 @@ def make_inputs(setup: Setup, config: TrainConfig, state: TrainState) -> Inputs:
             whole_network(setup.network, setup.start.plan, config),
             lambda seed: _image_batches(setup, config, batch_size, seed),
             lambda: population_statistics.moments_fn(
-                setup.network, setup.start.plan.frozen_batch_norms, batch_size
+                setup.network,
+                setup.start.plan.frozen_batch_norms,
+                batch_size,
+                setup.start.plan.trained_names,
             ),
         )
     split = setup.split
@@ -132,6 +135,7 @@ def whole_network(network: Network, plan: Plan, config: TrainConfig) -> RunNetwo
             batch["image"],
             is_training=True,
             frozen_batch_norms=plan.frozen_batch_norms,
+            trained_names=plan.trained_names,
             batch_norm_decay=config.fine_tune.batch_norm_decay,
             dropout_seed=seed,
         )

@@ -436,6 +436,19 @@ def test_every_archive_is_listed_and_of_a_net_of_the_factory():
             assert 40 < archive.top_1 < (archive.top_5 or 100)
 
 
+def test_every_net_with_weights_is_listed_with_the_way_to_them():
+    """Of Keras and PyTorch, all that are converted; a refusal names them, too."""
+    text = download_checkpoint.elsewhere_table()
+    for name, application in APPLICATIONS.items():
+        assert application.model_name in text
+        assert f"keras_to_slim --keras_model={name}" in text
+    assert "download_checkpoint --model_name=efficientnet_lite0" in text
+    assert "DINOv2's dinov2_vits14" in text
+    ways = r"run python -m convert\.keras_to_slim --keras_model=convnext_base, or"
+    with pytest.raises(UserError, match=ways):
+        download_checkpoint.find_archive("convnext_base", None)
+
+
 def test_every_digest_is_of_an_archive():
     published = [a for sizes in archives.ARCHIVES.values() for a in sizes.values()]
     known = {a.url.rpartition("/")[2]: a.sha256 for a in published if a.sha256}

@@ -1,5 +1,7 @@
 """Keras models with random weights that no layer can do without."""
 
+import re
+
 import keras
 import numpy as np
 
@@ -13,7 +15,8 @@ def randomize(model):
             continue
         for weight in layer.weights:
             z = generator.standard_normal(weight.shape)
-            weight.assign(_scaled(z, layer, weight.path.rpartition("/")[2]))
+            name = re.sub(r"_\d+$", "", weight.path.rpartition("/")[2])
+            weight.assign(_scaled(z, layer, name))
     return model
 
 
@@ -21,7 +24,7 @@ def _scaled(z, layer, name):
     match name:
         case "bias" | "beta" | "moving_mean":
             return 0.1 * z
-        case "gamma":
+        case "gamma" | "variable":  # layer scale's
             return 1 + 0.1 * z
         case "moving_variance":
             return 1 + 0.1 * abs(z)

@@ -51,6 +51,11 @@ def mobilenet():
         ("resnet50v2", 64, 272, EXACT),
         (SMALL, 64, 137, EXACT),
         ("mobilenet_v2_035", 64, 262, EXACT),
+        ("efficientnet_b0", 65, 311, EXACT),
+        ("efficientnet_v2_b0", 65, 361, EXACT),
+        ("densenet121", 64, 606, EXACT),
+        ("xception", 75, 236, EXACT),
+        ("convnext_tiny", 64, 182, EXACT),
         # Slim's squeeze and excite multiplies by 0.16667 where Keras divides by 6.
         ("mobilenet_v3_small", 64, 210, 1e-4),
     ],
@@ -111,6 +116,11 @@ def test_the_nets_preprocessing_makes_the_pixels_of_kerass(name):
     theirs = module.preprocess_input(photo.astype(np.float32))[0, 0]
     if "v3_" in name and "mobilenet" in name:  # It rescales in the net.
         theirs = theirs / 127.5 - 1
+    elif name in ("efficientnet_v2_s", "efficientnet_v2_m", "efficientnet_v2_l"):
+        theirs = theirs / 128 - 1
+    elif name.startswith(("efficientnet", "convnext")):
+        mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+        theirs = (theirs / 255 - mean) / deviation
     if application.is_bgr:  # The first kernel is turned round.
         theirs = theirs[::-1]
     entry = nets_factory.get_entry(application.model_name)

@@ -8,6 +8,7 @@ used. Weights and images are those of torch_recipe.py, so that a golden holds on
 state dictionary's names and shapes, and logits for seven classes.
 """
 
+import functools
 import json
 import pathlib
 import sys
@@ -21,6 +22,7 @@ import torchvision  # type: ignore[import-not-found,unused-ignore]
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 from tests.convert import torch_recipe
+from tests.nets import transformer_nets
 
 NETS: dict[str, tuple[str, dict[str, Any], int]] = {  # library, options, image size
     "resnet18": ("torchvision", {}, 64),
@@ -36,12 +38,19 @@ NETS: dict[str, tuple[str, dict[str, Any], int]] = {  # library, options, image 
     "efficientnet-b0": ("efficientnet_pytorch", {"image_size": 64}, 64),
     # Its convolutions are padded for images of 224 pixels, which 64 halves as evenly.
     "efficientnet-lite0": ("efficientnet_lite_pytorch", {}, 64),
+    "efficientnet_b0": ("torchvision", {}, 65),
+    "efficientnet_v2_s": ("torchvision", {}, 65),
+    "densenet121": ("torchvision", {}, 65),
+    "convnext_tiny": ("torchvision", {}, 64),
+    "vit_s16": ("transformers of timm", {}, 64),
+    "dinov2_s14": ("transformers of timm", {}, 70),
 }
 _CREATE = {
     "torchvision": torchvision.models.get_model,
     "timm": timm.create_model,
     "efficientnet_pytorch": efficientnet_pytorch.EfficientNet.from_name,
     "efficientnet_lite_pytorch": efficientnet_lite_pytorch.EfficientNet.from_name,
+    "transformers of timm": functools.partial(transformer_nets.vit, weights=None),
 }
 
 

@@ -75,6 +75,12 @@ def test_what_is_compared_with_is_what_pytorch_computes(name, forward, epsilon):
         "mobilenet_v3_small",
         "efficientnet-b0",
         "efficientnet-lite0",
+        "efficientnet_b0",
+        "efficientnet_v2_s",
+        "densenet121",
+        "convnext_tiny",
+        "vit_s16",
+        "dinov2_s14",
     ],
 )
 def test_what_a_table_is_compared_with_is_what_pytorch_computes(name):
@@ -101,6 +107,11 @@ def test_what_a_table_is_compared_with_is_what_pytorch_computes(name):
         ("mobilenet_v3_small", 65, 2e-4, 210),
         ("efficientnet-b0", 64, EXACT, 311),
         ("efficientnet-lite0", 64, EXACT, 247),
+        ("efficientnet_b0", 65, EXACT, 311),
+        ("densenet121", 65, EXACT, 606),
+        ("convnext_tiny", 64, EXACT, 182),
+        ("vit_s16", 64, EXACT, 152),
+        ("dinov2_s14", 70, EXACT, 176),
     ],
 )
 def test_random_weights_give_the_same_logits(
@@ -246,7 +257,7 @@ def test_heads_that_only_training_uses_are_left_out(caplog):
     state = _state("googlenet")
     assert any(name.startswith("aux") for name in state)
     source = torch_source.source(state, torch_source.recognize(state))
-    assert "Omitting 18 parameters of auxiliary heads" in caplog.text
+    assert "Omitting 18 parameters that only training uses" in caplog.text
     names = [name for name, *_ in nets_golden_test.read_rows(source.model_name)]
     scopes = conversion.scopes_of(names)
     assert set(source.layers_at(scopes)) == set(scopes)

@@ -79,6 +79,34 @@ def measure(
     )
 
 
+def differences(
+    name: str, num_classes: int, expected: dict[int, list[list[float]]]
+) -> dict[str, dict[int, float]]:
+    """How far a network's logits are from those expected, by precision and image size.
+
+    Args:
+      name: the network.
+      num_classes: number of logits.
+      expected: the first logits for the recipe's two images, by image size.
+
+    Returns:
+      The largest difference, relative to the largest of the logits expected.
+    """
+    with _nothing_drawn():
+        net = network.Network(name, num_classes=num_classes)
+    _fill(net.model_variables, ())
+    found: dict[str, dict[int, float]] = {}
+    for precision in ("float32", "mixed_bfloat16"):
+        net.precision = precision
+        found[precision] = {}
+        for size, logits in expected.items():
+            got = net(tf.constant(recipe.images(size)), is_training=False)[0]
+            largest = np.abs(logits).max()
+            error = np.abs(got[:, : len(logits[0])] - np.array(logits)).max()
+            found[precision][size] = float(error / largest)
+    return found
+
+
 @contextlib.contextmanager
 def _nothing_drawn():
     """Variables start at zero instead of random values, which the recipe replaces.

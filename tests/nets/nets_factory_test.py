@@ -90,6 +90,8 @@ FAMILIES: dict[str, tuple[int, int, dict[str, Any]]] = {
     "resnet_v1_18": (33, 65, {}),
     "resnet_v1_50": (33, 65, {}),
     "mobilenet_v1": (33, 65, {"global_pool": True, **NARROW}),
+    "convnext_tiny": (33, 65, {}),
+    "xception": (33, 65, {}),
     "mobilenet_v3_small": (33, 65, NARROW),
     "nasnet_cifar": (25, 33, {"config": one_cell(nasnet.cifar_config())}),
     "nasnet_mobile": (65, 97, {"config": one_cell(nasnet.mobile_imagenet_config())}),

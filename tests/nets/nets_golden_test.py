@@ -1,6 +1,8 @@
 """Every network of the factory is slim's: variables, penalty, logits, end points.
 
-The goldens were measured on the original (make_golden.py says how).
+The goldens were measured on the original (make_golden.py says how). Of families that
+differ in a table alone, whose rows their own tests check, only the smallest is measured
+here, and all of them by `make real`.
 """
 
 import concurrent.futures
@@ -41,7 +43,34 @@ def read_golden(net):
     return json.loads((FOLDER / "golden" / f"{net}.json").read_text())
 
 
-@pytest.fixture(scope="module", params=nets_factory.NETWORKS)
+# Of these families, by how the nets' names begin, the nets to measure always.
+MEASURED = {
+    "efficientnet": (
+        "efficientnet_b0",
+        "efficientnet_b0_torchvision",
+        "efficientnet_lite0",
+        "efficientnet_v2_b0",
+    ),
+    "densenet": ("densenet_121",),
+    "convnext": ("convnext_tiny",),
+    "vit": ("vit_s16",),
+    "dinov2": ("dinov2_s14",),
+}
+
+
+def is_slow(net):
+    return any(
+        net.startswith(family) and net not in nets for family, nets in MEASURED.items()
+    )
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(net, marks=pytest.mark.real if is_slow(net) else ())
+        for net in nets_factory.NETWORKS
+    ],
+)
 def net(request):
     return request.param
 
@@ -63,9 +92,8 @@ def measurements(request):
     futures = {}
     for net in nets:
         golden = read_golden(net)
-        futures[net] = pool.submit(
-            measuring.measure, net, golden["num_classes"], golden["image_size"]
-        )
+        size = golden.get("measured_size", golden["image_size"])
+        futures[net] = pool.submit(measuring.measure, net, golden["num_classes"], size)
     yield futures
     pool.shutdown(cancel_futures=True)
 
@@ -133,6 +161,7 @@ def test_default_image_size(net, measured, golden):
     assert network_fn.default_image_size == golden["image_size"]
 
 
+@pytest.mark.parametrize("net", nets_factory.NETWORKS)
 def test_head_scopes(net):
     """The head is what depends on the number of classes, plus the auxiliary branch."""
     head_scopes = nets_factory.get_entry(net).head_scopes
@@ -158,6 +187,35 @@ def test_logits(measured, golden):
     assert np.abs(logits).max() == pytest.approx(expected["max_abs"], rel=TOLERANCE)
     assert min(expected["top2_gap"]) > 2 * bound, "argmax would be a toss-up"
     assert logits.argmax(axis=1).tolist() == expected["argmax"]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    "net",
+    [
+        path.stem
+        for path in sorted((FOLDER / "golden").glob("*.json"))
+        if '"other_size"' in path.read_text()
+    ],
+)
+def test_another_size_and_bfloat16(net, capsys):
+    golden = read_golden(net)
+    other = golden["other_size"]
+    differences = measuring.differences(
+        net,
+        golden["num_classes"],
+        {
+            golden.get("measured_size", golden["image_size"]): (
+                golden["logits"]["first16"]
+            )
+        }
+        | {other["image_size"]: other["logits"]["first16"]},
+    )
+    with capsys.disabled():
+        print(f"\n{net}: {differences}")
+    for precision, bound in (("float32", TOLERANCE), ("mixed_bfloat16", 0.02)):
+        for size, difference in differences[precision].items():
+            assert difference < bound, (precision, size)
 
 
 def test_lenet_of_one_channel():

@@ -34,7 +34,7 @@ def _scaled(z: np.ndarray, name: str, shape: tuple[int, ...]) -> np.ndarray:
             return z * math.sqrt(2 / math.prod(shape[:2]))
         case "weights" | "pointwise_weights" | "kernel":
             return z * math.sqrt(2 / math.prod(shape[:-1]))
-        case "biases" | "bias" | "beta" | "moving_mean":
+        case "values" | "biases" | "bias" | "beta" | "moving_mean":
             return z * 0.1
         case "gamma":
             return 1 + 0.1 * z

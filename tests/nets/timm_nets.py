@@ -8,18 +8,37 @@ from typing import Any
 import timm  # type: ignore[import-not-found,unused-ignore]
 import torch  # type: ignore[import-not-found,unused-ignore]
 
-_CONVOLUTIONS = {  # of a block with expansion, and without
-    True: {"conv_pw": "expand", "conv_dw": "depthwise", "conv_pwl": "project"},
-    False: {"conv_dw": "depthwise", "conv_pw": "project"},
+_CONVOLUTIONS = {  # by timm's kind of block
+    "InvertedResidual": {
+        "conv_pw": "expand",
+        "conv_dw": "depthwise",
+        "conv_pwl": "project",
+    },
+    "DepthwiseSeparableConv": {"conv_dw": "depthwise", "conv_pw": "project"},
+    "EdgeResidual": {"conv_exp": "expand", "conv_pwl": "project"},
+    "ConvBnAct": {"conv": "project"},
 }
 # Where timm gives another size than the TensorFlow code that trained the net.
-_TRAINED_ON = {"efficientnet_lite3": 280, "efficientnet_lite4": 300}
+_TRAINED_ON = {
+    "efficientnet_lite3": 280,
+    "efficientnet_lite4": 300,
+    "efficientnet_v2_b0": 224,
+    "efficientnet_v2_b1": 240,
+    "efficientnet_v2_b2": 260,
+    "efficientnet_v2_b3": 300,
+    "efficientnet_v2_s": 384,
+    "efficientnet_v2_m": 480,
+    "efficientnet_v2_l": 480,
+}
 _GATES = {"conv_reduce": "squeeze_excite/Conv", "conv_expand": "squeeze_excite/Conv_1"}
 
 
 EFFICIENTNETS = {
     f"efficientnet_{size}": f"tf_efficientnet_{size}"
     for size in (*(f"b{i}" for i in range(8)), *(f"lite{i}" for i in range(5)))
+} | {
+    f"efficientnet_v2_{size}": f"tf_efficientnetv2_{size}"
+    for size in ("b0", "b1", "b2", "b3", "s", "m", "l")
 }
 
 
@@ -50,7 +69,7 @@ def layers(net: str, model: torch.nn.Module) -> list[tuple[str, str, str]]:
     found = [(f"{net}/Conv", "conv_stem", "bn1")]
     for scope, block in _blocks(model).items():
         prefix, number = names[id(block)], 1
-        convolutions = _CONVOLUTIONS[hasattr(block, "conv_pwl")]
+        convolutions = _CONVOLUTIONS[type(block).__name__]
         for name, module in block.named_modules():
             if not isinstance(module, torch.nn.Conv2d):
                 continue
@@ -79,11 +98,10 @@ def hook(_net: str, model: torch.nn.Module, _layers: Any) -> dict[str, torch.Ten
     for number, block in enumerate(blocks, 2):
         name = f"layer_{number}"
         keep(block, name, f"{name}/output")
-        has_expansion = hasattr(block, "conv_pwl")
-        if has_expansion:
-            keep(block.get_submodule("bn1"), f"{name}/expansion_output")
-        depthwise = block.get_submodule("bn2" if has_expansion else "bn1")
-        keep(depthwise, f"{name}/depthwise_output")
+        inner = list(_CONVOLUTIONS[type(block).__name__].values())
+        for place, ours in enumerate(inner[:-1], 1):
+            kind = "expansion" if ours == "expand" else ours
+            keep(block.get_submodule(f"bn{place}"), f"{name}/{kind}_output")
     keep(model.get_submodule("bn2"), f"layer_{len(blocks) + 2}")
     model.get_submodule("global_pool").register_forward_hook(
         lambda _module, _inputs, output: end_points.update(

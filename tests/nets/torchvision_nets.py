@@ -12,9 +12,15 @@ from typing import Any, NamedTuple
 import torch  # type: ignore[import-not-found,unused-ignore]
 import torchvision  # type: ignore[import-not-found,unused-ignore]
 
-from tests.nets import timm_nets
+from tests.nets import (
+    timm_nets,
+    torchvision_densenets,
+    torchvision_efficientnets,
+    transformer_nets,
+)
 
 FOLDER = pathlib.Path(__file__).parent
+_LARGE = 400  # pixels: beyond, torchvision's EfficientNets are measured at fewer
 VARIABLES_TSV = FOLDER / "slim_variables.tsv"
 
 # (slim's scope, torchvision's convolution, its batch norm), in slim's order.
@@ -32,6 +38,9 @@ class Family(NamedTuple):
       last_end_points: from slim's name and the logits to those.
       has_gamma: whether slim's batch norms have a scale.
       image_size: slim's default.
+      measured_size: size to measure at instead of a large one; None for the default.
+      other_size: another image size to measure logits at; None for none.
+      is_dense: whether slim's linear layers are no convolutions.
     """
 
     layers: Callable[[str, torch.nn.Module], Layers]
@@ -39,10 +48,15 @@ class Family(NamedTuple):
     last_end_points: Callable[[str, torch.Tensor], EndPoints]
     has_gamma: bool = True
     image_size: int = 224
+    measured_size: int | None = None
+    other_size: int | None = None
+    is_dense: bool = False
 
 
 def family_of(net: str) -> Family:
     """The family of a net of the factory."""
+    if net in FAMILIES:
+        return FAMILIES[net]
     return next(FAMILIES[start] for start in FAMILIES if net.startswith(start))
 
 
@@ -293,7 +307,49 @@ FAMILIES = {
             timm_nets.hook,
             _logits_and_predictions,
             image_size=timm_nets.image_size(net),
+            other_size=97,
         )
         for net in timm_nets.EFFICIENTNETS
+    },
+    **{
+        f"efficientnet_{size}_torchvision": Family(
+            torchvision_efficientnets.layers,
+            torchvision_efficientnets.hook,
+            _logits_and_predictions,
+            image_size=image_size,
+            measured_size=97 if image_size > _LARGE else None,
+            other_size=65 if image_size > _LARGE else 97,
+        )
+        for size, image_size in torchvision_efficientnets.IMAGE_SIZES.items()
+    },
+    **{
+        net: Family(
+            torchvision_densenets.layers,
+            torchvision_densenets.hook,
+            _logits_and_predictions,
+            other_size=97,
+            is_dense=True,
+        )
+        for net in torchvision_densenets.NETS
+    },
+    **{
+        net: Family(
+            transformer_nets.vit_layers,
+            transformer_nets.hook_vit,
+            _logits_and_predictions,
+            other_size=112,
+            is_dense=True,
+        )
+        for net in transformer_nets.VITS
+    },
+    **{
+        net: Family(
+            transformer_nets.convnext_layers,
+            transformer_nets.hook_convnext,
+            _logits_and_predictions,
+            other_size=97,
+            is_dense=True,
+        )
+        for net in transformer_nets.CONVNEXTS
     },
 }

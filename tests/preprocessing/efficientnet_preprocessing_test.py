@@ -37,6 +37,7 @@ def test_the_middle_is_resized(size, output, side, corner, run):
     [
         ("efficientnet", [(1 - 0.485) / 0.229, 0.2052, -0.406 / 0.225]),
         ("efficientnet_lite", [1.0, 1 / 128, -127 / 128]),
+        ("efficientnet_v2", [127 / 128, 0.0, -1.0]),
     ],
 )
 @pytest.mark.parametrize("is_training", [True, False])

@@ -109,12 +109,15 @@ def test_pillow_resize_by_hand():
     np.testing.assert_array_equal(output[0, :, 0], [71, 117])
 
 
+@pytest.mark.parametrize("method", ["bilinear", "bicubic"])
 @pytest.mark.parametrize("size", [(375, 500), (100, 90), (512, 700), (1, 3), (400, 20)])
-def test_pillow_resize_equals_pillow(size, photo):
+def test_pillow_resize_equals_pillow(size, method, photo):
     expected = np.asarray(
-        PIL.Image.fromarray(photo).resize(size[::-1], PIL.Image.Resampling.BILINEAR)
+        PIL.Image.fromarray(photo).resize(
+            size[::-1], PIL.Image.Resampling[method.upper()]
+        )
     )
-    output = image_ops.resize_like_pillow(photo, *size).numpy()
+    output = image_ops.resize_like_pillow(photo, *size, method).numpy()
     assert np.abs(output - expected).max() <= 1
     # 375 to 400 has weights of 32nds: one value in 64 is midway between two.
     assert (output != expected).mean() < 0.02

@@ -23,6 +23,9 @@ _NEW_NAMES = {
 _BEYOND_SLIM = {
     "efficientnet",
     "efficientnet_lite",
+    "efficientnet_v2",
+    "keras_efficientnet_v2",
+    "torchvision_bicubic",
     "keras_caffe",
     "keras_imagenet",
     "keras_tf",

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from checkpoints import plan as plans
 from engine.feature_cache.split_network import SplitNetwork
-from nets import nets_factory
+from nets import convnext, nets_factory, vit
 from nets.network import Network
 from tests.engine import small_runs
 
@@ -24,7 +24,18 @@ CASES = [
     ("mobilenet_v1_025", 64, "MobilenetV1/Conv2d_13,head"),
     ("mobilenet_v1_025", 64, "MobilenetV1/Conv2d_12_pointwise"),
     ("inception_v3_narrow", 112, "InceptionV3/Logits"),
+    # Drop path is random in what is trained alone.
+    ("dinov2_s14", 28, "dinov2_s14/block_3,head"),
+    ("convnext_tiny", 64, "convnext_tiny/block_3,head"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def narrow_nets(monkeypatch):
+    size = vit.SIZES["dinov2_s14"]._replace(depth=8, blocks=3, heads=2)
+    monkeypatch.setitem(vit.SIZES, "dinov2_s14", size)
+    narrow = convnext.Size((4, 8, 8, 8), (1, 1, 1, 1), 0.5)
+    monkeypatch.setitem(convnext.SIZES, "convnext_tiny", narrow)
 
 
 def make_plan(network, scopes, *, freeze_batch_norm=True):
@@ -81,6 +92,7 @@ def test_the_two_parts_are_the_whole_in_training(net, size, scopes):
             images,
             is_training=True,
             frozen_batch_norms=plan.frozen_batch_norms,
+            trained_names=plan.trained_names,
             dropout_seed=seed,
         )
 
@@ -96,6 +108,17 @@ def test_the_two_parts_are_the_whole_in_training(net, size, scopes):
         np.testing.assert_allclose(found[3][name], value, rtol=1e-4, atol=1e-5)
         if name.startswith(plan.updating_batch_norms) and "moving" in name:
             assert (found[3][name] != found[2][name]).any()
+
+
+@pytest.mark.parametrize("net", ["dinov2_s14", "convnext_tiny"])
+def test_blocks_without_batch_norm_are_frozen_by_what_is_trained(net):
+    size = {"dinov2_s14": 28, "convnext_tiny": 64}[net]
+    network = Network(net, num_classes=3, image_size=size)
+    plan = make_plan(network, f"{net}/block_3,head", freeze_batch_norm=False)
+    split = SplitNetwork(network, plan, batch_size=BATCH, is_training=True)
+    before = ("embedding", "stem", "downsample_2", "downsample_3", "block_1", "block_2")
+    expected = [n for n in network.model_variables if n.split("/")[1] in before]
+    assert split.frozen_variables == sorted(expected)
 
 
 def test_the_frozen_part_reads_no_variable_that_changes():
