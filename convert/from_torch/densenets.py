@@ -12,7 +12,7 @@ from convert.from_torch.state_dict import State
 _OF_OLD_FILES = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)\.")
 _PLACES: dict[str, Modules] = {
     "conv1": ("features.conv0", "features.norm0"),
-    "postnorm": (None, "features.norm5"),
+    "postnorm": ("", "features.norm5"),
     "Logits": ("classifier", None),
 }
 
@@ -31,7 +31,7 @@ def match(scopes: Sequence[str], _: Sequence[str]) -> dict[str, Modules]:
         if unit := re.match(r"block(\d)/unit_(\d+)/", place):
             prefix = f"features.denseblock{unit[1]}.denselayer{unit[2]}"
             found[scope] = {
-                "preact": (None, f"{prefix}.norm1"),
+                "preact": ("", f"{prefix}.norm1"),
                 "conv1": (f"{prefix}.conv1", f"{prefix}.norm2"),
                 "conv2": (f"{prefix}.conv2", None),
             }[part]
@@ -39,7 +39,7 @@ def match(scopes: Sequence[str], _: Sequence[str]) -> dict[str, Modules]:
             prefix = f"features.{place.partition('/')[0]}"
             is_norm = part == "preact"
             found[scope] = (
-                (None, f"{prefix}.norm") if is_norm else (f"{prefix}.conv", None)
+                ("", f"{prefix}.norm") if is_norm else (f"{prefix}.conv", None)
             )
         else:
             found[scope] = _PLACES[place]

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from common.natural_order import natural_key
 
-# A module with a kernel, or None for a batch norm alone, and its batch norm.
-Modules = tuple[str | None, str | None]
+# A module with a kernel, or "" for a batch norm alone, and its batch norm.
+Modules = tuple[str, str | None]
 # From the net's scopes and the names of the convolutions to the modules by scope.
 Match = Callable[[Sequence[str], Sequence[str]], Mapping[str, Modules]]
 

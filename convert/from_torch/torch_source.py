@@ -235,7 +235,7 @@ def _matched(
     convolutions = [name.removesuffix(".weight") for name in kernels]
     found, used = {}, set()
     for scope, names in architecture.match(scopes, convolutions).items():
-        expected = names[0] or names[1]
+        expected = names[0] or str(names[1])
         if expected in modules:
             found[scope] = _layer(state, scope, names, architecture.epsilon)
             used |= set(names)
@@ -266,7 +266,7 @@ def _layer(state: State, scope: str, names: Modules, epsilon: float) -> Layer:
         values = state[module]
         return Layer({kind: values.reshape(-1) if kind == "gamma" else values})
     kernels: dict[str, np.ndarray] = {}
-    if module is not None:
+    if module:
         kernel = state[f"{module}.weight"]
         if kernel.ndim == 1:  # layer norm
             return Layer({"gamma": kernel, "beta": state[f"{module}.bias"]})

@@ -101,7 +101,7 @@ def _variables(
 ) -> dict[str, tuple[torch.Tensor, tuple[int, ...]]]:
     """torchvision's parameter and slim's shape by slim's name."""
     state = model.state_dict(keep_vars=True)
-    variables = {}
+    variables: dict[str, tuple[torch.Tensor, tuple[int, ...]]] = {}
     for scope, weights, batch_norm in family.layers(net, model):
         if plain := _plain(scope, weights, state):
             variables |= plain
