@@ -199,7 +199,7 @@ def test_not_a_number_is_no_agreement(mobilenet, tmp_path):
 def test_another_net_is_refused():
     inputs = keras.Input((32, 32, 3))
     model = keras.Model(inputs, keras.layers.Conv2D(4, 3, name="mine")(inputs))
-    with pytest.raises(UserError, match=r"no net that can be converted.* mine"):
+    with pytest.raises(UserError, match=r"not a net that can be converted.* mine"):
         keras_source.source(model)
 
 

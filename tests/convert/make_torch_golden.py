@@ -39,7 +39,6 @@ NETS: dict[str, tuple[str, dict[str, Any], int]] = {  # library, options, image 
     # Its convolutions are padded for images of 224 pixels, which 64 halves as evenly.
     "efficientnet-lite0": ("efficientnet_lite_pytorch", {}, 64),
     "efficientnet_b0": ("torchvision", {}, 65),
-    "efficientnet_v2_s": ("torchvision", {}, 65),
     "densenet121": ("torchvision", {}, 65),
     "convnext_tiny": ("torchvision", {}, 64),
     "vit_s16": ("transformers of timm", {}, 64),
@@ -56,10 +55,14 @@ _CREATE = {
 
 def main() -> None:
     """Writes one golden for each net that the command line names."""
-    names = sys.argv[1:] or ["vgg_bn_narrow", *NETS]
-    for name in names:
-        if name == "vgg_bn_narrow":
-            _write(name, _narrow_vgg(), 224)
+    narrow = {
+        "vgg_bn_narrow": (_narrow_vgg, 224),
+        "efficientnet_v2_narrow": (_narrow_efficientnet_v2, 65),
+    }
+    for name in sys.argv[1:] or [*narrow, *NETS]:
+        if name in narrow:
+            build, size = narrow[name]
+            _write(name, build(), size)
             continue
         library, options, size = NETS[name]
         net = _CREATE[library](name, num_classes=torch_recipe.CLASSES, **options)
@@ -75,6 +78,21 @@ def _narrow_vgg() -> torch.nn.Module:
         inputs = 8 if place else 4 * 7 * 7
         net.classifier[place] = torch.nn.Linear(inputs, outputs)
     return net
+
+
+def _narrow_efficientnet_v2() -> torch.nn.Module:
+    """Few blocks of both kinds: more, with random weights, magnify rounding."""
+    nets = torchvision.models.efficientnet
+    fused, plain = nets.FusedMBConvConfig, nets.MBConvConfig
+    stages = [
+        fused(1, 3, 1, 8, 8, 2),
+        fused(4, 3, 2, 8, 16, 2),
+        plain(4, 3, 2, 16, 24, 2),
+    ]
+    norm = functools.partial(torch.nn.BatchNorm2d, eps=1e-3)
+    return nets.EfficientNet(
+        stages, 0.0, num_classes=torch_recipe.CLASSES, norm_layer=norm, last_channel=32
+    )
 
 
 def _write(name: str, net: torch.nn.Module, size: int) -> None:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from checkpoints import slim_format
 from convert.from_torch import (
     architectures,
+    efficientnets,
     forward,
     inceptions,
     torch_source,
@@ -53,6 +54,7 @@ def _small_state():
         ("resnet50", forward.resnet, 1e-5),
         ("vgg16", forward.vgg, 0.0),
         ("vgg_bn_narrow", forward.vgg, 1e-5),
+        ("efficientnet_v2_narrow", efficientnets.forward_of_torchvision, 1e-3),
         ("googlenet", inceptions.googlenet, 1e-3),
         ("inception_v3", inceptions.inception_v3, 1e-3),
         ("mobilenet_v2", forward.mobilenet_v2, 1e-5),
@@ -76,7 +78,6 @@ def test_what_is_compared_with_is_what_pytorch_computes(name, forward, epsilon):
         "efficientnet-b0",
         "efficientnet-lite0",
         "efficientnet_b0",
-        "efficientnet_v2_s",
         "densenet121",
         "convnext_tiny",
         "vit_s16",

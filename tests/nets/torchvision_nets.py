@@ -20,7 +20,7 @@ from tests.nets import (
 )
 
 FOLDER = pathlib.Path(__file__).parent
-_LARGE = 400  # pixels: beyond, torchvision's EfficientNets are measured at fewer
+_LARGE = 383  # pixels: beyond, EfficientNets are measured at fewer
 VARIABLES_TSV = FOLDER / "slim_variables.tsv"
 
 # (slim's scope, torchvision's convolution, its batch norm), in slim's order.
@@ -294,6 +294,15 @@ def _logits_and_predictions(_: str, logits: torch.Tensor) -> EndPoints:
 _INCEPTION = Family(
     _inception_layers, _hook_inception, _logits_and_predictions, has_gamma=False
 )
+
+
+def _sizes(image_size: int) -> dict[str, Any]:
+    """At which sizes an EfficientNet is measured."""
+    if image_size > _LARGE:
+        return {"measured_size": 97, "other_size": 65}
+    return {"other_size": 97}
+
+
 # By what slim's names of their nets begin with.
 FAMILIES = {
     "resnet_v1": Family(_resnet_layers, _hook_resnet, _last_of_resnet),
@@ -307,7 +316,7 @@ FAMILIES = {
             timm_nets.hook,
             _logits_and_predictions,
             image_size=timm_nets.image_size(net),
-            other_size=97,
+            **_sizes(timm_nets.image_size(net)),
         )
         for net in timm_nets.EFFICIENTNETS
     },
@@ -317,8 +326,7 @@ FAMILIES = {
             torchvision_efficientnets.hook,
             _logits_and_predictions,
             image_size=image_size,
-            measured_size=97 if image_size > _LARGE else None,
-            other_size=65 if image_size > _LARGE else 97,
+            **_sizes(image_size),
         )
         for size, image_size in torchvision_efficientnets.IMAGE_SIZES.items()
     },
