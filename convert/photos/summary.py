@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from common import storage
+from common import storage, terminal
 from common.untrusted_text import first_few, printable
 from convert.photos import class_names
 from convert.photos.split_names import SPLITS
@@ -147,10 +147,11 @@ def show_dark_photos(checked: Sequence[Checked]) -> None:
 def show_finished(info: DatasetInfo, dataset_dir: str) -> None:
     """Prints that there is nothing to do."""
     num_examples = sum(split.num_examples for split in info.splits.values())
-    print(
+    line = (
         f"{dataset_dir} already holds the data set {info.name!r}, made from the same"
         f" photos with the same settings ({num_examples:,} records): nothing to do"
     )
+    print(terminal.wrapped(line, sys.stdout))
 
 
 def show_next_command(info: DatasetInfo, dataset_dir: str) -> None:

@@ -151,7 +151,7 @@ def test_a_trial_trains_from_the_solved_head_and_leaves_no_runs(
 
 def test_a_trial_too_short_for_an_epoch_says_how_long_one_is(flags, monkeypatch):
     monkeypatch.setattr(LinearClassifier, "accuracy", lambda *_: 0.5)
-    with pytest.raises(TooShortError, match=r"Conv2d_1: [\d.e-]+ seconds; raise it"):
+    with pytest.raises(TooShortError, match=r"Conv2d_1\): [\d.e-]+ seconds; raise it"):
         probe.probe(make_config(**flags, trial_secs=1e-9))
 
 
