@@ -19,7 +19,7 @@ from common import terminal
 from common.log_lines import LogLines
 from common.untrusted_text import printable, printable_lines
 from config.version import VERSION
-from errors import UserError, one_line
+from errors import PeerError, UserError, one_line
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 EXIT_NO_READER = 141  # 128 + SIGPIPE
@@ -154,6 +154,10 @@ def _user_errors_exit() -> Iterator[None]:
         line = f"error: {printable(one_line(error))}"
         indent = len("error: ")
         print(terminal.wrapped(line, sys.stderr, indent), file=sys.stderr, flush=True)
+        if isinstance(error, PeerError):
+            # TensorFlow would take seconds to take leave of a machine that is gone.
+            terminal.erase_live()
+            os._exit(error.exit_status)
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr, flush=True)

@@ -5,11 +5,12 @@ FOLDER with these flags; which task it is stands in the environment.
 """
 
 import json
+import os
 import sys
 
 from absl import logging
 
-from errors import UserError
+from errors import PeerError, UserError
 from nets import nets_factory
 from tests.engine import small_runs
 
@@ -22,6 +23,8 @@ def main(folder: str, flags: str) -> int:
         return small_runs.train(train_dir=folder, **json.loads(flags))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
+        if isinstance(error, PeerError):
+            os._exit(error.exit_status)  # as `config.app` does
         return error.exit_status
 
 
