@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -110,11 +110,11 @@ class Task:
     """A process, and the file of what it logs."""
 
     process: subprocess.Popen[bytes]
-    log: IO[bytes]
+    log: pathlib.Path
 
     def said(self) -> str:
         """What it has logged so far."""
-        return os.pread(self.log.fileno(), 1 << 24, 0).decode()
+        return self.log.read_text(encoding="utf-8")
 
     def end(self, secs: float | None = None) -> int:
         """Waits for its end; the exit status."""
@@ -131,14 +131,15 @@ def tasks(
     common = {"WORLD_SIZE": str(number), "MASTER_ADDR": "127.0.0.1"}
     common["MASTER_PORT"] = port
     started = []
-    logs = contextlib.ExitStack()
+    logs = tempfile.TemporaryDirectory()
     for rank in range(number):
-        log = logs.enter_context(tempfile.TemporaryFile())
+        log = pathlib.Path(logs.name) / str(rank)
         words = [*(("taskset", "-c", str(rank)) if pinned else ()), *command]
         environment = {**os.environ, **common, "RANK": str(rank)}
-        process = subprocess.Popen(
-            words, env=environment, stdout=subprocess.DEVNULL, stderr=log
-        )
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                words, env=environment, stdout=subprocess.DEVNULL, stderr=file
+            )
         started.append(Task(process, log))
     try:
         yield started
@@ -146,7 +147,7 @@ def tasks(
         for task in started:
             task.process.kill()
             task.process.wait()
-        logs.close()
+        logs.cleanup()
 
 
 def finished(number: int, command: Sequence[str], *, pinned: bool = False) -> str:

@@ -14,6 +14,7 @@ from datasets.dataset import Dataset
 from datasets.mixed_in import MixedIn
 from datasets.photos.encoded_photo import EncodedPhoto
 from datasets.records import record_files, record_stream
+from datasets.records.record_index import RecordIndex
 from datasets.records.skip_timer import SkipTimer
 
 # (photo [H, W, C] uint8, seed [2] int64) → [h, w, c] float32
@@ -39,6 +40,7 @@ def train_batches(
     is_balanced: bool = False,
     mixed_in: MixedIn | None = None,
     part: tuple[int, int] = (0, 1),
+    shuffles_whole: bool = False,
 ) -> tf.data.Dataset:
     """Infinite shuffled batches; every epoch holds each example once.
 
@@ -65,6 +67,8 @@ def train_batches(
       mixed_in: a split of the same data set that shares the batches.
       part: (k, n) gives the k-th of n equal parts of every batch, from 0. Only its
         images are decoded; all parts together are the batch, in order.
+      shuffles_whole: whether a split that memory does not hold is shuffled as a whole,
+        by the places of its records, and not through a buffer.
 
     Returns:
       Elements {"image": [batch_size / n, h, w, c] float32, "label": [batch_size / n]
@@ -80,11 +84,18 @@ def train_batches(
     if mixed_in:
         first, first_mixed_in = mixed_in.examples_before(start_batch, batch_size)
     skip_timer = SkipTimer(first % dataset.num_examples)
-    records = record_stream.records_by_epoch(
-        dataset, order_seed, num_readers, is_balanced=is_balanced
-    )
+    read: Callable[[tf.Tensor], tf.Tensor] = tf.identity
+    if shuffles_whole and not (is_balanced or record_stream.fits_memory(dataset)):
+        index = RecordIndex(dataset)
+        records, read = index.by_epoch(order_seed), index.read
+    else:
+        records = record_stream.records_by_epoch(
+            dataset, order_seed, num_readers, is_balanced=is_balanced
+        )
     examples = _numbered(records, dataset, first, num_views, skip_timer)
     if mixed_in:
+        examples = examples.map(lambda number, record: (number, read(record)))
+        read = tf.identity
         others = record_stream.records_by_epoch(
             mixed_in.dataset, order_seed, num_readers
         )
@@ -105,7 +116,7 @@ def train_batches(
         )
 
     def load(number: tf.Tensor, record: tf.Tensor) -> dict[str, tf.Tensor]:
-        photo, label = _parse(record, dataset, labels_offset)
+        photo, label = _parse(read(record), dataset, labels_offset)
         example_seed = tf.stack([tf.constant(seed, tf.int64), number])
         return {"image": preprocess_fn(photo, example_seed), "label": label}
 

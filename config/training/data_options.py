@@ -39,6 +39,14 @@ class TrainDataOptions(Options):
         " slim flag).",
         choices=("shuffled", "balanced"),
     )
+    shuffle: str | None = option(
+        None,
+        "How a split of more than 1 GiB is shuffled: whole, by the places of its"
+        " records, of which each machine then reads its own only, or buffer, files in a"
+        " new order through a buffer of 1 GiB. By default whole on several machines and"
+        " with --global_batch_size, else buffer (not a slim flag).",
+        choices=("whole", "buffer"),
+    )
     mixed_in_split_name: str | None = option(
         None,
         "Another split of the data set that provides a share of every batch, such as"

@@ -9,6 +9,8 @@ memory: so lengths are checked here first.
 import dataclasses
 import struct
 
+import numpy as np
+
 from common import storage
 
 _HEAD_BYTES = 12
@@ -39,24 +41,36 @@ class Frames:
 
 def walk(path: str) -> Frames:
     """Checks the lengths of all records and their checksums, reading nothing else."""
+    return _walk(path)[0]
+
+
+def places(path: str) -> np.ndarray:
+    """Offset and length of the data of every whole record, `[records, 2]` int64."""
+    return np.array(_walk(path)[1], np.int64).reshape(-1, 2)
+
+
+def _walk(path: str) -> tuple[Frames, list[tuple[int, int]]]:
+    """The records, with offset and length of the data of each."""
+    found: list[tuple[int, int]] = []
     size = storage.size(path)
-    at = num_records = 0
+    at = 0
     with storage.open_bytes(path, buffering=0) as file:
         while at < size:
             file.seek(at)
             head = file.read(_HEAD_BYTES)
             if len(head) < _HEAD_BYTES:
-                return Frames(num_records, TRUNCATED)
+                return Frames(len(found), TRUNCATED), found
             length = int.from_bytes(head[:8], "little")
             left = size - at - _HEAD_BYTES - _FOOT_BYTES
             if struct.unpack("<I", head[8:])[0] != _masked_crc(head[:8]):
                 kind = _COMPRESSIONS.get(head[:2]) if at == 0 else None
-                return Frames(num_records, _compressed(kind) if kind else DAMAGED)
+                fault = _compressed(kind) if kind else DAMAGED
+                return Frames(len(found), fault), found
             if length > left:
-                return Frames(num_records, _too_long(length, left))
+                return Frames(len(found), _too_long(length, left)), found
+            found.append((at + _HEAD_BYTES, length))
             at += _HEAD_BYTES + length + _FOOT_BYTES
-            num_records += 1
-    return Frames(num_records, None)
+    return Frames(len(found), None), found
 
 
 def describe_break(path: str, frames: Frames) -> str:

@@ -45,9 +45,14 @@ def records_by_epoch(
     Raises:
       UserError: a record cannot be read.
     """
-    if is_balanced or sum(shard.num_bytes for shard in dataset.shards) <= _MEMORY_BYTES:
+    if is_balanced or fits_memory(dataset):
         return _from_memory(dataset, seed, num_readers, is_balanced)
     return _from_files(dataset, seed, num_readers)
+
+
+def fits_memory(dataset: Dataset) -> bool:
+    """Whether the encoded records are held in memory, and shuffled as a whole."""
+    return sum(shard.num_bytes for shard in dataset.shards) <= _MEMORY_BYTES
 
 
 def _from_memory(

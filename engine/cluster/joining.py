@@ -14,7 +14,7 @@ from cluster.cluster import Cluster, find_cluster, lone_task_warning
 from cluster.meeting import Met, meet
 from cluster.watch import Watch
 from config.cluster_options import ClusterOptions
-from errors import PeerError, UserError, first_line
+from errors import PeerError, UserError, one_line
 
 _SECS_FOR_NEWS = 1.0  # the connection of a killed task ends at once
 # What TensorFlow raises when a sum over the machines fails.
@@ -120,9 +120,11 @@ def _explained(error: tf.errors.OpError, met: Met, watch: Watch) -> UserError:
         return news
     named = _UNHEALTHY.findall(str(error)) or _TASK.findall(str(error))
     others = [int(rank) for rank in named if int(rank) != met.rank]
+    if not others and met.rank:
+        others = [0]  # all signs of life go through the chief
     if others:
         return watch.lost(others[0])
-    return PeerError(f"the machines lost each other: {first_line(error)}")
+    return PeerError(f"the machines lost each other: {one_line(error)[:300]}")
 
 
 @contextlib.contextmanager

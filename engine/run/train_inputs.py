@@ -199,7 +199,16 @@ def _image_batches(
         is_balanced=config.train_data.sampling == "balanced",
         mixed_in=mixed_in,
         part=part,
+        shuffles_whole=_shuffles_whole(setup, config),
     )
+
+
+def _shuffles_whole(setup: Setup, config: TrainConfig) -> bool:
+    """Whether a split that memory does not hold is shuffled as a whole."""
+    data = config.train_data
+    if data.shuffle is None:
+        return not setup.cluster.is_alone or data.global_batch_size is not None
+    return data.shuffle == "whole"
 
 
 def sample_images(setup: Setup, config: TrainConfig, step: int) -> tf.Tensor:

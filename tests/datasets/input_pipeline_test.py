@@ -26,14 +26,15 @@ def numbers(dataset_dir):
     return dataset_factory.get_dataset("numbers", "train", str(dataset_dir))
 
 
-@pytest.fixture(params=["memory", "files"])
+@pytest.fixture(params=["memory", "files", "index"])
 def train(request, monkeypatch):
-    """`train_batches`, from memory and as with a dataset that exceeds it."""
-    if request.param == "files":
+    """`train_batches`, from memory and in both ways for a dataset that exceeds it."""
+    if request.param != "memory":
         monkeypatch.setattr(record_stream, "_MEMORY_BYTES", 600)
 
     def batches(dataset, number, **options):
         options = {"batch_size": 2, "seed": 1} | options
+        options["shuffles_whole"] = request.param == "index"
         stream = input_pipeline.train_batches(dataset, preprocess, **options)
         return list(itertools.islice(stream.as_numpy_iterator(), number))
 
@@ -55,6 +56,46 @@ def test_every_epoch_holds_each_example_once(numbers, train):
     epochs = [seen[start : start + 9] for start in (0, 9, 18)]
     assert [sorted(epoch) for epoch in epochs] == [list(range(9))] * 3
     assert len({tuple(epoch) for epoch in epochs}) == 3
+
+
+def test_the_parts_of_a_batch_are_the_batch(numbers, train):
+    options = {"batch_size": 6, "start_batch": 1}
+    batches = train(numbers, 4, **options)
+    parts = [train(numbers, 4, **options, part=(k, 3)) for k in range(3)]
+    for batch, *of_machines in zip(batches, *parts, strict=True):
+        together = {
+            name: np.concatenate([part[name] for part in of_machines]) for name in batch
+        }
+        assert_equal([batch], [together])
+
+
+def test_by_index_the_order_is_that_from_memory(numbers, monkeypatch):
+    def order(**options):
+        stream = input_pipeline.train_batches(
+            *(numbers, preprocess), batch_size=3, seed=4, start_batch=2, **options
+        )
+        return values(itertools.islice(stream.as_numpy_iterator(), 5))
+
+    from_memory = order()
+    monkeypatch.setattr(record_stream, "_MEMORY_BYTES", 600)
+    assert order(shuffles_whole=True) == from_memory
+    assert order() != from_memory
+
+
+def test_the_parts_of_an_evaluation_are_its_batches(numbers):
+    def batches(**options):
+        stream = input_pipeline.eval_batches(
+            numbers, preprocess, batch_size=2, **options
+        )
+        found = list(stream.as_numpy_iterator())
+        assert int(stream.cardinality()) == len(found)
+        return found
+
+    whole = batches()
+    parts = [batches(part=(k, 2)) for k in range(2)]
+    assert [len(part) for part in parts] == [3, 2]
+    for number, batch in enumerate(whole):
+        assert_equal([batch], [parts[number % 2][number // 2]])
 
 
 def test_epochs_follow_without_a_seam(numbers, train):
