@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from common import storage
 from common.atomic_files import atomic_write
 from common.progress import progress
 from datasets.dataset import Dataset
@@ -60,6 +61,10 @@ class RecordIndex:
 
     def _read(self, index: np.int64) -> bytes:
         file, at, length = map(int, self._places[index])
+        if storage.is_object(self._paths[file]):
+            with storage.open_bytes(self._paths[file]) as opened:
+                opened.seek(at)
+                return opened.read(length)
         if file not in self._descriptors:
             flags = os.O_RDONLY | os.O_CLOEXEC
             self._descriptors[file] = os.open(self._paths[file], flags)
@@ -71,7 +76,8 @@ def _noted(dataset: Dataset) -> np.ndarray:
     name = f".offsets-{dataset.fingerprint[:16]}-{dataset.num_examples}.npy"
     path = os.path.join(dataset.dataset_dir, name)
     try:
-        places = np.load(path)
+        with storage.open_bytes(path) as file:
+            places = np.load(file)
         if places.shape == (dataset.num_examples, 3):
             return places
     except (OSError, ValueError):

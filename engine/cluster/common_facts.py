@@ -75,13 +75,14 @@ def _files(folder: str) -> str:
     """A digest of the names and sizes of a data set's files."""
     if not storage.is_folder(folder):
         return "none"
-    names = sorted(storage.files_in(folder))
-    found = [(name, storage.size(os.path.join(folder, name))) for name in names]
     # Side files, of which any machine may be writing one, are no data.
-    data = [(n, size) for n, size in found if n == dataset_json.FILENAME or _is_data(n)]
+    names = [n for n in storage.files_in(folder) if _is_data(n)]
+    data = [(n, storage.size(os.path.join(folder, n))) for n in sorted(names)]
     digest = hashlib.sha256(repr(data).encode()).hexdigest()
     return f"{len(data)} files ({digest[:12]})"
 
 
 def _is_data(name: str) -> bool:
+    if name == dataset_json.FILENAME:
+        return True
     return not name.startswith(".") and ".json" not in name and ".tmp" not in name
