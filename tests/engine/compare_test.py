@@ -60,7 +60,9 @@ def test_no_run_is_one_line(tmp_path):
 
 @pytest.mark.parametrize("epochs", ["one", "0", "-1", "inf"])
 def test_epochs_are_numbers(epochs):
-    with pytest.raises(UserError, match=f"--at_epochs={epochs}: expected numbers"):
+    with pytest.raises(
+        UserError, match=f"--at_epochs={epochs}: expected positive numbers"
+    ):
         CompareConfig(CompareOptions(at_epochs=epochs))
 
 
