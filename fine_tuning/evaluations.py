@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Sequence
 
 from checkpoints import slim_format
 from checkpoints.slim_format import Checkpoint
@@ -44,9 +43,7 @@ def run(
     evaluate.evaluate(config, given=given)
 
 
-def of_stage(
-    data: PhotoData, split: str, stage_dir: str, more: Sequence[str] = ()
-) -> Score:
+def of_stage(data: PhotoData, split: str, stage_dir: str) -> Score:
     """The metrics of a stage's checkpoint on a split, evaluated if necessary.
 
     A stage that was continued with a larger budget may have a better checkpoint since.
@@ -55,7 +52,9 @@ def of_stage(
       data: the converted data set.
       split: what to evaluate.
       stage_dir: the stage's folder.
-      more: arguments.
+
+    Raises:
+      UserError: it holds no checkpoint, or as `run`.
     """
     checkpoint_dir = os.path.join(stage_dir, BEST_FOLDER)
     eval_dir = _eval_dir(stage_dir, split)
@@ -63,7 +62,7 @@ def of_stage(
     found = read(eval_dir)
     if found and found.step == (checkpoint.global_step or 0):
         return found
-    run(data, split, checkpoint_dir, eval_dir, *more)
+    run(data, split, checkpoint_dir, eval_dir)
     found = read(eval_dir)
     assert found
     return found

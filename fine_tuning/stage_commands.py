@@ -125,7 +125,7 @@ COMMANDS: Mapping[str, StageCommand] = {
         "train_image_classifier.py",
         TrainConfig,
         _train,
-        # The rest of what it is given depends on the stage before: `Runs`.
+        # The rest of what it is given depends on the stage before: `StageLines`.
         decided=_DATA | {"train_dir": lambda at: at.folder},
         refused=("dry_run", "list_scopes", "max_run_secs", "find_learning_rate"),
         shared=None,
