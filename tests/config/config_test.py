@@ -222,3 +222,17 @@ def test_validation_needs_a_split(name):
     train(eval_split_name="validation", **{name: 3})
     with pytest.raises(UserError, match="need --eval_split_name"):
         train(**{name: 3})
+
+
+def test_the_global_batch_decides_on_the_accumulated_batches():
+    config = train(batch_size=8, global_batch_size=32)
+    steps = [
+        config.for_machines(n).optimizer.gradient_accumulation_steps for n in (1, 2, 4)
+    ]
+    assert steps == [4, 2, 1]
+    assert train(batch_size=8).for_machines(3) == train(batch_size=8)
+    with pytest.raises(UserError, match="no multiple of the 24 images"):
+        config.for_machines(3)
+    both = train(global_batch_size=64, gradient_accumulation_steps=2)
+    with pytest.raises(UserError, match="leave one of them out"):
+        both.for_machines(1)
