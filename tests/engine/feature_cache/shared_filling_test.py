@@ -54,7 +54,7 @@ def put_together(filling, num_done=0):
 
 @pytest.mark.parametrize("size", [2, 3, 5])
 def test_each_block_is_computed_once_and_its_file_removed(tmp_path, size):
-    noted = []
+    noted: list = []
     for rank in range(1, size):
         machine(tmp_path, rank, size, noted).help()
     put_together(machine(tmp_path, 0, size, noted))
@@ -64,7 +64,7 @@ def test_each_block_is_computed_once_and_its_file_removed(tmp_path, size):
 
 def test_blocks_that_do_not_come_are_computed_by_the_chief(tmp_path, caplog):
     machine(tmp_path, 1, 3, []).help()
-    noted = []
+    noted: list = []
     put_together(machine(tmp_path, 0, 3, noted))
     # One warning, not one for each block.
     assert [
@@ -76,7 +76,7 @@ def test_blocks_that_do_not_come_are_computed_by_the_chief(tmp_path, caplog):
 def test_a_restart_with_another_number_of_machines_goes_on(tmp_path):
     machine(tmp_path, 1, 2, []).help()  # of a job whose chief had 4 rows and was killed
     (tmp_path / "progress.json").write_text(json.dumps({"num_done": 4}))
-    noted = []
+    noted: list = []
     for rank in (1, 2):
         machine(tmp_path, rank, 3, noted).help()
     put_together(machine(tmp_path, 0, 3, noted), num_done=4)
