@@ -8,20 +8,16 @@ links, and its folders are the beginnings of names.
 
 import contextlib
 import errno
-import functools
 import glob
-import importlib
-import importlib.util
 import io
 import os
 import re
 import tempfile
-from collections.abc import Iterator
 from typing import IO, Any
 
-from errors import UserError, first_line
+from common.tensorflow_files import file_systems, open_object, os_errors
+from errors import UserError
 
-_READ_BYTES = 1 << 20  # of an object at once
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://")
 
 
@@ -104,8 +100,8 @@ def names_in(folder: str) -> list[str]:
     """The names of what is in a folder, in no order."""
     if not is_object(folder):
         return os.listdir(folder or ".")
-    with _os_errors(folder):
-        found = _file_systems(folder).listdir(folder)
+    with os_errors(folder):
+        found = file_systems(folder).listdir(folder)
     # Some say "folder/", some the whole path, and some name the folder itself.
     return [n for name in found if (n := os.path.basename(name.rstrip("/")))]
 
@@ -124,8 +120,8 @@ def matches(pattern: str, folder: str) -> list[str]:
     # TensorFlow's escape is a backslash, and that of `glob` a bracket: "[[]".
     escaped = re.sub(r"\[([*?[])\]", r"\\\1", pattern)
     found: list[str] = []
-    with contextlib.suppress(FileNotFoundError), _os_errors(folder):
-        found = _file_systems(folder).glob(os.path.join(folder, escaped))
+    with contextlib.suppress(FileNotFoundError), os_errors(folder):
+        found = file_systems(folder).glob(os.path.join(folder, escaped))
     return [path.removeprefix(folder.rstrip("/") + "/") for path in found]
 
 
@@ -134,8 +130,8 @@ def make_folders(path: str) -> None:
     if not is_object(path):
         os.makedirs(path, exist_ok=True)
         return
-    with _os_errors(path):
-        _file_systems(path).makedirs(path)
+    with os_errors(path):
+        file_systems(path).makedirs(path)
 
 
 def remove(path: str) -> None:
@@ -147,8 +143,8 @@ def remove(path: str) -> None:
     if not is_object(path):
         os.remove(path)
         return
-    with _os_errors(path):
-        _file_systems(path).remove(path)
+    with os_errors(path):
+        file_systems(path).remove(path)
 
 
 def rename(path: str, new_path: str) -> None:
@@ -156,8 +152,8 @@ def rename(path: str, new_path: str) -> None:
     if not is_object(path):
         os.rename(path, new_path)
         return
-    with _os_errors(path):
-        _file_systems(path).rename(path, new_path, overwrite=True)
+    with os_errors(path):
+        file_systems(path).rename(path, new_path, overwrite=True)
 
 
 def open_bytes(path: str, *, buffering: int = -1) -> IO[bytes]:
@@ -172,9 +168,7 @@ def open_bytes(path: str, *, buffering: int = -1) -> IO[bytes]:
     """
     if not is_object(path):
         return open(path, "rb", buffering)
-    if not exists(path):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-    return io.BufferedReader(_ObjectFile(path), max(buffering, _READ_BYTES))
+    return open_object(path, size(path), buffering)
 
 
 def open_text(
@@ -219,8 +213,8 @@ def upload(local_path: str, path: str) -> None:
     The object appears when all of it has arrived; until then, and after a failure, the
     earlier one stays.
     """
-    with _os_errors(path):
-        _file_systems(path).copy(local_path, path, overwrite=True)
+    with os_errors(path):
+        file_systems(path).copy(local_path, path, overwrite=True)
 
 
 def upload_folder(local_folder: str, folder: str) -> None:
@@ -233,100 +227,10 @@ def upload_folder(local_folder: str, folder: str) -> None:
             upload(os.path.join(root, name), os.path.join(target, name))
 
 
-class _ObjectFile(io.RawIOBase):
-    """An object as a raw file of Python's."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self._path = path
-        self._size = size(path)
-        self._file = _file_systems(path).GFile(path, "rb")
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self._size}
-        place = start[whence] + offset
-        with _os_errors(self._path):
-            self._file.seek(place)
-        return place
-
-    def tell(self) -> int:
-        return int(self._file.tell())
-
-    def readinto(self, buffer: Any) -> int:
-        with _os_errors(self._path):
-            content = self._file.read(len(buffer))
-        buffer[: len(content)] = content
-        return len(content)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._file.close()
-        super().close()
-
-
 def _state(path: str) -> Any:
     """TensorFlow's statistics of an object or folder; None if there is nothing."""
     try:
-        with _os_errors(path):
-            return _file_systems(path).stat(path)
+        with os_errors(path):
+            return file_systems(path).stat(path)
     except FileNotFoundError:
         return None
-
-
-def _file_systems(path: str) -> Any:
-    """`tf.io.gfile`, whose functions raise OSErrors in place of TensorFlow's.
-
-    Raises:
-      UserError: nothing is known of such paths.
-    """
-    scheme = path.partition("://")[0]
-    known = _known_schemes()
-    if scheme not in known:
-        raise UserError(
-            f"{path}: TensorFlow knows no {scheme}:// here, but"
-            f" {', '.join(f'{s}://' for s in sorted(known))}; {_remedy(scheme)}"
-        )
-    return importlib.import_module("tensorflow").io.gfile
-
-
-@functools.cache
-def _known_schemes() -> frozenset[str]:
-    """What object storage can be reached; s3:// only where tensorflow-io is there."""
-    gfile = importlib.import_module("tensorflow").io.gfile
-    if importlib.util.find_spec("tensorflow_io"):
-        importlib.import_module("tensorflow_io")
-    return frozenset(gfile.get_registered_schemes()) - {"", "file"}
-
-
-def _remedy(scheme: str) -> str:
-    if scheme in ("s3", "hdfs", "az"):
-        return f"{scheme}:// needs the package tensorflow-io, for this TensorFlow"
-    return "name a folder of this machine by its path alone"
-
-
-@contextlib.contextmanager
-def _os_errors(path: str) -> Iterator[None]:
-    """Turns TensorFlow's errors into those that the operating system would raise."""
-    try:
-        yield
-    except Exception as error:
-        errors = importlib.import_module("tensorflow").errors
-        if not isinstance(error, errors.OpError):
-            raise
-        if isinstance(error, errors.NotFoundError):
-            kind = errno.ENOENT
-        elif isinstance(
-            error, errors.PermissionDeniedError | errors.UnauthenticatedError
-        ):
-            kind = errno.EACCES
-        else:
-            kind = errno.EIO
-        # Of what is not there, the message would be the server's page.
-        text = os.strerror(kind) if kind == errno.ENOENT else first_line(error)
-        raise OSError(kind, text, path) from error

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -15,8 +15,8 @@ from config.options import split_list
 from config.predict_config import PredictConfig, PredictOptions
 from datasets.photos.unfit_photos import UnfitPhotoError
 from engine import devices
+from engine.prediction import end_points, feature_file, prediction_photos, predictions
 from engine.prediction import ensemble as ensembles
-from engine.prediction import feature_file, prediction_photos, predictions
 from engine.prediction.ensemble import Ensemble
 from engine.prediction.photo_batches import Arrays, PhotoBatches
 from engine.prediction.prediction_photos import PredictionPhotos
@@ -24,8 +24,7 @@ from engine.prediction.predictions import Prediction
 from engine.prediction.shared_prediction import SharedPrediction
 from engine.restored import classifier as classifiers
 from engine.restored.classifier import Classifier
-from errors import NotFiniteError, UserError, nearest
-from nets.end_points import pooled
+from errors import NotFiniteError, UserError
 
 _SOME_UNREADABLE = 1  # the exit status
 
@@ -67,7 +66,7 @@ def predict(config: PredictConfig, where: Sequence[str]) -> int:
     ]
     options = dataclasses.replace(options, bits=options.bits or _bits(members))
     if options.output == "features":
-        batches = _extracting(members[0], options)
+        batches = end_points.extracting(members[0], options)
     else:
         ensembles.require_same_classes(members, split_list(options.checkpoint_path))
         batches = classifying(members, options)
@@ -225,26 +224,6 @@ def classifying(members: Sequence[Classifier], options: PredictOptions) -> Photo
     )
 
 
-def _extracting(member: Classifier, options: PredictOptions) -> PhotoBatches:
-    """Photos to end points of the net."""
-    end_points_of = _extractor(member, options)
-
-    def prepare(encoded: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"images": member.preprocess(member.decode(encoded))}
-
-    def infer(arrays: Arrays) -> Arrays:
-        found = end_points_of(arrays["images"])
-        return {name: features.numpy() for name, features in found.items()}
-
-    return PhotoBatches(
-        tf.function(prepare, input_signature=[tf.TensorSpec([], tf.string)]),
-        infer,
-        options.batch_size,
-        options.num_preprocessing_threads,
-        options.bits,
-    )
-
-
 def _feature_rows(
     photos: PredictionPhotos, batches: PhotoBatches
 ) -> Iterator[tuple[str, Arrays]]:
@@ -265,39 +244,3 @@ def _write_features(
         )
     photos.require_some()
     logging.info("wrote %s: features of %d photos", options.output_file, num_photos)
-
-
-def _extractor(
-    member: Classifier, options: PredictOptions
-) -> Callable[[np.ndarray], dict[str, tf.Tensor]]:
-    """From images to the end points that the options name, pooled if they say so.
-
-    Raises:
-      UserError: an end point does not exist, or the checkpoint does not hold all
-        weights that it depends on (`NotFiniteError`).
-    """
-    wanted = split_list(options.end_point)
-
-    def extract(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        _, end_points = member.network(images, is_training=False)
-        for name in wanted or ("",):
-            if name not in end_points:
-                raise UserError(
-                    f"--end_point={name}: no such end point{nearest(name, end_points)};"
-                    f" {member.info.model_name} has {', '.join(end_points)}"
-                )
-        found = {name: end_points[name] for name in wanted}
-        return {n: pooled(f) for n, f in found.items()} if options.pool else found
-
-    spec = tf.TensorSpec([None, *member.network.input_shape])
-    function = tf.function(extract, input_signature=[spec], autograph=False)
-    # Called once before any photo is read, to find out what cannot be computed.
-    blank = function(tf.zeros([1, *member.network.input_shape]))
-    not_finite = [n for n, f in blank.items() if not np.isfinite(f.numpy()).all()]
-    if not_finite:
-        raise NotFiniteError(
-            f"--end_point={','.join(not_finite)} depends on a head that the checkpoint"
-            " does not hold, on an auxiliary head, which is not restored, or on weights"
-            " that are not finite: name an earlier end point"
-        )
-    return function
