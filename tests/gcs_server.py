@@ -193,6 +193,7 @@ class Service:
             "CURL_CA_BUNDLE": os.fspath(certificate),
             "GOOGLE_AUTH_TOKEN_FOR_TESTING": "none",
             "NO_GCE_CHECK": "true",
+            "GCS_RETRY_CONFIG_MAX_RETRIES": "1",
         }
 
     def requests(self) -> list[str]:
