@@ -50,14 +50,15 @@ class TorchOptions(ConversionOptions):
     mean: str | None = option(
         None,
         "What was subtracted from the pixels, which were in [0, 1], in training: three"
-        " numbers, red first. By default 0.5,0.5,0.5 for the Inceptions and"
+        " numbers, red first. By default 0.5,0.5,0.5 for the Inceptions,"
+        " timm's transformers and efficientnet_v2_l, 127/255 for EfficientNet-Lite and"
         " 0.485,0.456,0.406 for all others, as for the published weights. The"
         " checkpoint takes the output of slim's preprocessing in any case.",
     )
     std: str | None = option(
         None,
-        "What the pixels were then divided by. By default 0.5,0.5,0.5 for the"
-        " Inceptions and 0.229,0.224,0.225 for all others.",
+        "What the pixels were then divided by. By default the deviation that belongs"
+        " to the mean, as 0.229,0.224,0.225 to 0.485,0.456,0.406.",
     )
     preprocessing_name: str | None = option(
         None,
