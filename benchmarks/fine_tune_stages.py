@@ -1,6 +1,6 @@
 """What the stages of fine_tune.py gain over its head, on photos that chose nothing.
 
-python -m benchmarks.fine_tune_stages --photos=stamps --budget_mins=10
+python -m benchmarks.fine_tune_stages --photos=stamps
 
 Half of the photos are for training, a fifth chooses among the stages, and the rest, the
 test split, judges what was handed out and the first stage alone.
@@ -32,7 +32,7 @@ class BenchmarkOptions(Options):
     )
     model_name: str = option("mobilenet_v1", "Network.")
     splits: int = option(3, "Divisions of each set.", minimum=1)
-    budget_mins: float = option(10.0, "As of fine_tune.py.")
+    budget_mins: float | None = option(None, "As of fine_tune.py.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +86,8 @@ def row(title: str, found: Sequence[Outcome]) -> list[str]:
 def _measure(
     options: BenchmarkOptions, name: str, folder: pathlib.Path, seed: int
 ) -> Outcome:
+    mins = options.budget_mins
+    budget = {} if mins is None else {"budget_mins": mins}
     ours.run(
         "convert/images_to_tfrecord.py",
         image_dir=real_photos.folder(name),
@@ -102,7 +104,7 @@ def _measure(
         seed=seed,
         model_name=options.model_name,
         checkpoint_path=real_photos.checkpoint(options.model_name),
-        budget_mins=options.budget_mins,
+        **budget,
     ).output
     print(said.strip().splitlines()[-3], file=sys.stderr)
     (first,) = (folder / "run").glob("1-*")

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import sys
 from collections.abc import Mapping
 
 from absl import logging
@@ -10,6 +11,7 @@ from absl import logging
 from checkpoints import model_info, slim_format
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.slim_format import Checkpoint
+from common import terminal
 from config.options import split_list
 from convert import export_model
 from convert.exports.formats import FORMATS
@@ -124,7 +126,7 @@ def _closing_lines(output_dir: str, evaluation: str, best: str) -> str:
         metrics = json.load(file)
     count = metrics["images"]
     low, high = calibration.wilson_interval(round(metrics["accuracy"] * count), count)
-    return "\n".join(
+    text = "\n".join(
         [
             f"\n{best}: accuracy {metrics['accuracy']:.3f}, 95% interval {low:.3f} to"
             f" {high:.3f}, on {count} images of {metrics['split']}",
@@ -134,3 +136,4 @@ def _closing_lines(output_dir: str, evaluation: str, best: str) -> str:
             f" --checkpoint_path={shlex.quote(output_dir)} PHOTO",
         ]
     )
+    return terminal.wrapped(text, sys.stdout, indent=2)
