@@ -123,11 +123,17 @@ def verdict(scores: Sequence[Score], rise: Rise) -> list[str]:
         if small
         else "enough: doubling the images gained no more than chance"
     )
-    return [
+    sentences = [
         likeness,
         amount,
         _ADVICE[small, similar].format(chosen.depth.end_point),
     ]
+    if last.train_accuracy == 1:
+        sentences.append(
+            "but: that head is right about every training image, so opened blocks have"
+            " little left to learn from them"
+        )
+    return sentences
 
 
 # From (small, similar) to advice; {} is the chosen depth.

@@ -231,6 +231,10 @@ def test_the_verdict_names_the_depth():
     assert "different: a beats the last depth, 0.960 against 0.900" in said
     assert "small" in said
     assert "after a at a low rate" in said
+    assert "but: " not in said
+    last = dataclasses.replace(scores[-1], train_accuracy=1.0)
+    said = probe_scores.verdict([scores[0], last], Rise((10,), (0.8,), 0.02))[-1]
+    assert "right about every training image" in said
 
 
 def test_where_an_early_depth_wins_a_net_that_ends_there_is_proposed():
