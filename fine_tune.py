@@ -4,7 +4,8 @@ python fine_tune.py photos/ --output_dir=runs/flowers
 
 The folder holds one folder per class; a CSV file or a converted data set works too. It
 converts the photos, downloads published weights, probes how well they suit the photos,
-solves the head, trains the last blocks where that promises a gain, and keeps the best.
+solves the head, cuts the net or trains its last blocks where that promises a gain, and
+keeps the best.
 Each stage is an ordinary run, whose command is printed; after an interruption, the same
 command continues. Training flags apply to all stages.
 """
