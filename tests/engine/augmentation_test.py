@@ -30,9 +30,16 @@ def train(train_dir, images_dir, **flags):
     return small_runs.read_all(train_dir, 2)["Tiny/Conv2d_1/weights"]
 
 
+@pytest.fixture(scope="module")
+def plain(images_dir, small_net, tmp_path_factory):
+    """The weights without augmentation."""
+    return train(tmp_path_factory.mktemp("plain"), images_dir)
+
+
 @pytest.mark.parametrize("flags", FLAGS, ids=lambda flags: next(iter(flags)))
-def test_each_changes_the_training_and_repeats_itself(tmp_path, images_dir, flags):
-    plain = train(tmp_path / "plain", images_dir)
+def test_each_changes_the_training_and_repeats_itself(
+    plain, tmp_path, images_dir, flags
+):
     augmented = train(tmp_path / "one", images_dir, **flags)
     assert np.isfinite(augmented).all()
     assert (augmented != plain).any()
