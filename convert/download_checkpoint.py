@@ -22,7 +22,7 @@ from absl import logging
 
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
 from checkpoints import slim_format
-from common import atomic_files, fetching, tables
+from common import atomic_files, fetching, storage, tables
 from config import app, flags
 from config.options import Options, option
 from convert import inspect_checkpoint
@@ -84,6 +84,9 @@ def download(archive: Archive, model_name: str, folder: str) -> str:
       UserError: the archive is gone or damaged, differs from the published one, or the
         folder cannot be written.
     """
+    storage.require_local(
+        folder, flag="checkpoint_dir", instead="name a local folder, and copy it then"
+    )
     if not os.path.isdir(folder):
         parent = os.path.dirname(folder) or "."
         os.makedirs(parent, exist_ok=True)

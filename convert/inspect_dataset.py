@@ -17,7 +17,7 @@ import re
 import numpy as np
 from PIL import Image
 
-from common import atomic_files
+from common import atomic_files, storage
 from common.progress import progress
 from common.quiet_tensorflow import tf
 from common.untrusted_text import CsvWriter
@@ -81,6 +81,7 @@ def inspect(config: InspectionConfig) -> None:
     """
     name, directory = config.data.dataset_name, config.data.dataset_dir or ""
     output_dir = config.inspection.output_dir
+    storage.require_local(output_dir, flag="output_dir", instead="name a local folder")
     splits = [
         dataset_factory.get_dataset(name, split, directory)
         for split in dataset_factory.available_splits(name, directory)

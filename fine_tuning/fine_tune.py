@@ -10,6 +10,7 @@ import tensorflow as tf
 from absl import logging
 
 from checkpoints.folder_lock import locked
+from common import storage
 from common.atomic_files import explained_errors
 from config import flags
 from config.fine_tune_config import FineTuneConfig, StagesOptions
@@ -63,6 +64,9 @@ def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> 
       UserError: wrong input.
     """
     output_dir = config.stages.output_dir or ""
+    storage.require_local(
+        output_dir, flag="output_dir", instead="name a local folder, and copy it then"
+    )
     values = _training_flags(config, given)
     recipe = config.stages.recipe and recipe_files.read(config.stages.recipe)
     _require_unlabeled(config.stages, recipe or [])
