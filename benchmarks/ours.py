@@ -100,12 +100,12 @@ def run(script: str, *arguments: str, **values: Any) -> Ran:
     """
     command = [sys.executable, os.fspath(ROOT / script), *arguments]
     command += [f"--{name}={value}" for name, value in values.items()]
-    cpu_before, started_at = cpu_secs(), time.monotonic()
+    cpu_before, started_at = _cpu_secs(), time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wall_secs = time.monotonic() - started_at
     if done.returncode:
         raise UserError(f"{script} failed: {done.stdout[-1000:]}{done.stderr[-2000:]}")
-    return Ran(wall_secs, cpu_secs() - cpu_before, done.stdout)
+    return Ran(wall_secs, _cpu_secs() - cpu_before, done.stdout)
 
 
 def run_script(script: str, **values: Any) -> float:
@@ -117,8 +117,8 @@ def run_script(script: str, **values: Any) -> float:
     return run(script, **values).wall_secs
 
 
-def cpu_secs() -> float:
-    """Seconds of all cores, of the processes that were started here and have ended."""
+def _cpu_secs() -> float:
+    """Of all processes that were started here and have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 

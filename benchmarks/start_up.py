@@ -1,15 +1,13 @@
 """From nothing to a saved step: start, weights restored, one step, weights saved.
 
 python -m benchmarks.start_up
-
-Measured in seconds of the cores, which other work on the machine changes less than the
-clock's.
 """
 
 import dataclasses
 import functools
 import os
 import pathlib
+import time
 from collections.abc import Iterator
 
 from benchmarks import measuring
@@ -17,22 +15,20 @@ from benchmarks.measuring import Contestant, Scale
 
 
 def tables(folder: pathlib.Path, scale: Scale) -> Iterator[str]:
-    """Seconds of all cores that a run of one head-only step takes, as a process."""
+    """Seconds that a run of one head-only step takes, as a process of its own."""
     from benchmarks import fine_tune, ours
 
     folder = ours.make_data(folder, scale)
     fine_tune.make_weights(folder, scale)
 
     def run_ours() -> float:
-        before = ours.cpu_secs()
-        fine_tune.run_ours(folder, scale, max_number_of_steps=1)
-        return ours.cpu_secs() - before
+        return fine_tune.run_ours(folder, scale, max_number_of_steps=1)
 
     def run_keras() -> float:
-        before = ours.cpu_secs()
+        started_at = time.monotonic()
         run = functools.partial(_keras, folder, scale)
         measuring.in_fresh_process(run, scale)
-        return ours.cpu_secs() - before
+        return time.monotonic() - started_at
 
     # Each turn starts its own process.
     in_turn = dataclasses.replace(scale, isolated=False)
@@ -41,7 +37,7 @@ def tables(folder: pathlib.Path, scale: Scale) -> Iterator[str]:
         Contestant("Keras", lambda: run_keras),
     ]
     yield measuring.table(
-        f"one step of {scale.model_name}, start and save included, of all cores",
+        f"one step of {scale.model_name}, start and save included",
         measuring.race(contestants, in_turn),
         "s",
         more_is_better=False,
