@@ -7,6 +7,7 @@ from checkpoints import slim_format
 from checkpoints.slim_format import Checkpoint
 from config.eval_config import EvalConfig
 from engine import evaluate
+from engine.restored import eval_weights
 from engine.run.validation import BEST_FOLDER, Score
 from fine_tuning.commands import Command
 from fine_tuning.photo_data import PhotoData
@@ -17,16 +18,20 @@ def run(
 ) -> None:
     """Prints the command of an evaluation and runs it.
 
+    Of a checkpoint with moving averages they are evaluated, as validation did.
+
     Args:
       data: the converted data set.
       split: what to evaluate.
-      checkpoint_path: a folder or a checkpoint.
+      checkpoint_path: a folder.
       eval_dir: where its files go.
       *more: arguments.
 
     Raises:
       UserError: an output is not finite, or a file cannot be written.
     """
+    checkpoint = Checkpoint(slim_format.find_checkpoint(checkpoint_path))
+    averages = eval_weights.has_averages(checkpoint)
     command = Command(
         "eval_image_classifier.py",
         (
@@ -35,6 +40,7 @@ def run(
             f"--dataset_split_name={split}",
             f"--checkpoint_path={checkpoint_path}",
             f"--eval_dir={eval_dir}",
+            *(("--moving_average_decay=0.9999",) if averages else ()),  # any but 0
             *more,
         ),
     )

@@ -18,6 +18,7 @@ from convert.exports.formats import FORMATS
 from convert.exports.options import ExportConfig
 from engine.evaluation import calibration
 from engine.run.validation import BEST_FOLDER, Score
+from engine.step.moving_average import SUFFIX
 from errors import UserError
 from fine_tuning import evaluations, stage_table
 from fine_tuning.commands import Command
@@ -50,7 +51,7 @@ def hand_out(runs: Runs, export_formats: str | None) -> None:
         )
     best = best_stage(scores)
     source = os.path.join(runs.output_dir, best, BEST_FOLDER)
-    _copy(source, runs.output_dir)
+    copy_judged(source, runs.output_dir)
     folder = os.path.join(runs.output_dir, _EVALUATION)
     evaluations.run(
         runs.lines.data, runs.lines.test_split_name, source, folder, "--report=true"
@@ -109,15 +110,23 @@ def _export(runs: Runs, formats: str) -> None:
         export_model.export_all(config)
 
 
-def _copy(source: str, folder: str) -> None:
-    """Copies a checkpoint, with its model.json, into a folder."""
+def copy_judged(source: str, folder: str) -> None:
+    """Copies a checkpoint, with its model.json, into a folder.
+
+    Moving averages take the place of the variables, since validation judged them:
+    prediction and export then need no flag.
+    """
     checkpoint = Checkpoint(slim_format.find_checkpoint(source))
     info = model_info.read(source)
     if info is None:
         raise UserError(f"{source} has lost its {model_info.FILE_NAME}: restore it")
     handed_out = CheckpointFolder(folder, keep=1)
     handed_out.create(info)
-    arrays = {name: checkpoint.read(name) for name in checkpoint.shapes}
+    arrays = {
+        name: checkpoint.read(average if average in checkpoint.shapes else name)
+        for name, average in ((n, f"{n}/{SUFFIX}") for n in checkpoint.shapes)
+        if not name.endswith(f"/{SUFFIX}")
+    }
     handed_out.save(checkpoint.global_step or 0, arrays)
 
 
