@@ -27,11 +27,11 @@ def test_moving_averages_are_handed_out_as_the_variables(tmp_path):
     info = ModelInfo("lenet", 28, False, "lenet", 0, None, 2, None)
     best = CheckpointFolder(str(tmp_path / "best"), keep=1)
     best.create(info)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "global_step": np.array(7, np.int64),
-        "LeNet/fc4/weights": np.float32([1, 2]),
-        "LeNet/fc4/weights/ExponentialMovingAverage": np.float32([3, 4]),
-        "LeNet/fc4/biases": np.float32([5]),
+        "LeNet/fc4/weights": np.array([1, 2], np.float32),
+        "LeNet/fc4/weights/ExponentialMovingAverage": np.array([3, 4], np.float32),
+        "LeNet/fc4/biases": np.array([5], np.float32),
     }
     best.save(7, arrays)
     handed_out = tmp_path / "handed_out"
