@@ -45,6 +45,14 @@ def read_golden(net):
 
 # Of these families, by how the nets' names begin, the nets to measure always.
 MEASURED = {
+    "resnet_v1": (
+        "resnet_v1_18",
+        "resnet_v1_34",
+        "resnet_v1_50",
+        "resnet_v1_50_keras",
+        "resnet_v1_50_torchvision",
+    ),
+    "resnet_v2": ("resnet_v2_50", "resnet_v2_50_keras"),
     "efficientnet": (
         "efficientnet_b0",
         "efficientnet_b0_torchvision",
