@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 
-_DEEP = ("efficientnet_v2_s", "efficientnet_v2_m", "efficientnet_v2_l")
+_DEEP = tuple(f"efficientnet_v2_{size}" for size in ("b3", "s", "m", "l"))
 _CHUNK = 2**17  # values drawn at once: as float64 they fit a CPU's cache
 
 
