@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 
-_DEEP = tuple(f"efficientnet_v2_{size}" for size in ("b3", "s", "m", "l"))
+_DEEP = tuple(f"efficientnet_v2_{size}" for size in ("b2", "b3", "s", "m", "l"))
 _CHUNK = 2**17  # values drawn at once: as float64 they fit a CPU's cache
 
 
