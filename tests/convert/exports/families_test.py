@@ -37,7 +37,7 @@ def classifier(request, tmp_path_factory):
         }
         folder = tmp_path_factory.mktemp(net) / "run"
         folder.mkdir()
-        values[f"{net}/Logits/weights"] *= 8
+        values[f"{net}/Logits/weights"] *= 2
         path = str(folder / "model.ckpt-7")
         slim_format.write_checkpoint(path, values | {"global_step": np.array(7)})
         ModelInfo(
