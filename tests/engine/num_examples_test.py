@@ -51,7 +51,7 @@ def test_training_equals_that_on_a_split_that_ends_there(data_dir, tmp_path, fla
 
 def test_another_number_is_another_run(data_dir, tmp_path):
     train(data_dir, tmp_path, num_examples=4)
-    with pytest.raises(UserError, match=r"--num_examples=4, and .* --num_examples=0"):
+    with pytest.raises(UserError, match=r"--num_examples was 4, is now 0"):
         train(data_dir, tmp_path)
 
 
