@@ -5,15 +5,16 @@ figure 4. ImageNet top-1 of the published weights at 224 pixels, tiny to large 8
 83.1, 83.8, 84.3; Keras' xlarge, which saw ImageNet-21k first, 86.7.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from nets import slim, transformer
 from nets.drop_path import drop_path
 from nets.end_points import EndPoints
+from nets.image_sides import require_sides
 from nets.logits import classified
-from nets.net_entry import NetEntry, NetworkFn
+from nets.net_entry import NetEntry, of_size
 
 _IMAGE_SIZE = 224
 _LEAST_SIDE = 32  # of images, in pixels: the last map has 1/32 of it
@@ -99,8 +100,7 @@ def convnext(
     Raises:
       ValueError: the images are smaller.
     """
-    if any(side is not None and side < _LEAST_SIDE for side in images.shape[1:3]):
-        raise ValueError(f"sides must be at least {_LEAST_SIDE}")
+    require_sides(images, _LEAST_SIDE)
     end_points = EndPoints()
     last, number = sum(size.blocks) - 1, 0
     with (
@@ -126,26 +126,12 @@ def convnext(
                 end_points[f"block_{number}"] = net
         net = end_points["global_pool"] = tf.reduce_mean(net, [1, 2])
         net = end_points["PreLogits"] = transformer.layer_norm(net)
-        if not num_classes:
-            return net, end_points
         return classified(net, num_classes, end_points), end_points
-
-
-def _network(name: str) -> NetworkFn:
-    def network(
-        images: tf.Tensor, num_classes: int | None = 1000, **kwargs: Any
-    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """A ConvNeXt; see `convnext` for the arguments."""
-        return convnext(images, SIZES[name], num_classes, **{"scope": name} | kwargs)
-
-    network.__name__ = network.__qualname__ = name
-    network.default_image_size = _IMAGE_SIZE  # type: ignore[attr-defined]
-    return network
 
 
 ENTRIES = {
     name: NetEntry(
-        _network(name),
+        of_size(convnext, SIZES, name, _IMAGE_SIZE),
         transformer.arg_scope,
         _IMAGE_SIZE,
         (f"{name}/Logits",),

@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from nets import resnet_utils, slim
 from nets.end_points import EndPoints
+from nets.image_sides import require_sides
 from nets.logits import classified
-from nets.net_entry import NetEntry, NetworkFn
+from nets.net_entry import NetEntry, of_size
 
 _IMAGE_SIZE = 224
 _LEAST_SIDE = 29  # of images, in pixels, that leave a place to each transition
@@ -86,8 +87,7 @@ def densenet(
     Raises:
       ValueError: the images are smaller.
     """
-    if any(side is not None and side < _LEAST_SIDE for side in images.shape[1:3]):
-        raise ValueError(f"sides must be at least {_LEAST_SIDE}")
+    require_sides(images, _LEAST_SIDE)
     end_points = EndPoints()
     with (
         tf.compat.v1.variable_scope(scope, values=[images], reuse=reuse),
@@ -111,8 +111,6 @@ def densenet(
                 end_points[name] = net
         net = end_points["postnorm"] = _preact(net, "postnorm")
         net = end_points["global_pool"] = tf.reduce_mean(net, [1, 2])
-        if not num_classes:
-            return net, end_points
         return classified(net, num_classes, end_points), end_points
 
 
@@ -139,21 +137,13 @@ def arg_scope(
         return scope
 
 
-def _network(name: str) -> NetworkFn:
-    def network(
-        images: tf.Tensor, num_classes: int | None = 1000, **kwargs: Any
-    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """A DenseNet; see `densenet` for the arguments."""
-        return densenet(images, UNITS[name], num_classes, **{"scope": name} | kwargs)
-
-    network.__name__ = network.__qualname__ = name
-    network.default_image_size = _IMAGE_SIZE  # type: ignore[attr-defined]
-    return network
-
-
 ENTRIES = {
     name: NetEntry(
-        _network(name), arg_scope, _IMAGE_SIZE, (f"{name}/Logits",), "torchvision"
+        of_size(densenet, UNITS, name, _IMAGE_SIZE),
+        arg_scope,
+        _IMAGE_SIZE,
+        (f"{name}/Logits",),
+        "torchvision",
     )
     for name in UNITS
 }

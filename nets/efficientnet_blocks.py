@@ -11,7 +11,7 @@ from nets import slim
 from nets.drop_path import drop_path
 from nets.mobilenet import conv_blocks, layer_sizes, mobilenet
 from nets.mobilenet.conv_defs import Op, op
-from nets.net_entry import NetEntry, NetworkFn
+from nets.net_entry import NetEntry, NetworkFn, named
 
 # Of the last block; it grows linearly from 0 at the first: Huang et al., "Deep Networks
 # with Stochastic Depth", https://arxiv.org/abs/1603.09382, equation 4.
@@ -301,6 +301,4 @@ def _network(
                 **kwargs,
             )
 
-    network.__name__ = network.__qualname__ = name
-    network.default_image_size = image_size  # type: ignore[attr-defined]
-    return network
+    return named(network, name, image_size)

@@ -11,6 +11,7 @@ ImageNet top-1 of the published weights: B0 to B3 78.7, 79.8, 80.5, 82.1; S, M a
 
 from typing import Any
 
+from nets import efficientnet
 from nets import efficientnet_blocks as blocks
 from nets.efficientnet_blocks import Scale, Stage
 from nets.net_entry import NetEntry
@@ -69,10 +70,7 @@ NETS = {
     ),
 }
 SCALES = {
-    "b0": Scale(1.0, 1.0, 224, 0.8),
-    "b1": Scale(1.0, 1.1, 240, 0.8),
-    "b2": Scale(1.1, 1.2, 260, 0.7),
-    "b3": Scale(1.2, 1.4, 300, 0.7),
+    **{name: efficientnet.SCALES[name] for name in ("b0", "b1", "b2", "b3")},
     "s": Scale(1.0, 1.0, 384, 0.8),
     "m": Scale(1.0, 1.0, 480, 0.7),
     "l": Scale(1.0, 1.0, 480, 0.6),

@@ -1,8 +1,8 @@
-"""A row of the table of nets, and nets with other defaults."""
+"""A row of the table of nets, and what makes the functions in it."""
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -28,6 +28,34 @@ class NetEntry:
     image_size: int
     head_scopes: tuple[str, ...]
     preprocessing: str
+
+
+def named(network: Callable[..., Any], name: str, image_size: int) -> NetworkFn:
+    """A net's function with its name, and with slim's `default_image_size`."""
+    network.__name__ = network.__qualname__ = name
+    network.default_image_size = image_size  # type: ignore[attr-defined]
+    return network
+
+
+def of_size(
+    build: Callable[..., Any], sizes: Mapping[str, Any], name: str, image_size: int
+) -> NetworkFn:
+    """The net of a family that has a name for each size; its scope is that name.
+
+    Args:
+      build: maps (images, size, num_classes) to (logits, end points).
+      sizes: by name.
+      name: a key of `sizes`.
+      image_size: default side of the images, in pixels.
+    """
+
+    def network(
+        images: tf.Tensor, num_classes: int | None = 1000, **kwargs: Any
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """One size of a family, whose function in the same module has the arguments."""
+        return build(images, sizes[name], num_classes, **{"scope": name} | kwargs)
+
+    return named(network, name, image_size)
 
 
 def wrapped_partial(

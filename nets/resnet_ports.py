@@ -22,7 +22,7 @@ from typing import Any
 import tensorflow as tf
 
 from nets import resnet_utils, resnet_v1, resnet_v2, slim
-from nets.net_entry import NetEntry, NetworkFn
+from nets.net_entry import NetEntry, NetworkFn, named
 
 _NUM_UNITS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
@@ -96,9 +96,7 @@ def _resnet(
             **parts,
         )
 
-    network.__name__ = network.__qualname__ = name
-    network.default_image_size = 224  # type: ignore[attr-defined]
-    return network
+    return named(network, name, 224)
 
 
 _V1: dict[str, Any] = {

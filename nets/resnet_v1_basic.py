@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from nets import resnet_utils, slim
+from nets.net_entry import named
 from nets.resnet_utils import conv2d_same
 
 
@@ -105,9 +106,7 @@ def _resnet_v1(name: str, *num_units: int) -> Callable[..., Any]:
             scope=scope,
         )
 
-    network.__name__ = network.__qualname__ = name
-    network.default_image_size = 224  # type: ignore[attr-defined]
-    return network
+    return named(network, name, 224)
 
 
 resnet_v1_18 = _resnet_v1("resnet_v1_18", 2, 2, 2, 2)

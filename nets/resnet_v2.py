@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from nets import resnet_utils, slim
+from nets.net_entry import named
 
 resnet_arg_scope = resnet_utils.resnet_arg_scope
 bottleneck = slim.resnet_v2.bottleneck
@@ -98,9 +99,7 @@ def _resnet_v2(name: str, *num_units: int) -> Callable[..., Any]:
             scope=scope,
         )
 
-    network.__name__ = network.__qualname__ = name
-    network.default_image_size = 224  # type: ignore[attr-defined]
-    return network
+    return named(network, name, 224)
 
 
 resnet_v2_50 = _resnet_v2("resnet_v2_50", 3, 4, 6, 3)

@@ -14,6 +14,7 @@ import tensorflow as tf
 from nets import slim
 from nets.end_points import EndPoints
 from nets.fc_head import fc_head
+from nets.net_entry import named
 
 _STAGE_DEPTHS = (64, 128, 256, 512, 512)
 
@@ -89,9 +90,7 @@ def _vgg(name: str, *stages: int) -> Callable[..., Any]:
             )
         return net, end_points
 
-    network.__name__ = network.__qualname__ = name
-    network.default_image_size = 224  # type: ignore[attr-defined]
-    return network
+    return named(network, name, 224)
 
 
 def _convolutions(

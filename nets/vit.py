@@ -11,7 +11,7 @@ and 84.5.
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -19,7 +19,7 @@ from nets import positions, slim, transformer
 from nets.drop_path import drop_path
 from nets.end_points import EndPoints
 from nets.logits import classified
-from nets.net_entry import NetEntry, NetworkFn
+from nets.net_entry import NetEntry, of_size
 from nets.positions import Interpolation
 
 _IMAGE_SIZE = 224
@@ -161,26 +161,12 @@ def vit(
                 net = _block(net, size, keep_prob)
             end_points[name] = net
         net = end_points["PreLogits"] = transformer.layer_norm(net[:, 0])
-        if not num_classes:
-            return net, end_points
         return classified(net, num_classes, end_points), end_points
-
-
-def _network(name: str) -> NetworkFn:
-    def network(
-        images: tf.Tensor, num_classes: int | None = 1000, **kwargs: Any
-    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """A vision transformer; see `vit` for the arguments."""
-        return vit(images, SIZES[name], num_classes, **{"scope": name} | kwargs)
-
-    network.__name__ = network.__qualname__ = name
-    network.default_image_size = _IMAGE_SIZE  # type: ignore[attr-defined]
-    return network
 
 
 ENTRIES = {
     name: NetEntry(
-        _network(name),
+        of_size(vit, SIZES, name, _IMAGE_SIZE),
         transformer.arg_scope,
         _IMAGE_SIZE,
         (f"{name}/Logits",),

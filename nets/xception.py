@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from nets import slim
 from nets.end_points import EndPoints
+from nets.image_sides import require_sides
 from nets.logits import classified
 from nets.net_entry import NetEntry
 
@@ -86,8 +87,7 @@ def xception(
     Raises:
       ValueError: the images are smaller.
     """
-    if any(side is not None and side < _LEAST_SIDE for side in images.shape[1:3]):
-        raise ValueError(f"sides must be at least {_LEAST_SIDE}")
+    require_sides(images, _LEAST_SIDE)
     end_points = EndPoints()
     with (
         tf.compat.v1.variable_scope(scope, values=[images], reuse=reuse),
@@ -106,8 +106,6 @@ def xception(
             net = slim.separable_conv2d(net, depth, [3, 3], scope=name)
             end_points[name] = net
         net = end_points["global_pool"] = tf.reduce_mean(net, [1, 2])
-        if not num_classes:
-            return net, end_points
         return classified(net, num_classes, end_points), end_points
 
 
