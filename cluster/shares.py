@@ -6,12 +6,14 @@ started again, costs no more than the piece that it was at.
 """
 
 import dataclasses
+import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from absl import logging
 
 from cluster.cluster import ONE_MACHINE, find_cluster, lone_task_warning
+from common import storage
 from common.untrusted_text import first_few
 from errors import PeerError, UserError
 
@@ -79,6 +81,12 @@ class Share:
 
     def __str__(self) -> str:
         return f"task {self.task} of 0–{self.num_tasks - 1} ({self.source})"
+
+
+def missing_of(paths: Sequence[str]) -> list[int]:
+    """The numbers of the pieces whose files, in one folder, are not there yet."""
+    there = set(storage.names_in(os.path.dirname(paths[0]))) if paths else set()
+    return [n for n, path in enumerate(paths) if os.path.basename(path) not in there]
 
 
 def find_share(

@@ -215,13 +215,7 @@ def classifying(members: Sequence[Classifier], options: PredictOptions) -> Photo
             )
         return {"probabilities": probabilities}
 
-    return PhotoBatches(
-        tf.function(prepare, input_signature=[tf.TensorSpec([], tf.string)]),
-        infer,
-        options.batch_size,
-        options.num_preprocessing_threads,
-        options.bits,
-    )
+    return PhotoBatches.traced(prepare, infer, options)
 
 
 def _feature_rows(

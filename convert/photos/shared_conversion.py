@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from cluster.shares import Share
+from cluster.shares import Share, missing_of
 from common.atomic_files import atomic_write, scratch_directory
 from convert.photos.division import Result
 from convert.tfrecords import staging
@@ -104,9 +104,7 @@ class SharedConversion:
         return found
 
     def _missing_blocks(self, blocks: Sequence[range]) -> list[int]:
-        there = set(os.listdir(self.folder))
-        paths = map(self._block_path, range(len(blocks)))
-        return [n for n, p in enumerate(paths) if os.path.basename(p) not in there]
+        return missing_of([self._block_path(number) for number in range(len(blocks))])
 
     def _block_path(self, block: int) -> str:
         return os.path.join(self.folder, f"checked-{block:06d}.json")
@@ -140,9 +138,7 @@ class SharedConversion:
         return [self._info(name) for name in names]
 
     def _missing_files(self, names: Sequence[str]) -> list[int]:
-        there = set(os.listdir(self.folder))
-        paths = map(self._info_path, names)
-        return [n for n, p in enumerate(paths) if os.path.basename(p) not in there]
+        return missing_of([self._info_path(name) for name in names])
 
     def _info_path(self, name: str) -> str:
         return os.path.join(self.folder, f"written-{name}.json")

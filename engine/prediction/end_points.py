@@ -24,13 +24,7 @@ def extracting(member: Classifier, options: PredictOptions) -> PhotoBatches:
         found = end_points_of(arrays["images"])
         return {name: features.numpy() for name, features in found.items()}
 
-    return PhotoBatches(
-        tf.function(prepare, input_signature=[tf.TensorSpec([], tf.string)]),
-        infer,
-        options.batch_size,
-        options.num_preprocessing_threads,
-        options.bits,
-    )
+    return PhotoBatches.traced(prepare, infer, options)
 
 
 def _extractor(

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from common.in_order import in_order
 from common.progress import progress
+from config.predict_config import PredictOptions
 from datasets.photos import photo_reader
 from datasets.photos.unfit_photos import UnfitPhotoError
 from errors import UserError
@@ -34,6 +35,22 @@ class PhotoBatches:
     batch_size: int
     num_threads: int
     bits: int | None = None
+
+    @classmethod
+    def traced(
+        cls,
+        prepare: Callable[[tf.Tensor], dict[str, tf.Tensor]],
+        infer: Callable[[Arrays], Arrays],
+        options: PredictOptions,
+    ) -> "PhotoBatches":
+        """Batches as the options say, with `prepare` traced once for all photos."""
+        return cls(
+            tf.function(prepare, input_signature=[tf.TensorSpec([], tf.string)]),
+            infer,
+            options.batch_size,
+            options.num_preprocessing_threads,
+            options.bits,
+        )
 
     def run(
         self, photos: Sequence[str]

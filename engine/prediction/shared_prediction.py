@@ -16,7 +16,7 @@ import numpy as np
 from absl import logging
 
 from checkpoints import slim_format
-from cluster.shares import Share
+from cluster.shares import Share, missing_of
 from common import storage
 from common.atomic_files import atomic_write, sha256
 from common.progress import progress
@@ -79,9 +79,7 @@ class SharedPrediction:
 
     def missing(self) -> list[int]:
         """The numbers of the blocks that are not there yet."""
-        there = set(storage.names_in(self._folder))
-        numbers = range(len(self._blocks))
-        return [n for n in numbers if os.path.basename(self._path(n)) not in there]
+        return missing_of([self._path(number) for number in range(len(self._blocks))])
 
     def do_share(self, share: Share, predict: Predict) -> PredictionPhotos:
         """Predicts this task's blocks that are missing.
