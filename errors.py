@@ -9,9 +9,8 @@ class UserError(ValueError):
 
     It is a `ValueError`, as slim's functions raise for an unknown name.
 
-    The message is a single line that says what was found, what was expected and what
-    to do about it. `config.app.run` prints it without a traceback and exits with
-    `exit_status`.
+    The message says what was found, what was expected and what to do about it.
+    `config.app.run` prints it without a traceback and exits with `exit_status`.
     """
 
     exit_status = 2
@@ -19,6 +18,10 @@ class UserError(ValueError):
     # Tells AutoGraph that the constructor takes a message only, so that it re-raises
     # the error with its position in traced code instead of an error of another type.
     __init__ = Exception.__init__
+
+    def __str__(self) -> str:
+        """The message on one line, whatever a name in it contains."""
+        return " ".join(line.strip() for line in super().__str__().splitlines())
 
 
 class NotFiniteError(UserError):

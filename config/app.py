@@ -151,7 +151,7 @@ def _user_errors_exit() -> Iterator[None]:
         yield
         print(end="", flush=True)
     except UserError as error:
-        line = f"error: {printable(one_line(error))}"
+        line = f"error: {printable(str(error))}"
         indent = len("error: ")
         print(terminal.wrapped(line, sys.stderr, indent), file=sys.stderr, flush=True)
         if isinstance(error, PeerError):

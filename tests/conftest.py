@@ -3,6 +3,11 @@
 import signal
 
 from absl import logging
+from hypothesis import settings
+
+# The same examples every time; --hypothesis-profile=default draws new ones.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 
 def pytest_configure() -> None:

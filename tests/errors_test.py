@@ -1,8 +1,22 @@
-"""How the message of another error becomes a part of one line."""
+"""The message of an error is one line, and so is its part in another's."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from errors import first_line, one_line
+from errors import UserError, first_line, one_line
+
+
+@given(st.text())
+@example("model.json: unknown key '\n'")
+def test_a_message_is_one_line_whatever_it_quotes(message):
+    shown = str(UserError(message))
+    assert len(shown.splitlines()) <= 1
+    assert shown.split() == message.split()
+
+
+def test_a_message_keeps_the_spaces_of_a_name():
+    assert str(UserError("no such folder: my  photos")) == "no such folder: my  photos"
 
 
 @pytest.mark.parametrize(
