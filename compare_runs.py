@@ -7,9 +7,6 @@ Nothing is trained or evaluated. A folder of stages, 1-head and 2-top, is one ru
 
 import script_start  # noqa: F401  (before all that takes time)
 
-import os
-
-from cluster.cluster import require_single_task
 from config import app, flags
 from config.compare_config import CompareConfig
 from engine import compare
@@ -19,9 +16,8 @@ flags.define(CompareConfig)
 
 def main(folders: list[str]) -> int:
     """Compares the runs in the folders named."""
-    require_single_task(os.environ, "compare_runs.py runs")
     return compare.compare(flags.read(CompareConfig).compare, folders)
 
 
 if __name__ == "__main__":
-    app.run(main, positional="RUN")
+    app.run(main, positional="RUN", in_one_task=True)

@@ -8,4 +8,4 @@ from convert.exports.options import ExportConfig
 
 if __name__ == "__main__":
     flags.define(ExportConfig)
-    app.run(export_model.main)
+    app.run(export_model.main, in_one_task=True)

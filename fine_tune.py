@@ -18,7 +18,7 @@ import sys
 
 # Nothing up here imports TensorFlow: each worker process of the conversion imports
 # this file too.
-from cluster.cluster import find_cluster
+from cluster.launchers import find_cluster
 from config import app, flags
 from config.fine_tune_config import FineTuneConfig
 from convert.tfrecords import parallel

@@ -9,9 +9,6 @@ depth is best, what that says about the data, and the commands to run next.
 
 import script_start  # noqa: F401  (before all that takes time)
 
-import os
-
-from cluster.cluster import require_single_task
 from config import app, flags
 from config.probe_config import ProbeConfig
 from engine import probe
@@ -21,9 +18,8 @@ flags.define(ProbeConfig)
 
 def main() -> int:
     """Probes as the flags say."""
-    require_single_task(os.environ, "probe_image_classifier.py runs")
     return probe.probe(flags.read(ProbeConfig), given=flags.given())
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, in_one_task=True)

@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from absl import logging
 
-from cluster.cluster import ONE_MACHINE, find_cluster, lone_task_warning
+from cluster.cluster import ONE_MACHINE
+from cluster.launchers import find_cluster, lone_task_warning
 from common import storage
 from common.untrusted_text import first_few
 from errors import PeerError, UserError

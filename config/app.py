@@ -15,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from absl import app as absl_app
 from absl import flags, logging
 
+from cluster.launchers import require_single_task
 from common import terminal
 from common.log_lines import LogLines
 from common.untrusted_text import printable, printable_lines
@@ -26,7 +27,12 @@ EXIT_NO_READER = 141  # 128 + SIGPIPE
 _SECS_TO_INSIST = 0.01  # by then the finalizer has returned
 
 
-def run(main: Callable[..., int | None], positional: str | None = None) -> None:
+def run(
+    main: Callable[..., int | None],
+    positional: str | None = None,
+    *,
+    in_one_task: bool = False,
+) -> None:
     """Parses the command line, runs `main`, and exits with its status.
 
     Args:
@@ -34,6 +40,8 @@ def run(main: Callable[..., int | None], positional: str | None = None) -> None:
         the script takes any; its return value is the exit status (None is 0).
       positional: what the positional arguments are called in messages, for instance
         "PHOTO"; None when the script takes flags only.
+      in_one_task: whether to refuse to be one of several tasks, of which each would do
+        the same work and write the same files.
     """
 
     def parse(argv: list[str]) -> list[str]:
@@ -43,6 +51,9 @@ def run(main: Callable[..., int | None], positional: str | None = None) -> None:
     def start(argv: list[str]) -> int | None:
         try:
             with _user_errors_exit():
+                if in_one_task:
+                    script = os.path.basename(sys.argv[0])
+                    require_single_task(os.environ, f"{script} runs")
                 return main(argv[1:]) if positional else main()
         finally:
             terminal.erase_live()

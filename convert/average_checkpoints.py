@@ -204,4 +204,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     flags.define(AverageConfig)
-    app.run(main)
+    app.run(main, in_one_task=True)

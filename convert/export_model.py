@@ -257,4 +257,4 @@ def _write_exports(
 
 if __name__ == "__main__":
     flags.define(ExportConfig)
-    app.run(main)
+    app.run(main, in_one_task=True)

@@ -44,4 +44,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     flags.define(GraphOptions)
-    app.run(main)
+    app.run(main, in_one_task=True)

@@ -72,4 +72,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     flags.define(KerasOptions)
-    app.run(main)
+    app.run(main, in_one_task=True)

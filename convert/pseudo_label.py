@@ -269,4 +269,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     flags.define(PseudoLabelConfig)
-    app.run(main)
+    app.run(main, in_one_task=True)

@@ -202,4 +202,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     flags.define(RecomputeConfig)
-    app.run(main)
+    app.run(main, in_one_task=True)

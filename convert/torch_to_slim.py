@@ -109,4 +109,4 @@ def _numbers(flag: str, text: str | None) -> tuple[float, ...] | None:
 
 if __name__ == "__main__":
     flags.define(TorchOptions)
-    app.run(main)
+    app.run(main, in_one_task=True)

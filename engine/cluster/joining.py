@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 import tensorflow as tf
 from absl import logging
 
-from cluster.cluster import Cluster, find_cluster, lone_task_warning
+from cluster.cluster import Cluster
+from cluster.launchers import find_cluster, lone_task_warning
 from cluster.meeting import Met, meet
 from cluster.watch import Watch
 from config.cluster_options import ClusterOptions

@@ -1,149 +1,15 @@
-"""Who takes part, from the variables of launchers; no process is started."""
-
-import json
+"""The tasks of a command, and their addresses."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from cluster import slurm
-from cluster.cluster import Cluster, find_cluster, host_and_port, lone_task_warning
+from cluster.cluster import Cluster, host_and_port
 from errors import UserError
-
-STEP = {
-    "SLURM_JOB_ID": "77",
-    "SLURM_NTASKS": "3",
-    "SLURM_STEP_NUM_TASKS": "3",
-    "SLURM_STEP_NODELIST": "n[1-2,10]",
-    "SLURM_STEP_TASKS_PER_NODE": "1(x3)",
-    "SLURM_PROCID": "2",
-    "SLURMD_NODENAME": "n10",
-}
-TORCH = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "a", "MASTER_PORT": "29500"}
-KUBEFLOW = {"PET_NODE_RANK": "1", "PET_NNODES": "2", "PET_MASTER_ADDR": "job-0.svc"}
-
-
-def tf_config(kind="worker", index=0, **jobs):
-    jobs = jobs or {"worker": ["a:1", "b:2"]}
-    return {
-        "TF_CONFIG": json.dumps(
-            {"cluster": jobs, "task": {"type": kind, "index": index}}
-        )
-    }
-
-
-def refusal(environment, kind="auto", **options):
-    with pytest.raises(UserError) as raised:
-        find_cluster(environment, kind, **options)
-    assert "\n" not in str(raised.value)
-    return str(raised.value)
-
-
-def test_without_variables_there_is_one_machine():
-    assert find_cluster({}) == Cluster()
-    assert str(Cluster()) == "one machine"
-    assert Cluster().is_chief
-    assert Cluster().is_alone
-
-
-def test_tf_config_ranks_the_chief_before_the_workers():
-    cluster = find_cluster(tf_config("worker", 1, worker=["b:2", "c:3"], chief=["a:1"]))
-    assert (cluster.rank, cluster.size, cluster.chief) == (2, 3, "a:1")
-    assert cluster.addresses == ("a:1", "b:2", "c:3")
-    assert str(cluster) == "3 machines (TF_CONFIG), this is 2 (c:3) of 0–2, chief a:1"
-
-
-def test_tf_config_of_one_worker_or_without_a_cluster_is_one_machine():
-    assert find_cluster(tf_config(worker=["a:1"])).is_alone
-    assert find_cluster({"TF_CONFIG": "{}"}).is_alone
-
-
-@pytest.mark.parametrize(
-    ("environment", "said"),
-    [
-        ({"TF_CONFIG": "{"}, "cannot be understood"),
-        ({"TF_CONFIG": "[1]"}, "cannot be understood"),
-        (tf_config(worker=["a:1", "b:2"], ps=["c:3"]), "parameter servers"),
-        (tf_config("worker", 2), "task 'worker' 2 is not in its cluster of worker 0"),
-        (tf_config(worker=["a:1", "b"]), "'b' is no address: expected host:port"),
-        (STEP | {"SLURM_PROCID": "3"}, "task 3 is none of 0–2"),
-        (STEP | {"SLURM_PROCID": "x"}, "SLURM_PROCID is 'x'"),
-        (STEP | {"SLURMD_NODENAME": "n2"}, "task 2 runs on n2, and by its number on"),
-        (STEP | {"SLURM_STEP_NODELIST": "n[1-"}, "no list of hosts"),
-        (TORCH | {"RANK": "2"}, "task 2 is none of 0–1"),
-        ({"WORLD_SIZE": "2"}, "RANK is not set"),
-        ({"WORLD_SIZE": "2", "RANK": "0"}, "MASTER_ADDR is not set"),
-    ],
-)
-def test_variables_that_cannot_be_meant_are_refused(environment, said):
-    assert said in refusal(environment)
-
-
-def test_an_evaluator_works_by_itself_in_the_evaluation_command_only():
-    environment = tf_config("evaluator", 0)
-    assert "eval_image_classifier.py" in refusal(environment)
-    assert find_cluster(environment, evaluates=True).is_alone
-
-
-def test_a_slurm_step_meets_at_its_first_host():
-    cluster = find_cluster(STEP)
-    assert (cluster.rank, cluster.size, cluster.chief) == (2, 3, "n1:20077")
-    assert cluster.hosts == ("n1", "n2", "n10")
-    assert cluster.addresses is None
-    assert find_cluster(STEP, port=5).chief == "n1:5"
-    assert str(cluster).startswith("3 machines (SLURM job 77), this is 2 (n10)")
-
-
-def test_a_slurm_step_of_one_task_is_one_machine():
-    assert find_cluster(STEP | {"SLURM_STEP_NUM_TASKS": "1"}).is_alone
-
-
-def test_a_batch_script_without_srun_runs_alone_and_warns():
-    environment = {"SLURM_JOB_ID": "77", "SLURM_NTASKS": "2", "SLURM_PROCID": "0"}
-    assert find_cluster(environment).is_alone
-    assert "2 tasks" in (lone_task_warning(environment) or "")
-    assert lone_task_warning(STEP) is None
-    assert lone_task_warning({}) is None
-
-
-def test_several_tasks_on_a_machine_are_known():
-    step = STEP | {
-        "SLURM_STEP_NUM_TASKS": "4",
-        "SLURM_STEP_NODELIST": "n[1-2]",
-        "SLURM_STEP_TASKS_PER_NODE": "3,1",
-        "SLURM_NODEID": "0",
-    }
-    cluster = find_cluster(step)
-    assert (cluster.rank, cluster.size, cluster.tasks_per_machine) == (2, 4, 3)
-    with pytest.raises(UserError, match="--num_clones"):
-        cluster.require_one_per_machine()
-    find_cluster(STEP).require_one_per_machine()
-    torchrun = find_cluster(TORCH | {"LOCAL_WORLD_SIZE": "2"})
-    assert torchrun.tasks_per_machine == 2
-
-
-def test_the_names_of_torchrun_and_of_kubeflow():
-    cluster = find_cluster(TORCH)
-    assert (cluster.rank, cluster.size, cluster.chief) == (1, 2, "a:29500")
-    cluster = find_cluster(KUBEFLOW)
-    assert (cluster.rank, cluster.size, cluster.chief) == (1, 2, "job-0.svc:29400")
-    assert find_cluster(TORCH | {"WORLD_SIZE": "1"}).is_alone
-
-
-def test_the_first_that_is_set_is_taken_and_a_flag_chooses():
-    everything = tf_config() | STEP | TORCH
-    assert find_cluster(everything).source == "TF_CONFIG"
-    assert find_cluster(everything, "slurm").source == "SLURM job 77"
-    assert find_cluster(everything, "env").source == "WORLD_SIZE"
-    assert find_cluster(everything, "off").is_alone
-    for kind in ("tf_config", "slurm", "env"):
-        assert f"--cluster={kind}" in refusal({}, kind)
 
 
 def test_a_command_for_one_machine_is_refused_to_several_tasks():
     Cluster().require_alone("fine_tune.py runs")
     with pytest.raises(UserError, match=r"fine_tune.py runs on one machine only.*2 of"):
-        find_cluster(STEP).require_alone("fine_tune.py runs")
+        Cluster(2, 3, "a:1", source="x").require_alone("fine_tune.py runs")
 
 
 def test_addresses_of_both_versions():
@@ -151,32 +17,7 @@ def test_addresses_of_both_versions():
     assert host_and_port("[::1]:80") == ("::1", 80)
 
 
-def test_host_lists_by_hand():
-    text = "n[1-3,07],r[1-2]n[08-09]x,m"
-    assert slurm.hosts(text) == [
-        *("n1", "n2", "n3", "n07"),
-        *("r1n08x", "r1n09x", "r2n08x", "r2n09x", "m"),
-    ]
-    assert [slurm.tasks_per_machine("2(x3),1", n) for n in range(5)] == [2, 2, 2, 1, 1]
-    for bad in ("", "n[", "n[a]", "n]1", "n[1-2"):
-        with pytest.raises(UserError):
-            slurm.hosts(bad)
-
-
-names = st.from_regex(r"[a-z]([a-z-]{0,4}[a-z])?", fullmatch=True)
-numbers = st.lists(st.integers(0, 1200), min_size=1, max_size=5, unique=True)
-
-
-@given(st.lists(st.tuples(names, numbers, st.integers(1, 4)), min_size=1, max_size=4))
-def test_host_lists_come_apart_as_they_were_put_together(groups):
-    hosts, items = [], []
-    for name, ids, width in groups:
-        pieces = []
-        for first in ids:
-            last = first + first % 3
-            pieces.append(
-                f"{first:0{width}d}" + (f"-{last:0{width}d}" if last > first else "")
-            )
-            hosts += [f"{name}{n:0{width}d}" for n in range(first, last + 1)]
-        items.append(f"{name}[{','.join(pieces)}]")
-    assert slurm.hosts(",".join(items)) == hosts
+@pytest.mark.parametrize("address", ["n1", ":80", "n1:", "n1:x", "n1:0", "n1:65536"])
+def test_what_is_no_address_is_refused(address):
+    with pytest.raises(UserError, match="is not an address: expected host:port"):
+        host_and_port(address)

@@ -220,6 +220,18 @@ def test_positional_arguments_where_a_script_takes_them(run):
     assert done.stdout == "(['a.jpg', 'b c.jpg'],)\n"
 
 
+def test_a_script_for_one_task_refuses_to_be_one_of_several(run, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("MASTER_ADDR", "a")
+    done = run(positional=", in_one_task=True")
+    assert done.returncode == 2
+    assert error_of(done) == (
+        "error: script.py runs on one machine only, and this is task 1 of 2"
+        " (WORLD_SIZE): start it once, as with srun --ntasks=1"
+    )
+
+
 def test_version_is_that_of_the_project(run):
     done = run("--do=fault", "--version")
     assert (done.returncode, done.stderr) == (0, "")
