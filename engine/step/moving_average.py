@@ -56,7 +56,7 @@ class MovingAverage:
     def in_place(self) -> Iterator[None]:
         """Inside, the variables hold their averages; afterwards, their own values."""
         shadows = zip(self._variables, self.shadows.values(), strict=True)
-        values = {name: shadow.numpy() for name, shadow in shadows}
+        values = {name: variable_copies.value(shadow) for name, shadow in shadows}
         with holding(self._variables, values):
             yield
 
@@ -70,19 +70,22 @@ def holding(
 ) -> Iterator[None]:
     """Inside, variables hold other values; afterwards, their own on every device.
 
+    Only the copies on this machine change: another one need not come here too, as it
+    does not where the chief saves.
+
     Args:
       variables: by name.
       values: the values to hold, by the names of the variables to change.
     """
     copies = [
-        (device_variable, device_variable.numpy())
-        for name in values
+        (device_variable, device_variable.numpy(), value)
+        for name, value in values.items()
         for device_variable in on_devices(variables[name])
     ]
-    for name, value in values.items():
-        variables[name].assign(value)
+    for device_variable, _, value in copies:
+        device_variable.assign(value)
     try:
         yield
     finally:
-        for device_variable, own in copies:
+        for device_variable, own, _ in copies:
             device_variable.assign(own)

@@ -1,6 +1,6 @@
 """Trains several runs one after the other, as one task of several or on clones.
 
-python -m benchmarks.cluster_task RUNS.json
+python -m benchmarks.cluster.many_runs RUNS.json
 
 The file maps folders to the flags of `train_image_classifier.py`. One process trains
 them all, since starting one takes longer than the few steps of a run.

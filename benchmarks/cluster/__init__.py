@@ -1,0 +1,1 @@
+"""Runs on several machines, played by processes of this one."""
