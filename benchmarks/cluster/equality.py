@@ -19,7 +19,7 @@ _CASES: dict[str, dict[str, Any]] = {
     "clipping": {"clip_gradient_norm": 0.5},
     "bfloat16": {"precision": "mixed_bfloat16"},
 }
-# Both with batch norms, the first with half of its features dropped, too.
+# Both have batch norms; the first drops a fifth of its features in training, too.
 _ELASTIC_NETS: dict[str, dict[str, Any]] = {
     "3 batch norms, dropout": {
         "final_endpoint": "Conv2d_1_pointwise",
