@@ -68,7 +68,7 @@ def cache(bench: Bench) -> None:
             train_image_size=_FROZEN.image_size,
             feature_cache="disk",
             feature_cache_dir=bench.folder / "features",
-            trainable_scopes="InceptionV3/Logits",
+            trainable_scopes="head",
             max_number_of_steps=1,
             recompute_batch_norm="false",
         )
