@@ -80,9 +80,32 @@ def _open(path: str) -> int:
     raise UserError(f"{path} is not a regular file: remove it, or use another folder")
 
 
+def require_held(folder: str) -> None:
+    """Raises a `UserError` if another process has taken the folder of this one's lock.
+
+    Where a file system has no locks, or each machine its own, two can hold one: the
+    later one's note then stands in the file.
+    """
+    # Opened anew, since a network file system looks for changes only then.
+    try:
+        with open(os.path.join(folder, FILE_NAME), "rb") as file:
+            note = file.read(_MAX_NOTE_BYTES)
+    except OSError:
+        return
+    if _NOTE.fullmatch(note) and note != _own_note():
+        raise UserError(
+            f"{folder} has been taken over by {note.decode(errors='replace')}, which"
+            " the file system's locks do not prevent: this run ends and saves nothing"
+            " more there; use another --train_dir"
+        )
+
+
 def _note_holder(descriptor: int) -> None:
     before = os.pread(descriptor, _MAX_NOTE_BYTES, 0)
     if not before or _NOTE.fullmatch(before):
-        note = f"process {os.getpid()} on {socket.gethostname()}".encode()
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, note, 0)
+        os.pwrite(descriptor, _own_note(), 0)
+
+
+def _own_note() -> bytes:
+    return f"process {os.getpid()} on {socket.gethostname()}".encode()

@@ -9,6 +9,7 @@ import numpy as np
 from absl import logging
 
 from checkpoints.checkpoint_folder import CheckpointFolder
+from checkpoints.folder_lock import require_held
 from engine.run.background import BackgroundWriter
 from engine.step.train_state import TrainState
 from errors import NotFiniteError
@@ -67,7 +68,8 @@ class Saver:
 
         Raises:
           NotFiniteError: a variable is not finite; nothing is written.
-          UserError: an earlier file could not be written.
+          UserError: an earlier file could not be written, or another run writes to the
+            folder.
         """
         if step != self._saved_step:
             with self.naming_last_saved():
@@ -75,6 +77,7 @@ class Saver:
                     self._statistics() if recompute_statistics and self._writes else {}
                 )
             if self._writes:
+                require_held(self._folder.path)
                 self._writer.submit(functools.partial(self._write, step, arrays))
             self._saved_step = step
         self._saved_at = time.monotonic()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from checkpoints.folder_lock import locked
+from checkpoints.folder_lock import locked, require_held
 from errors import UserError
 
 HOLD = """
@@ -47,6 +47,18 @@ def test_where_there_are_no_locks_a_warning_says_so(
     with locked(str(tmp_path)):
         pass
     assert f"{tmp_path} cannot be locked ({os.strerror(code)})" in caplog.text
+
+
+def test_where_locks_do_not_hold_the_earlier_run_finds_the_later_ones_note(tmp_path):
+    require_held(str(tmp_path))  # not locked at all
+    note = tmp_path / ".lock"
+    with locked(str(tmp_path)):
+        require_held(str(tmp_path))
+        note.write_text("process 12 on n2")
+        with pytest.raises(UserError, match=r"taken over by process 12 on n2, which"):
+            require_held(str(tmp_path))
+        note.write_text("no note of ours")
+        require_held(str(tmp_path))
 
 
 @pytest.mark.parametrize("content", ["years of work", ""])

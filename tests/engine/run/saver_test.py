@@ -7,7 +7,7 @@ import pytest
 
 from checkpoints.checkpoint_folder import CheckpointFolder
 from engine.run.saver import Saver
-from errors import NotFiniteError
+from errors import NotFiniteError, UserError
 from tests.engine import small_runs
 
 
@@ -54,6 +54,13 @@ def test_saving_by_hand_starts_the_interval_anew(saver, clock, tmp_path):
     clock[0] = 100
     assert not saver.is_due
     assert small_runs.steps_saved(tmp_path) == [1]
+
+
+def test_nothing_is_saved_where_another_run_has_taken_the_folder(saver, tmp_path):
+    (tmp_path / ".lock").write_text("process 12 on n2")
+    with pytest.raises(UserError, match="taken over by process 12 on n2"):
+        saver.save(1)
+    assert small_runs.steps_saved(tmp_path) == []
 
 
 def test_a_step_is_saved_once(saver, state, tmp_path):
