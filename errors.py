@@ -31,7 +31,7 @@ class NotFiniteError(UserError):
 
 
 class PeerError(UserError):
-    """Another machine that runs the same command did not come, or is gone.
+    """Another machine that runs the same command did not join, or is gone.
 
     The same command may be started again: 138 is the status of which Kubeflow's TFJob
     says that it is for this.

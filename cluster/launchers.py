@@ -52,8 +52,8 @@ def find_cluster(
         for names in (_TORCH, _KUBEFLOW):
             if rank := environment.get(names.rank):
                 raise UserError(
-                    f"{names.rank} is {rank}, and {names.size} is not set: set both, as"
-                    " what starts several tasks does, or neither"
+                    f"{names.rank} is {rank}, and {names.size} is not set: set both,"
+                    " as launchers do, or neither"
                 )
     if kind == "auto":
         return ALONE
@@ -89,8 +89,8 @@ def _number(
     if not value.isdecimal():
         found = f"is {value!r}" if name in environment else "is not set"
         raise UserError(
-            f"{name} {found}: expected a whole number, as what starts several tasks"
-            " sets it; --cluster=off trains on this machine alone"
+            f"{name} {found}: expected a whole number, as launchers set it;"
+            " --cluster=off uses this machine alone"
         )
     return int(value)
 
@@ -109,8 +109,8 @@ def _from_tf_config(text: str, evaluates: bool) -> Cluster:
         return ALONE
     if jobs.get("ps"):
         raise UserError(
-            "TF_CONFIG names parameter servers (ps), which are not used: name workers"
-            " only"
+            "TF_CONFIG names parameter servers (ps), which are not supported: name"
+            " workers only"
         )
     if kind == "evaluator":
         if evaluates:
@@ -121,9 +121,10 @@ def _from_tf_config(text: str, evaluates: bool) -> Cluster:
         )
     tasks = {(job, i): a for job in _JOBS for i, a in enumerate(jobs.get(job, []))}
     if (kind, index) not in tasks:
+        listed = ", ".join(f"{job} {i}" for job, i in tasks) or "no task"
         raise UserError(
-            f"TF_CONFIG: task {kind!r} {index} is not in its cluster of"
-            f" {', '.join(f'{job} {i}' for job, i in tasks) or 'no task'}"
+            f"TF_CONFIG says that this is task {kind!r} {index}, which its cluster does"
+            f" not list: it has {listed}"
         )
     addresses = tuple(tasks.values())
     if len(addresses) == 1:
@@ -196,8 +197,8 @@ def _from_slurm(environment: Mapping[str, str], port: int | None) -> Cluster:
     host = environment.get("SLURMD_NODENAME", machines[rank])
     if host != machines[rank]:
         raise UserError(
-            f"{source}: task {rank} runs on {host}, and by its number on"
-            f" {machines[rank]}: leave out srun's --distribution"
+            f"{source}: task {rank} runs on {host} instead of {machines[rank]}:"
+            " leave out srun's --distribution"
         )
     return Cluster(rank, size, chief, None, tuple(machines), source=source)
 
@@ -238,7 +239,7 @@ def _from_names(
     if not (host := environment.get(names.address)):
         raise UserError(
             f"{names.size}={size}, and {names.address} is not set: it names the machine"
-            f" of task 0; --cluster=off trains on this machine alone"
+            f" of task 0; --cluster=off uses this machine alone"
         )
     if names.port in environment:
         port = _number(environment, names.port)

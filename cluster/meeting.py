@@ -64,7 +64,7 @@ def meet(
         command everywhere.
 
     Raises:
-      PeerError: a task did not come.
+      PeerError: a task did not join.
       UserError: a fact differs, or the chief's port is taken.
     """
     facts = {"number of machines": str(cluster.size), **facts}
@@ -157,8 +157,8 @@ class _Chief:
         if rank == 0 or (rank in self._lines and self._lines[rank].is_open()):
             hosts = self._hellos[rank]["host"], hello["host"]
             self._fault = UserError(
-                f"two processes say that they are task {rank}, on {hosts[0]} and on"
-                f" {hosts[1]}: end what is left of an earlier start, and start each"
+                f"two processes claim to be task {rank}, on {hosts[0]} and on"
+                f" {hosts[1]}: stop what is left of an earlier start, and start each"
                 " task once"
             )
             line.send({"error": str(self._fault), "status": self._fault.exit_status})
@@ -191,7 +191,7 @@ class _Chief:
         if not (absent := self._absent()):
             return None
         return PeerError(
-            f"{len(absent)} of {self._cluster.size} machines did not come within"
+            f"{len(absent)} of {self._cluster.size} machines did not join within"
             f" {self._wait_secs:g} s: {self._few_names(absent)}; {_SAME_COMMAND}, or"
             " raise --cluster_wait_secs"
         )
@@ -207,7 +207,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
             raise
         raise UserError(
             f"port {port} of {socket.gethostname()}, where the machines meet, cannot be"
-            f" had ({error.strerror}): end what uses it, or choose another one with"
+            f" opened ({error.strerror}): stop what uses it, or choose another one with"
             " --cluster_port (MASTER_PORT, TF_CONFIG)"
         ) from error
     with listener:
@@ -234,7 +234,7 @@ def _visit(cluster: Cluster, facts: Mapping[str, str], wait_secs: float) -> Met:
         answer = _answer(cluster, Lines(connected), facts, wait_secs)
         if answer is not None:
             return answer
-        found = "what answers there is no chief"
+        found = "what answers there is not the chief"
         time.sleep(min(left, _SECS_BETWEEN_TRIES))
     raise PeerError(
         f"the chief did not answer at {cluster.chief} within {wait_secs:g} s ({found}):"

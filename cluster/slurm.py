@@ -52,7 +52,7 @@ def _expanded(item: str) -> list[str]:
         end = match.end()
         parts.append([match[2]] if match[1] is None else _numbers(match[1], item))
     if end != len(item):
-        raise UserError(f"{item!r} in SLURM_STEP_NODELIST is no list of hosts")
+        raise UserError(f"{item!r} in SLURM_STEP_NODELIST is not a list of hosts")
     return ["".join(pieces) for pieces in itertools.product(*parts)]
 
 
@@ -62,7 +62,7 @@ def _numbers(ranges: str, item: str) -> list[str]:
     for part in ranges.split(","):
         match = _RANGE.fullmatch(part)
         if not match:
-            raise UserError(f"{item!r} in SLURM_STEP_NODELIST is no list of hosts")
+            raise UserError(f"{item!r} in SLURM_STEP_NODELIST is not a list of hosts")
         first, last = match[1], match[2] or match[1]
         numbers += [f"{n:0{len(first)}d}" for n in range(int(first), int(last) + 1)]
     return numbers

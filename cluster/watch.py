@@ -119,7 +119,7 @@ class Watch:
         return PeerError(f"machine {self._met.names[rank]} is gone: {_CONTINUES}")
 
     def close(self, error: UserError | None = None) -> None:
-        """Takes leave of the others.
+        """Tells the others that this task ends.
 
         Args:
           error: what this task ends with; None where all end well.

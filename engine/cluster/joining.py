@@ -64,8 +64,8 @@ def joined(
 ) -> Iterator[Met | None]:
     """Meets the other machines; inside, losing one is a `PeerError`.
 
-    All end with an error if one does. Only the chief's log goes on with what is not a
-    warning.
+    All end with an error if one does. From then on, only the chief logs more than
+    warnings.
 
     Args:
       cluster: the machines.
@@ -79,7 +79,7 @@ def joined(
 
     Raises:
       UserError: a machine has other facts, or ended with such an error.
-      PeerError: a machine did not come, or is gone.
+      PeerError: a machine did not join, or is gone.
     """
     if cluster.is_alone:
         yield None

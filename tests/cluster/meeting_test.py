@@ -87,7 +87,7 @@ def test_who_is_missing_is_named_by_all(port):
     for error in all_meet(clusters, wait_secs=0.3):
         assert isinstance(error, PeerError)
         assert error.exit_status == 138
-        assert str(error).startswith("1 of 4 machines did not come within 0.3 s: 2;")
+        assert str(error).startswith("1 of 4 machines did not join within 0.3 s: 2;")
 
 
 def test_a_missing_chief_is_named(port):
@@ -140,7 +140,7 @@ def test_two_processes_of_one_rank_are_refused(port):
         thread.start()
     for thread in threads:
         thread.join()
-    assert all("two processes say that they are task 1" in str(e) for e in outcomes)
+    assert all("two processes claim to be task 1" in str(e) for e in outcomes)
 
 
 def test_a_taken_port_is_named(port):
