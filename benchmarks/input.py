@@ -43,7 +43,11 @@ def _ours(folder: pathlib.Path, scale: Scale) -> Measure:
     )
     batches = input_pipeline.train_batches(
         dataset,
-        inputs.preprocess_fn(config.data, network, is_training=True),
+        input_pipeline.train_loader(
+            dataset,
+            inputs.preprocess_fn(config.data, network, is_training=True),
+            seed=0,
+        ),
         batch_size=scale.batch_size,
         seed=0,
         num_readers=config.train_data.num_readers,

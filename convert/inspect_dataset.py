@@ -145,10 +145,11 @@ def _write_batches(
     data, train, seed = config.data, config.train_data, config.inspection.seed
     batches = input_pipeline.train_batches(
         dataset,
-        preprocess_fn,
+        input_pipeline.train_loader(
+            dataset, preprocess_fn, seed=seed, labels_offset=data.labels_offset
+        ),
         batch_size=train.batch_size,
         seed=seed,
-        labels_offset=data.labels_offset,
         num_readers=train.num_readers,
         num_threads=data.num_preprocessing_threads,
     )

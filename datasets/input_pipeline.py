@@ -19,24 +19,52 @@ from datasets.records.skip_timer import SkipTimer
 
 # (photo [H, W, C] uint8, seed [2] int64) → [h, w, c] float32
 PhotoPreprocessFn = Callable[[EncodedPhoto, tf.Tensor], tf.Tensor]
+# (number of a view of an example [] int64, record [] string) → {"image", "label"}
+LoadFn = Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]
 
 _MIXED_IN = 1 << 62  # more than any number of a view
 
 
-# Autograph would take a second to rewrite every function called, to no effect.
-@tf.autograph.experimental.do_not_convert
-def train_batches(
+def train_loader(
     dataset: Dataset,
     preprocess_fn: PhotoPreprocessFn,
     *,
-    batch_size: int,
     seed: int,
     labels_offset: int = 0,
+) -> LoadFn:
+    """What turns a record into an example of `train_batches`.
+
+    Tracing it takes half a second, once for all the batches that one loader serves.
+
+    Args:
+      dataset: the split.
+      preprocess_fn: augments one photo, which decodes only the pixels it is asked for;
+        all randomness comes from the seed.
+      seed: determines the augmentation.
+      labels_offset: subtracted from labels.
+    """
+
+    # Autograph would take a second to rewrite every function called, to no effect.
+    @tf.function(autograph=False)
+    def load(number: tf.Tensor, record: tf.Tensor) -> dict[str, tf.Tensor]:
+        photo, label = _parse(record, dataset, labels_offset)
+        example_seed = tf.stack([tf.constant(seed, tf.int64), number])
+        return {"image": preprocess_fn(photo, example_seed), "label": label}
+
+    return load
+
+
+@tf.autograph.experimental.do_not_convert
+def train_batches(
+    dataset: Dataset,
+    load: LoadFn,
+    *,
+    batch_size: int,
+    seed: int,
     num_readers: int = 4,
     num_threads: int = 4,
     start_batch: int = 0,
     num_views: int | None = None,
-    order_seed: int | None = None,
     is_balanced: bool = False,
     mixed_in: MixedIn | None = None,
     part: tuple[int, int] = (0, 1),
@@ -50,19 +78,15 @@ def train_batches(
 
     Args:
       dataset: what to read.
-      preprocess_fn: augments one photo, which decodes only the pixels it is asked for;
-        all randomness comes from the seed.
+      load: from `train_loader`.
       batch_size: number of examples per batch.
-      seed: determines order and augmentation.
-      labels_offset: subtracted from labels.
+      seed: determines the order.
       num_readers: number of files read in parallel.
       num_threads: number of images decoded in parallel; tf.data.AUTOTUNE (-1) leaves it
         to TensorFlow.
       start_batch: number of batches to skip at the start; their images are not decoded.
       num_views: number of augmented versions of an example, used by the epochs in turn;
         None makes a new one each epoch.
-      order_seed: determines the order instead of `seed`, which then determines the
-        augmentation only.
       is_balanced: whether the examples of the classes take turns.
       mixed_in: a split of the same data set that shares the batches.
       part: (k, n) gives the k-th of n equal parts of every batch, from 0. Only its
@@ -78,8 +102,6 @@ def train_batches(
       UserError: a record cannot be read. While iterating, errors are
         `record_faults.READ_ERRORS`: see `record_faults.explain`.
     """
-    if order_seed is None:
-        order_seed = seed
     first, first_mixed_in = start_batch * batch_size, 0
     if mixed_in:
         first, first_mixed_in = mixed_in.examples_before(start_batch, batch_size)
@@ -87,18 +109,16 @@ def train_batches(
     read: Callable[[tf.Tensor], tf.Tensor] = tf.identity
     if shuffles_whole and not (is_balanced or record_stream.fits_memory(dataset)):
         index = RecordIndex(dataset)
-        records, read = index.by_epoch(order_seed), index.read
+        records, read = index.by_epoch(seed), index.read
     else:
         records = record_stream.records_by_epoch(
-            dataset, order_seed, num_readers, is_balanced=is_balanced
+            dataset, seed, num_readers, is_balanced=is_balanced
         )
     examples = _numbered(records, dataset, first, num_views, skip_timer)
     if mixed_in:
         examples = examples.map(lambda number, record: (number, read(record)))
         read = tf.identity
-        others = record_stream.records_by_epoch(
-            mixed_in.dataset, order_seed, num_readers
-        )
+        others = record_stream.records_by_epoch(mixed_in.dataset, seed, num_readers)
         numbered = _numbered(others, mixed_in.dataset, first_mixed_in, num_views)
         examples = tf.data.Dataset.choose_from_datasets(
             # Their numbers, and so their augmentations, differ from all others.
@@ -115,14 +135,10 @@ def train_batches(
             .map(lambda _, example: example)
         )
 
-    def load(number: tf.Tensor, record: tf.Tensor) -> dict[str, tf.Tensor]:
-        photo, label = _parse(read(record), dataset, labels_offset)
-        example_seed = tf.stack([tf.constant(seed, tf.int64), number])
-        return {"image": preprocess_fn(photo, example_seed), "label": label}
-
-    batches = examples.map(load, num_parallel_calls=num_threads).batch(
-        rows, drop_remainder=True
-    )
+    batches = examples.map(
+        lambda number, record: load(number, read(record)),
+        num_parallel_calls=num_threads,
+    ).batch(rows, drop_remainder=True)
     return pipeline_options.apply(skip_timer.stop(batches).prefetch(tf.data.AUTOTUNE))
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import re
 from collections.abc import Iterable
 
 import tensorflow as tf
@@ -15,6 +16,9 @@ COMPUTE_DTYPES = {
     "mixed_bfloat16": tf.bfloat16,
     "mixed_float16": tf.float16,
 }
+
+# The second heads of Inception and NASNet nets.
+_AUXILIARY_HEAD = re.compile(r"(^|/)(AuxLogits|aux_\d+)(/|$)")
 
 
 class Network(tf.Module):
@@ -201,6 +205,11 @@ def _on_one_replica(
     resolver = strategy.cluster_resolver
     machine = resolver.task_id if resolver else 0
     return tf.distribute.ReplicaContext(strategy, machine * len(local))
+
+
+def is_auxiliary(name: str) -> bool:
+    """Whether a name is within an auxiliary head, which only training reads."""
+    return bool(_AUXILIARY_HEAD.search(name))
 
 
 def builder_options(entry: nets_factory.NetEntry, image_size: int) -> dict[str, bool]:

@@ -8,7 +8,7 @@ import dataclasses
 import math
 
 from checkpoints.plan import Plan
-from nets.network import Network
+from nets.network import Network, is_auxiliary
 
 # The share at which the initial value is deemed forgotten. Small, since new nets have
 # variances of some hundredths, far below the initial 1, and since errors of scale
@@ -21,7 +21,8 @@ class Lag:
     """How closely statistics follow a net in training.
 
     Attributes:
-      num_batch_norms: number of batch norms that use and update batch statistics.
+      num_batch_norms: number of batch norms that use and update batch statistics, and
+        whose averages evaluation reads.
       decay: decay of the slowest of them.
     """
 
@@ -55,14 +56,18 @@ class Lag:
 
 
 def lag_of(network: Network, plan: Plan, decay: float | None) -> Lag:
-    """The lag of a net in training.
+    """The lag of a net in training, not counting its auxiliary head.
 
     Args:
       network: the net.
       plan: which of its batch norms are trained.
       decay: `--batch_norm_decay`; None for each batch norm's own.
     """
-    decays = [network.batch_norm_decays[scope] for scope in plan.updating_batch_norms]
+    decays = [
+        network.batch_norm_decays[scope]
+        for scope in plan.updating_batch_norms
+        if not is_auxiliary(scope)
+    ]
     slowest = max(decays, default=0.0)
     return Lag(len(decays), slowest if decay is None else decay)
 

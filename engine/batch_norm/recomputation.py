@@ -87,7 +87,9 @@ def log_lag(lag: Lag, option: str, last_step: int | None) -> None:
     said = lag.as_text(last_step)
     if not lag.num_batch_norms:
         if option == "true":
-            logging.info("batch norm: none is trained, so none is recomputed")
+            logging.info(
+                "batch norm: none that is evaluated is trained, so none is recomputed"
+            )
     elif option == "true":
         logging.info("%s; they are recomputed for evaluations and checkpoints", said)
     elif option == "auto":

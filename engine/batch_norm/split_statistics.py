@@ -72,7 +72,7 @@ class SplitStatistics:
         self.num_batches = recomputation.num_batches(
             dataset.num_examples, batch_size, num_images
         )
-        self._batches = input_pipeline.train_batches(
+        load = input_pipeline.train_loader(
             dataset,
             inputs.preprocess_fn(
                 data,
@@ -80,10 +80,14 @@ class SplitStatistics:
                 is_training=seen.is_augmented,
                 augmentation=seen.augmentation,
             ),
-            batch_size=batch_size,
             seed=seed,
-            order_seed=seed + step,
             labels_offset=data.labels_offset,
+        )
+        self._batches = input_pipeline.train_batches(
+            dataset,
+            load,
+            batch_size=batch_size,
+            seed=seed + step,
             num_views=None if seen.is_augmented else 1,
             is_balanced=seen.is_balanced,
         )

@@ -1,7 +1,6 @@
 """Loads a checkpoint's weights into a network for evaluation."""
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
@@ -14,11 +13,7 @@ from datasets.dataset import Dataset
 from engine.restored import trained_batch_norms
 from engine.step.moving_average import SUFFIX
 from errors import UserError
-from nets.network import Network
-
-# The second heads of Inception and NASNet nets, which only training reads: a checkpoint
-# may lack them, or have them for other classes.
-_AUXILIARY_HEAD = re.compile(r"(^|/)(AuxLogits|aux_\d+)/")
+from nets.network import Network, is_auxiliary
 
 
 def load(
@@ -93,8 +88,11 @@ def _sources(network: Network, use_moving_average: bool) -> dict[str, str]:
 
 
 def evaluated_names(network: Network) -> list[str]:
-    """The variables that evaluation reads: all but those of auxiliary heads."""
-    return [n for n in network.model_variables if not _AUXILIARY_HEAD.search(n)]
+    """The variables that evaluation reads: all but those of auxiliary heads.
+
+    A checkpoint may lack these, or have them for other classes.
+    """
+    return [n for n in network.model_variables if not is_auxiliary(n)]
 
 
 def lacks_head(network: Network, checkpoint: Checkpoint) -> bool:

@@ -13,7 +13,7 @@ from engine.batch_norm.batch_norm_lag import Lag
 from engine.restored import checkpoint_run
 from engine.step.optimizers import SLOT_SUFFIXES
 from errors import UserError
-from nets.network import Network
+from nets.network import Network, is_auxiliary
 
 
 def find(
@@ -71,7 +71,8 @@ def warn_if_lagging(network: Network, checkpoint: Checkpoint) -> None:
     if recomputed or step is None:
         return
     with contextlib.suppress(UserError):  # it is only a warning
-        if trained := find(network, checkpoint):
+        found = find(network, checkpoint) or []
+        if trained := [scope for scope in found if not is_auxiliary(scope)]:
             run = checkpoint_run.read(os.path.dirname(checkpoint.path))
             decay = run.flags.get("batch_norm_decay") if run else None
             if decay is None:

@@ -10,6 +10,7 @@ from absl import logging
 from checkpoints.plan import Plan
 from config.train_config import TrainConfig
 from datasets import input_pipeline
+from datasets.input_pipeline import LoadFn
 from datasets.mixed_in import MixedIn
 from engine import inputs
 from engine.batch_norm import population_statistics
@@ -38,6 +39,8 @@ class Inputs:
       other_batches: from a seed to batches for one device, in another order.
       make_moments_fn: makes the function from one of the `other_batches` to its moments
         at every batch norm; called only when needed, as tracing takes a while.
+      sample_images: from a step to a few training images as the net sees them, `[4, h,
+        w, c]` float32.
       cache: the cached features; None without a feature cache.
     """
 
@@ -45,6 +48,7 @@ class Inputs:
     run_network: RunNetwork
     other_batches: Callable[[int], tf.data.Dataset]
     make_moments_fn: Callable[[], MomentsFn]
+    sample_images: Callable[[int], tf.Tensor]
     cache: FeatureCache | None = None
 
 
@@ -59,21 +63,29 @@ def make_inputs(setup: Setup, config: TrainConfig, state: TrainState) -> Inputs:
       state: holds the restored weights, from which cached features are computed.
     """
     batch_size, seed = config.train_data.batch_size, config.run.seed
+    image_batches = functools.partial(
+        _image_batches, setup, config, _image_loader(setup, config)
+    )
+    sample_images = functools.partial(_sample_images, image_batches, seed)
     if setup.split is None:
         return Inputs(
-            _image_batches(
-                *(setup, config, setup.images_per_step, seed, setup.start.step),
+            image_batches(
+                *(setup.images_per_step, seed, setup.start.step),
+                is_balanced=_is_balanced(config),
                 mixed_in=setup.mixed_in,
                 part=(setup.cluster.rank, setup.cluster.size),
             ),
             whole_network(setup.network, setup.start.plan, config),
-            lambda seed: _image_batches(setup, config, batch_size, seed),
+            lambda seed: image_batches(
+                batch_size, seed, is_balanced=_is_balanced(config)
+            ),
             lambda: population_statistics.moments_fn(
                 setup.network,
                 setup.start.plan.frozen_batch_norms,
                 batch_size,
                 setup.start.plan.trained_names,
             ),
+            sample_images,
         )
     split = setup.split
     cache = cached_training.filled_cache(
@@ -93,7 +105,7 @@ def make_inputs(setup: Setup, config: TrainConfig, state: TrainState) -> Inputs:
             batch_size=batch_size,
             seed=seed,
             start_batch=start_batch,
-            is_balanced=config.train_data.sampling == "balanced",
+            is_balanced=_is_balanced(config),
         )
 
     return Inputs(
@@ -101,6 +113,7 @@ def make_inputs(setup: Setup, config: TrainConfig, state: TrainState) -> Inputs:
         lambda batch, seed: split.finish(batch["features"], seed),
         lambda seed: batches(batch_size, seed),
         lambda: lambda batch, seed: split.moments(batch["features"], seed),
+        sample_images,
         cache,
     )
 
@@ -170,33 +183,43 @@ def make_recomputation(
     return Recomputation(state, setup.lag, option, moments_at)
 
 
+def _image_loader(setup: Setup, config: TrainConfig) -> LoadFn:
+    preprocess_fn = inputs.preprocess_fn(
+        config.data,
+        setup.network,
+        is_training=_num_views(setup, config) != 1,
+        augmentation=config.augmentation,
+    )
+    return input_pipeline.train_loader(
+        setup.dataset,
+        preprocess_fn,
+        seed=config.run.seed,
+        labels_offset=config.data.labels_offset,
+    )
+
+
 def _image_batches(
     setup: Setup,
     config: TrainConfig,
+    load: LoadFn,
     batch_size: int,
-    order_seed: int,
+    seed: int,
     start_batch: int = 0,
+    *,
+    is_balanced: bool,
     mixed_in: MixedIn | None = None,
     part: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
-    views = _num_views(setup, config)
     return input_pipeline.train_batches(
         setup.dataset,
-        inputs.preprocess_fn(
-            config.data,
-            setup.network,
-            is_training=views != 1,
-            augmentation=config.augmentation,
-        ),
+        load,
         batch_size=batch_size,
-        seed=config.run.seed,
-        order_seed=order_seed,
-        labels_offset=config.data.labels_offset,
+        seed=seed,
         num_readers=config.train_data.num_readers,
         num_threads=config.data.num_preprocessing_threads,
         start_batch=start_batch,
-        num_views=views,
-        is_balanced=config.train_data.sampling == "balanced",
+        num_views=_num_views(setup, config),
+        is_balanced=is_balanced,
         mixed_in=mixed_in,
         part=part,
         shuffles_whole=_shuffles_whole(setup, config),
@@ -211,12 +234,16 @@ def _shuffles_whole(setup: Setup, config: TrainConfig) -> bool:
     return data.shuffle == "whole"
 
 
-def sample_images(setup: Setup, config: TrainConfig, step: int) -> tf.Tensor:
-    """A few training images as the net sees them, `[4, h, w, c]` float32."""
-    data = dataclasses.replace(config.train_data, sampling="shuffled")
-    config = dataclasses.replace(config, train_data=data)  # reads fewer records
-    batches = _image_batches(setup, config, _NUM_SAMPLES, config.run.seed, step)
+def _sample_images(
+    image_batches: Callable[..., tf.data.Dataset], seed: int, step: int
+) -> tf.Tensor:
+    # Whatever the sampling, since the fewest records are read without any.
+    batches = image_batches(_NUM_SAMPLES, seed, step, is_balanced=False)
     return next(iter(batches))["image"]
+
+
+def _is_balanced(config: TrainConfig) -> bool:
+    return config.train_data.sampling == "balanced"
 
 
 def samples_tag(setup: Setup, config: TrainConfig) -> str:

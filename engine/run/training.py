@@ -1,7 +1,6 @@
 """Everything a training run works with, built once before the first step."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Iterator
 
 import tensorflow as tf
@@ -36,8 +35,7 @@ class Training:
       recomputation: recomputes batch-norm statistics.
       log: prints the lines on the terminal.
       summaries: writes the events for TensorBoard.
-      sample_images: from a step to some of its images, `[4, height, width, channels]`
-        float32.
+      sample_images: see `Inputs`.
       validation: evaluates `--eval_split_name`; None without one.
       saver: writes the run's checkpoints.
       writer: the thread that writes files.
@@ -113,7 +111,7 @@ def build(
             secs_between_lines=secs_between_lines,
         ),
         summaries=_make_summaries(setup, config, state, writer),
-        sample_images=functools.partial(train_inputs.sample_images, setup, config),
+        sample_images=inputs.sample_images,
         validation=validation,
         saver=Saver(
             setup.folder,

@@ -12,10 +12,11 @@ from config.training.data_options import TrainDataOptions
 from convert import inspect_dataset
 from convert.inspect_dataset import InspectionConfig, InspectionOptions
 from convert.inspection import contact_sheet
-from datasets import dataset_factory, input_pipeline
+from datasets import dataset_factory
 from errors import UserError
 from preprocessing import preprocessing_factory
 from tests.convert.sample_photos import encode, pixels, record, write_dataset
+from tests.datasets.training_batches import training_batches
 
 NO_AUGMENTATION = AugmentationOptions()
 
@@ -109,7 +110,7 @@ def test_the_batches_are_those_of_training(inspect, data, drawn_batches):
     inspect()
     dataset = dataset_factory.get_dataset("pets", "train", str(data))
     recipe = preprocessing_factory.get_preprocessing("inception", True)
-    batches = input_pipeline.train_batches(
+    batches = training_batches(
         dataset,
         lambda image, seed: recipe(image, 16, 16, seed),
         batch_size=4,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from datasets import dataset_factory, example_schema, input_pipeline
 from datasets.records import record_faults, record_stream, skip_timer
 from errors import UserError
+from tests.datasets.training_batches import training_batches
 
 
 def preprocess(photo, seed):
@@ -28,14 +29,14 @@ def numbers(dataset_dir):
 
 @pytest.fixture(params=["memory", "files", "index"])
 def train(request, monkeypatch):
-    """`train_batches`, from memory and in both ways for a dataset that exceeds it."""
+    """Training batches, from memory and in both ways for a dataset that exceeds it."""
     if request.param != "memory":
         monkeypatch.setattr(record_stream, "_MEMORY_BYTES", 600)
 
     def batches(dataset, number, **options):
         options = {"batch_size": 2, "seed": 1} | options
         options["shuffles_whole"] = request.param == "index"
-        stream = input_pipeline.train_batches(dataset, preprocess, **options)
+        stream = training_batches(dataset, preprocess, **options)
         return list(itertools.islice(stream.as_numpy_iterator(), number))
 
     return batches
@@ -71,7 +72,7 @@ def test_the_parts_of_a_batch_are_the_batch(numbers, train):
 
 def test_by_index_the_order_is_that_from_memory(numbers, monkeypatch):
     def order(**options):
-        stream = input_pipeline.train_batches(
+        stream = training_batches(
             *(numbers, preprocess), batch_size=3, seed=4, start_batch=2, **options
         )
         return values(itertools.islice(stream.as_numpy_iterator(), 5))
@@ -221,7 +222,7 @@ def test_an_offset_lowers_the_labels(write_records, record, tmp_path):
     )
     (tmp_path / "labels.txt").write_text("0:background\n1:a\n2:b\n")
     dataset = dataset_factory.get_dataset("d", "train", str(tmp_path))
-    (batch,) = input_pipeline.train_batches(
+    (batch,) = training_batches(
         dataset, preprocess, batch_size=4, seed=0, labels_offset=1
     ).take(1)
     np.testing.assert_array_equal(batch["label"], batch["image"][:, 0, 0, 0] % 2)
@@ -260,9 +261,7 @@ def consume(dataset, kind, **options):
     try:
         if kind == "eval":
             return evaluate(dataset, **options)
-        stream = input_pipeline.train_batches(
-            dataset, preprocess, batch_size=1, seed=0, **options
-        )
+        stream = training_batches(dataset, preprocess, batch_size=1, seed=0, **options)
         return list(stream.take(dataset.num_examples))
     except record_faults.READ_ERRORS as error:
         raise record_faults.explain(dataset, error, **options) from error

@@ -3,8 +3,9 @@
 import pytest
 import tensorflow as tf
 
-from datasets import dataset_factory, input_pipeline
+from datasets import dataset_factory
 from datasets.mixed_in import MixedIn
+from tests.datasets.training_batches import training_batches
 
 BATCH_SIZE = 6  # of two clones, of 3 each
 
@@ -30,7 +31,7 @@ def value_and_seed(photo, seed):
 def batches(splits, num_batches, start_batch=0):
     """The values and augmentation seeds of each batch: `[6, 3]` int64."""
     dataset, mixed_in = splits
-    found = input_pipeline.train_batches(
+    found = training_batches(
         dataset,
         value_and_seed,
         batch_size=BATCH_SIZE,

@@ -18,10 +18,11 @@ from absl import flags
 from common import tables
 from config import app
 from convert.tfrecords.shard_writer import write_shards
-from datasets import example_schema, input_pipeline
+from datasets import example_schema
 from datasets.dataset import Dataset, Shard
 from datasets.records import record_stream
 from preprocessing import preprocessing_factory
+from tests.datasets.training_batches import training_batches
 
 FLAGS = flags.FLAGS
 
@@ -51,7 +52,7 @@ def write_photos(folder: pathlib.Path, number: int) -> Dataset:
 def secs_for(dataset: Dataset, first_batch: int, num_batches: int) -> float:
     """What reading some batches takes, those before them skipped."""
     recipe = preprocessing_factory.get_preprocessing("inception", True)
-    batches = input_pipeline.train_batches(
+    batches = training_batches(
         dataset,
         lambda image, seed: recipe(image, _SIDE, _SIDE, seed),
         batch_size=_BATCH,

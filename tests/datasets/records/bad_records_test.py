@@ -15,6 +15,7 @@ from datasets import dataset_json as dataset_json_module
 from datasets.dataset_json import DatasetInfo, ShardInfo, SplitInfo
 from datasets.records import bad_records
 from errors import UserError
+from tests.datasets.training_batches import training_batches
 
 FILES = [f"numbers_train_{shard:05d}-of-00003.tfrecord" for shard in range(3)]
 WRONG_KIND = tf.train.Example(
@@ -79,7 +80,7 @@ def values(batches):
 
 
 def train(dataset, number, **options):
-    stream = input_pipeline.train_batches(
+    stream = training_batches(
         dataset, preprocess, **{"batch_size": 2, "seed": 1} | options
     )
     return list(itertools.islice(stream.as_numpy_iterator(), number))

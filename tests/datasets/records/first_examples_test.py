@@ -7,6 +7,7 @@ import pytest
 from datasets import dataset_factory, input_pipeline
 from datasets.records.first_examples import first_examples
 from errors import UserError
+from tests.datasets.training_batches import training_batches
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_the_last_file_is_read_in_part_and_those_behind_not_at_all(dataset):
 
 @pytest.mark.parametrize("is_balanced", [False, True])
 def test_an_epoch_holds_the_first_examples(dataset, is_balanced):
-    batches = input_pipeline.train_batches(
+    batches = training_batches(
         *(first_examples(dataset, 6), photo_and_seed),
         batch_size=6,
         seed=1,

@@ -9,6 +9,7 @@ from PIL import Image
 from datasets import example_schema, input_pipeline
 from datasets.dataset import Dataset, Shard
 from datasets.records import bad_records, record_faults
+from tests.datasets.training_batches import training_batches
 
 
 @pytest.fixture
@@ -169,7 +170,7 @@ def test_an_image_too_large_is_refused_by_its_header(
         return tf.zeros([1, 1, 3]) + tf.cast(photo.pixels()[0, 0], tf.float32)
 
     read = (
-        input_pipeline.train_batches(dataset, preprocess, batch_size=6, seed=0)
+        training_batches(dataset, preprocess, batch_size=6, seed=0)
         if training
         else input_pipeline.eval_batches(dataset, preprocess, batch_size=2)
     )

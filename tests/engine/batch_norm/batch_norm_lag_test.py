@@ -1,5 +1,8 @@
 """How long stored statistics take to settle, by hand."""
 
+import types
+from typing import Any
+
 import pytest
 
 from checkpoints import plan as plans
@@ -64,3 +67,12 @@ def test_the_batch_norms_that_train_count(trainable, flag, expected):
         freeze_batch_norm=True,
     )
     assert lag_of(network, plan, flag) == expected
+
+
+def test_those_of_an_auxiliary_head_do_not_count():
+    scopes = ("N/AuxLogits/Conv/BatchNorm", "N/Conv/BatchNorm")
+    network: Any = types.SimpleNamespace(batch_norm_decays=dict.fromkeys(scopes, 0.9))
+    head_alone: Any = types.SimpleNamespace(updating_batch_norms=scopes[:1])
+    assert lag_of(network, head_alone, None).is_settled(0)
+    everything: Any = types.SimpleNamespace(updating_batch_norms=scopes)
+    assert lag_of(network, everything, None) == Lag(1, 0.9)
