@@ -19,7 +19,7 @@ from datasets.dataset import Dataset
 from datasets.records import record_faults
 from engine import inputs
 from engine.evaluation.evaluation import Evaluator
-from engine.feature_cache import feature_cache
+from engine.feature_cache import cached_batches, feature_cache
 from engine.feature_cache.feature_cache import FeatureCache, LabeledFeatures
 from engine.feature_cache.shared_filling import SharedFilling
 from engine.feature_cache.split_network import SplitNetwork
@@ -117,17 +117,12 @@ def filled_cache(
     """
     batch_size = max(config.train_data.batch_size, _LEAST_FILL_BATCH_SIZE)
     views = num_views(config) if is_training else 1
-    key = _key(
+    cache = _make_cache(
+        config.feature_cache,
         *(network, split.key, split.frozen_variables, dataset, config.data),
-        dtype=config.feature_cache.feature_cache_dtype,
+        shapes=split.feature_shapes,
         views=views,
         augmentation=(config.run.seed, config.augmentation) if views > 1 else (),
-    )
-    cache = FeatureCache(
-        _folder(config.feature_cache, config.data, key),
-        num_rows=views * dataset.num_examples,
-        shapes=split.feature_shapes,
-        dtype=tf.as_dtype(config.feature_cache.feature_cache_dtype),
     )
 
     @functools.cache
@@ -198,31 +193,28 @@ def keep(
     options = FeatureCacheOptions(
         feature_cache="disk", feature_cache_dir=feature_cache_dir
     )
-    dtype = options.feature_cache_dtype
-    frozen = sorted(frozen_variables)
-    key = _key(network, frontier, frozen, dataset, data, dtype=dtype)
-    cache = FeatureCache(
-        _folder(options, data, key),
-        num_rows=dataset.num_examples,
+    cache = _make_cache(
+        *(options, network, frontier, sorted(frozen_variables), dataset, data),
         shapes=[features.shape[1:]],
-        dtype=tf.as_dtype(dtype),
     )
     cache.fill(lambda first: [([features[first:]], labels[first:])], len(labels))
 
 
-def _key(
+def _make_cache(
+    options: FeatureCacheOptions,
     network: Network,
     frontier: str,
     frozen_variables: Iterable[str],
     dataset: Dataset,
     data: DataOptions,
     *,
-    dtype: str,
+    shapes: Sequence[tuple[int, ...]],
     views: int = 1,
     augmentation: Sequence[object] = (),
-) -> str:
-    """The digest of everything that the features of a cut net depend on."""
-    return feature_cache.key_of(
+) -> FeatureCache:
+    """The cache of a cut net's features, under a key of all that they depend on."""
+    dtype = options.feature_cache_dtype
+    key = feature_cache.key_of(
         [
             *(network.key, network.input_shape, network.precision, frontier),
             *(inputs.preprocessing_name(data, network), dataset.fingerprint),
@@ -230,6 +222,12 @@ def _key(
             *(*augmentation, dtype, tf.__version__),
         ],
         (network.model_variables[name].numpy() for name in frozen_variables),
+    )
+    return FeatureCache(
+        _folder(options, data, key),
+        num_rows=views * dataset.num_examples,
+        shapes=shapes,
+        dtype=tf.as_dtype(dtype),
     )
 
 
@@ -281,7 +279,7 @@ def make_evaluator(
     unused_seed = tf.zeros([2], tf.int32)
     return Evaluator(
         dataset,
-        feature_cache.eval_batches(
+        cached_batches.eval_batches(
             cache, dataset, batch_size=config.train_data.batch_size
         ),
         lambda batch: split.finish(batch["features"], unused_seed)[0],

@@ -17,14 +17,17 @@ from engine.batch_norm import population_statistics
 from engine.batch_norm import recomputation as recomputations
 from engine.batch_norm.population_statistics import Moments, MomentsFn
 from engine.batch_norm.recomputation import Recomputation
-from engine.feature_cache import cached_training, feature_cache
+from engine.feature_cache import cached_batches, cached_training
 from engine.feature_cache.feature_cache import FeatureCache
+from engine.feature_cache.split_network import SplitNetwork
 from engine.run import train_setup
 from engine.run.train_setup import Setup
 from engine.step.randomness import step_seed
 from engine.step.train_state import TrainState
 from engine.step.train_step import RunNetwork, Tensors
 from nets.network import Network
+
+BatchesFn = Callable[..., tf.data.Dataset]  # see `_image_batches`
 
 _NUM_SAMPLES = 4  # images for TensorBoard
 
@@ -62,32 +65,41 @@ def make_inputs(setup: Setup, config: TrainConfig, state: TrainState) -> Inputs:
       config: the options.
       state: holds the restored weights, from which cached features are computed.
     """
-    batch_size, seed = config.train_data.batch_size, config.run.seed
     image_batches = functools.partial(
         _image_batches, setup, config, _image_loader(setup, config)
     )
-    sample_images = functools.partial(_sample_images, image_batches, seed)
     if setup.split is None:
-        return Inputs(
-            image_batches(
-                *(setup.images_per_step, seed, setup.start.step),
-                is_balanced=_is_balanced(config),
-                mixed_in=setup.mixed_in,
-                part=(setup.cluster.rank, setup.cluster.size),
-            ),
-            whole_network(setup.network, setup.start.plan, config),
-            lambda seed: image_batches(
-                batch_size, seed, is_balanced=_is_balanced(config)
-            ),
-            lambda: population_statistics.moments_fn(
-                setup.network,
-                setup.start.plan.frozen_batch_norms,
-                batch_size,
-                setup.start.plan.trained_names,
-            ),
-            sample_images,
-        )
-    split = setup.split
+        return _of_images(setup, config, image_batches)
+    return _of_features(setup, config, state, setup.split, image_batches)
+
+
+def _of_images(setup: Setup, config: TrainConfig, image_batches: BatchesFn) -> Inputs:
+    batch_size, seed = config.train_data.batch_size, config.run.seed
+    is_balanced, plan = _is_balanced(config), setup.start.plan
+    return Inputs(
+        image_batches(
+            *(setup.images_per_step, seed, setup.start.step),
+            is_balanced=is_balanced,
+            mixed_in=setup.mixed_in,
+            part=(setup.cluster.rank, setup.cluster.size),
+        ),
+        whole_network(setup.network, plan, config),
+        lambda seed: image_batches(batch_size, seed, is_balanced=is_balanced),
+        lambda: population_statistics.moments_fn(
+            *(setup.network, plan.frozen_batch_norms, batch_size, plan.trained_names)
+        ),
+        functools.partial(_sample_images, image_batches, seed),
+    )
+
+
+def _of_features(
+    setup: Setup,
+    config: TrainConfig,
+    state: TrainState,
+    split: SplitNetwork,
+    image_batches: BatchesFn,
+) -> Inputs:
+    batch_size, seed = config.train_data.batch_size, config.run.seed
     cache = cached_training.filled_cache(
         split,
         state.network,
@@ -99,7 +111,7 @@ def make_inputs(setup: Setup, config: TrainConfig, state: TrainState) -> Inputs:
     )
 
     def batches(batch_size: int, seed: int, start_batch: int = 0) -> tf.data.Dataset:
-        return feature_cache.train_batches(
+        return cached_batches.train_batches(
             cache,
             num_examples=setup.dataset.num_examples,
             batch_size=batch_size,
@@ -113,7 +125,7 @@ def make_inputs(setup: Setup, config: TrainConfig, state: TrainState) -> Inputs:
         lambda batch, seed: split.finish(batch["features"], seed),
         lambda seed: batches(batch_size, seed),
         lambda: lambda batch, seed: split.moments(batch["features"], seed),
-        sample_images,
+        functools.partial(_sample_images, image_batches, seed),
         cache,
     )
 
@@ -234,9 +246,7 @@ def _shuffles_whole(setup: Setup, config: TrainConfig) -> bool:
     return data.shuffle == "whole"
 
 
-def _sample_images(
-    image_batches: Callable[..., tf.data.Dataset], seed: int, step: int
-) -> tf.Tensor:
+def _sample_images(image_batches: BatchesFn, seed: int, step: int) -> tf.Tensor:
     # Whatever the sampling, since the fewest records are read without any.
     batches = image_batches(_NUM_SAMPLES, seed, step, is_balanced=False)
     return next(iter(batches))["image"]
