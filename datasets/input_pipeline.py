@@ -44,14 +44,13 @@ def train_loader(
       labels_offset: subtracted from labels.
     """
 
-    # Autograph would take a second to rewrite every function called, to no effect.
-    @tf.function(autograph=False)
     def load(number: tf.Tensor, record: tf.Tensor) -> dict[str, tf.Tensor]:
         photo, label = _parse(record, dataset, labels_offset)
         example_seed = tf.stack([tf.constant(seed, tf.int64), number])
         return {"image": preprocess_fn(photo, example_seed), "label": label}
 
-    return load
+    # Autograph would take a second to rewrite every function called, to no effect.
+    return tf.function(load, autograph=False)
 
 
 @tf.autograph.experimental.do_not_convert

@@ -207,9 +207,7 @@ def test_seeds_do_not_meet(seed, epoch, num_examples, data):
     assert order.numpy().tolist() == [seed, -1 - epoch]
 
 
-@pytest.mark.parametrize(
-    "make", [input_pipeline.train_batches, input_pipeline.eval_batches]
-)
+@pytest.mark.parametrize("make", [training_batches, input_pipeline.eval_batches])
 def test_no_iterator_waits_for_an_autotuner(numbers, make):
     options = make(numbers, preprocess, batch_size=2, seed=1).options()
     assert options.autotune.enabled is False
