@@ -117,6 +117,10 @@ class _Step:
         # A batch for several devices is a PerReplica value: one tensor per device.
         with tf.control_dependencies(tf.nest.flatten(batch, expand_composites=True)):
             secs = tf.timestamp() - asked_at
+        # The net waits for the second reading of the clock. Otherwise a machine with a
+        # single thread may take it after the whole step.
+        with tf.control_dependencies([secs]):
+            batch = tf.nest.map_structure(tf.identity, batch, expand_composites=True)
         return batch, tf.cast(secs, tf.float32)
 
     def gradients(self, batch: Tensors) -> tuple[Tensors, list[tf.Tensor]]:

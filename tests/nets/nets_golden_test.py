@@ -1,8 +1,8 @@
 """Every network of the factory is slim's: variables, penalty, logits, end points.
 
 The goldens were measured on the original (make_golden.py says how). Of families that
-differ in a table alone, whose rows their own tests check, only the smallest are measured
-here, and all of them by `make real`.
+differ in a table alone, whose rows their own tests check, only the smallest are
+measured here, and all of them by `make real`.
 """
 
 import concurrent.futures

@@ -4,12 +4,14 @@ import dataclasses
 import subprocess
 import sys
 import time
+import types
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from engine.step import losses
+from engine.step import losses, train_step
 from nets import mobilenet_v1, nets_factory, slim
 from tests.engine import small_runs
 from tests.engine.trainer import BATCH, CLASSES, Trainer, noise, without_dropout
@@ -281,3 +283,22 @@ def test_two_clones_share_a_batch(tmp_path):
     saved = small_runs.read_all(tmp_path / "run", 3)
     model = {n for n in saved if f"{n}/ExponentialMovingAverage" in saved}
     assert model == {n for n in fresh if n.startswith("Tiny/") and "Momentum" not in n}
+
+
+def test_the_net_runs_after_the_wait_for_its_batch_is_measured():
+    """Otherwise a single thread may run it in between, and its time counts as input."""
+    run = types.SimpleNamespace(deterministic=False)
+    step: Any = types.SimpleNamespace(config=types.SimpleNamespace(run=run))
+
+    @tf.function(autograph=False)
+    def read(iterator):
+        return train_step._Step.next_batch(step, iterator)[0]["label"]
+
+    batches = tf.data.Dataset.from_tensors({"label": [1, 2]})
+    op = read.get_concrete_function(iter(batches)).graph.outputs[0].op
+    waited_for = set()
+    while op.type != "IteratorGetNext":
+        waited_for |= {before.type for before in op.control_inputs}
+        (source,) = op.inputs
+        op = source.op
+    assert "Sub" in waited_for
