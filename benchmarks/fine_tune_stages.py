@@ -1,6 +1,7 @@
 """What the stages of fine_tune.py gain over its head, on photos that chose nothing.
 
 python -m benchmarks.fine_tune_stages --photos=stamps
+python -m benchmarks.fine_tune_stages --model_name=mobilenet_v1,efficientnet_lite0
 
 Half of the photos are for training, a fifth chooses among the stages, and the rest, the
 test split, judges what was handed out and the first stage alone.
@@ -30,7 +31,7 @@ class BenchmarkOptions(Options):
     photos: str = option(
         ",".join(real_photos.SETS), "Sets, comma-separated, or folders of photos."
     )
-    model_name: str = option("mobilenet_v1", "Network.")
+    model_name: str = option("mobilenet_v1", "Networks.")
     splits: int = option(3, "Divisions of each set.", minimum=1)
     budget_mins: float | None = option(None, "As of fine_tune.py.")
 
@@ -44,12 +45,14 @@ class Outcome:
       handed_out: of what the command handed out.
       stage: which one that is.
       num_images: of the test split.
+      cpu_secs: that fine_tune.py took, of all cores.
     """
 
     first: float
     handed_out: float
     stage: str
     num_images: int
+    cpu_secs: float
 
     @property
     def standard_error(self) -> float:
@@ -58,20 +61,24 @@ class Outcome:
 
 
 def main() -> None:
-    """Prints a row for each set and split, and the means."""
+    """Prints a row for each net, set and split, and the means."""
     options = flags.read(BenchmarkOptions)
     rows = []
-    for name in split_list(options.photos):
-        found = []
-        for seed in range(options.splits):
-            with tempfile.TemporaryDirectory() as folder:
-                found.append(_measure(options, name, pathlib.Path(folder), seed))
-            rows.append(row(f"{pathlib.Path(name).name} {seed}", found[-1:]))
-            print(*rows[-1], sep="  ", file=sys.stderr, flush=True)
-        if len(found) > 1:
-            rows.append(row("  mean", found))
-    headings = ("photos", "first stage", "handed out", "gain", "standard error", "by")
-    print(text_table(headings, rows))
+    for model_name in split_list(options.model_name):
+        for name in split_list(options.photos):
+            title, found = f"{model_name} {pathlib.Path(name).name}", []
+            for seed in range(options.splits):
+                with tempfile.TemporaryDirectory() as folder:
+                    outcome = _measure(
+                        model_name, name, pathlib.Path(folder), seed, options
+                    )
+                found.append(outcome)
+                rows.append(row(f"{title} {seed}", found[-1:]))
+                print(*rows[-1], sep="  ", file=sys.stderr, flush=True)
+            if len(found) > 1:
+                rows.append(row(f"{title} mean", found))
+    headings = ("net, photos", "first stage", "handed out", "gain", "standard error")
+    print(text_table((*headings, "CPU s", "by"), rows))
 
 
 def row(title: str, found: Sequence[Outcome]) -> list[str]:
@@ -80,11 +87,17 @@ def row(title: str, found: Sequence[Outcome]) -> list[str]:
     handed_out = np.mean([one.handed_out for one in found])
     error = np.mean([one.standard_error for one in found]) / len(found) ** 0.5
     figures = f"{first:.4f}", f"{handed_out:.4f}", f"{handed_out - first:+.4f}"
-    return [title, *figures, f"{error:.4f}", ", ".join(one.stage for one in found)]
+    secs = np.mean([one.cpu_secs for one in found])
+    stages = ", ".join(one.stage for one in found)
+    return [title, *figures, f"{error:.4f}", f"{secs:.0f}", stages]
 
 
 def _measure(
-    options: BenchmarkOptions, name: str, folder: pathlib.Path, seed: int
+    model_name: str,
+    name: str,
+    folder: pathlib.Path,
+    seed: int,
+    options: BenchmarkOptions,
 ) -> Outcome:
     mins = options.budget_mins
     budget = {} if mins is None else {"budget_mins": mins}
@@ -97,16 +110,17 @@ def _measure(
         test_fraction=0.3,
         seed=seed,
     )
-    said = ours.run(
+    ran = ours.run(
         "fine_tune.py",
         str(folder / "data"),
         output_dir=folder / "run",
         seed=seed,
-        model_name=options.model_name,
-        checkpoint_path=real_photos.checkpoint(options.model_name),
+        model_name=model_name,
+        checkpoint_path=real_photos.checkpoint(model_name),
         **budget,
-    ).output
-    print(said.strip().splitlines()[-3], file=sys.stderr)
+    )
+    last = ran.output.strip().splitlines()[-3]  # "1-head: accuracy 0.9…"
+    print(last, file=sys.stderr)
     (first,) = (folder / "run").glob("1-*")
     ours.run(
         "eval_image_classifier.py",
@@ -121,8 +135,13 @@ def _measure(
         for path in ("first", "run/evaluation")
     )
     assert of_best["split"] == of_first["split"] == "test"
-    stage = said.rpartition(", by ")[2].split()[0]
-    return Outcome(of_first["accuracy"], of_best["accuracy"], stage, of_first["images"])
+    return Outcome(
+        of_first["accuracy"],
+        of_best["accuracy"],
+        last.partition(":")[0],
+        of_first["images"],
+        ran.cpu_secs,
+    )
 
 
 if __name__ == "__main__":

@@ -139,6 +139,7 @@ class Network(tf.Module):
         """The shapes of all variables by name."""
         return {name: tuple(v.shape) for name, v in self.model_variables.items()}
 
+    @tf.autograph.experimental.do_not_convert  # it takes longer than the tracing
     @slim.track_variables
     def __call__(
         self,

@@ -26,8 +26,8 @@ def test_a_row_has_the_mean_difference_and_its_standard_error():
 
 def test_the_error_of_several_splits_is_that_of_all_their_images():
     """√(0.8 × 0.2 / 100) = 0.04; of four times the images half of that."""
-    found = [Outcome(0.8, 0.85, "2-top", 100)] * 4
+    found = [Outcome(0.8, 0.85, "2-top", 100, 41.2)] * 4
     assert fine_tune_stages.row("stamps", found[:1]) == [
-        *("stamps", "0.8000", "0.8500", "+0.0500", "0.0400", "2-top")
+        *("stamps", "0.8000", "0.8500", "+0.0500", "0.0400", "41", "2-top")
     ]
     assert fine_tune_stages.row("mean", found)[4] == "0.0200"
