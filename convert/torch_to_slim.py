@@ -18,7 +18,7 @@ from absl import logging
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
 from config import app, flags
 from config.options import option, split_list
-from convert.from_torch import state_dict, torch_source
+from convert.from_torch import recognition, state_dict, torch_source
 from convert.from_torch.architectures import ARCHITECTURES
 from convert.weights import conversion
 from convert.weights.options import ConversionOptions
@@ -75,10 +75,10 @@ def main() -> None:
     """Converts the state dictionary that the flags name."""
     options = flags.read(TorchOptions)
     mean, std = _numbers("mean", options.mean), _numbers("std", options.std)
-    state = torch_source.without_prefix(
+    state = recognition.without_prefix(
         state_dict.read(options.state_dict, options.state_dict_key)
     )
-    architecture = torch_source.recognize(state, options.model_name)
+    architecture = recognition.recognize(state, options.model_name)
     source = torch_source.source(
         state,
         architecture,

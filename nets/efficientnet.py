@@ -18,6 +18,7 @@ from typing import Any
 import tensorflow as tf
 
 from nets import efficientnet_blocks as blocks
+from nets import efficientnet_entries
 from nets.efficientnet_blocks import Scale, Stage
 from nets.mobilenet import layer_sizes
 from nets.net_entry import NetEntry
@@ -82,11 +83,13 @@ def _entries() -> dict[str, NetEntry]:
     for name, scale in SCALES.items():
         full, is_lite = f"efficientnet_{name}", name.startswith("lite")
         preprocessing = "efficientnet_lite" if is_lite else "efficientnet"
-        entries[full] = blocks.entry(full, conv_defs(name), scale, preprocessing)
+        entries[full] = efficientnet_entries.entry(
+            full, conv_defs(name), scale, preprocessing
+        )
     for name, scale in SCALES.items():
         if name.startswith("b"):
             full = f"efficientnet_{name}_torchvision"
-            entries[full] = blocks.entry(
+            entries[full] = efficientnet_entries.entry(
                 full, conv_defs(name), scale, "torchvision_bicubic", pads=True
             )
     return entries

@@ -11,7 +11,7 @@ ImageNet top-1 of the published weights: B0 to B3 78.7, 79.8, 80.5, 82.1; S, M a
 
 from typing import Any
 
-from nets import efficientnet
+from nets import efficientnet, efficientnet_entries
 from nets import efficientnet_blocks as blocks
 from nets.efficientnet_blocks import Scale, Stage
 from nets.net_entry import NetEntry
@@ -106,7 +106,7 @@ def _entries() -> dict[str, NetEntry]:
     entries = {}
     for name, scale in SCALES.items():
         full, is_base = f"efficientnet_v2_{name}", name.startswith("b")
-        entries[full] = blocks.entry(
+        entries[full] = efficientnet_entries.entry(
             full,
             conv_defs(name),
             scale,
@@ -115,7 +115,7 @@ def _entries() -> dict[str, NetEntry]:
         )
     for name, preprocessing in _OF_TORCHVISION.items():
         full = f"efficientnet_v2_{name}_torchvision"
-        entries[full] = blocks.entry(
+        entries[full] = efficientnet_entries.entry(
             full,
             conv_defs(name, pads=True),
             SCALES[name],

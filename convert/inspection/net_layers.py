@@ -142,8 +142,15 @@ def _operation(new: Sequence[tf.Operation]) -> str:
         return f"{_CONVOLUTIONS[convolutions[0].type]} {_window(convolutions[0])}"
     for kind, word in (_POOLS | _OTHERS).items():
         if found := [op for op in new if op.type == kind]:
+            if kind == "Mean" and _is_over_channels(found[0]):
+                return "layer norm"
             return f"{word} {_window(found[0])}" if kind in _POOLS else word
     return "reshape"
+
+
+def _is_over_channels(mean: tf.Operation) -> bool:
+    axes = tf.get_static_value(mean.inputs[1])
+    return -1 in axes or len(mean.inputs[0].shape) - 1 in axes
 
 
 def _window(op: tf.Operation) -> str:

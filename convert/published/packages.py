@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from absl import logging
 
 from common import atomic_files
-from convert.from_torch import state_dict, torch_source
+from convert.from_torch import recognition, state_dict, torch_source
 from convert.weights import conversion, frozen_graph
 from errors import UserError
 
@@ -103,7 +103,7 @@ def _source(path: str, model_name: str) -> conversion.Source:
     if path.endswith(".pb"):
         return frozen_graph.source(frozen_graph.read(path), model_name)
     state = state_dict.read(path, None)
-    architecture = torch_source.recognize(state, model_name)
+    architecture = recognition.recognize(state, model_name)
     return torch_source.source(state, architecture, is_published=True)
 
 

@@ -10,6 +10,7 @@ from convert import inspect_network
 from convert.inspect_network import NetworkOptions
 from convert.inspection import net_layers, net_picture
 from errors import UserError
+from nets import convnext
 from nets.new_head import OWN_HEAD, NewHead
 
 
@@ -75,6 +76,17 @@ def test_a_cut_net_ends_with_its_new_head():
         ("Hidden_1", "fully connected", 32 * 16 + 16),
         ("Logits", "fully connected", 16 * 3 + 3),
         ("Predictions", "softmax", 0),
+    ]
+
+
+def test_a_layer_norm_is_no_pooling(monkeypatch):
+    narrow = convnext.Size((4, 8, 8, 8), (1, 1, 1, 1), 0.1)
+    monkeypatch.setitem(convnext.SIZES, "convnext_tiny", narrow)
+    found = layers_of("convnext_tiny", image_size=64)
+    last = [(r.end_point, r.operation, r.num_parameters) for r in found.layers[-4:-2]]
+    assert last == [
+        ("global_pool", "global average", 0),
+        ("PreLogits", "layer norm", 8 + 8),
     ]
 
 

@@ -16,6 +16,7 @@ from convert.from_torch import (
     efficientnets,
     forward,
     inceptions,
+    recognition,
     torch_source,
 )
 from convert.from_torch.layers import Layers
@@ -88,7 +89,7 @@ def test_what_a_table_is_compared_with_is_what_pytorch_computes(name):
     """Strides and activations, which the parameters do not tell, are the table's."""
     golden, state = torch_recipe.golden(name), _state(name)
     images = tf.constant(torch_recipe.images(golden["image_size"]))
-    architecture = torch_source.recognize(state)
+    architecture = recognition.recognize(state)
     logits = architecture.forward(Layers(state, architecture.epsilon), images).numpy()
     largest = np.abs(golden["logits"]).max()
     np.testing.assert_allclose(logits, golden["logits"], rtol=0, atol=EXACT * largest)
@@ -123,7 +124,7 @@ def test_random_weights_give_the_same_logits(
         slim_format, "write_checkpoint", lambda _, variables: written.update(variables)
     )
     state = _state(name)
-    source = torch_source.source(state, torch_source.recognize(state))
+    source = torch_source.source(state, recognition.recognize(state))
     difference = conversion.convert(
         dataclasses.replace(source, image_size=size), str(tmp_path / "unused")
     )
@@ -146,7 +147,7 @@ def test_every_variable_of_timms_nets_is_found(name, scope, module):
         name: tuple(torch_recipe.CLASSES if n == 1001 else n for n in shape)
         for name, shape, *_ in nets_golden_test.read_rows(name)
     }
-    source = torch_source.source(state, torch_source.recognize(state))
+    source = torch_source.source(state, recognition.recognize(state))
     variables = conversion.slim_variables(source, shapes)
     assert set(shapes) - set(variables) == {n for n in shapes if "/AuxLogits/" in n}
     (beta,) = [n for n in shapes if n.endswith(f"/{scope}/BatchNorm/beta")]
@@ -161,7 +162,7 @@ def test_every_architecture_has_a_net_of_the_factory(architecture):
 
 def test_a_state_without_the_classifier_gives_the_body(tmp_path):
     body = {n: v for n, v in _state("resnet18").items() if not n.startswith("fc.")}
-    source = torch_source.source(body, torch_source.recognize(body))
+    source = torch_source.source(body, recognition.recognize(body))
     assert source.num_outputs == 512
     prefix = str(tmp_path / "body.ckpt")
     source = dataclasses.replace(source, image_size=64)
@@ -190,7 +191,7 @@ def test_pixels_of_another_scale_and_mean_give_the_same_convolution():
 def test_a_missing_module_is_named():
     state = dict(_small_state())
     del state["layer4.1.conv2.weight"]
-    source = torch_source.source(state, torch_source.recognize(state))
+    source = torch_source.source(state, recognition.recognize(state))
     scope = "resnet_v1_18/block4/unit_2/basic_v1/conv2"
     with pytest.raises(UserError, match=rf"no module layer4\.1\.conv2, .*{scope}"):
         source.layers_at([scope])
@@ -198,7 +199,7 @@ def test_a_missing_module_is_named():
 
 def test_a_module_without_a_place_is_named():
     state = _small_state() | {"extra.weight": np.ones(1)}
-    source = torch_source.source(state, torch_source.recognize(state))
+    source = torch_source.source(state, recognition.recognize(state))
     names = [name for name, *_ in nets_golden_test.read_rows("resnet_v1_18")]
     with pytest.raises(UserError, match=r"no place for 1 modules .* extra"):
         source.layers_at(conversion.scopes_of(names))
@@ -207,13 +208,13 @@ def test_a_module_without_a_place_is_named():
 def test_what_no_net_can_hold_is_refused():
     reason = "no net that can be converted: it has encoder.weight;"
     with pytest.raises(UserError, match=reason):
-        torch_source.recognize({"encoder.weight": np.ones(1)})
+        recognition.recognize({"encoder.weight": np.ones(1)})
 
 
 def test_an_inception_v3_of_pytorchs_own_keeps_its_pools():
     golden, state = torch_recipe.golden("inception_v3"), _state("inception_v3")
     name = "inception_v3_torchvision"
-    source = torch_source.source(state, torch_source.recognize(state, name))
+    source = torch_source.source(state, recognition.recognize(state, name))
     images = torch_recipe.images(golden["image_size"])
     largest = np.abs(golden["logits"]).max()
     np.testing.assert_allclose(
@@ -228,7 +229,7 @@ def test_an_inception_v3_of_pytorchs_own_keeps_its_pools():
 def test_pixels_of_the_nets_own_kind_change_nothing_in_it(preprocessing):
     """Not even at the border, where another mean would show."""
     state = _state("googlenet")
-    architecture = torch_source.recognize(state)
+    architecture = recognition.recognize(state)
     source = torch_source.source(
         state,
         architecture,
@@ -250,14 +251,14 @@ def test_pixels_of_the_nets_own_kind_change_nothing_in_it(preprocessing):
 def test_a_net_that_it_is_not_is_refused():
     message = "is that of torchvision's resnet18, which converts to resnet_v1_18$"
     with pytest.raises(UserError, match=message):
-        torch_source.recognize(_small_state(), "resnet_v1_34")
+        recognition.recognize(_small_state(), "resnet_v1_34")
 
 
 def test_heads_that_only_training_uses_are_left_out(caplog):
     caplog.set_level("INFO")
     state = _state("googlenet")
     assert any(name.startswith("aux") for name in state)
-    source = torch_source.source(state, torch_source.recognize(state))
+    source = torch_source.source(state, recognition.recognize(state))
     assert "Omitting 18 parameters that only training uses" in caplog.text
     names = [name for name, *_ in nets_golden_test.read_rows(source.model_name)]
     scopes = conversion.scopes_of(names)
@@ -269,12 +270,12 @@ def test_a_net_inside_another_module_is_found(caplog):
     small = _small_state()
     state = {f"model.{name}": values for name, values in small.items()}
     loss = {"criterion.weight": np.ones(3, np.float32)}
-    assert set(torch_source.without_prefix(state | loss)) == set(small)
+    assert set(recognition.without_prefix(state | loss)) == set(small)
     assert "Using the module model, omitting criterion.weight" in caplog.text
-    assert torch_source.without_prefix(small) is small
+    assert recognition.without_prefix(small) is small
     head = {"head.weight": np.ones((3, 2), np.float32)}
     with pytest.raises(UserError, match=r"weights next to it, head\.weight"):
-        torch_source.without_prefix(state | head)
+        recognition.without_prefix(state | head)
     twice = state | {f"ema.{name}": values for name, values in small.items()}
     with pytest.raises(UserError, match=r"several nets, ema\., model\.:"):
-        torch_source.without_prefix(twice)
+        recognition.without_prefix(twice)

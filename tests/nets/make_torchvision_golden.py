@@ -26,6 +26,7 @@ from tests.nets import (
     timm_nets,
     torchvision_densenets,
     torchvision_efficientnets,
+    torchvision_mobilenets,
     torchvision_nets,
     transformer_nets,
 )
@@ -84,7 +85,7 @@ def main() -> None:
         model = builder(weights=None, num_classes=1000).eval()
         family = torchvision_nets.family_of(net)
         if net.startswith("mobilenet"):
-            torchvision_nets.with_slims_constants(model)
+            torchvision_mobilenets.with_slims_constants(model)
         golden = _measure(net, model, family)
         text = json.dumps(golden, separators=(",", ":"))
         (torchvision_nets.FOLDER / "golden" / f"{net}.json").write_text(text + "\n")

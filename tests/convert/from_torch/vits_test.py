@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convert.from_torch import torch_source, vits
+from convert.from_torch import recognition, vits
 from errors import UserError
 
 TORCHVISION = {  # of one block, and timm's names
@@ -52,12 +52,12 @@ def _state(depth=384, patch=16, grid=14, **parameters):
 )
 def test_the_width_and_depth_tell_the_net(depth, marker, net):
     state = _state(depth, **{marker: np.ones(1)})
-    assert torch_source.recognize(state).model_name == net
+    assert recognition.recognize(state).model_name == net
 
 
 def test_layer_scale_tells_dinov2():
     state = _state(768, 14, 37, **{"blocks.11.ls2.gamma": np.ones(1)})
-    assert torch_source.recognize(state).model_name == "dinov2_b14"
+    assert recognition.recognize(state).model_name == "dinov2_b14"
 
 
 @pytest.mark.parametrize(
@@ -86,10 +86,10 @@ def test_layer_scale_tells_dinov2():
 )
 def test_variants_are_refused_by_name(state, message):
     with pytest.raises(UserError, match=message):
-        torch_source.recognize(state)
+        recognition.recognize(state)
 
 
 def test_another_size_names_its_own_entry():
     message = "that of timm's vit_base_patch16_224, which converts to vit_b16"
     with pytest.raises(UserError, match=message):
-        torch_source.recognize(_state(768), "vit_s16")
+        recognition.recognize(_state(768), "vit_s16")
