@@ -1,5 +1,6 @@
 """Keras as its guides use it: `keras.applications`, the base frozen or not."""
 
+import functools
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.measuring import Scale
+from benchmarks.measuring import MissingPeerError, Scale
 from benchmarks.photos import NUM_CLASSES
 from checkpoints import slim_format
 from checkpoints.slim_format import Checkpoint
@@ -30,17 +31,27 @@ def _lenet(image_size: int) -> Any:
     )
 
 
-def _inception_v3(image_size: int) -> Any:
-    return keras.applications.InceptionV3(
+def _application(name: str, image_size: int, **options: Any) -> Any:
+    return getattr(keras.applications, name)(
         include_top=False,
         weights=None,
         input_shape=(image_size, image_size, 3),
         pooling="avg",
+        **options,
     )
 
 
 _BASES: dict[str, Callable[[int], Any]] = {
-    "inception_v3": _inception_v3,
+    "inception_v3": functools.partial(_application, "InceptionV3"),
+    # The net without squeeze-and-excite is not among Keras'.
+    "efficientnet_lite0": functools.partial(_application, "EfficientNetB0"),
+    "efficientnet_b0": functools.partial(_application, "EfficientNetB0"),
+    "efficientnet_v2_b0": functools.partial(
+        _application, "EfficientNetV2B0", include_preprocessing=False
+    ),
+    "convnext_tiny": functools.partial(
+        _application, "ConvNeXtTiny", include_preprocessing=False
+    ),
     "lenet": _lenet,
 }
 
@@ -56,7 +67,12 @@ def make_model(
       scale: net and image size.
       trainable: "head" or "all".
       precision: "float32" or "mixed_bfloat16".
+
+    Raises:
+      MissingPeerError: Keras has no such net.
     """
+    if scale.model_name not in _BASES:
+        raise MissingPeerError(f"Keras has no {scale.model_name}")
     keras.mixed_precision.set_global_policy(precision)
     base = _BASES[scale.model_name](scale.image_size)
     inputs = keras.Input((scale.image_size, scale.image_size, 3))

@@ -2,6 +2,7 @@
 
 python -m benchmarks.step --trainable=head
 python -m benchmarks.step --trainable=all
+python -m benchmarks.step --model_name=convnext_tiny,vit_b16
 """
 
 import dataclasses
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from benchmarks import measuring
 from benchmarks.measuring import Contestant, Measure, Scale
 from config import flags
-from config.options import Options, option
+from config.options import Options, option, split_list
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +23,7 @@ class StepOptions(Options):
     trainable: str = option(
         "head", "What is trained: head or all.", choices=("head", "all")
     )
+    model_name: str = option(Scale.model_name, "Networks, comma-separated.")
 
 
 def tables(folder: pathlib.Path, scale: Scale, *, trainable: str) -> Iterator[str]:
@@ -88,9 +90,17 @@ def _warm(step: Callable[[], int], scale: Scale) -> Measure:
     return functools.partial(measuring.rate, step, scale.round_secs)
 
 
+def _all_tables(folder: pathlib.Path, scale: Scale) -> Iterator[str]:
+    """A table for each net that the flags name, at the net's own image size."""
+    from nets import nets_factory
+
+    options = flags.read(StepOptions)
+    for model_name in split_list(options.model_name):
+        size = nets_factory.get_entry(model_name).image_size
+        of_net = dataclasses.replace(scale, model_name=model_name, image_size=size)
+        yield from tables(folder, of_net, trainable=options.trainable)
+
+
 if __name__ == "__main__":
     flags.define(StepOptions)
-    measuring.run(
-        lambda *args: tables(*args, trainable=flags.read(StepOptions).trainable),
-        has_precision=True,
-    )
+    measuring.run(_all_tables, has_precision=True)

@@ -3,12 +3,29 @@
 import importlib
 import pathlib
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.measuring import MissingPeerError, Scale
 from benchmarks.photos import NUM_CLASSES
 
 _INSTALL = "not installed: python -m pip install torch==2.14.1 torchvision==0.29.1"
+
+
+class _Net(NamedTuple):
+    """A net of torchvision: its name, and its last module."""
+
+    name: str
+    classifier: str
+
+
+_NETS = {
+    "inception_v3": _Net("inception_v3", "fc"),
+    # The net without squeeze-and-excite is not among torchvision's.
+    "efficientnet_lite0": _Net("efficientnet_b0", "classifier.1"),
+    "efficientnet_b0": _Net("efficientnet_b0", "classifier.1"),
+    "convnext_tiny": _Net("convnext_tiny", "classifier.2"),
+    "vit_b16": _Net("vit_b_16", "heads.head"),
+}
 
 
 def _modules() -> tuple[Any, Any]:
@@ -21,25 +38,31 @@ def _modules() -> tuple[Any, Any]:
 
 
 def make_step(scale: Scale, trainable: str) -> Callable[[], int]:
-    """Training steps of InceptionV3 on a batch in memory, its head alone or all.
+    """Training steps on a batch in memory, of the head alone or of all.
 
     Args:
-      scale: image size, batch size and precision.
+      scale: net, image size, batch size and precision.
       trainable: "head" or "all".
 
     Returns:
       A function that makes a step and returns how many images it took.
+
+    Raises:
+      MissingPeerError: PyTorch is not installed, or torchvision has no such net.
     """
     torch, torchvision = _modules()
-    model = torchvision.models.inception_v3(
-        weights=None, init_weights=False, num_classes=NUM_CLASSES, transform_input=False
-    )
+    if scale.model_name not in _NETS:
+        raise MissingPeerError(f"torchvision has no {scale.model_name}")
+    net = _NETS[scale.model_name]
+    options = {"init_weights": False} if net.name == "inception_v3" else {}
+    build = getattr(torchvision.models, net.name)
+    model = build(weights=None, num_classes=NUM_CLASSES, **options)
     model = model.to(memory_format=torch.channels_last)
     if trainable == "head":
         # In evaluation mode the frozen part keeps its statistics, and has no
         # auxiliary head.
         model.eval().requires_grad_(False)
-        model.fc.requires_grad_(True)
+        model.get_submodule(net.classifier).requires_grad_(True)
     else:
         model.train()
     shape = (scale.batch_size, 3, scale.image_size, scale.image_size)
@@ -54,7 +77,7 @@ def make_step(scale: Scale, trainable: str) -> Callable[[], int]:
         optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             outputs = model(images)
-            if trainable == "head":
+            if isinstance(outputs, torch.Tensor):
                 loss = cross_entropy(outputs, labels)
             else:
                 loss = cross_entropy(outputs.logits, labels)

@@ -19,6 +19,7 @@ from convert.from_torch import (
     recognition,
     torch_source,
 )
+from convert.from_torch.architecture import IMAGENET_MEAN, IMAGENET_STD
 from convert.from_torch.layers import Layers
 from convert.weights import conversion
 from convert.weights.layers import Layer
@@ -233,8 +234,8 @@ def test_pixels_of_the_nets_own_kind_change_nothing_in_it(preprocessing):
     source = torch_source.source(
         state,
         architecture,
-        mean=architectures.IMAGENET_MEAN,
-        std=architectures.IMAGENET_STD,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
         preprocessing=preprocessing,
     )
     names = [name for name, *_ in nets_golden_test.read_rows(source.model_name)]
