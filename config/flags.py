@@ -24,7 +24,7 @@ import dataclasses
 import inspect
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, TypeVar
 
 from absl import flags
@@ -33,6 +33,15 @@ from config.options import Options
 from errors import UserError, one_line
 
 Config = TypeVar("Config")
+
+
+@typing.runtime_checkable
+class ChecksGiven(typing.Protocol):
+    """A config that is also checked by which flags were given, whatever their value."""
+
+    def check_given(self, given: Set[str]) -> None:
+        """Raises UserError where the flags of these names contradict the others."""
+
 
 _MACHINES = (
     "start the same command once on every machine, as srun does (--cluster says how the"
@@ -119,7 +128,10 @@ def read(config: type[Config], known: flags.FlagValues = flags.FLAGS) -> Config:
     for name, (default, instead) in _REPLACED.items():
         if name not in own and values[name] != default:
             raise UserError(f"--{name}={values[name]} is refused: {instead}")
-    return config(**{name: _read_group(group, values) for name, group in groups})
+    made = config(**{name: _read_group(group, values) for name, group in groups})
+    if isinstance(made, ChecksGiven):
+        made.check_given(_given(known))
+    return made
 
 
 def _read_group(group: type[Config], values: Mapping[str, Any]) -> Config:

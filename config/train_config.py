@@ -1,7 +1,11 @@
 """The options of `train_image_classifier.py`: groups of `config/training/`, checked."""
 
 import dataclasses
+import typing
+from collections.abc import Set
+from typing import Any
 
+from config import without_effect
 from config.cluster_options import ClusterOptions
 from config.shared_options import (
     ComputeOptions,
@@ -45,10 +49,12 @@ class TrainConfig(TrainGroups):
 
     def __post_init__(self) -> None:
         """Checks what depends on several options."""
-        run, validation = self.run, self.validation
+        run = self.run
         if self.fine_tune.list_scopes:
             return
         require_dataset_dir(self.data)
+        self.check_given(frozenset())
+        self._check_modes()
         self._check_feature_cache()
         if self.fine_tune.learning_rate_multipliers and self.fine_tune.layer_decay:
             raise UserError(
@@ -65,14 +71,31 @@ class TrainConfig(TrainGroups):
                 " only one"
             )
         is_endless = not (run.max_number_of_steps or run.max_number_of_epochs)
-        self.schedule.check(is_endless=is_endless)
-        if not validation.eval_split_name and (
-            validation.eval_every_n_steps or validation.early_stopping_patience
-        ):
-            raise UserError(
-                "--eval_every_n_steps and --early_stopping_patience need"
-                " --eval_split_name, the split to evaluate"
-            )
+        if not self.fine_tune.solves_head:
+            self.schedule.check(is_endless=is_endless)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """All options by the names of their flags."""
+        groups = vars(self).values()
+        return {name: value for group in groups for name, value in vars(group).items()}
+
+    @property
+    def ignored(self) -> list[str]:
+        """Lines that name flags without an effect, and why, as far as that is allowed."""
+        return without_effect.reports(self.values, _defaults())
+
+    def check_given(self, given: Set[str]) -> None:
+        """Refuses flags without an effect.
+
+        Args:
+          given: names of the flags on the command line.
+
+        Raises:
+          UserError: there is one, and slim would not ignore it.
+        """
+        if not self.fine_tune.list_scopes:
+            without_effect.refuse(self.values, _defaults(), given)
 
     def for_machines(self, num_machines: int) -> "TrainConfig":
         """The options with `--gradient_accumulation_steps` as the global batch needs.
@@ -199,22 +222,16 @@ class TrainConfig(TrainGroups):
                 " evaluation: add --feature_cache=memory or disk, with"
                 " --feature_cache_views=1"
             )
-        without_meaning = {
-            "max_number_of_steps": self.run.max_number_of_steps,
-            "max_number_of_epochs": self.run.max_number_of_epochs,
-            "label_smoothing": self.loss.label_smoothing,
-            "moving_average_decay": self.loss.moving_average_decay,
-            "learning_rate_multipliers": self.fine_tune.learning_rate_multipliers,
-            "layer_decay": self.fine_tune.layer_decay,
-            "starting_point_decay": self.fine_tune.starting_point_decay,
-            "class_weights": self.loss.class_weights.removeprefix("none"),
-            "focal_gamma": self.loss.focal_gamma,
-            "find_learning_rate": self.schedule.find_learning_rate,
-            "sampling": self.train_data.sampling.removeprefix("shuffled"),
-        }
-        for name, value in without_meaning.items():
-            if value:
-                raise UserError(
-                    f"--{name}={value} has no meaning with {solver}, which takes no"
-                    " steps: omit one of them"
-                )
+
+    def _check_modes(self) -> None:
+        """Refuses `--dry_run` together with `--find_learning_rate`."""
+        if self.fine_tune.dry_run and self.schedule.find_learning_rate:
+            raise UserError(
+                "--dry_run takes no step and --find_learning_rate takes a hundred: give"
+                " only one"
+            )
+
+
+def _defaults() -> dict[str, Any]:
+    groups = typing.get_type_hints(TrainConfig).values()
+    return {f.name: f.default for group in groups for f in dataclasses.fields(group)}

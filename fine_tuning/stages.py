@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from config import without_effect
 from engine.probing import opening
 from fine_tuning.headings import Stage
 from fine_tuning.stage_commands import WEIGHTS
@@ -22,12 +23,9 @@ HEAD = Stage(
 )
 # What opens blocks, whichever those are.
 OPENING = Stage("top", (*opening.ARGUMENTS, "--feature_cache=disk"), (HEAD.name,))
-# Flags of steps, which a solved head does not make: they hold for the other stages.
-_OF_STEPS = (
-    *("max_number_of_steps", "max_number_of_epochs", "label_smoothing"),
-    *("moving_average_decay", "learning_rate_multipliers", "layer_decay"),
-    "starting_point_decay",
-)
+# Flags that only steps heed, but that say what is wanted of a head, too: such a flag is
+# refused, and those of the steps themselves hold for the other stages.
+_OF_THE_CLASSES = {"class_weights", "focal_gamma", "sampling"}
 _LEAST_SHARE = 0.1  # of the net's arithmetic: less is hardly more than the head
 
 
@@ -50,7 +48,8 @@ def without_steps(values: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
     """Flags of the command line without those that have no meaning for a stage."""
     if not set(HEAD.arguments) <= set(stage.arguments):
         return dict(values)
-    return {name: value for name, value in values.items() if name not in _OF_STEPS}
+    dropped = without_effect.of_steps() - _OF_THE_CLASSES
+    return {name: value for name, value in values.items() if name not in dropped}
 
 
 def read_probe(folder: str) -> dict[str, Any] | None:

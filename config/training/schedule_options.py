@@ -7,6 +7,8 @@ import math
 from config.options import Options, option, split_list
 from errors import UserError
 
+_SLIMS_END = 0.0001  # slim's --end_learning_rate
+
 
 @dataclasses.dataclass(frozen=True)
 class ScheduleOptions(Options):
@@ -19,9 +21,10 @@ class ScheduleOptions(Options):
         choices=("fixed", "exponential", "polynomial", "cosine", "piecewise"),
     )
     learning_rate: float = option(0.01, "Initial learning rate.", minimum=0)
-    end_learning_rate: float = option(
-        0.0001,
-        "Final learning rate of the polynomial and the cosine schedule.",
+    end_learning_rate: float | None = option(
+        None,
+        "Final learning rate: of the polynomial schedule, by default 0.0001 as in slim,"
+        " and of the cosine schedule, by default 0.",
         minimum=0,
     )
     learning_rate_decay_factor: float = option(
@@ -74,11 +77,18 @@ class ScheduleOptions(Options):
                 "--learning_rate_decay_type=cosine ends with the run: give its length,"
                 " --max_number_of_steps or --max_number_of_epochs"
             )
-        if self.end_learning_rate > self.learning_rate:
+        if self.final_learning_rate >= self.learning_rate > 0:
             raise UserError(
-                f"--learning_rate={self.learning_rate:g} would rise to"
-                f" --end_learning_rate={self.end_learning_rate:g}: lower the latter"
+                f"--learning_rate={self.learning_rate:g} would not fall to"
+                f" --end_learning_rate={self.final_learning_rate:g}: lower the latter"
             )
+
+    @property
+    def final_learning_rate(self) -> float:
+        """`--end_learning_rate`, or its default for the schedule."""
+        if self.end_learning_rate is not None:
+            return self.end_learning_rate
+        return 0.0 if self.learning_rate_decay_type == "cosine" else _SLIMS_END
 
     @property
     def decay_epochs(self) -> list[float]:

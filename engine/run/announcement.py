@@ -9,6 +9,7 @@ from absl import logging
 from checkpoints import plan_text
 from common import terminal
 from config.train_config import TrainConfig
+from config.training.schedule_options import ScheduleOptions
 from engine.batch_norm import recomputation
 from engine.cluster import network_cost
 from engine.feature_cache import cached_training
@@ -34,6 +35,8 @@ def announce(setup: Setup, config: TrainConfig) -> None:
         )
     else:
         _announce_steps(setup, config)
+    for line in config.ignored:
+        logging.warning("%s", line)
     for line in setup.changes:
         logging.warning("changed since the last command in this folder: %s", line)
 
@@ -55,6 +58,7 @@ def _announce_steps(setup: Setup, config: TrainConfig) -> None:
         logging.info("%s", mixing_in.as_text(setup.mixed_in))
     schedule = schedules.as_text(config.schedule, length)
     logging.info("learning rate: %s", schedule)
+    _warn_of_rate_that_does_not_fall(config.schedule)
     _warn_of_large_epsilon(config)
     logging.info("precision: %s", config.compute.precision)
     _announce_loss(setup, config)
@@ -96,6 +100,17 @@ def _images_per_step(config: TrainConfig, setup: Setup) -> str:
         factors.append(f"{num_batches} accumulated")
     total = f" = {setup.images_per_step} images per step" if len(factors) > 1 else ""
     return f"{' × '.join(factors)}{total}"
+
+
+def _warn_of_rate_that_does_not_fall(options: ScheduleOptions) -> None:
+    """Warns of a polynomial schedule that rises, as slim's default end can have it."""
+    rate, end = options.learning_rate, options.final_learning_rate
+    if options.learning_rate_decay_type == "polynomial" and end >= rate:
+        logging.warning(
+            "the polynomial schedule does not fall from --learning_rate=%g to"
+            " --end_learning_rate=%g: lower the latter",
+            *(rate, end),
+        )
 
 
 def _warn_of_large_epsilon(config: TrainConfig) -> None:

@@ -54,6 +54,7 @@ def info_of(
         for name, value in group.items()
         if name not in unrecorded
     }
+    values["end_learning_rate"] = config.schedule.final_learning_rate
     if "num_clones" in values:
         values["num_clones"] *= num_machines
     return RunInfo(

@@ -59,7 +59,7 @@ def learning_rate(
         decays = tf.floor(done / _slims_length(options, length))
         rate = initial * options.learning_rate_decay_factor**decays
     else:
-        end = options.end_learning_rate
+        end = options.final_learning_rate
         rate = (initial - end) * _share_left(options, done, length) + end
     if options.warmup_epochs:
         warmup_steps = length.num_examples / length.batch_size * options.warmup_epochs
@@ -101,7 +101,7 @@ def as_text(options: ScheduleOptions, length: RunLength) -> str:
     Raises:
       UserError: it decays more than once per step.
     """
-    factor, end = options.learning_rate_decay_factor, options.end_learning_rate
+    factor, end = options.learning_rate_decay_factor, options.final_learning_rate
     decay_type = options.learning_rate_decay_type
     if decay_type == "fixed":
         form = "fixed"

@@ -213,14 +213,14 @@ def test_flags_of_steps_have_no_meaning_where_the_head_is_solved(flags):
     solved: dict[str, Any] = {"head_solver": "logistic", "trainable_scopes": "head"}
     solved |= {"feature_cache": "memory", "feature_cache_views": 1}
     train(**solved)
-    with pytest.raises(UserError, match="has no meaning with --head_solver=logistic"):
+    with pytest.raises(UserError, match="has no effect with --head_solver=logistic"):
         train(**solved, **flags)
 
 
 @pytest.mark.parametrize("name", ["eval_every_n_steps", "early_stopping_patience"])
 def test_validation_needs_a_split(name):
     train(eval_split_name="validation", **{name: 3})
-    with pytest.raises(UserError, match="need --eval_split_name"):
+    with pytest.raises(UserError, match="has no effect without --eval_split_name"):
         train(**{name: 3})
 
 

@@ -45,7 +45,7 @@ SLIM_TRAIN: dict[str, str | int | float | None] = {
     "quantize_delay": -1,
     "learning_rate_decay_type": "exponential",
     "learning_rate": 0.01,
-    "end_learning_rate": 0.0001,
+    "end_learning_rate": None,  # 0.0001 of the polynomial schedule: schedules_test.py
     "label_smoothing": 0.0,
     "learning_rate_decay_factor": 0.94,
     "num_epochs_per_decay": 2.0,
@@ -94,6 +94,7 @@ UNSET = {
     "max_num_batches": "int",
     "eval_image_size": "int",
     "moving_average_decay": "float",
+    "end_learning_rate": "float",
 }
 DATA = "--dataset_dir=/data"
 

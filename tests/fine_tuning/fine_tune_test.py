@@ -282,7 +282,7 @@ def test_what_cannot_be_exported_is_told_before_anything_is_done(
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--class_weights=balanced", "--class_weights=balanced has no meaning with"),
+        ("--class_weights=balanced", "--class_weights=balanced has no effect with"),
         ("--mixup_alpha=0.2", "mix images, but --feature_cache trains"),
         ("--head_solver=logistic", "--trainable_scopes=head"),
     ],

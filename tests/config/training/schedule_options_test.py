@@ -38,7 +38,20 @@ def test_cosine_needs_the_length_of_the_run():
         options.check(is_endless=True)
 
 
-def test_cosine_is_refused_where_it_would_rise():
-    options = ScheduleOptions(learning_rate_decay_type="cosine", learning_rate=1e-5)
-    with pytest.raises(UserError, match=r"--learning_rate=1e-05 would rise to --end"):
-        options.check(is_endless=False)
+def cosine(rate, end):
+    return ScheduleOptions(
+        learning_rate_decay_type="cosine", learning_rate=rate, end_learning_rate=end
+    )
+
+
+@pytest.mark.parametrize("end", [1e-4, 1e-5])
+def test_cosine_is_refused_where_it_would_not_fall(end):
+    with pytest.raises(UserError, match=r"--learning_rate=1e-05 would not fall to --e"):
+        cosine(1e-5, end).check(is_endless=False)
+
+
+def test_cosine_falls_to_0_unless_told_otherwise():
+    cosine(1e-5, None).check(is_endless=False)
+    assert cosine(1e-5, None).final_learning_rate == 0
+    assert cosine(1e-3, 1e-4).final_learning_rate == 1e-4
+    assert ScheduleOptions().final_learning_rate == 1e-4  # slim's

@@ -88,7 +88,7 @@ def test_piecewise_decays_at_the_first_step_after_each_epoch():
         ({"learning_rate_decay_type": "polynomial"}, "0.01, down to 0.0001 at step 20"),
         (
             {"learning_rate_decay_type": "cosine"},
-            "0.01, down to 0.0001 at step 30, by half a cosine",
+            "0.01, down to 0 at step 30, by half a cosine",
         ),
         (
             {
