@@ -23,6 +23,12 @@ class MixedIn:
     of: int
     first_batch: int
 
+    def of_batch(self, batch: int) -> "MixedIn | None":
+        """The same from the first batch on, if it is mixed into this one, from 0."""
+        if batch < self.first_batch:
+            return None
+        return dataclasses.replace(self, first_batch=0)
+
     def examples_before(self, batch: int, batch_size: int) -> tuple[int, int]:
         """How many examples of the training split, and of this, come before a batch.
 

@@ -44,9 +44,9 @@ class FineTuneOptions(Options):
     )
     recompute_batch_norm: str = option(
         "auto",
-        "Whether batch-norm statistics are recomputed over 1,000 training images for"
-        " the run's evaluations and saved checkpoints, instead of the moving"
-        " averages: auto (while these cannot have settled, with --freeze_batch_norm),"
+        "Whether batch-norm statistics are recomputed over 1,000 training images, those"
+        " mixed in included, for the run's evaluations and saved checkpoints, instead"
+        " of the moving averages: auto (while these cannot have settled, with --freeze_batch_norm),"
         " true or false. The run itself continues from the averages, which checkpoints"
         " hold as <variable>/RunningAverage (not a slim flag).",
         choices=("auto", "true", "false"),

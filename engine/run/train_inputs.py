@@ -39,7 +39,8 @@ class Inputs:
     Attributes:
       batches: the training batches, starting with the run's next step.
       run_network: runs the net on a batch.
-      other_batches: from a seed to batches for one device, in another order.
+      other_batches: from a seed and a number of steps to batches for one device, in
+        another order, made up like that of the last of these steps.
       make_moments_fn: makes the function from one of the `other_batches` to its moments
         at every batch norm; called only when needed, as tracing takes a while.
       sample_images: from a step to a few training images as the net sees them, `[4, h,
@@ -49,7 +50,7 @@ class Inputs:
 
     batches: tf.data.Dataset
     run_network: RunNetwork
-    other_batches: Callable[[int], tf.data.Dataset]
+    other_batches: Callable[[int, int], tf.data.Dataset]
     make_moments_fn: Callable[[], MomentsFn]
     sample_images: Callable[[int], tf.Tensor]
     cache: FeatureCache | None = None
@@ -84,7 +85,11 @@ def _of_images(setup: Setup, config: TrainConfig, image_batches: BatchesFn) -> I
             part=(setup.cluster.rank, setup.cluster.size),
         ),
         whole_network(setup.network, plan, config),
-        lambda seed: image_batches(batch_size, seed, is_balanced=is_balanced),
+        lambda seed, step: image_batches(
+            *(batch_size, seed),
+            is_balanced=is_balanced,
+            mixed_in=setup.mixed_in and setup.mixed_in.of_batch(step - 1),
+        ),
         lambda: population_statistics.moments_fn(
             *(setup.network, plan.frozen_batch_norms, batch_size, plan.trained_names)
         ),
@@ -123,7 +128,7 @@ def _of_features(
     return Inputs(
         batches(setup.images_per_step, seed, setup.start.step),
         lambda batch, seed: split.finish(batch["features"], seed),
-        lambda seed: batches(batch_size, seed),
+        lambda seed, _: batches(batch_size, seed),
         lambda: lambda batch, seed: split.moments(batch["features"], seed),
         functools.partial(_sample_images, image_batches, seed),
         cache,
@@ -183,7 +188,7 @@ def make_recomputation(
         # the start of an epoch, so that no batches need to be skipped.
         seed = config.run.seed + step
         return recomputations.moments_of(
-            read.other_batches(seed),
+            read.other_batches(seed, step),
             num_batches,
             moments_fn(),
             step_seed(config.run.seed, tf.constant(step, tf.int64), 0),
