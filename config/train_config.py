@@ -82,7 +82,7 @@ class TrainConfig(TrainGroups):
 
     @property
     def ignored(self) -> list[str]:
-        """Lines that name flags without an effect, and why, as far as that is allowed."""
+        """Lines that name the allowed flags without an effect, and say why."""
         return without_effect.reports(self.values, _defaults())
 
     def check_given(self, given: Set[str]) -> None:

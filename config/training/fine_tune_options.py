@@ -46,9 +46,10 @@ class FineTuneOptions(Options):
         "auto",
         "Whether batch-norm statistics are recomputed over 1,000 training images, those"
         " mixed in included, for the run's evaluations and saved checkpoints, instead"
-        " of the moving averages: auto (while these cannot have settled, with --freeze_batch_norm),"
-        " true or false. The run itself continues from the averages, which checkpoints"
-        " hold as <variable>/RunningAverage (not a slim flag).",
+        " of the moving averages: auto (while these cannot have settled, with"
+        " --freeze_batch_norm), true or false. The run itself continues from the"
+        " averages, which checkpoints hold as <variable>/RunningAverage (not a slim"
+        " flag).",
         choices=("auto", "true", "false"),
     )
     head_solver: str = option(
