@@ -53,5 +53,7 @@ def first_line(error: BaseException) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Known names similar to `name`, as " (did you mean A or B?)"; "" if none is."""
-    matches = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+    by_lower = {other.lower(): other for other in known}
+    near = difflib.get_close_matches(name.lower(), list(by_lower), n=3, cutoff=0.6)
+    matches = [by_lower[other] for other in near]
     return f" (did you mean {' or '.join(matches)}?)" if matches else ""

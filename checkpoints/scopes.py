@@ -90,6 +90,8 @@ def _no_match(scope: str, variable_names: Sequence[str], flag: str) -> str:
     except re.error as error:
         return f"--{flag}: {scope} is not a regular expression: {error}"
     near = nearest_scopes(scope, variable_names)
+    if difflib.get_close_matches(scope.lower(), [HEAD], cutoff=0.6):
+        near = [HEAD, *near]
     hint = f"; the nearest scopes are {', '.join(near)}" if near else ""
     return (
         f"--{flag}: no variable matches the scope {scope}{hint}"

@@ -11,6 +11,8 @@ from typing import Any
 
 from errors import UserError
 
+MOST_EPOCHS = 10**9  # so that steps are a 64-bit number
+
 
 def option(
     default: Any,

@@ -50,11 +50,11 @@ class TrainConfig(TrainGroups):
     def __post_init__(self) -> None:
         """Checks what depends on several options."""
         run = self.run
+        self._check_modes()
         if self.fine_tune.list_scopes:
             return
         require_dataset_dir(self.data)
         self.check_given(frozenset())
-        self._check_modes()
         self._check_feature_cache()
         if self.fine_tune.learning_rate_multipliers and self.fine_tune.layer_decay:
             raise UserError(
@@ -224,10 +224,16 @@ class TrainConfig(TrainGroups):
             )
 
     def _check_modes(self) -> None:
-        """Refuses `--dry_run` together with `--find_learning_rate`."""
-        if self.fine_tune.dry_run and self.schedule.find_learning_rate:
+        """Refuses two flags that do something else than train."""
+        are_given = {
+            "list_scopes": self.fine_tune.list_scopes,
+            "dry_run": self.fine_tune.dry_run,
+            "find_learning_rate": self.schedule.find_learning_rate,
+        }
+        names = [f"--{name}" for name, is_given in are_given.items() if is_given]
+        if len(names) > 1:
             raise UserError(
-                "--dry_run takes no step and --find_learning_rate takes a hundred: give"
+                f"{' and '.join(names)} each do one thing instead of training: give"
                 " only one"
             )
 

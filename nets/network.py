@@ -64,8 +64,8 @@ class Network(tf.Module):
           head: replaces the net's own.
 
         Raises:
-          UserError: there is no such net, it cannot be built for this image size, or it
-            cannot end where the head is to begin.
+          UserError: there is no such net, it cannot be built for this image size, it
+            cannot end where the head is to begin, or memory is too small.
         """
         super().__init__(name=model_name)
         self._strategy = tf.distribute.get_strategy()
@@ -82,7 +82,13 @@ class Network(tf.Module):
         self.precision = "float32"
         # Any nonzero weight decay marks the regularized variables.
         self._network_fns = self._make_network_fns(weight_decay=1.0)
-        self._build(entry)
+        try:
+            self._build(entry)
+        except tf.errors.ResourceExhaustedError as error:
+            raise UserError(
+                f"the variables of {model_name} do not fit into memory: choose a"
+                " smaller net, or lower --head_hidden_units"
+            ) from error
         # The penalty is computed from the variables; calls need not compute it again.
         self._network_fns = self._make_network_fns(weight_decay=0.0)
         self.precision = precision

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from errors import UserError, first_line, one_line
+from errors import UserError, first_line, nearest, one_line
 
 
 @given(st.text())
@@ -31,3 +31,9 @@ def test_a_message_keeps_the_spaces_of_a_name():
 def test_an_error_in_one_line(message, joined, first):
     assert one_line(ValueError(message)) == joined
     assert first_line(ValueError(message)) == first
+
+
+@pytest.mark.parametrize("name", ["pol1", "POOL1", "Pool_1"])
+def test_the_nearest_names_are_spelled_alike_whatever_their_case(name):
+    assert "pool1" in nearest(name, ["conv1", "pool1", "pool2"])
+    assert nearest("zzz", ["conv1", "pool1"]) == ""

@@ -80,6 +80,11 @@ def parse_affine(text: str | None) -> dict[str, float]:
       UserError: an entry is not name=number, unknown, given twice, or out of range.
     """
     ranges: dict[str, float] = {}
+    if text and not split_list(text):
+        raise UserError(
+            f"--random_affine={text}: no entries; expected some, as in"
+            " shear=10,zoom=0.2"
+        )
     for part in split_list(text):
         name, _, number = (piece.strip() for piece in part.partition("="))
         if name not in _AFFINE_LIMITS:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from config.options import Options, option
+from config.options import MOST_EPOCHS, Options, option
 from errors import UserError
 
 
@@ -64,6 +64,7 @@ class TrainDataOptions(Options):
         "Epochs, counted like --max_number_of_epochs, before the first batch with"
         " images of --mixed_in_split_name (not a slim flag).",
         minimum=0,
+        maximum=MOST_EPOCHS,
     )
 
     @property

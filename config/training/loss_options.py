@@ -28,6 +28,7 @@ class LossOptions(Options):
         "Focal loss: multiply the loss of an image by (1 - p)^gamma, p being the"
         " probability of its class; 0 turns it off, 2 is usual (not a slim flag).",
         minimum=0,
+        maximum=100,
     )
     moving_average_decay: float | None = option(
         None,

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from config.options import Options, option
+from config.options import MOST_EPOCHS, Options, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +23,7 @@ class RunOptions(Options):
         "Number of epochs to train for, instead of --max_number_of_steps (not a slim"
         " flag).",
         above=0,
+        maximum=MOST_EPOCHS,
     )
     seed: int = option(
         0,

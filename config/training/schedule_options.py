@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import math
 
-from config.options import Options, option, split_list
+from config.options import MOST_EPOCHS, Options, option, split_list
 from errors import UserError
 
 _SLIMS_END = 0.0001  # slim's --end_learning_rate
@@ -38,6 +38,7 @@ class ScheduleOptions(Options):
         "Epochs between two decays of the exponential schedule, or length of the"
         " polynomial one, counted in batches of one clone.",
         above=0,
+        maximum=MOST_EPOCHS,
     )
     learning_rate_decay_epochs: str | None = option(
         None,
@@ -45,7 +46,10 @@ class ScheduleOptions(Options):
         " in 7,14, counted like --max_number_of_epochs (not a slim flag).",
     )
     warmup_epochs: float = option(
-        0.0, "Epochs over which the learning rate rises linearly from 0.", minimum=0
+        0.0,
+        "Epochs over which the learning rate rises linearly from 0.",
+        minimum=0,
+        maximum=MOST_EPOCHS,
     )
     find_learning_rate: bool = option(
         False,
@@ -103,7 +107,8 @@ class ScheduleOptions(Options):
         except ValueError:
             epochs = [math.nan]
         if not all(
-            low < high < math.inf for low, high in itertools.pairwise([0.0, *epochs])
+            low < high <= MOST_EPOCHS
+            for low, high in itertools.pairwise([0.0, *epochs])
         ):
             raise UserError(
                 f"--learning_rate_decay_epochs={text}: expected epochs above 0 in"

@@ -106,6 +106,7 @@ def test_no_scopes_choose_nothing():
         ("inceptionv3/auxlogits", "InceptionV3/AuxLogits"),
         ("InceptionV3/Logit_", "InceptionV3/Logits"),
         ("logits", "InceptionV3/Logits"),
+        ("hed", "head"),
     ],
 )
 def test_a_scope_that_matches_nothing_names_the_nearest(typo, meant):

@@ -143,6 +143,9 @@ def test_one_end_of_training_at_most():
 @pytest.mark.parametrize(
     ("one", "other"),
     [
+        ({"dry_run": True}, {"find_learning_rate": True}),
+        ({"list_scopes": True}, {"find_learning_rate": True}),
+        ({"list_scopes": True}, {"dry_run": True}),
         ({"learning_rate_multipliers": "head=1"}, {"layer_decay": 0.75}),
         ({"class_weights": "balanced"}, {"sampling": "balanced"}),
         ({"class_weights": "effective"}, {"sampling": "balanced"}),

@@ -7,6 +7,7 @@ import tensorflow as tf
 from errors import UserError
 from nets import nets_factory, slim, vgg
 from nets.network import COMPUTE_DTYPES, Network
+from nets.new_head import NewHead
 from preprocessing import preprocessing_factory
 
 v1 = tf.compat.v1
@@ -390,3 +391,9 @@ def test_images_above_the_default_size_are_pooled():
     network = Network("inception_v1", num_classes=3, image_size=256)
     run = tf.function(lambda images: network(images, is_training=False)[0])
     assert run(tf.zeros((1, 256, 256, 3))).shape == (1, 3)
+
+
+def test_variables_that_memory_has_no_room_for_are_a_line():
+    head = NewHead(None, (10**12,))
+    with pytest.raises(UserError, match=r"^the variables of lenet do not fit"):
+        Network("lenet", num_classes=2, image_size=28, head=head)

@@ -22,6 +22,7 @@ def test_limits_by_name():
         ("rotate=-5", "rotate=-5, expected a number from 0"),
         ("shift=nan", "shift=nan, expected a number from 0"),
         ("zoom=0.1,zoom=0.2", "zoom is given twice"),
+        (" ,", "no entries; expected some, as in shear=10"),
     ],
 )
 def test_other_texts_are_refused(text, message):
