@@ -54,7 +54,6 @@ class TrainConfig(TrainGroups):
         if self.fine_tune.list_scopes:
             return
         require_dataset_dir(self.data)
-        self.check_given(frozenset())
         self._check_feature_cache()
         if self.fine_tune.learning_rate_multipliers and self.fine_tune.layer_decay:
             raise UserError(
@@ -65,6 +64,7 @@ class TrainConfig(TrainGroups):
         self._check_mixed_in()
         if self.fine_tune.solves_head:
             self._check_solved_head()
+        self.check_given(frozenset())
         if run.max_number_of_steps and run.max_number_of_epochs:
             raise UserError(
                 "--max_number_of_steps and --max_number_of_epochs are both given: give"
