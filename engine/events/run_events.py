@@ -44,6 +44,12 @@ class RunEvents:
     charts: dict[str, list[Curve]]
     plan: str | None
 
+    @property
+    def is_single_step(self) -> bool:
+        """Whether the run took one step, as a head that is solved does."""
+        steps = {s for curves in self.charts.values() for c in curves for s in c.steps}
+        return len(steps) == 1
+
 
 # What is shown, by its tags in training and in validation, the first that there is:
 # slim and older releases of this project wrote no `loss` while training.

@@ -67,8 +67,11 @@ def render(evaluated: Evaluated) -> str:
         reliability=_svg(report_figures.draw_reliability(bins)),
         charts={
             title: _svg(report_figures.draw_curves(title, curves))
-            for title, curves in events.charts.items()
+            for title, curves in (
+                {} if events.is_single_step else events.charts
+            ).items()
         },
+        is_single_step=events.is_single_step,
         plan=_plan_table(events.plan),
         confusion_matrix=thumbnails.data_uri(evaluated.confusion_matrix, "image/png"),
         class_header=header,

@@ -3,6 +3,7 @@
 import logging
 
 from engine.events import run_events
+from engine.events.run_events import Curve, RunEvents
 
 
 def test_curves_and_plan_of_a_run(full_run, caplog):
@@ -22,6 +23,13 @@ def test_curves_and_plan_of_a_run(full_run, caplog):
     best = run_events.read(str(full_run / "best" / "model.ckpt-6"))
     assert best == events
     assert not caplog.text  # what TensorBoard has to say
+    assert not events.is_single_step
+
+
+def test_a_solved_head_has_points_and_no_curve():
+    points = [Curve("training", (1,), (0.5,)), Curve("validation", (1,), (0.25,))]
+    assert RunEvents({"accuracy": points}, None).is_single_step
+    assert not RunEvents({}, None).is_single_step
 
 
 def test_a_published_checkpoint_has_none(tmp_path):

@@ -41,10 +41,14 @@ class _Page(html.parser.HTMLParser):
 @pytest.fixture(scope="module")
 def page(small_net, full_run, tmp_path_factory):
     """The page for images of which some are labelled wrongly, parsed."""
-    folder = tmp_path_factory.mktemp("page")
     colours = [0, 1, 2, 0, 1, 2, 0]
     labels = [0, 1, 2, 0, 1, 2, 1]
-    names = [None, "<b>.png", *(f"{i}.png" for i in range(5))]
+    return evaluated(full_run, tmp_path_factory.mktemp("page"), colours, labels)
+
+
+def evaluated(full_run, folder, colours, labels):
+    """An evaluation's page, as text and parsed, and its metrics."""
+    names = [None, "<b>.png", *(f"{i}.png" for i in range(5))][: len(labels)]
     coloured_images.write_split(
         folder / "data", "test", colours, labels, filenames=names
     )
@@ -96,6 +100,13 @@ def test_every_part_is_there_with_the_evaluations_figures(page):
     assert f"{mistaken} wrong" in parsed.text
     cards = [a["alt"] for tag, a in parsed.tags if tag == "img" and a.get("loading")]
     assert len(cards) >= mistaken
+
+
+def test_a_class_without_images_has_no_recall(small_net, full_run, tmp_path):
+    text, _, _ = evaluated(full_run, tmp_path, [0, 1, 0], [0, 1, 0])
+    rows = re.findall(r"<tr><td>\w+</td><td>(\d+)</td>(.*?)</tr>", text, re.DOTALL)
+    dashes = [(int(images), row.count("<td>–</td>")) for images, row in rows]
+    assert sorted(dashes) == [(0, 2), (1, 0), (2, 0)]
 
 
 def test_thumbnails_are_of_their_records(tmp_path):
