@@ -32,6 +32,8 @@ _PUBLISHED = re.compile(
     "|convnext_|densenet)"
     r"\w*-([0-9a-f]{8})\.pth"
 )
+# Parameters that belong to the module in front of their name; the last is a count.
+_OF_MODULES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 _MAP_SIZE = 7  # side of the map that torchvision's VGGs flatten
 _FLATTENING = "/fc6"  # scope of the VGGs' first dense layer
 
@@ -180,8 +182,7 @@ def _matched(
 def _module_of(parameter: str) -> str:
     """The module of a parameter; the parameter's name if it is one by itself."""
     module, _, kind = parameter.rpartition(".")
-    is_usual = kind in ("weight", "bias", "running_mean", "running_var")
-    return module if is_usual else parameter
+    return module if kind in _OF_MODULES else parameter
 
 
 def _layer(state: State, scope: str, names: Modules, epsilon: float) -> Layer:

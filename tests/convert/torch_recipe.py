@@ -18,8 +18,13 @@ def images(size):
 
 
 def state(shapes):
-    """Parameters that follow from their names and shapes."""
-    return {name: _values(name, shape) for name, shape in shapes.items()}
+    """Parameters that follow from their names and shapes, and counts of batch norms."""
+    counts = {
+        name.removesuffix("running_mean") + "num_batches_tracked": np.array(7)
+        for name in shapes
+        if name.endswith("running_mean")
+    }
+    return {name: _values(name, shape) for name, shape in shapes.items()} | counts
 
 
 def _values(name, shape):
