@@ -42,7 +42,7 @@ format: $(installed)
 # ONNX and tensorflow-datasets, which the other targets do without, are tried here.
 real: $(extras)
 	$(python) -m pytest -q tests/convert/public_data/tfds_source_test.py
-	$(python) -m pytest -m real tests/real tests/nets $(ARGS)
+	$(python) -m pytest -m real tests/real tests/nets tests/convert $(ARGS)
 
 recipes: $(installed)
 	$(python) -m benchmarks.recipes $(ARGS)

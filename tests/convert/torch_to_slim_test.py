@@ -54,7 +54,7 @@ def _small_state():
     [
         ("resnet18", forward.resnet, 1e-5),
         ("resnet50", forward.resnet, 1e-5),
-        ("vgg16", forward.vgg, 0.0),
+        pytest.param("vgg16", forward.vgg, 0.0, marks=pytest.mark.real),
         ("vgg_bn_narrow", forward.vgg, 1e-5),
         ("efficientnet_v2_narrow", efficientnets.forward_of_torchvision, 1e-3),
         ("googlenet", inceptions.googlenet, 1e-3),
@@ -102,7 +102,7 @@ def test_what_a_table_is_compared_with_is_what_pytorch_computes(name):
         ("resnet18", 64, EXACT, 102),
         ("resnet50", 64, EXACT, 267),
         # The colour of the padding is half a shade off: torch_source.source.
-        ("vgg16", 224, 5e-4, 32),
+        pytest.param("vgg16", 224, 5e-4, 32, marks=pytest.mark.real),
         ("googlenet", 67, EXACT, 230),
         ("inception_v3", 299, EXACT, 388),
         ("mobilenet_v2", 65, EXACT, 262),
@@ -187,6 +187,17 @@ def test_pixels_of_another_scale_and_mean_give_the_same_convolution():
     np.testing.assert_allclose(
         convolve(rescaled, images), convolve(layer, scale * images + offset)
     )
+
+
+def test_the_first_dense_layer_of_a_vgg_takes_its_map_channels_last():
+    """Of 2 channels: PyTorch flattens channel, row, column, each row 7 places long."""
+    kernel = np.arange(3 * 2 * 7 * 7, dtype=np.float32).reshape(3, 2 * 7 * 7)
+    bias = np.ones(3, np.float32)
+    state = {"classifier.0.weight": kernel, "classifier.0.bias": bias}
+    layer = torch_source._layer(state, "vgg_16/fc6", ("classifier.0", None), 0.0)
+    weights = layer.kernels["weights"]
+    assert weights.shape == (7, 7, 2, 3)
+    assert weights[4, 5, 1, 2] == kernel[2, 1 * 49 + 4 * 7 + 5]
 
 
 def test_a_missing_module_is_named():
