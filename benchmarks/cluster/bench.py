@@ -23,6 +23,8 @@ from engine.events import run_events
 
 TRAIN = "train_image_classifier.py"
 LOOPBACK = "127.0.0.1"
+# MobilenetV1 cut off after its third batch norm, with dropout in its head.
+SHORT_NET = {"final_endpoint": "Conv2d_1_pointwise", "head_hidden_units": "32"}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,37 +1,47 @@
 """Tasks that are killed, that hang, or that cannot be reached any more."""
 
-import contextlib
 import random
 import shutil
 import signal
-import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmarks.cluster.bench import Bench, Task, finished, tasks
+from benchmarks.cluster import namespaces
+from benchmarks.cluster.bench import SHORT_NET, Bench, Task, finished, tasks
 from benchmarks.cluster.equality import difference
 
-_SECS_TO_KILL = 2, 25  # from the start of the tasks
-_SMALL = {"optimizer": "momentum", "train_image_size": 32, "batch_size": 4}
-_NAMESPACES = "slim-bench-0", "slim-bench-1"
-_ADDRESSES = "10.77.0.1", "10.77.0.2"
+_SHARE_AT_START = 0.25  # of the kills; the others come after the first step
+_SECS_AFTER_START = 0, 10
+_SECS_AFTER_STEP = 0, 5
+_SMALL = {
+    **SHORT_NET,
+    "optimizer": "momentum",
+    "train_image_size": 32,
+    "batch_size": 4,
+    "recompute_batch_norm": "false",  # which would take longer than the steps
+}
 _RANKS = "the chief", "the other"
 
 
 def kills(bench: Bench) -> None:
     """A task killed at random moments, and all started again."""
     rng = random.Random(bench.options.seed)
-    # Long enough not to end before the last kill.
-    steps = 300 * bench.options.kills
+    # Enough not to end before the last kill.
+    steps = 400 * bench.options.kills
     run: dict[str, Any] = {**_SMALL, "log_every_n_steps": 50, "save_interval_secs": 1}
     run["max_number_of_steps"] = steps
     finished(2, bench.command("alone", **run))
     killed_at: list[str] = []
     while len(killed_at) < bench.options.kills:
         with tasks(2, bench.command("killed", **run)) as started:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                started[0].end(rng.uniform(*_SECS_TO_KILL))
+            if rng.random() < _SHARE_AT_START:
+                time.sleep(rng.uniform(*_SECS_AFTER_START))
+            else:
+                _await_steps(started)
+                time.sleep(rng.uniform(*_SECS_AFTER_STEP))
+            if started[0].process.poll() is not None:
                 break  # it has reached its end
             started[rng.randrange(2)].process.kill()
             for task in started:
@@ -46,6 +56,16 @@ def kills(bench: Bench) -> None:
         " the first steps",
         found,
     )
+
+
+def _await_steps(started: Sequence[Task]) -> None:
+    while "global step" not in started[0].said():
+        status = started[0].process.poll()
+        if status == 0:
+            return
+        if status is not None:
+            sys.exit(started[0].said()[-2000:])
+        time.sleep(0.05)
 
 
 def _last_step(task: Task) -> str:
@@ -72,11 +92,10 @@ def ends(bench: Bench) -> None:
 
 def link(bench: Bench) -> None:
     """How soon both tasks end after the link between their machines goes down."""
-    with _namespaces() as take_down:
-        before = [["ip", "netns", "exec", name] for name in _NAMESPACES]
-        with tasks(
-            2, bench.command("cut off"), before=before, chief=_ADDRESSES[0]
-        ) as started:
+    with namespaces.linked() as take_down:
+        command = bench.command("cut off")
+        chief = namespaces.ADDRESSES[0]
+        with tasks(2, command, before=namespaces.INSIDE, chief=chief) as started:
             _tell_ends(bench, started, "link down", lambda _: take_down(), [0, 1])
 
 
@@ -88,8 +107,7 @@ def _tell_ends(
     left: Sequence[int],
 ) -> None:
     """Waits for the first steps, then for the end of the tasks that are left."""
-    while "global step" not in started[0].said():
-        time.sleep(0.1)
+    _await_steps(started)
     lose(started)
     lost_at = time.monotonic()
     ended: dict[int, str] = {}
@@ -103,35 +121,3 @@ def _tell_ends(
         time.sleep(0.01)
     for rank, said in ended.items():
         bench.say(f"{what}: {_RANKS[rank]} ends", said)
-
-
-@contextlib.contextmanager
-def _namespaces() -> Iterator[Callable[[], None]]:
-    """Two network namespaces, joined by a link; gives what takes it down."""
-
-    def ip(*words: str) -> None:
-        subprocess.run(["ip", *words], check=True)
-
-    with contextlib.ExitStack() as stack:
-        for name in _NAMESPACES:
-            ip("netns", "add", name)
-            stack.callback(ip, "netns", "del", name)
-        ends_of_link = "slim-b0", "slim-b1"
-        ip(
-            "link",
-            "add",
-            ends_of_link[0],
-            "type",
-            "veth",
-            "peer",
-            "name",
-            ends_of_link[1],
-        )
-        for name, end, address in zip(
-            _NAMESPACES, ends_of_link, _ADDRESSES, strict=True
-        ):
-            ip("link", "set", end, "netns", name)
-            ip("-n", name, "addr", "add", f"{address}/24", "dev", end)
-            ip("-n", name, "link", "set", end, "up")
-            ip("-n", name, "link", "set", "lo", "up")
-        yield lambda: ip("-n", _NAMESPACES[1], "link", "set", ends_of_link[1], "down")

@@ -23,11 +23,12 @@ FLAGS = {
 }
 
 
-def start(folder, images_dir, flags, environment=()):
-    """Starts a run in a process of its own."""
+def start(folder, images_dir, flags, environment=(), before=()):
+    """Starts a run in a process of its own, by a command put before its own."""
     flags = {**FLAGS, "dataset_dir": os.fspath(images_dir), **flags}
+    module = "tests.engine.cluster.runs"
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.engine.cluster.runs", folder, json.dumps(flags)],
+        [*before, sys.executable, "-m", module, folder, json.dumps(flags)],
         env={**os.environ, **dict(environment)},
         stderr=subprocess.PIPE,
         text=True,
