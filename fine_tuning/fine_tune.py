@@ -83,7 +83,7 @@ def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> 
     state = tuning_state.resumed(now, output_dir)
     above = next(stage.arguments for stage in recipe if stage.trains) if recipe else ()
     start = weights.find(
-        flags.values_of(TrainConfig, [*above, *flags.as_arguments(values)])
+        flags.values_of(TrainConfig, [*above, *flags.as_arguments(values)]), output_dir
     )
     if recipe:
         net = flags.values_of(TrainConfig, [*above, *start])["model_name"]

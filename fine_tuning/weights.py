@@ -1,5 +1,6 @@
 """The weights that a fine-tuning starts from: given, cached or downloaded."""
 
+import glob
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -15,14 +16,24 @@ from convert.weights import net_fit
 from errors import UserError
 from nets import nets_factory
 
-DEFAULT_NET = "mobilenet_v1"  # small, and its weights are published in two places
+# Small; the second one, published in two places, where the first cannot be had.
+DEFAULT_NETS = ("efficientnet_lite0", "mobilenet_v1")
 
 
-def find(values: Mapping[str, Any]) -> list[str]:
+class UnavailableError(UserError):
+    """A net's weights are not on this machine and cannot be had; `reason` is short."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def find(values: Mapping[str, Any], output_dir: str) -> list[str]:
     """The training flags for the net and the checkpoint that it starts from.
 
     Args:
       values: of the flags that the user gave, on the command line or in the recipe.
+      output_dir: of the fine-tuning; what ran in it before keeps its net.
 
     Raises:
       UserError: no weights are available, or it is unknown which net they are for.
@@ -39,15 +50,37 @@ def find(values: Mapping[str, Any]) -> list[str]:
                 " --model_name"
             )
         return [f"--model_name={model_name}"]
-    model_name = model_name or DEFAULT_NET
+    if model_name := model_name or _net_of_runs(output_dir):
+        return _published(model_name)
+    preferred, other = DEFAULT_NETS
+    try:
+        return _published(preferred)
+    except UnavailableError as error:
+        logging.warning(
+            "no weights of %s are available here (%s): using %s",
+            *(preferred, error.reason, other),
+        )
+        return _published(other)
+
+
+def _published(model_name: str) -> list[str]:
     return [f"--model_name={model_name}", f"--checkpoint_path={fetch(model_name)}"]
+
+
+def _net_of_runs(output_dir: str) -> str | None:
+    """The net of the first stage in an output folder; None if there is none."""
+    for folder in glob.glob(os.path.join(glob.escape(output_dir), "1-*")):
+        if info := model_info.read(folder):
+            return info.model_name
+    return None
 
 
 def fetch(model_name: str) -> str:
     """The path of a net's published checkpoint, in the user's cache.
 
     Raises:
-      UserError: it is not there and cannot be had; the message says the ways to get it.
+      UnavailableError: it is not there and cannot be had; the message says the ways to
+        get it.
     """
     nets_factory.get_entry(model_name)
     folder = os.path.join(available.cache_folder(), model_name)
@@ -67,12 +100,13 @@ def fetch(model_name: str) -> str:
         except UserError as error:
             reasons.append(str(error))
     why = "; ".join(reasons) or "no checkpoint of it was published"
-    raise UserError(
+    raise UnavailableError(
         f"no weights of {model_name} are available here ({why}). Three ways to get"
         " some: --checkpoint_path=FILE names a checkpoint that you have; --model_name"
         f" chooses another net, such as {', '.join(sorted(packages.PACKAGES))};"
         " python -m convert.keras_to_slim or convert.torch_to_slim converts weights of"
-        " Keras or PyTorch"
+        " Keras or PyTorch",
+        why,
     )
 
 
