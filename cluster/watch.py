@@ -17,6 +17,8 @@ from errors import PeerError, UserError
 _CONTINUES = (
     "the same command, started on all machines, continues from the last checkpoint"
 )
+# After the news of a loss, for this process to notice it and to end by itself.
+_SECS_TO_END = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +44,9 @@ class Watch:
 
         Args:
           met: the tasks.
-          heartbeat_secs: how soon a machine that vanished from the network is noticed,
-            and how long after any loss this process may go on before it is ended.
+          heartbeat_secs: how soon a machine that vanished from the network is noticed.
         """
         self._met = met
-        self._heartbeat_secs = heartbeat_secs
         self._news: News | None = None
         self._has_news = threading.Event()
         self._is_done = threading.Event()
@@ -93,8 +93,12 @@ class Watch:
         threading.Thread(target=self._insist, name="insist", daemon=True).start()
 
     def _insist(self) -> None:
-        """Ends a process that hangs in TensorFlow although a task is gone."""
-        if not self._is_done.wait(self._heartbeat_secs):
+        """Ends a process that hangs in TensorFlow although a task is gone.
+
+        A sum that began after the other process ended would wait for it until
+        TensorFlow misses its heartbeats.
+        """
+        if not self._is_done.wait(_SECS_TO_END):
             error = self.news_within(0)
             print(f"error: {error}", file=sys.stderr, flush=True)
             os._exit(error.exit_status if error else PeerError.exit_status)

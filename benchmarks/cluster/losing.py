@@ -21,6 +21,7 @@ _SMALL = {
     "train_image_size": 32,
     "batch_size": 4,
     "recompute_batch_norm": "false",  # which would take longer than the steps
+    "cluster_wait_secs": 20,  # for a task that was killed before they met
 }
 _RANKS = "the chief", "the other"
 

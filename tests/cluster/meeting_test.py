@@ -2,6 +2,8 @@
 
 import contextlib
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -223,3 +225,29 @@ def test_the_lines_of_a_connection():
     right.send({})
     assert time.monotonic() - started_at < 1
     right.close()
+
+
+HANG = """
+import socket, time
+from cluster.lines import Lines
+from cluster.meeting import Met
+from cluster.watch import Watch
+with socket.create_server(("127.0.0.1", 0)) as server:
+    other = socket.create_connection(server.getsockname())
+    line = Lines(server.accept()[0])
+Watch(Met(0, ("0 (a)", "1 (b)"), ("a:1", "b:1"), {1: line}), heartbeat_secs=60)
+other.close()
+time.sleep(60)
+"""
+
+
+def test_a_process_that_hangs_when_another_is_gone_is_ended_soon():
+    done = subprocess.run(
+        [sys.executable, "-c", HANG],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == PeerError.exit_status
+    assert done.stderr.startswith("error: machine 1 (b) is gone: ")
