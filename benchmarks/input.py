@@ -41,16 +41,16 @@ def _ours(folder: pathlib.Path, scale: Scale) -> Measure:
     network = Network(
         scale.model_name, num_classes=photos.NUM_CLASSES, image_size=scale.image_size
     )
-    batches = input_pipeline.train_batches(
+    examples = input_pipeline.TrainExamples(
         dataset,
-        input_pipeline.train_loader(
-            dataset,
-            inputs.preprocess_fn(config.data, network, is_training=True),
-            seed=0,
-        ),
-        batch_size=scale.batch_size,
+        inputs.preprocess_fn(config.data, network, is_training=True),
         seed=0,
         num_readers=config.train_data.num_readers,
+    )
+    batches = input_pipeline.train_batches(
+        examples,
+        batch_size=scale.batch_size,
+        seed=0,
         num_threads=config.data.num_preprocessing_threads,
     )
     return _drawn(batches, scale)

@@ -143,14 +143,17 @@ def _write_batches(
 ) -> None:
     """Draws the first batches of a training run with the same flags."""
     data, train, seed = config.data, config.train_data, config.inspection.seed
-    batches = input_pipeline.train_batches(
+    examples = input_pipeline.TrainExamples(
         dataset,
-        input_pipeline.train_loader(
-            dataset, preprocess_fn, seed=seed, labels_offset=data.labels_offset
-        ),
+        preprocess_fn,
+        seed=seed,
+        labels_offset=data.labels_offset,
+        num_readers=train.num_readers,
+    )
+    batches = input_pipeline.train_batches(
+        examples,
         batch_size=train.batch_size,
         seed=seed,
-        num_readers=train.num_readers,
         num_threads=data.num_preprocessing_threads,
     )
     os.makedirs(directory, exist_ok=True)

@@ -15,52 +15,67 @@ from datasets.mixed_in import MixedIn
 from datasets.photos.encoded_photo import EncodedPhoto
 from datasets.records import record_files, record_stream
 from datasets.records.record_index import RecordIndex
+from datasets.records.record_stream import RecordStream
 from datasets.records.skip_timer import SkipTimer
 
 # (photo [H, W, C] uint8, seed [2] int64) → [h, w, c] float32
 PhotoPreprocessFn = Callable[[EncodedPhoto, tf.Tensor], tf.Tensor]
-# (number of a view of an example [] int64, record [] string) → {"image", "label"}
-LoadFn = Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]
 
 _MIXED_IN = 1 << 62  # more than any number of a view
 
 
-def train_loader(
-    dataset: Dataset,
-    preprocess_fn: PhotoPreprocessFn,
-    *,
-    seed: int,
-    labels_offset: int = 0,
-) -> LoadFn:
-    """What turns a record into an example of `train_batches`.
+class TrainExamples:
+    """The examples of a split for training, shared by all the batches of a run.
 
-    Tracing it takes half a second, once for all the batches that one loader serves.
+    What takes long is done once: to read a split that memory holds, and to trace how an
+    example is loaded, which takes half a second.
 
-    Args:
+    Attributes:
       dataset: the split.
-      preprocess_fn: augments one photo, which decodes only the pixels it is asked for;
-        all randomness comes from the seed.
-      seed: determines the augmentation.
-      labels_offset: subtracted from labels.
+      num_readers: number of files read in parallel.
+      records: of the split.
+      load: from the number of a view of an example, [] int64, and its record, []
+        string, to an element of `train_batches`, without the batch.
     """
 
-    def load(number: tf.Tensor, record: tf.Tensor) -> dict[str, tf.Tensor]:
-        photo, label = _parse(record, dataset, labels_offset)
-        example_seed = tf.stack([tf.constant(seed, tf.int64), number])
-        return {"image": preprocess_fn(photo, example_seed), "label": label}
+    def __init__(
+        self,
+        dataset: Dataset,
+        preprocess_fn: PhotoPreprocessFn,
+        *,
+        seed: int,
+        labels_offset: int = 0,
+        num_readers: int = 4,
+    ) -> None:
+        """Reads nothing yet.
 
-    # Autograph would take a second to rewrite every function called, to no effect.
-    return tf.function(load, autograph=False)
+        Args:
+          dataset: the split.
+          preprocess_fn: augments one photo, which decodes only the pixels it is asked
+            for; all randomness comes from the seed.
+          seed: determines the augmentation.
+          labels_offset: subtracted from labels.
+          num_readers: number of files read in parallel.
+        """
+        self.dataset = dataset
+        self.num_readers = num_readers
+        self.records = RecordStream(dataset, num_readers)
+
+        def load(number: tf.Tensor, record: tf.Tensor) -> dict[str, tf.Tensor]:
+            photo, label = _parse(record, dataset, labels_offset)
+            example_seed = tf.stack([tf.constant(seed, tf.int64), number])
+            return {"image": preprocess_fn(photo, example_seed), "label": label}
+
+        # Autograph would take a second to rewrite every function called, to no effect.
+        self.load = tf.function(load, autograph=False)
 
 
 @tf.autograph.experimental.do_not_convert
 def train_batches(
-    dataset: Dataset,
-    load: LoadFn,
+    examples: TrainExamples,
     *,
     batch_size: int,
     seed: int,
-    num_readers: int = 4,
     num_threads: int = 4,
     start_batch: int = 0,
     num_views: int | None = None,
@@ -76,11 +91,9 @@ def train_batches(
     Batches may cross epochs, holding the end of one and the beginning of the next.
 
     Args:
-      dataset: what to read.
-      load: from `train_loader`.
+      examples: what to read.
       batch_size: number of examples per batch.
       seed: determines the order.
-      num_readers: number of files read in parallel.
       num_threads: number of images decoded in parallel; tf.data.AUTOTUNE (-1) leaves it
         to TensorFlow.
       start_batch: number of batches to skip at the start; their images are not decoded.
@@ -101,6 +114,7 @@ def train_batches(
       UserError: a record cannot be read. While iterating, errors are
         `record_faults.READ_ERRORS`: see `record_faults.explain`.
     """
+    dataset = examples.dataset
     first, first_mixed_in = start_batch * batch_size, 0
     if mixed_in:
         first, first_mixed_in = mixed_in.examples_before(start_batch, batch_size)
@@ -110,32 +124,30 @@ def train_batches(
         index = RecordIndex(dataset)
         records, read = index.by_epoch(seed), index.read
     else:
-        records = record_stream.records_by_epoch(
-            dataset, seed, num_readers, is_balanced=is_balanced
-        )
-    examples = _numbered(records, dataset, first, num_views, skip_timer)
+        records = examples.records.by_epoch(seed, is_balanced=is_balanced)
+    numbered = _numbered(records, dataset, first, num_views, skip_timer)
     if mixed_in:
-        examples = examples.map(lambda number, record: (number, read(record)))
+        numbered = numbered.map(lambda number, record: (number, read(record)))
         read = tf.identity
-        others = record_stream.records_by_epoch(mixed_in.dataset, seed, num_readers)
-        numbered = _numbered(others, mixed_in.dataset, first_mixed_in, num_views)
-        examples = tf.data.Dataset.choose_from_datasets(
+        others = RecordStream(mixed_in.dataset, examples.num_readers).by_epoch(seed)
+        mixed = _numbered(others, mixed_in.dataset, first_mixed_in, num_views)
+        numbered = tf.data.Dataset.choose_from_datasets(
             # Their numbers, and so their augmentations, differ from all others.
-            [examples, numbered.map(lambda number, r: (number + _MIXED_IN, r))],
+            [numbered, mixed.map(lambda number, r: (number + _MIXED_IN, r))],
             mixed_in.sources(start_batch, batch_size),
         )
 
     which, num_parts = part
     rows = batch_size // num_parts
     if num_parts > 1:
-        examples = (
-            examples.enumerate()
+        numbered = (
+            numbered.enumerate()
             .filter(lambda place, _: place // rows % num_parts == which)
             .map(lambda _, example: example)
         )
 
-    batches = examples.map(
-        lambda number, record: load(number, read(record)),
+    batches = numbered.map(
+        lambda number, record: examples.load(number, read(record)),
         num_parallel_calls=num_threads,
     ).batch(rows, drop_remainder=True)
     return pipeline_options.apply(skip_timer.stop(batches).prefetch(tf.data.AUTOTUNE))

@@ -41,7 +41,7 @@ class RecordIndex:
         self._places = _noted(dataset)
 
     def by_epoch(self, seed: int) -> Records:
-        """The order of `record_stream.records_by_epoch` for splits that memory holds.
+        """The order of `RecordStream.by_epoch` for splits that memory holds.
 
         Its records are their indexes, int64, for `read` to take.
         """

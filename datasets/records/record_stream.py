@@ -1,5 +1,6 @@
 """The encoded records of a training split, in the order of each epoch."""
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -25,29 +26,53 @@ Records = Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]
 EpochOrder = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
-def records_by_epoch(
-    dataset: Dataset, seed: int, num_readers: int, *, is_balanced: bool = False
-) -> Records:
-    """Returns a function that yields the records of an epoch.
+class RecordStream:
+    """The records of a split, read into memory once, if at all."""
 
-    Args:
-      dataset: the split.
-      seed: determines the order.
-      num_readers: number of files read in parallel.
-      is_balanced: whether classes take turns; the whole split is then kept in memory.
+    def __init__(self, dataset: Dataset, num_readers: int) -> None:
+        """Reads nothing yet.
 
-    Returns:
-      A function from (epoch, first), int64, to elements (times, index, record): each
-      record once or, if balanced, each class as often as any other, without the first
-      `first` elements. Times, int64, is how often the record has occurred before; the
-      index, int64, counts the records of all files in order, without bad ones.
+        Args:
+          dataset: the split.
+          num_readers: number of files read in parallel.
+        """
+        self._dataset = dataset
+        self._num_readers = num_readers
 
-    Raises:
-      UserError: a record cannot be read.
-    """
-    if is_balanced or fits_memory(dataset):
-        return _from_memory(dataset, seed, num_readers, is_balanced)
-    return _from_files(dataset, seed, num_readers)
+    def by_epoch(self, seed: int, *, is_balanced: bool = False) -> Records:
+        """Returns a function that yields the records of an epoch.
+
+        Args:
+          seed: determines the order.
+          is_balanced: whether classes take turns; the whole split is then kept in
+            memory.
+
+        Returns:
+          A function from (epoch, first), int64, to elements (times, index, record):
+          each record once or, if balanced, each class as often as any other, without
+          the first `first` elements. Times, int64, is how often the record has occurred
+          before; the index, int64, counts the records of all files in order, without
+          bad ones.
+
+        Raises:
+          UserError: a record cannot be read.
+        """
+        dataset = self._dataset
+        if is_balanced:
+            labels = example_schema.parse_labels(self._encoded).numpy()
+            labels[labels == example_schema.MISSING_LABEL] = dataset.label_default
+            return _from_memory(self._encoded, balanced(labels, seed))
+        if fits_memory(dataset):
+            return _from_memory(self._encoded, shuffled(dataset.num_examples, seed))
+        return _from_files(dataset, seed, self._num_readers)
+
+    @functools.cached_property
+    def _encoded(self) -> tf.Tensor:
+        """All records in the order of the files, `[num_examples]` strings."""
+        try:
+            return _read_all(self._dataset, self._num_readers)
+        except record_faults.READ_ERRORS as error:
+            raise record_faults.explain(self._dataset, error) from error
 
 
 def fits_memory(dataset: Dataset) -> bool:
@@ -55,21 +80,7 @@ def fits_memory(dataset: Dataset) -> bool:
     return sum(shard.num_bytes for shard in dataset.shards) <= _MEMORY_BYTES
 
 
-def _from_memory(
-    dataset: Dataset, seed: int, num_readers: int, is_balanced: bool
-) -> Records:
-    """Holds all encoded records, so that an epoch is a uniform shuffle of them."""
-    try:
-        encoded = _read_all(dataset, num_readers)
-    except record_faults.READ_ERRORS as error:
-        raise record_faults.explain(dataset, error) from error
-
-    order_of = shuffled(dataset.num_examples, seed)
-    if is_balanced:
-        labels = example_schema.parse_labels(encoded).numpy()
-        labels[labels == example_schema.MISSING_LABEL] = dataset.label_default
-        order_of = balanced(labels, seed)
-
+def _from_memory(encoded: tf.Tensor, order_of: EpochOrder) -> Records:
     def records(epoch: tf.Tensor, first: tf.Tensor) -> tf.data.Dataset:
         times, indexes = order_of(epoch)
         places = tf.data.Dataset.from_tensor_slices((times[first:], indexes[first:]))
@@ -79,7 +90,6 @@ def _from_memory(
 
 
 def _read_all(dataset: Dataset, num_readers: int) -> tf.Tensor:
-    """All records in the order of the files, [num_examples] strings."""
     read = record_files.reader(dataset)
 
     limit = dataset.num_examples + 1  # one more than expected is enough to know

@@ -32,7 +32,7 @@ _REMEDY = (
     " convert/recompute_batch_norm.py afterwards, recomputes them"
 )
 
-MomentsAt = Callable[[int], Iterable[Moments]]
+MomentsAt = Callable[[int], Callable[[], Iterable[Moments]]]
 
 
 def num_batches(num_examples: int, batch_size: int, num_images: int = IMAGES) -> int:
@@ -113,8 +113,8 @@ class Recomputation:
           state: what is trained.
           lag: how its statistics lag.
           option: `--recompute_batch_norm`, resolved: auto, true or false.
-          moments_at: from a step to the moments of the batches to take at it; a pure
-            function of the step and of the variables as they are.
+          moments_at: from a step to what gives the moments of its batches; these are
+            a pure function of the step and of the variables as they are then.
         """
         self._state = state
         self._lag = lag
@@ -140,10 +140,11 @@ class Recomputation:
         if step != self._step:
             started_at = time.monotonic()
             average = self._state.moving_average
-            self._statistics = over_batches(self._moments_at(step))
+            moments = self._moments_at(step)
+            self._statistics = over_batches(moments())
             if average:
                 with average.in_place():
-                    averaged = over_batches(self._moments_at(step))
+                    averaged = over_batches(moments())
                 self._statistics |= {f"{n}/{SUFFIX}": averaged[n] for n in averaged}
             self._step = step
             logging.info(

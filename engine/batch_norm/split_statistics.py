@@ -72,7 +72,7 @@ class SplitStatistics:
         self.num_batches = recomputation.num_batches(
             dataset.num_examples, batch_size, num_images
         )
-        load = input_pipeline.train_loader(
+        examples = input_pipeline.TrainExamples(
             dataset,
             inputs.preprocess_fn(
                 data,
@@ -84,8 +84,7 @@ class SplitStatistics:
             labels_offset=data.labels_offset,
         )
         self._batches = input_pipeline.train_batches(
-            dataset,
-            load,
+            examples,
             batch_size=batch_size,
             seed=seed + step,
             num_views=None if seen.is_augmented else 1,

@@ -10,7 +10,7 @@ from absl import logging
 from checkpoints.plan import Plan
 from config.train_config import TrainConfig
 from datasets import input_pipeline
-from datasets.input_pipeline import LoadFn
+from datasets.input_pipeline import TrainExamples
 from datasets.mixed_in import MixedIn
 from engine import inputs
 from engine.batch_norm import population_statistics
@@ -66,15 +66,15 @@ def make_inputs(setup: Setup, config: TrainConfig, state: TrainState) -> Inputs:
       config: the options.
       state: holds the restored weights, from which cached features are computed.
     """
-    image_batches = functools.partial(
-        _image_batches, setup, config, _image_loader(setup, config)
-    )
     if setup.split is None:
-        return _of_images(setup, config, image_batches)
-    return _of_features(setup, config, state, setup.split, image_batches)
+        return _of_images(setup, config)
+    return _of_features(setup, config, state, setup.split)
 
 
-def _of_images(setup: Setup, config: TrainConfig, image_batches: BatchesFn) -> Inputs:
+def _of_images(setup: Setup, config: TrainConfig) -> Inputs:
+    image_batches = functools.partial(
+        _image_batches, setup, config, _examples(setup, config)
+    )
     batch_size, seed = config.train_data.batch_size, config.run.seed
     is_balanced, plan = _is_balanced(config), setup.start.plan
     return Inputs(
@@ -102,7 +102,6 @@ def _of_features(
     config: TrainConfig,
     state: TrainState,
     split: SplitNetwork,
-    image_batches: BatchesFn,
 ) -> Inputs:
     batch_size, seed = config.train_data.batch_size, config.run.seed
     cache = cached_training.filled_cache(
@@ -130,7 +129,11 @@ def _of_features(
         lambda batch, seed: split.finish(batch["features"], seed),
         lambda seed, _: batches(batch_size, seed),
         lambda: lambda batch, seed: split.moments(batch["features"], seed),
-        functools.partial(_sample_images, image_batches, seed),
+        # The images are needed for nothing else, so they are not kept.
+        lambda step: _sample_images(
+            functools.partial(_image_batches, setup, config, _examples(setup, config)),
+            *(seed, step),
+        ),
         cache,
     )
 
@@ -183,11 +186,12 @@ def make_recomputation(
 
     moments_fn = functools.cache(read.make_moments_fn)
 
-    def moments_at(step: int) -> Iterator[Moments]:
+    def moments_at(step: int) -> Callable[[], Iterator[Moments]]:
         # With another seed than training, whose order it must not repeat. It begins at
         # the start of an epoch, so that no batches need to be skipped.
         seed = config.run.seed + step
-        return recomputations.moments_of(
+        return functools.partial(
+            recomputations.moments_of,
             read.other_batches(seed, step),
             num_batches,
             moments_fn(),
@@ -200,25 +204,26 @@ def make_recomputation(
     return Recomputation(state, setup.lag, option, moments_at)
 
 
-def _image_loader(setup: Setup, config: TrainConfig) -> LoadFn:
+def _examples(setup: Setup, config: TrainConfig) -> TrainExamples:
     preprocess_fn = inputs.preprocess_fn(
         config.data,
         setup.network,
         is_training=_num_views(setup, config) != 1,
         augmentation=config.augmentation,
     )
-    return input_pipeline.train_loader(
+    return TrainExamples(
         setup.dataset,
         preprocess_fn,
         seed=config.run.seed,
         labels_offset=config.data.labels_offset,
+        num_readers=config.train_data.num_readers,
     )
 
 
 def _image_batches(
     setup: Setup,
     config: TrainConfig,
-    load: LoadFn,
+    examples: TrainExamples,
     batch_size: int,
     seed: int,
     start_batch: int = 0,
@@ -228,11 +233,9 @@ def _image_batches(
     part: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     return input_pipeline.train_batches(
-        setup.dataset,
-        load,
+        examples,
         batch_size=batch_size,
         seed=seed,
-        num_readers=config.train_data.num_readers,
         num_threads=config.data.num_preprocessing_threads,
         start_batch=start_batch,
         num_views=_num_views(setup, config),
@@ -252,7 +255,7 @@ def _shuffles_whole(setup: Setup, config: TrainConfig) -> bool:
 
 
 def _sample_images(image_batches: BatchesFn, seed: int, step: int) -> tf.Tensor:
-    # Whatever the sampling, since the fewest records are read without any.
+    # Whatever the sampling: balanced, it would keep the whole split in memory.
     batches = image_batches(_NUM_SAMPLES, seed, step, is_balanced=False)
     return next(iter(batches))["image"]
 

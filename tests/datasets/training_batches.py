@@ -1,11 +1,17 @@
-"""`train_batches` with a loader of their own, for tests."""
+"""`train_batches` of examples of their own, for tests."""
 
 from datasets import input_pipeline
 
 
-def training_batches(dataset, preprocess_fn, *, seed, labels_offset=0, **options):
+def training_batches(
+    dataset, preprocess_fn, *, seed, labels_offset=0, num_readers=4, **options
+):
     """Batches whose order and augmentation have the same seed."""
-    load = input_pipeline.train_loader(
-        dataset, preprocess_fn, seed=seed, labels_offset=labels_offset
+    examples = input_pipeline.TrainExamples(
+        dataset,
+        preprocess_fn,
+        seed=seed,
+        labels_offset=labels_offset,
+        num_readers=num_readers,
     )
-    return input_pipeline.train_batches(dataset, load, seed=seed, **options)
+    return input_pipeline.train_batches(examples, seed=seed, **options)

@@ -96,7 +96,7 @@ def make_validation(
     return Validation(
         state,
         cast(Evaluator, SimpleNamespace(run=run)),
-        Recomputation(state, NO_LAG, "auto", lambda step: []),
+        Recomputation(state, NO_LAG, "auto", lambda step: list),
         writer,
         train_dir=str(tmp_path),
         info=INFO,
