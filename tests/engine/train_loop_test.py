@@ -215,7 +215,7 @@ def test_patience_ends_a_run_that_gets_no_better(images_dir, tmp_path, said):
         ({"num_epochs_per_decay": 0.01}, "--num_epochs_per_decay=0.01 is less than"),
         ({"labels_offset": 3}, "--labels_offset=3: the data has only 3 classes"),
         ({"train_dir": "/dev/null/run"}, "/dev/null/run cannot be written to"),
-        ({"early_stopping_patience": 2}, "need --eval_split_name"),
+        ({"early_stopping_patience": 2}, "has no effect without --eval_split_name"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
