@@ -117,8 +117,9 @@ class TrainConfig(TrainGroups):
         at_once = self.train_data.batch_size * self.run.num_clones * num_machines
         if images % at_once:
             raise UserError(
-                f"--global_batch_size={images} is no multiple of the {at_once} images"
-                f" that are computed at once (--batch_size={self.train_data.batch_size}"
+                f"--global_batch_size={images} is not a multiple of the {at_once}"
+                " images that are computed at once"
+                f" (--batch_size={self.train_data.batch_size}"
                 f" × --num_clones={self.run.num_clones} × {num_machines} machines):"
                 " change one of these"
             )

@@ -1,6 +1,7 @@
 """Tasks that are killed, that hang, or that cannot be reached any more."""
 
 import random
+import re
 import shutil
 import signal
 import sys
@@ -23,6 +24,7 @@ _SMALL = {
     "recompute_batch_norm": "false",  # which would take longer than the steps
     "cluster_wait_secs": 20,  # for a task that was killed before they met
 }
+_STEP = re.compile(r"global step (\d+)")
 _RANKS = "the chief", "the other"
 
 
@@ -34,7 +36,7 @@ def kills(bench: Bench) -> None:
     run: dict[str, Any] = {**_SMALL, "log_every_n_steps": 50, "save_interval_secs": 1}
     run["max_number_of_steps"] = steps
     finished(2, bench.command("alone", **run))
-    killed_at: list[str] = []
+    killed_at: list[int] = []
     while len(killed_at) < bench.options.kills:
         with tasks(2, bench.command("killed", **run)) as started:
             if rng.random() < _SHARE_AT_START:
@@ -51,7 +53,7 @@ def kills(bench: Bench) -> None:
             print("killed at step", killed_at[-1], flush=True)
     finished(2, bench.command("killed", **run))
     found = difference(bench.checkpoint("alone"), bench.checkpoint("killed"))
-    in_steps = sum(step != "0" for step in killed_at)
+    in_steps = sum(step > 0 for step in killed_at)
     bench.say(
         f"{steps} steps, a task killed {len(killed_at)} times, {in_steps} of them after"
         " the first steps",
@@ -69,9 +71,8 @@ def _await_steps(started: Sequence[Task]) -> None:
         time.sleep(0.05)
 
 
-def _last_step(task: Task) -> str:
-    _, _, rest = task.said().rpartition("global step ")
-    return rest.split(":")[0] or "0"
+def _last_step(task: Task) -> int:
+    return max(map(int, _STEP.findall(task.said())), default=0)
 
 
 def ends(bench: Bench) -> None:

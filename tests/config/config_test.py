@@ -234,7 +234,7 @@ def test_the_global_batch_decides_on_the_accumulated_batches():
     ]
     assert steps == [4, 2, 1]
     assert train(batch_size=8).for_machines(3) == train(batch_size=8)
-    with pytest.raises(UserError, match="no multiple of the 24 images"):
+    with pytest.raises(UserError, match="not a multiple of the 24 images"):
         config.for_machines(3)
     both = train(global_batch_size=64, gradient_accumulation_steps=2)
     with pytest.raises(UserError, match="leave one of them out"):
