@@ -150,3 +150,10 @@ class PredictConfig:
                 "--output=features takes one checkpoint and a single view of each"
                 " photo: omit --tta and further checkpoints"
             )
+        of_classes = {"top_k": predict.top_k, "format": predict.format}
+        for name, value in of_classes.items():
+            if value not in (None, "table"):
+                raise UserError(
+                    f"--{name}={value} has no effect with --output=features, only with"
+                    " classes: omit one of them"
+                )

@@ -311,6 +311,14 @@ def test_spoilt_weights(full_run, run, tmp_path):
             {"output": "features", "output_file": "a.npz", "tta": "flip"},
             "omit --tta and further checkpoints",
         ),
+        (
+            {"output": "features", "output_file": "a.npz", "top_k": 3},
+            "--top_k=3 has no effect with --output=features",
+        ),
+        (
+            {"output": "features", "output_file": "a.npz", "format": "csv"},
+            "--format=csv has no effect with --output=features",
+        ),
     ],
 )
 def test_options_that_contradict(options, message):
