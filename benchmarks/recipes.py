@@ -2,7 +2,7 @@
 
 python -m benchmarks.recipes --recipe=soup --splits=3
 python -m benchmarks.recipes --recipe=pseudo_labels --images_per_class=10
-python -m benchmarks.recipes --splits=1        # all of them, as `make recipes` does
+python -m benchmarks.recipes                   # all on three splits: `make recipes`
 
 Of each class three tenths are the test split, which judges, a fifth the validation
 split, and the rest is trained on. With --images_per_class it is that many photos, and
