@@ -24,9 +24,10 @@ help:
 demo: $(installed)
 	$(python) demo/run_demo.py $(ARGS)
 
-# A file of tests stays in one process: what its tests share is made once.
+# A file of tests stays in one process: what its tests share is made once. In the order of
+# their names, files of a single long test do not come last, when other processes are idle.
 test: $(installed)
-	$(python) -m pytest -q -n auto --maxprocesses=4 --dist=loadfile --durations=10 $(ARGS)
+	$(python) -m pytest -q -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder --durations=10 $(ARGS)
 
 check: $(installed)
 	$(python) -m ruff format --check .

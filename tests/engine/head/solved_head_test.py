@@ -94,9 +94,9 @@ def test_the_same_command_has_nothing_to_do_and_two_runs_are_the_same_bytes(
         ({"trainable_scopes": "Tiny/Conv2d_2,head"}, "add --trainable_scopes=head"),
         ({"feature_cache": "off"}, "add --feature_cache=memory or disk"),
         ({"feature_cache_views": 2}, "--feature_cache_views=1"),
-        ({"max_number_of_steps": 5}, "--max_number_of_steps=5 has no meaning"),
-        ({"label_smoothing": 0.1}, "--label_smoothing=0.1 has no meaning"),
-        ({"moving_average_decay": 0.9}, "--moving_average_decay=0.9 has no meaning"),
+        ({"max_number_of_steps": 5}, "--max_number_of_steps=5 has no effect"),
+        ({"label_smoothing": 0.1}, "--label_smoothing=0.1 has no effect"),
+        ({"moving_average_decay": 0.9}, "--moving_average_decay=0.9 has no effect"),
     ],
 )
 def test_what_steps_alone_know_is_refused(images_dir, tmp_path, change, expected):
