@@ -4,7 +4,8 @@ import dataclasses
 import importlib
 import importlib.util
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -226,8 +227,22 @@ def write_onnx(job: Job, path: str) -> None:
     tf2onnx = importlib.import_module("tf2onnx")
     function = _function(job, job.batch_size)
     tf2onnx.convert.from_function(
-        function, input_signature=function.input_signature, opset=17, output_path=path
+        function,
+        input_signature=function.input_signature,
+        opset=17,
+        custom_op_handlers={"Erfc": (_onnx_erfc, [])},
+        output_path=path,
     )
+
+
+def _onnx_erfc(graph: Any, node: Any, name: str, _: Sequence[Any]) -> None:
+    """Replaces TensorFlow's Erfc, of GELU, which tf2onnx lacks, by ONNX's 1 - Erf."""
+    output = node.output[0]
+    shape, dtype = graph.get_shape(output), graph.get_dtype(output)
+    one = graph.make_const(f"{name}/one", np.float32(1)).output[0]
+    erf = graph.make_node("Erf", node.input, shapes=[shape], dtypes=[dtype]).output[0]
+    graph.remove_node(name)
+    graph.make_node("Sub", [one, erf], outputs=[output], shapes=[shape], dtypes=[dtype])
 
 
 def run_onnx(path: str, images: np.ndarray) -> np.ndarray:
