@@ -7,6 +7,7 @@ from checkpoints import scopes
 from errors import UserError
 
 _FLAG = "learning_rate_multipliers"
+_SMALLEST = 1e-30  # a rate of up to 1e-8 times this is still above 0 in float32
 _FORM = "expected scope=factor pairs, as in InceptionV3/Mixed_7=0.3,head=1,.*=0.1"
 
 
@@ -14,7 +15,8 @@ def parse(text: str | None) -> list[tuple[str, float]]:
     """Scopes and factors of a value of `--learning_rate_multipliers`, in order.
 
     Raises:
-      UserError: an entry is not a pair, or its factor is not a finite positive number.
+      UserError: an entry is not a pair, or its factor is not a finite positive number
+        that float32 can hold.
     """
     return [_parse_pair(pair) for pair in scopes.parse_scopes(text, flag=_FLAG)]
 
@@ -27,7 +29,7 @@ def _parse_pair(pair: str) -> tuple[str, float]:
         factor = math.nan
     if not (separator and scope.strip()) or not math.isfinite(factor) or factor < 0:
         raise UserError(f"--{_FLAG}: {pair}: {_FORM}")
-    if factor == 0:
+    if factor < _SMALLEST:
         raise UserError(
             f"--{_FLAG}: {pair} would freeze what it matches: give a factor above 0, or"
             " use --trainable_scopes to freeze layers"
@@ -101,7 +103,7 @@ def by_depth(
       Factors of all that are trained, by name.
 
     Raises:
-      UserError: nothing but the head is trained.
+      UserError: nothing but the head is trained, or a rate would be 0 in float32.
     """
 
     def is_head(name: str) -> bool:
@@ -116,6 +118,13 @@ def by_depth(
     body = [scopes.block_of(name) for name in variable_names if not is_head(name)]
     blocks = list(dict.fromkeys(body))
     to_head = {block: len(blocks) - i for i, block in enumerate(blocks)}
+    trained = {scopes.block_of(name) for name in trained_names}
+    first = next(block for block in blocks if block in trained)
+    if decay ** to_head[first] < _SMALLEST:
+        raise UserError(
+            f"--layer_decay={decay:g} would freeze {first}, {to_head[first]} blocks"
+            " before the end: 0.65 to 0.85 is usual; --trainable_scopes freezes layers"
+        )
     return {
         name: 1.0 if is_head(name) else decay ** to_head[scopes.block_of(name)]
         for name in trained_names

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -82,6 +82,28 @@ class Checkpoint:
     def global_step(self) -> int | None:
         """The step at which it was written; None if it holds no global_step."""
         return int(self.read("global_step")) if "global_step" in self.shapes else None
+
+
+def find_checkpoints(
+    paths: Sequence[str], *, flag: str = "checkpoint_path"
+) -> list[str]:
+    """The checkpoints that a user means by several paths, in their order.
+
+    Args:
+      paths: each as for `find_checkpoint`.
+      flag: the flag that holds them, for messages.
+
+    Raises:
+      UserError: as for `find_checkpoint`, or two paths mean the same checkpoint.
+    """
+    found: dict[str, str] = {}
+    for path in paths:
+        checkpoint = find_checkpoint(path, flag=flag)
+        real = os.path.realpath(checkpoint)
+        if real in found:
+            raise UserError(f"--{flag} names {found[real]} twice: name it once")
+        found[real] = checkpoint
+    return list(found.values())
 
 
 def find_checkpoint(path: str, *, flag: str = "checkpoint_path") -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from errors import UserError
 
+_SMALLEST = 1.1754944e-38  # of float32's normal numbers; TensorFlow flushes smaller ones
 MOST_EPOCHS = 10**9  # so that steps are a 64-bit number
 
 
@@ -59,6 +60,8 @@ def _check(field: dataclasses.Field[Any], value: Any) -> None:
         expected = f"one of {', '.join(limits['choices'])}"
     elif isinstance(value, float) and not math.isfinite(value):
         expected = "a finite number"
+    elif isinstance(value, float) and 0 < abs(value) < _SMALLEST:
+        expected = f"0 or at least {_SMALLEST:.3g}, as smaller numbers are 0 in float32"
     elif limits["minimum"] is not None and value < limits["minimum"]:
         expected = f"{limits['minimum']} or more"
     elif limits["maximum"] is not None and value > limits["maximum"]:

@@ -140,10 +140,11 @@ class PredictConfig:
 
     def _check_features(self) -> None:
         predict = self.predict
-        if not (predict.output_file or "").endswith(".npz"):
+        file = predict.output_file or ""
+        if not file.endswith(".npz"):
             raise UserError(
-                f"--output_file={predict.output_file}: features are written to a NumPy"
-                " archive; give a file name that ends in .npz"
+                f"--output_file={file}: features are written to a NumPy archive; give a"
+                " file name that ends in .npz"
             )
         if predict.tta or len(split_list(predict.checkpoint_path)) > 1:
             raise UserError(

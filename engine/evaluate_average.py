@@ -45,7 +45,7 @@ def evaluate(config: EvalConfig, paths: Sequence[str], given: Set[str]) -> int:
     _check(config, paths)
     for path in paths:
         shared_folder.require_own(path, flag="checkpoint_path")
-    checkpoints = [Checkpoint(slim_format.find_checkpoint(path)) for path in paths]
+    checkpoints = [Checkpoint(path) for path in slim_format.find_checkpoints(paths)]
     folder = os.path.dirname(checkpoints[0].path) or "."
     config, given, validated = eval_options.located(config, folder, given)
     config = _with_name_of_data(config, folder, given)

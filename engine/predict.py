@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from checkpoints import slim_format
 from cluster.shares import Share, find_share
 from common import storage, tables
 from common.atomic_files import atomic_write, explained_errors
@@ -55,6 +56,8 @@ def predict(config: PredictConfig, where: Sequence[str]) -> int:
     if not share.is_all:
         devices.leave_gpus_to_others(os.environ)
     devices.make_strategy(1)
+    paths = split_list(options.checkpoint_path)
+    slim_format.find_checkpoints(paths)  # each names a checkpoint, and a different one
     members = [
         classifiers.load(
             path,
@@ -62,13 +65,13 @@ def predict(config: PredictConfig, where: Sequence[str]) -> int:
             use_moving_average=bool(options.moving_average_decay),
             needs_head=options.output == "classes",
         )
-        for path in split_list(options.checkpoint_path)
+        for path in paths
     ]
     options = dataclasses.replace(options, bits=options.bits or _bits(members))
     if options.output == "features":
         batches = end_points.extracting(members[0], options)
     else:
-        ensembles.require_same_classes(members, split_list(options.checkpoint_path))
+        ensembles.require_same_classes(members, paths)
         batches = classifying(members, options)
     if not share.is_all:
         return _predict_share(config, share, photos, batches, members[0])

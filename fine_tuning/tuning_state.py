@@ -100,6 +100,8 @@ def resumed(now: TuningState, folder: str) -> TuningState:
     else:
         earlier.count_killed(folder)
         return earlier
+    if _visible(folder) == [FILE_NAME]:  # it failed before it did anything
+        return now
     raise UserError(
         f"--output_dir={folder} holds a fine-tuning {difference}: {_OTHERWISE}"
     )
@@ -113,8 +115,7 @@ def _stages(state: TuningState) -> str:
 
 
 def _require_empty(folder: str) -> None:
-    there = [name for name in _listed(folder) if not name.startswith(".")]
-    if there:
+    if there := _visible(folder):
         raise UserError(
             f"--output_dir={folder} is not empty: it holds {there[0]!r}"
             f"{' and more' if len(there) > 1 else ''}, but no {FILE_NAME}; use a new"
@@ -122,5 +123,6 @@ def _require_empty(folder: str) -> None:
         )
 
 
-def _listed(folder: str) -> list[str]:
-    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+def _visible(folder: str) -> list[str]:
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    return [name for name in names if not name.startswith(".")]

@@ -55,16 +55,12 @@ def open_all(paths: Sequence[str], net: NetOptions) -> list[Member]:
       UserError: there are fewer than two or one twice, one cannot be read, or two are
         of different nets, images or classes.
     """
-    found = [slim_format.find_checkpoint(p, flag="checkpoint_paths") for p in paths]
+    found = slim_format.find_checkpoints(paths, flag="checkpoint_paths")
     if len(found) < 2:
         raise UserError(
             f"--checkpoint_paths={','.join(paths)}: one checkpoint has no average; name"
             " two or more, with commas between"
         )
-    real = [os.path.realpath(path) for path in found]
-    for path in found:
-        if real.count(os.path.realpath(path)) > 1:
-            raise UserError(f"--checkpoint_paths names {path} twice: name it once")
     members = []
     for path in found:
         checkpoint = Checkpoint(path)

@@ -38,8 +38,8 @@ Predict = Callable[[PredictionPhotos, str], Sequence[Prediction]]
 def identity(config: PredictConfig, photos: PredictionPhotos) -> str:
     """A digest of all that predictions depend on: photos, checkpoints and options."""
     digests = []
-    for path in split_list(config.predict.checkpoint_path):
-        found = slim_format.find_checkpoint(path)
+    paths = split_list(config.predict.checkpoint_path)
+    for found in slim_format.find_checkpoints(paths):
         index = f"{found}.index"  # of V2; it holds checksums of all values
         digests.append(sha256(index if storage.is_file(index) else found))
     options = dataclasses.asdict(config.predict)

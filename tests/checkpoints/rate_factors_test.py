@@ -46,6 +46,7 @@ def test_what_is_no_pair_is_refused(text):
     ("text", "message"),
     [
         ("head=0", "head=0 would freeze .* --trainable_scopes to freeze"),
+        ("head=1e-40", "head=1e-40 would freeze .* --trainable_scopes to freeze"),
         ("Net/Blok_2=0.1", "no variable matches .* nearest scopes are Net/Block_2, "),
         ("Net/Conv_1=0.1", "nothing that Net/Conv_1 matches is trained; .*: Net/Block"),
         (".*=0.1,head=1", "head comes too late: .* move it to the front"),
@@ -81,3 +82,10 @@ def test_layer_decay_of_the_head_alone_is_refused():
         UserError, match=r"--layer_decay=0\.5 .* only the head is trained"
     ):
         by_depth(0.5, ["Net/Logits/weights"])
+
+
+def test_layer_decay_that_float32_cannot_hold_is_refused():
+    assert by_depth(1e-9)["Net/Conv_1/weights"] == pytest.approx(1e-27)
+    with pytest.raises(UserError, match=r"=1e-11 would freeze Net/Conv_1, 3 blocks"):
+        by_depth(1e-11)
+    assert by_depth(1e-11, TRAINED)["Net/Block_2/a/weights"] == pytest.approx(1e-22)

@@ -94,6 +94,12 @@ def test_numbers_must_be_finite(value):
     assert expected == "a finite number"
 
 
+def test_numbers_that_float32_rounds_to_zero_are_refused():
+    expected = refusal(ScheduleOptions, "learning_rate", 1e-40)
+    assert expected.startswith("0 or at least 1.18e-38")
+    assert ScheduleOptions(learning_rate=1e-37).learning_rate == 1e-37
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -5,6 +5,7 @@ The last layer's weights are 0: its biases are the logits of every image.
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -78,10 +79,13 @@ def test_an_ensemble_has_the_mean_probabilities(answering, metrics, capsys):
     assert f"{files[1]} at step {STEP}" in lines[3]
 
 
-def test_views_and_twice_the_same_net_change_nothing_of_plain_images(full_run, metrics):
+def test_views_and_a_copy_of_the_net_change_nothing_of_plain_images(
+    full_run, metrics, tmp_path
+):
     alone = metrics(full_run)
     assert "tta" not in alone
-    views = metrics(full_run, full_run, tta="flip,ten_crop")
+    copy = shutil.copytree(full_run, tmp_path / "copy")
+    views = metrics(full_run, copy, tta="flip,ten_crop")
     assert views.pop("tta") == "flip,ten_crop"
     assert views["loss"] == pytest.approx(alone["loss"], rel=1e-4)
     assert views["accuracy"] == alone["accuracy"]
@@ -97,7 +101,9 @@ def test_what_has_no_average_is_refused(answering, metrics, full_run):
     with pytest.raises(
         UserError, match=r"--eval_dir is missing: .* several checkpoints"
     ):
-        metrics(full_run, full_run, eval_dir="/tmp/tfmodel/")
+        metrics(full_run, other, eval_dir="/tmp/tfmodel/")
+    with pytest.raises(UserError, match=rf"names {full_run}/model.ckpt-\d+ twice"):
+        metrics(full_run, f"{full_run}/checkpoint")
     with pytest.raises(UserError, match=r"--eval_interval_secs watches .* \(--tta\)"):
         metrics(full_run, tta="flip", eval_interval_secs=1)
     with pytest.raises(UserError, match="--tta=flop: expected flip or ten_crop"):

@@ -116,6 +116,8 @@ def test_members_of_other_classes_are_refused(full_run, run, tmp_path):
     dataclasses.replace(record, class_names=names).write(str(other))
     with pytest.raises(UserError, match="only checkpoints with the same classes"):
         run(checkpoint_path=f"{full_run}, {other}")
+    with pytest.raises(UserError, match=rf"names {full_run}/model.ckpt-6 twice"):
+        run(checkpoint_path=f"{full_run},{full_run}/model.ckpt-6")
 
 
 def test_features_of_end_points_with_their_photos(run, photos, tmp_path):

@@ -29,8 +29,13 @@ def test_the_same_command_knows_what_is_finished(tmp_path):
 )
 def test_another_command_is_refused(tmp_path, changes, said):
     NOW.write(str(tmp_path))
+    (tmp_path / ".fine_tune.lock").write_text("")
+    other = dataclasses.replace(NOW, **changes)
+    # A command that failed before it wrote anything else may be corrected.
+    assert tuning_state.resumed(other, str(tmp_path)) == other
+    (tmp_path / "1-head").mkdir()
     with pytest.raises(UserError, match=said):
-        tuning_state.resumed(dataclasses.replace(NOW, **changes), str(tmp_path))
+        tuning_state.resumed(other, str(tmp_path))
 
 
 def test_a_killed_try_counts_until_the_last_file_that_it_wrote(tmp_path):
