@@ -96,7 +96,7 @@ def measurements(request):
     """Every network under test, being measured: a process for each core."""
     items = [item for item in request.session.items if item.module is request.module]
     nets = dict.fromkeys(
-        i.callspec.params["net"] for i in items if hasattr(i, "callspec")
+        i.callspec.params["net"] for i in items if "measured" in i.fixturenames
     )
     spawn = multiprocessing.get_context("spawn")
     pool = concurrent.futures.ProcessPoolExecutor(os.cpu_count(), mp_context=spawn)
