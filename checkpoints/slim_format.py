@@ -18,7 +18,7 @@ from absl import logging
 from checkpoints import failed_write, other_formats
 from common import storage
 from common.atomic_files import atomic_write, move
-from errors import UserError, first_line
+from errors import UserError, first_line, nearest
 
 STATE_FILE = "checkpoint"
 _V2_SUFFIX = re.compile(r"\.(index|data-\d{5}-of-\d{5}|meta)$")
@@ -143,9 +143,12 @@ def find_checkpoint(path: str, *, flag: str = "checkpoint_path") -> str:
     if not storage.is_folder(parent):
         raise UserError(f"--{flag}={path}: there is no directory {parent}")
     there = checkpoints_in(parent)
-    known = f"{', '.join(there)}" if there else "none"
+    names = storage.names_in(parent)
+    folders = [n for n in names if storage.is_folder(os.path.join(parent, n))]
+    near = nearest(os.path.basename(path), [*there, *folders])
     raise UserError(
-        f"--{flag}={path}: no such checkpoint; the checkpoints in {parent}: {known}"
+        f"--{flag}={path}: no such checkpoint{near}; the checkpoints in {parent}:"
+        f" {', '.join(there) or 'none'}"
     )
 
 

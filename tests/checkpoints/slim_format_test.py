@@ -176,8 +176,10 @@ def test_a_published_archive_has_no_state_file(tmp_path):
     ("path", "says"),
     [
         ("nowhere/model.ckpt", "there is no directory"),
-        ("full/model.ckpt-2", "no such checkpoint; the checkpoints in"),
+        ("full/model.ckpt-2", "no such checkpoint (did you mean model.ckpt-1?)"),
+        ("full/model.ckpt-2", "; the checkpoints in"),
         ("full/model.ckpt-2", "full: model.ckpt-1"),
+        ("fulll", "no such checkpoint (did you mean full?); the checkpoints in"),
         ("empty/model.ckpt-2", "empty: none"),
         ("empty", "no checkpoint in this directory; it is empty"),
         ("photos", "no checkpoint in this directory; it holds cat.jpg"),
