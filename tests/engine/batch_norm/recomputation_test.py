@@ -213,7 +213,7 @@ def test_the_end_of_a_run_does_not_show_in_a_longer_one(flags, lagging_run, tmp_
     for steps in (2, 6):
         small_runs.train(
             train_dir=tmp_path,
-            **{**flags, "max_number_of_steps": steps, "eval_every_n_steps": 1},
+            **{**flags, "max_number_of_steps": steps, "eval_every_n_steps": 3},
         )
     expected, found = (small_runs.read_all(d, 6) for d in (lagging_run, tmp_path))
     assert set(found) == set(expected)
