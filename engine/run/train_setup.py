@@ -27,7 +27,7 @@ from engine.feature_cache.split_network import SplitNetwork
 from engine.run import mixing_in, rerun, warm_start
 from engine.run.background import BackgroundWriter
 from engine.run.initial_weights import Start, find_start, restore_start
-from engine.run.validation import Validation, read_history
+from engine.run.validation import BEST_FOLDER, Validation, read_history
 from engine.step import run_length
 from engine.step.run_length import RunLength
 from engine.step.train_state import TrainState
@@ -216,6 +216,16 @@ def info_of(network: Network, dataset: Dataset, data: DataOptions) -> ModelInfo:
 
 
 def _check_same_model(train_dir: str, info: ModelInfo) -> None:
+    """Refuses to train another net, or for other classes, in the folder of a run.
+
+    A run that ended before its first checkpoint left nothing to protect.
+
+    Raises:
+      UserError: it is so.
+    """
+    folders = train_dir, os.path.join(train_dir, BEST_FOLDER)
+    if not any(CheckpointFolder(f, keep=1).has_checkpoint() for f in folders):
+        return
     earlier = model_info.read(train_dir)
     differences = info.differences(earlier) if earlier else []
     if differences:

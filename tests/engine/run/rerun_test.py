@@ -93,6 +93,16 @@ def test_the_same_command_says_nothing_and_a_run_of_an_older_release_that(
     assert "has no model.json and no run.json" in caplog.text
 
 
+def test_another_net_is_refused_unless_nothing_was_trained(run):
+    other = {"train_image_size": 24, "dry_run": True}
+    with pytest.raises(UserError, match="other settings: image_size was 16, is now 24"):
+        run(**other)
+    for path in (*run.folder.glob("model.ckpt*"), run.folder / "checkpoint"):
+        path.unlink()
+    shutil.rmtree(run.folder / "best", ignore_errors=True)
+    assert run(**other) == 0
+
+
 @pytest.mark.parametrize("steps", [6, 8])
 def test_other_data_of_the_same_classes_is_refused(run, tmp_path, steps):
     images = coloured_images.write_split(
