@@ -11,9 +11,7 @@ from typing import Any
 
 from errors import UserError
 
-_SMALLEST = (
-    1.1754944e-38  # of float32's normal numbers; TensorFlow flushes smaller ones
-)
+_SMALLEST = 1.1754944e-38  # float32's smallest normal number; TensorFlow flushes less
 MOST_EPOCHS = 10**9  # so that steps are a 64-bit number
 
 
