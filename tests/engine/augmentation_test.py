@@ -12,7 +12,7 @@ from engine import inputs
 from errors import UserError
 from nets.network import Network
 from preprocessing.rand_augment import rand_augment
-from tests.engine import small_runs
+from tests.engine import coloured_images, small_runs
 
 FLAGS = [
     {"rand_augment_ops": 2},
@@ -28,6 +28,14 @@ def train(train_dir, images_dir, **flags):
         dataset_dir=images_dir, train_dir=train_dir, max_number_of_steps=2, **flags
     )
     return small_runs.read_all(train_dir, 2)["Tiny/Conv2d_1/weights"]
+
+
+@pytest.fixture(scope="module")
+def images_dir(tmp_path_factory):
+    """Images in which it shows that a pixel has moved, unlike in plain ones."""
+    colours = small_runs.COLOURS
+    folder = tmp_path_factory.mktemp("images")
+    return coloured_images.write_split(folder, "train", colours, colours, shaded=True)
 
 
 @pytest.fixture(scope="module")

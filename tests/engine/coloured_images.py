@@ -1,4 +1,4 @@
-"""A data set of plain red, green and blue images."""
+"""A data set of red, green and blue images."""
 
 import io
 import pathlib
@@ -24,8 +24,12 @@ def write_split(
     *,
     filenames: Sequence[str | None] = (),
     class_names: Sequence[str] = ("red", "green", "blue"),
+    shaded: bool = False,
 ) -> pathlib.Path:
-    """Writes images of the colours (0 red, 1 green, 2 blue), the first 3 in a shard."""
+    """Writes images of the colours (0 red, 1 green, 2 blue), the first 3 in a shard.
+
+    Shaded ones are dark on the left, plain ones the same everywhere.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     lines = (f"{label}:{name}\n" for label, name in enumerate(class_names))
     (folder / "labels.txt").write_text("".join(lines), encoding="utf-8")
@@ -37,7 +41,7 @@ def write_split(
             for colour, label, filename in part:
                 writer.write(
                     example_schema.build_example(
-                        _png(colour), "png", label, SIDE, SIDE, filename
+                        _png(colour, shaded), "png", label, SIDE, SIDE, filename
                     )
                 )
     return folder
@@ -48,9 +52,10 @@ def get_split(folder: pathlib.Path, split: str) -> Dataset:
     return dataset_factory.get_dataset(NAME, split, str(folder))
 
 
-def _png(colour: int) -> bytes:
+def _png(colour: int, shaded: bool) -> bytes:
     pixels = np.zeros((SIDE, SIDE, 3), np.uint8)
-    pixels[..., colour] = BRIGHTNESS
+    first = 0 if shaded else BRIGHTNESS
+    pixels[..., colour] = np.linspace(first, BRIGHTNESS, SIDE)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
