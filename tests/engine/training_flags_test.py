@@ -73,8 +73,10 @@ CASES: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbalanced")
-    coloured_images.write_split(folder, "train", COLOURS, COLOURS)
-    return coloured_images.write_split(folder, "validation", [0, 1, 2], [0, 1, 2])
+    coloured_images.write_split(folder, "train", COLOURS, COLOURS, shaded=True)
+    return coloured_images.write_split(
+        folder, "validation", [0, 1, 2], [0, 1, 2], shaded=True
+    )
 
 
 @pytest.fixture
