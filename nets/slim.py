@@ -270,6 +270,16 @@ for _patch in _PATCHES:
     _patch.apply()
 
 
+def l2_regularizer(scale: float) -> Callable[[tf.Tensor], tf.Tensor] | None:
+    """`tf_slim.l2_regularizer`, but None at 0.
+
+    slim's regularizer for 0 returns nothing and is still registered under the name of
+    its weights, which have none where they are cast outside of graphs.
+    """
+    regularizer = tf_slim.l2_regularizer(scale)
+    return None if scale == 0 else regularizer
+
+
 def safe_arg_scope(funcs: Sequence[Callable], **kwargs: Any) -> Any:
     """`arg_scope` of the arguments that are not None; others are left unchanged."""
     given = {name: value for name, value in kwargs.items() if value is not None}
@@ -287,7 +297,6 @@ convert_collection_to_dict = _utils.convert_collection_to_dict
 flatten = tf_slim.flatten
 fully_connected = tf_slim.fully_connected
 get_model_variables = tf_slim.get_model_variables
-l2_regularizer = tf_slim.l2_regularizer
 max_pool2d = tf_slim.max_pool2d
 model_variable = tf_slim.model_variable
 parallel_reader = tf_slim.parallel_reader

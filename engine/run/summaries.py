@@ -68,11 +68,6 @@ class TrainSummaries:
         _mark_start(step, train_dir)
         self._writer = open_writer(train_dir)
         self._validation_writer: tf.summary.SummaryWriter | None = None
-        network = state.network
-        # Traced separately: the training step returns no activations.
-        self._end_points = tf.function(
-            lambda images: network(images, is_training=False)[1], autograph=False
-        )
         with writing(self._writer, train_dir, step):
             tf.summary.text("plan", plan_text.as_markdown(state.plan))
 
@@ -99,10 +94,10 @@ class TrainSummaries:
         self._histograms_at = time.monotonic()
         images = sample_images(step)
         weights = {n: tf.identity(v) for n, v in self._state.trained.items()}
+        # Layer by layer: compiled, a call at such intervals takes twice the time.
+        _, end_points = self._state.network(images, is_training=False)
         self._background.submit(
-            functools.partial(
-                self._write_histograms, step, weights, self._end_points(images), images
-            )
+            functools.partial(self._write_histograms, step, weights, end_points, images)
         )
 
     def _write_histograms(

@@ -191,6 +191,21 @@ def test_layers_compute_narrow_on_float32_variables(net, precision):
     )
 
 
+@pytest.mark.parametrize("precision", COMPUTE_DTYPES)
+def test_a_call_outside_of_functions_is_the_same_computation(precision):
+    net = Network("tiny", num_classes=5, precision=precision)
+    images = tf.constant(IMAGES)
+    with tf.GradientTape() as tape:
+        logits, end_points = net(images, is_training=False)
+        loss = tf.reduce_sum(logits**2)
+    gradients = tape.gradient(loss, net.trainable_variables)
+    assert all(gradient is not None for gradient in gradients)
+    compiled = tf.function(lambda images: net(images, is_training=False))(images)
+    assert list(end_points) == list(compiled[1])
+    for name, values in end_points.items():
+        np.testing.assert_allclose(values, compiled[1][name], atol=1e-5, err_msg=name)
+
+
 def test_grayscale_images():
     net = Network("tiny", num_classes=5, channels=1)
     assert net.variable_shapes()["Tiny/conv1/weights"] == (1, 1, 1, 4)
