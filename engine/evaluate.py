@@ -182,6 +182,7 @@ class _Evaluation:
                 channels=inputs.num_channels(dataset, data, config.model.model_name),
                 precision=config.compute.precision,
                 head=NewHead(config.model.final_endpoint, config.model.hidden_units),
+                draw_weights=False,
             )
         self._evaluator = make_evaluator(
             *(self._network, dataset, data),

@@ -154,7 +154,7 @@ def _completed(config: ProbeConfig, checkpoint: Checkpoint) -> ProbeConfig:
 def _restored_network(
     config: ProbeConfig, split: Dataset, checkpoint: Checkpoint
 ) -> Network:
-    """The net for these classes, restored from the checkpoint but for its head."""
+    """The net for these classes, restored from the checkpoint, with a new head."""
     data, options = config.data, config.probe
     model_name = options.model_name or ""
     network = Network(
@@ -164,6 +164,7 @@ def _restored_network(
         channels=inputs.num_channels(split, data, model_name),
         precision=config.compute.precision,
         head=_head_of(checkpoint),
+        draw_weights=False,
     )
     names = restored_names.choose(
         network.variable_shapes(),
@@ -174,6 +175,7 @@ def _restored_network(
         head_scopes=network.head_scopes,
     )
     restore.restore(network.model_variables, checkpoint, names)
+    network.draw_all_but(names, options.seed)
     return network
 
 

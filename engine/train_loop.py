@@ -263,7 +263,7 @@ def explained_step_errors(setup: Setup, config: TrainConfig) -> Iterator[None]:
 def list_scopes(model: ModelOptions) -> None:
     """Prints the scopes of a net with their parameter counts, for 1000 classes."""
     head = NewHead(model.final_endpoint, model.hidden_units)
-    network = Network(model.model_name, num_classes=1000, head=head)
+    network = Network(model.model_name, num_classes=1000, head=head, draw_weights=False)
     print(plan_text.scopes_as_text(network.variable_shapes()))
     head_scopes = ",".join(network.head_scopes)
     print(f"`head` stands for {head_scopes}; parameters are counted for 1000 classes")

@@ -138,7 +138,9 @@ def require_scopes(stages: Sequence[Stage], model_name: str, path: str) -> None:
             units = parse_hidden_units(values.get("head_hidden_units"))
             head = NewHead(values.get("final_endpoint"), units)
             if head not in nets:
-                nets[head] = Network(model_name, num_classes=_ANY_NUMBER, head=head)
+                nets[head] = Network(
+                    model_name, num_classes=_ANY_NUMBER, head=head, draw_weights=False
+                )
             _require_scopes(values, nets[head])
 
 

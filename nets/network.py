@@ -3,12 +3,13 @@
 import contextlib
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 import tensorflow as tf
 
 from errors import UserError
 from nets import nets_factory, slim
+from nets.late_values import LateValues
 from nets.new_head import OWN_HEAD, NewHead
 
 COMPUTE_DTYPES = {
@@ -51,6 +52,7 @@ class Network(tf.Module):
         channels: int = 3,
         precision: str = "float32",
         head: NewHead = OWN_HEAD,
+        draw_weights: bool = True,
     ) -> None:
         """Builds the variables.
 
@@ -62,6 +64,8 @@ class Network(tf.Module):
           precision: compute dtype of the layers, a key of `COMPUTE_DTYPES`; variables,
             including batch-norm statistics, are always float32.
           head: replaces the net's own.
+          draw_weights: gives the variables their initial values; otherwise they are NaN
+            until they are restored or `draw_all_but` is called.
 
         Raises:
           UserError: there is no such net, it cannot be built for this image size, it
@@ -82,13 +86,11 @@ class Network(tf.Module):
         self.precision = "float32"
         # Any nonzero weight decay marks the regularized variables.
         self._network_fns = self._make_network_fns(weight_decay=1.0)
-        try:
+        self._late_values = LateValues()
+        late = tf.variable_creator_scope(self._late_values.create)
+        scope = contextlib.nullcontext() if draw_weights else late
+        with _explained_lack_of_memory(model_name), scope:
             self._build(entry)
-        except tf.errors.ResourceExhaustedError as error:
-            raise UserError(
-                f"the variables of {model_name} do not fit into memory: choose a"
-                " smaller net, or lower --head_hidden_units"
-            ) from error
         # The penalty is computed from the variables; calls need not compute it again.
         self._network_fns = self._make_network_fns(weight_decay=0.0)
         self.precision = precision
@@ -135,6 +137,18 @@ class Network(tf.Module):
                 f" {self.image_size}x{self.image_size} pixels: {short_reason(error)};"
                 f" its default size is {entry.image_size}"
             ) from error
+
+    def draw_all_but(self, restored: Collection[str], seed: int) -> None:
+        """Gives variables the initial values that the constructor did not draw.
+
+        Args:
+          restored: names of the variables that are left as they are. The values of each
+            other are determined by `seed` and its name alone.
+          seed: becomes TensorFlow's global seed.
+        """
+        others = self.model_variables.keys() - set(restored)
+        with _explained_lack_of_memory(self.model_name), self._strategy.scope():
+            self._late_values.draw(self.model_variables, sorted(others), seed)
 
     @property
     def key(self) -> str:
@@ -196,6 +210,17 @@ class Network(tf.Module):
         return tf.nest.map_structure(
             lambda tensor: tf.cast(tensor, tf.float32), outputs
         )
+
+
+@contextlib.contextmanager
+def _explained_lack_of_memory(model_name: str) -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise UserError(
+            f"the variables of {model_name} do not fit into memory: choose a smaller"
+            " net, or lower --head_hidden_units"
+        ) from error
 
 
 def _on_one_replica(

@@ -89,6 +89,7 @@ def convert(
         num_classes=source.num_outputs,
         image_size=source.image_size,
         channels=source.channels,
+        draw_weights=False,
     )
     usual = nets_factory.get_entry(source.model_name).preprocessing
     pixels = source.preprocessing or usual

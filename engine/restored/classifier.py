@@ -42,6 +42,7 @@ class Classifier:
             channels=int(self._recipe(blank, 32, 32).shape[-1]),
             precision=precision,
             head=NewHead(info.final_endpoint, info.head_hidden_units),
+            draw_weights=False,
         )
 
     @property

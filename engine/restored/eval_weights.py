@@ -1,9 +1,7 @@
 """Loads a checkpoint's weights into a network for evaluation."""
 
-import math
 from collections.abc import Iterable, Mapping
 
-import tensorflow as tf
 from absl import logging
 
 from checkpoints import restore, scopes
@@ -31,9 +29,8 @@ def load(
       checkpoint: with slim's names; a published one need not have a global step.
       dataset: the data to evaluate, for messages.
       use_moving_average: whether to load `<variable>/ExponentialMovingAverage`.
-      needs_head: whether to refuse a checkpoint without a head. If not, variables that
-        are not restored, those of auxiliary heads included, are set to NaN, so that
-        results that depend on them are recognized.
+      needs_head: whether to refuse a checkpoint without a head. Otherwise its head
+        stays as it is: NaN in a net that was built without drawing weights.
 
     Returns:
       The checkpoint's global step; 0 if it has none.
@@ -68,13 +65,8 @@ def fill(
 ) -> None:
     """Like `load`, without warnings about averages that lag or are not used."""
     sources = _sources(network, use_moving_average)
-    if not needs_head:
-        if lacks_head(network, checkpoint):
-            sources = {n: s for n, s in sources.items() if n not in _head(network)}
-        for name, variable in network.model_variables.items():
-            if name not in sources:
-                nan = tf.cast(math.nan, variable.dtype)
-                variable.assign(tf.fill(variable.shape, nan))
+    if not needs_head and lacks_head(network, checkpoint):
+        sources = {n: s for n, s in sources.items() if n not in _head(network)}
     _check_present(network, checkpoint, sources, use_moving_average)
     _check_shapes(network, checkpoint, sources, dataset)
     variables = {s: network.model_variables[name] for name, s in sources.items()}

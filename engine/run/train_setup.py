@@ -165,6 +165,7 @@ def _make_network(
             channels=inputs.num_channels(dataset, config.data, config.model.model_name),
             precision=config.compute.precision,
             head=NewHead(config.model.final_endpoint, config.model.hidden_units),
+            draw_weights=False,
         )
     # Only to raise an error now if --preprocessing_name is unknown.
     inputs.preprocess_fn(config.data, network, is_training=True)
@@ -251,11 +252,12 @@ def _warn_of_missing_files(train_dir: str, start: Start) -> None:
 def restored_state(
     setup: Setup, config: TrainConfig, strategy: tf.distribute.Strategy
 ) -> TrainState:
-    """Creates the state and restores the values that `setup.start` decided on.
+    """Creates the state with its values, restored as `setup.start` decided, or drawn.
 
     Everything that reads weights takes the state as an argument, so that it cannot come
     before this.
     """
+    setup.network.draw_all_but(setup.start.plan.restored_names, config.run.seed)
     with strategy.scope():
         state = TrainState(
             *(setup.network, setup.start.plan, config),

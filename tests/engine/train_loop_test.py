@@ -106,8 +106,8 @@ def test_no_function_is_traced_twice(full_run_flags, tmp_path, monkeypatch):
     monkeypatch.setattr(tf, "function", noted_function)
     assert small_runs.train(train_dir=tmp_path, **full_run_flags) == 0
     counts = [f.experimental_get_tracing_count() for f in functions]
-    # Of a run: the loading of an image, a step, an evaluation, activations.
-    assert counts == [1, 1, 1, 1]
+    # Of a run: the loading of an image, a step, an evaluation.
+    assert counts == [1, 1, 1]
 
 
 def test_a_finished_run_stops_at_once(full_run, full_run_flags, said):

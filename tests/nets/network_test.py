@@ -408,7 +408,9 @@ def test_images_above_the_default_size_are_pooled():
     assert run(tf.zeros((1, 256, 256, 3))).shape == (1, 3)
 
 
-def test_variables_that_memory_has_no_room_for_are_a_line():
+@pytest.mark.parametrize("draw_weights", [True, False])
+def test_variables_that_memory_has_no_room_for_are_a_line(draw_weights):
+    values = {"image_size": 28, "draw_weights": draw_weights}
     head = NewHead(None, (10**12,))
     with pytest.raises(UserError, match=r"^the variables of lenet do not fit"):
-        Network("lenet", num_classes=2, image_size=28, head=head)
+        Network("lenet", num_classes=2, head=head, **values)

@@ -1,0 +1,50 @@
+"""Initial values that are drawn after the variables are made, and only where needed."""
+
+import functools
+import math
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+
+class LateValues:
+    """Makes variables that are NaN until they are restored or drawn.
+
+    To draw the values of a large net takes seconds, in vain where a checkpoint has
+    them. A variable that is forgotten makes the result NaN, which every command sees.
+    """
+
+    def __init__(self) -> None:
+        self._draw: dict[str, Callable[[], tf.Tensor]] = {}
+
+    def create(
+        self, next_creator: Callable[..., tf.Variable], **kwargs: Any
+    ) -> tf.Variable:
+        """Makes a variable; for `tf.variable_creator_scope`."""
+        draw = kwargs["initial_value"]
+        if isinstance(draw, functools.partial):  # an initializer and its shape
+            self._draw[kwargs["name"]] = draw
+            nan = tf.constant(math.nan, kwargs["dtype"])
+            kwargs["initial_value"] = functools.partial(tf.fill, draw.args[0], nan)
+        return next_creator(**kwargs)
+
+    def draw(
+        self, variables: Mapping[str, tf.Variable], names: Iterable[str], seed: int
+    ) -> None:
+        """Draws initial values; call under the `strategy.scope()` of the variables.
+
+        Args:
+          variables: by name.
+          names: of those to draw. Each gets the values that `seed` and its name
+            determine, whichever others are drawn.
+          seed: TensorFlow's global seed, also afterwards.
+        """
+        for name in names:
+            if name in self._draw:
+                tf.random.set_seed(zlib.crc32(f"{seed} {name}".encode()))
+                # A new variable, as on several machines it gets the first one's values.
+                drawn = tf.Variable(self._draw[name], trainable=False)
+                variables[name].assign(tf.convert_to_tensor(drawn))
+        tf.random.set_seed(seed)
