@@ -13,12 +13,11 @@ command continues. Training flags apply to all stages.
 import script_start  # noqa: F401  (before all that takes time)
 
 import os
-import signal
-import sys
 
 # Nothing up here imports TensorFlow: each worker process of the conversion imports
 # this file too.
 from cluster.launchers import find_cluster
+from common import signal_errors
 from config import app, flags
 from config.fine_tune_config import FineTuneConfig
 from convert.tfrecords import parallel
@@ -31,7 +30,7 @@ def main(photos: list[str]) -> int:
     cluster.require_alone("fine_tune.py runs")
     with parallel.signals_held():
         from fine_tuning import fine_tune
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal_errors.exit_on_sigterm()
     return fine_tune.fine_tune(options, photos, given=flags.given())
 
 

@@ -8,9 +8,7 @@ python predict_images.py --checkpoint_path=/tmp/run photo.jpg folder 'trip/*.png
 
 import script_start  # noqa: F401  (before all that takes time)
 
-import signal
-import sys
-
+from common import signal_errors
 from config import app, flags
 from config.predict_config import PredictConfig
 from engine import predict
@@ -20,8 +18,7 @@ flags.define(PredictConfig)
 
 def main(photos: list[str]) -> int:
     """Predicts as the flags say; status 1 where some photos could not be read."""
-    # Ended by its exit, it removes the files that it has not finished.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal_errors.exit_on_sigterm()
     return predict.predict(flags.read(PredictConfig), photos)
 
 

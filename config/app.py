@@ -6,7 +6,6 @@ import os
 import shlex
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 
 # TensorFlow's C++ log is for its developers; set before anything imports it.
@@ -16,7 +15,7 @@ from absl import app as absl_app
 from absl import flags, logging
 
 from cluster.launchers import require_single_task
-from common import terminal
+from common import signal_errors, terminal
 from common.log_lines import LogLines
 from common.untrusted_text import printable, printable_lines
 from config.version import VERSION
@@ -24,7 +23,6 @@ from errors import PeerError, UserError, one_line
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 EXIT_NO_READER = 141  # 128 + SIGPIPE
-_SECS_TO_INSIST = 0.01  # by then the finalizer has returned
 
 
 def run(
@@ -61,29 +59,13 @@ def run(
             gc.freeze()
 
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in the background
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.unraisablehook = _insist
+        signal_errors.raise_on(signal.SIGINT, KeyboardInterrupt)
+    sys.unraisablehook = signal_errors.insist
     _guard_output()
     # What has been loaded stays: no collection needs to walk through it.
     gc.freeze()
     gc.enable()
     absl_app.run(start, flags_parser=parse)
-
-
-def _insist(dropped: "sys.UnraisableHookArgs") -> None:
-    """Sends a signal again whose exception Python dropped, as it does in finalizers.
-
-    Otherwise a run that was asked to stop would continue.
-    """
-    of_signals = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}
-    number = of_signals.get(dropped.exc_type)
-    if number is None:
-        sys.__unraisablehook__(dropped)
-        return
-    again = threading.Timer(_SECS_TO_INSIST, os.kill, (os.getpid(), number))
-    again.daemon = True
-    with contextlib.suppress(RuntimeError):  # no thread can start: it is ending anyway
-        again.start()
 
 
 class _PrintableOutput(terminal.Screen):

@@ -16,11 +16,9 @@ import script_start  # noqa: F401  (before all that takes time)
 import dataclasses
 import functools
 import os
-import signal
-import sys
 from collections.abc import Callable
 
-from common import atomic_files
+from common import atomic_files, signal_errors
 
 # Nothing here imports TensorFlow: every worker process imports this file, too.
 from config import app, flags
@@ -92,7 +90,7 @@ class DataOptions(Options):
 def main() -> None:
     """Converts the data set that the flags name."""
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # nothing here needs a GPU
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal_errors.exit_on_sigterm()
     options = flags.read(DataOptions)
     name = options.dataset_name
     if not name.startswith(_TFDS) and name not in _NAMES:

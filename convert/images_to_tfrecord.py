@@ -19,11 +19,9 @@ import script_start  # noqa: F401  (before all that takes time)
 
 import dataclasses
 import os
-import signal
-import sys
 
 from cluster import shares
-from common import atomic_files
+from common import atomic_files, signal_errors
 
 # Nothing here imports TensorFlow: every worker process imports this file, too.
 from config import app, flags
@@ -157,7 +155,7 @@ def main() -> None:
     # TensorFlow would claim a GPU that is not needed, and complain if there is none.
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # TensorFlow loads faster with it
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal_errors.exit_on_sigterm()
     photos, splits = flags.read(PhotoOptions), flags.read(SplitOptions)
     records = flags.read(RecordOptions)
     wanted = flags.read(ShareOptions)

@@ -2,8 +2,7 @@
 
 import functools
 import math
-import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -30,21 +29,14 @@ class LateValues:
             kwargs["initial_value"] = functools.partial(tf.fill, draw.args[0], nan)
         return next_creator(**kwargs)
 
-    def draw(
-        self, variables: Mapping[str, tf.Variable], names: Iterable[str], seed: int
-    ) -> None:
+    def draw(self, variables: Mapping[str, tf.Variable]) -> None:
         """Draws initial values; call under the `strategy.scope()` of the variables.
 
         Args:
-          variables: by name.
-          names: of those to draw. Each gets the values that `seed` and its name
-            determine, whichever others are drawn.
-          seed: TensorFlow's global seed, also afterwards.
+          variables: by name, those to draw.
         """
-        for name in names:
+        for name, variable in variables.items():
             if name in self._draw:
-                tf.random.set_seed(zlib.crc32(f"{seed} {name}".encode()))
                 # A new variable, as on several machines it gets the first one's values.
                 drawn = tf.Variable(self._draw[name], trainable=False)
-                variables[name].assign(tf.convert_to_tensor(drawn))
-        tf.random.set_seed(seed)
+                variable.assign(tf.convert_to_tensor(drawn))

@@ -142,13 +142,14 @@ class Network(tf.Module):
         """Gives variables the initial values that the constructor did not draw.
 
         Args:
-          restored: names of the variables that are left as they are. The values of each
-            other are determined by `seed` and its name alone.
-          seed: becomes TensorFlow's global seed.
+          restored: names of the variables that are left as they are.
+          seed: becomes TensorFlow's global seed. It determines the values, together
+            with the names.
         """
-        others = self.model_variables.keys() - set(restored)
+        tf.random.set_seed(seed)
+        others = {n: v for n, v in self.model_variables.items() if n not in restored}
         with _explained_lack_of_memory(self.model_name), self._strategy.scope():
-            self._late_values.draw(self.model_variables, sorted(others), seed)
+            self._late_values.draw(others)
 
     @property
     def key(self) -> str:

@@ -257,7 +257,7 @@ def restored_state(
     Everything that reads weights takes the state as an argument, so that it cannot come
     before this.
     """
-    setup.network.draw_all_but(setup.start.plan.restored_names, config.run.seed)
+    setup.network.draw_all_but(set(setup.start.plan.restored_names), config.run.seed)
     with strategy.scope():
         state = TrainState(
             *(setup.network, setup.start.plan, config),

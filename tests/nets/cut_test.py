@@ -15,6 +15,12 @@ from nets.new_head import NewHead
 FAMILIES = {
     "alexnet_v2": (67, "alexnet_v2/pool2"),
     "cifarnet": (32, "pool1"),
+    "convnext_tiny": (32, "block_2"),
+    "densenet_121": (32, "transition1"),
+    "dinov2_s14": (28, "block_2"),
+    "efficientnet_b0": (32, "layer_4/depthwise_output"),
+    "efficientnet_lite0": (32, "layer_4"),
+    "efficientnet_v2_b0": (32, "layer_4"),
     "inception_resnet_v2": (75, "Mixed_5b"),
     "inception_v1": (32, "Mixed_3b"),
     "inception_v2": (32, "Mixed_3b"),
@@ -30,6 +36,8 @@ FAMILIES = {
     "resnet_v1_18": (32, "resnet_v1_18/block1/unit_2/basic_v1/conv1"),
     "resnet_v2_50": (32, "resnet_v2_50/block1/unit_1/bottleneck_v2"),
     "vgg_a": (32, "vgg_a/pool3"),
+    "vit_s16": (32, "block_2"),
+    "xception": (75, "block2"),
 }
 CLASSES = 3
 
