@@ -2,7 +2,7 @@
 
 Python calls a signal's handler between any two instructions, also in Python code that
 TensorFlow's C++ code calls where it expects no exception: one that is raised there ends
-in a segmentation fault or a `SystemError`. Those that finalizers raise, Python drops.
+in a segmentation fault or a `SystemError`. In a finalizer, Python drops it.
 """
 
 import contextlib
@@ -11,19 +11,23 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_SECS_BETWEEN_TRIES = 0.005
 _MOST_SECS = 0.3  # to wait for code of this project: a library may compute for minutes
-# Where TensorFlow 2.21 is known to crash.
-_NEVER_IN = frozenset({"convert_to_eager_tensor"})
+_SECS_TO_INSIST = 0.01  # by then a finalizer or a conversion has returned
+# Where TensorFlow 2.21 is known to crash: functions and files.
+_NEVER_IN = "convert_to_eager_tensor"
+_NEVER_IN_FILE = os.path.join("tensorflow", "python", "framework", "tensor_shape.py")
 
 
 def raise_on(number: signal.Signals, error: Callable[[], BaseException]) -> None:
     """Makes a signal raise an exception in the main thread, soon after it arrives.
+
+    It is raised when code of this project continues, or, where that takes longer than
+    a moment or the signal comes a second time, in a library that runs Python code.
 
     Args:
       number: the signal.
@@ -38,51 +42,81 @@ def exit_on_sigterm() -> None:
 
 
 class _Raiser:
-    """A signal handler that raises, or else sends the signal again."""
+    """A signal handler that raises, at once or when an outer frame continues."""
 
     def __init__(self, error: Callable[[], BaseException]) -> None:
         self._error = error
-        self._came_at: float | None = None
+        self._reminder: threading.Timer | None = None  # while the exception is pending
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        now = time.monotonic()
-        if self._came_at is None:
-            self._came_at = now
-        if not _is_harmless(frame, in_libraries=now - self._came_at > _MOST_SECS):
-            send_again(number)
-            return
-        self._came_at = None
+        is_harmless, own = _examine(frame)
+        if own is frame or (self._reminder and is_harmless):
+            self._raise()
+        elif self._reminder:
+            self._remind(number, _SECS_TO_INSIST)
+        else:
+            self._remind(number, _MOST_SECS)
+            if own:
+                # As debuggers do: events of a frame come only with a global function.
+                own.f_trace = self._when_it_continues
+                own.f_trace_opcodes = True
+                sys.settrace(lambda *_: None)
+
+    def _when_it_continues(self, frame: FrameType, *_: Any) -> None:
+        frame.f_trace = None
+        self._raise()
+
+    def _remind(self, number: int, secs: float) -> None:
+        self._reminder = _send_in(secs, number)
+
+    def _raise(self) -> None:
+        if self._reminder:
+            self._reminder.cancel()
+            self._reminder = None
+            sys.settrace(None)
         raise self._error()
 
 
-def _is_harmless(frame: FrameType | None, *, in_libraries: bool) -> bool:
-    """Whether an exception may be raised in a frame.
+def _examine(frame: FrameType | None) -> tuple[bool, FrameType | None]:
+    """Where an exception may be raised.
 
     Args:
-      frame: the innermost one.
-      in_libraries: also in code of others.
+      frame: the innermost frame.
+
+    Returns:
+      Whether it does no harm there, and the innermost frame of this project's code in
+      which it does none either.
     """
-    if frame and not in_libraries and not _is_own(frame):
-        return False
+    is_harmless, own = True, None
     while frame:
-        if frame.f_code.co_name in _NEVER_IN:
-            return False
+        if _is_own(frame):
+            own = own or frame
+        elif _is_fatal(frame):
+            is_harmless, own = False, None
         frame = frame.f_back
-    return True
+    return is_harmless, own
+
+
+def _is_fatal(frame: FrameType) -> bool:
+    code = frame.f_code
+    return code.co_name == _NEVER_IN or code.co_filename.endswith(_NEVER_IN_FILE)
 
 
 def _is_own(frame: FrameType) -> bool:
+    if frame.f_code.co_name == _NEVER_IN:
+        return False
     path = frame.f_code.co_filename
     is_ours = path.startswith(_ROOT) and "site-packages" not in path
     return is_ours or frame.f_globals.get("__name__") == "__main__"
 
 
-def send_again(number: int) -> None:
-    """Sends this process a signal in a moment."""
-    again = threading.Timer(_SECS_BETWEEN_TRIES, os.kill, (os.getpid(), number))
-    again.daemon = True
-    with contextlib.suppress(RuntimeError):  # no thread can start: it is ending anyway
-        again.start()
+def _send_in(secs: float, number: int) -> threading.Timer:
+    """Sends this process a signal after some seconds, unless that is canceled."""
+    timer = threading.Timer(secs, os.kill, (os.getpid(), number))
+    timer.daemon = True
+    with contextlib.suppress(RuntimeError):  # no thread can start
+        timer.start()
+    return timer
 
 
 def insist(dropped: "sys.UnraisableHookArgs") -> None:
@@ -95,4 +129,4 @@ def insist(dropped: "sys.UnraisableHookArgs") -> None:
     if number is None:
         sys.__unraisablehook__(dropped)
     else:
-        send_again(number)
+        _send_in(_SECS_TO_INSIST, number)

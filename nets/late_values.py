@@ -11,8 +11,8 @@ import tensorflow as tf
 class LateValues:
     """Makes variables that are NaN until they are restored or drawn.
 
-    To draw the values of a large net takes seconds, in vain where a checkpoint has
-    them. A variable that is forgotten makes the result NaN, which every command sees.
+    Drawing the values of a large net takes seconds, in vain where a checkpoint has
+    them. A variable that is forgotten makes loss and probabilities NaN.
     """
 
     def __init__(self) -> None:

@@ -143,8 +143,8 @@ class Network(tf.Module):
 
         Args:
           restored: names of the variables that are left as they are.
-          seed: becomes TensorFlow's global seed. It determines the values, together
-            with the names.
+          seed: becomes TensorFlow's global seed. It determines the values of those that
+            are drawn, in the order of their creation.
         """
         tf.random.set_seed(seed)
         others = {n: v for n, v in self.model_variables.items() if n not in restored}

@@ -218,6 +218,18 @@ def _collect_and_note(collections: Any, alias: str, outputs: tf.Tensor) -> tf.Te
     return _collect_named_outputs(collections, alias, outputs)
 
 
+_add_regularizer = variable_scope_shim._EagerVariableStore.add_regularizer
+
+
+def _add_regularizer_of_variable(
+    store: Any, variable: tf.Variable | tf.Tensor, regularizer: Callable
+) -> None:
+    """The store's method of this name, but for weights that `computing_in` casts."""
+    is_variable = isinstance(variable, tf.Variable)
+    if is_variable or not tf.executing_eagerly():
+        _add_regularizer(store, variable, regularizer)
+
+
 _MOVED = "TensorFlow moved them; records, metrics and train ops need them"
 _PATCHES = (
     _Patch(
@@ -253,6 +265,11 @@ _PATCHES = (
         "nets that end at one of their end points",
     ),
     _Patch(
+        variable_scope_shim._EagerVariableStore,
+        {"add_regularizer": _add_regularizer_of_variable},
+        "it asks for a name, which cast weights have in graphs only",
+    ),
+    _Patch(
         _layers.convolutional_layers,
         {"Convolution2D": _Conv2D},
         "speed: a fully connected layer is a matrix product",
@@ -268,16 +285,6 @@ _PATCHES = (
 )
 for _patch in _PATCHES:
     _patch.apply()
-
-
-def l2_regularizer(scale: float) -> Callable[[tf.Tensor], tf.Tensor] | None:
-    """`tf_slim.l2_regularizer`, but None at 0.
-
-    slim's regularizer for 0 returns nothing and is still registered under the name of
-    its weights, which have none where they are cast outside of graphs.
-    """
-    regularizer = tf_slim.l2_regularizer(scale)
-    return None if scale == 0 else regularizer
 
 
 def safe_arg_scope(funcs: Sequence[Callable], **kwargs: Any) -> Any:
@@ -297,6 +304,7 @@ convert_collection_to_dict = _utils.convert_collection_to_dict
 flatten = tf_slim.flatten
 fully_connected = tf_slim.fully_connected
 get_model_variables = tf_slim.get_model_variables
+l2_regularizer = tf_slim.l2_regularizer
 max_pool2d = tf_slim.max_pool2d
 model_variable = tf_slim.model_variable
 parallel_reader = tf_slim.parallel_reader

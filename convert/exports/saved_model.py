@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from convert.exports import served_photo
 from engine.restored.classifier import Classifier
+from nets.network import is_auxiliary
 
 TOP_K = 5
 TAKES = (
@@ -41,6 +42,10 @@ def write(classifier: Classifier, path: str) -> None:
         prepare = classifier.preprocess
         return classify(tf.map_fn(prepare, rounded, fn_output_signature=image))
 
+    # Heads of training only, which some nets read all the same, are not restored.
+    for name, variable in classifier.network.model_variables.items():
+        if is_auxiliary(name):
+            variable.assign(tf.zeros_like(variable))
     shape = (None, None, None, classifier.image_channels)
     signatures = {
         "serving_default": tf.function(encoded).get_concrete_function(
@@ -51,6 +56,6 @@ def write(classifier: Classifier, path: str) -> None:
         ),
     }
     module = tf.Module()
-    # Only what inference reads: no auxiliary heads.
+    # Only what inference reads.
     module.weights = [v for f in signatures.values() for v in f.variables]
     tf.saved_model.save(module, path, signatures=signatures)

@@ -29,8 +29,8 @@ def load(
       checkpoint: with slim's names; a published one need not have a global step.
       dataset: the data to evaluate, for messages.
       use_moving_average: whether to load `<variable>/ExponentialMovingAverage`.
-      needs_head: whether to refuse a checkpoint without a head. Otherwise its head
-        stays as it is: NaN in a net that was built without drawing weights.
+      needs_head: whether to refuse a checkpoint without a head. If not, the net
+        must have been built without drawing weights, so that its head is NaN then.
 
     Returns:
       The checkpoint's global step; 0 if it has none.

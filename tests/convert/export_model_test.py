@@ -21,7 +21,7 @@ from checkpoints.model_info import ModelInfo
 from checkpoints.slim_format import Checkpoint
 from config.predict_config import NetOptions
 from convert import export_model
-from convert.exports import export_photos, formats, graphs, served_photo
+from convert.exports import export_photos, formats, graphs, saved_model, served_photo
 from convert.exports.check import Check, CheckError, as_predicted
 from convert.exports.formats import FORMATS, Format, Job
 from convert.weights import frozen_graph
@@ -183,6 +183,17 @@ def test_frozen_graph_holds_the_checkpoint(exported, checkpoint):
     assert set(frozen) == set(saved.shapes) - {"global_step"}
     for name, value in frozen.items():
         np.testing.assert_array_equal(value, saved.read(name))
+
+
+def test_a_head_of_training_alone_leaves_nothing_undefined(tmp_path):
+    run = _write_checkpoint(tmp_path / "run", "inception_v3_narrow", 128)
+    narrow = classifiers.load(run, NetOptions(), use_moving_average=False)
+    saved_model.write(narrow, str(tmp_path / "exported"))
+    weights = tf.train.load_checkpoint(str(tmp_path / "exported/variables/variables"))
+    values = [weights.get_tensor(n) for n in weights.get_variable_to_shape_map()]
+    floats = [value for value in values if value.dtype == np.float32]
+    assert len(floats) > 300
+    assert all(np.isfinite(value).all() for value in floats)
 
 
 @pytest.fixture(scope="module")
