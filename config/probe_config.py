@@ -36,7 +36,9 @@ class ProbeOptions(Options):
         " support-vector machine).",
         choices=("logistic", "svm"),
     )
-    seed: int = option(0, "Seed of the folds of cross-validation.", minimum=0)
+    seed: int = option(
+        0, "Seed of the folds of cross-validation and of the new head.", minimum=0
+    )
     feature_cache_dir: str | None = option(
         None,
         "Folder that keeps the features, so that a second probe takes seconds; by"

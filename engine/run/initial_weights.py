@@ -44,7 +44,7 @@ def find_start(
     """Decides how the run starts; changes nothing.
 
     Args:
-      network: the net, newly initialized.
+      network: the net, whose weights are neither drawn nor restored yet.
       folder: the run's folder, whose newest checkpoint takes precedence.
       options: the checkpoint to start from, and the scopes.
 
@@ -150,7 +150,7 @@ def restore_start(state: TrainState, start: Start, options: FineTuneOptions) -> 
     """Fills the variables as decided.
 
     Args:
-      state: the newly initialized variables.
+      state: the variables; those that will not be restored are drawn.
       start: how the run starts.
       options: the checkpoint to start from, for a warning where it is ignored.
     """

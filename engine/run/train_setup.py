@@ -46,7 +46,7 @@ class Setup:
       dataset: the training split.
       mixed_in: a second split, whose images share the batches; None without one.
       validation_dataset: the split to evaluate during training; None without one.
-      network: the net, newly initialized.
+      network: the net, whose weights are neither drawn nor restored yet.
       folder: the folder of the run's checkpoints.
       model_info: the contents of model.json.
       run_info: the contents of run.json: the flags and the data.
