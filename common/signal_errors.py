@@ -89,10 +89,10 @@ def _examine(frame: FrameType | None) -> tuple[bool, FrameType | None]:
     """
     is_harmless, own = True, None
     while frame:
-        if _is_own(frame):
-            own = own or frame
-        elif _is_fatal(frame):
+        if _is_fatal(frame):
             is_harmless, own = False, None
+        elif _is_own(frame):
+            own = own or frame
         frame = frame.f_back
     return is_harmless, own
 
@@ -103,8 +103,6 @@ def _is_fatal(frame: FrameType) -> bool:
 
 
 def _is_own(frame: FrameType) -> bool:
-    if frame.f_code.co_name == _NEVER_IN:
-        return False
     path = frame.f_code.co_filename
     is_ours = path.startswith(_ROOT) and "site-packages" not in path
     return is_ours or frame.f_globals.get("__name__") == "__main__"

@@ -175,7 +175,7 @@ def _restored_network(
         head_scopes=network.head_scopes,
     )
     restore.restore(network.model_variables, checkpoint, names)
-    network.draw_all_but(set(names), options.seed)
+    network.draw_all_but(names, options.seed)
     return network
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import inspect
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
 
@@ -138,7 +138,7 @@ class Network(tf.Module):
                 f" its default size is {entry.image_size}"
             ) from error
 
-    def draw_all_but(self, restored: Collection[str], seed: int) -> None:
+    def draw_all_but(self, restored: Iterable[str], seed: int) -> None:
         """Gives variables the initial values that the constructor did not draw.
 
         Args:
@@ -147,7 +147,8 @@ class Network(tf.Module):
             are drawn, in the order of their creation.
         """
         tf.random.set_seed(seed)
-        others = {n: v for n, v in self.model_variables.items() if n not in restored}
+        kept = set(restored)
+        others = {n: v for n, v in self.model_variables.items() if n not in kept}
         with _explained_lack_of_memory(self.model_name), self._strategy.scope():
             self._late_values.draw(others)
 

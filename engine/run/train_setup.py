@@ -156,7 +156,7 @@ def prepare(
 def _make_network(
     config: TrainConfig, strategy: tf.distribute.Strategy, dataset: Dataset
 ) -> Network:
-    tf.random.set_seed(config.run.seed)
+    tf.random.set_seed(config.run.seed)  # a deterministic run has no ops without one
     with strategy.scope():
         network = Network(
             config.model.model_name,
@@ -257,7 +257,7 @@ def restored_state(
     Everything that reads weights takes the state as an argument, so that it cannot come
     before this.
     """
-    setup.network.draw_all_but(set(setup.start.plan.restored_names), config.run.seed)
+    setup.network.draw_all_but(setup.start.plan.restored_names, config.run.seed)
     with strategy.scope():
         state = TrainState(
             *(setup.network, setup.start.plan, config),

@@ -2,8 +2,8 @@
 
 Building each of the nine thousand cut nets would take a day. So each net is built once
 with a head at every end point, and twice as a run builds it, cut halfway and at its
-last end point. An hour on two cores: `make recipes` runs it, and `make test` one cut of
-each family.
+last end point. That takes hours of one core, too: `make recipes` runs it, and `make
+test` one cut of each family.
 """
 
 import contextlib
@@ -74,7 +74,7 @@ def build_small(name):
 
 
 def step_and_evaluate(network, own_heads=()):
-    """One step moves every weight of the heads, and the net is finite after it."""
+    """One step moves the whole of each head, and the net is finite after it."""
     own = tuple(f"{scope}/" for scope in own_heads)
     trained = {
         name: variable
@@ -100,13 +100,13 @@ def step_and_evaluate(network, own_heads=()):
             # Batch norms over two values have gradients of millions.
             variable.assign_sub(0.1 * tf.clip_by_norm(gradients[name], 0.1))
 
-    before = {name: variable.numpy() for name, variable in trained.items()}
+    scopes = tuple(f"{scope}/" for scope in network.head_scopes)
+    heads = {name: v for name, v in trained.items() if name.startswith(scopes)}
+    assert len(heads) == 2 * len(scopes)  # weights and biases
+    before = {name: variable.numpy() for name, variable in heads.items()}
     step(images)
-    heads = tuple(f"{scope}/" for scope in network.head_scopes)
-    weights = [n for n in trained if n.startswith(heads) and n.endswith("/weights")]
-    assert len(weights) == len(network.head_scopes)
-    for name in weights:
-        assert not np.array_equal(before[name], trained[name].numpy()), name
+    for name, variable in heads.items():
+        assert not np.array_equal(before[name], variable.numpy()), name
     every = tf.function(run, autograph=False)(images, is_training=False)
     for end_point, logits in every.items():
         assert logits.shape == (2, CLASSES), end_point
