@@ -64,14 +64,29 @@ def evaluate(config: EvalConfig, *, given: Set[str]) -> int:
         cluster.require_alone("--eval_interval_secs watches a folder")
         return _watch(config, given, _watchable(path), interval_secs)
     checkpoint = Checkpoint(slim_format.find_checkpoint(path))
-    facts = common_facts.of_evaluation(config, checkpoint.path)
+    folder = os.path.dirname(checkpoint.path)
+    shared = facts(config, checkpoint.path) if not cluster.is_alone else {}
     remedies = common_facts.REMEDIES
-    with joining.joined(cluster, config.cluster, facts, remedies) as met:
+    with joining.joined(cluster, config.cluster, shared, remedies) as met:
         checkpoint_run.tell_of_best(path, checkpoint)
-        folder = os.path.dirname(checkpoint.path)
         evaluation = _preparation(config, given, folder, cluster, met)(checkpoint)
         evaluation.report(checkpoint.path, evaluation.load(checkpoint))
     return 0
+
+
+def facts(config: EvalConfig, checkpoint_path: str) -> dict[str, str]:
+    """What must be the same on all machines that evaluate; by name.
+
+    Args:
+      config: the options.
+      checkpoint_path: what is evaluated.
+
+    Raises:
+      UserError: the run's `run.json`, which says where its data are, is damaged.
+    """
+    run = checkpoint_run.read(os.path.dirname(checkpoint_path))
+    dataset_dir = config.data.dataset_dir or (run.dataset_dir if run else None)
+    return common_facts.of_evaluation(config, checkpoint_path, dataset_dir)
 
 
 def _watch(

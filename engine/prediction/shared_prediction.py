@@ -16,9 +16,10 @@ import numpy as np
 from absl import logging
 
 from checkpoints import slim_format
+from checkpoints.checkpoint_digest import digest_of
 from cluster.shares import Share, missing_of
 from common import storage
-from common.atomic_files import atomic_write, sha256
+from common.atomic_files import atomic_write
 from common.progress import progress
 from config.options import split_list
 from config.predict_config import PredictConfig
@@ -37,11 +38,8 @@ Predict = Callable[[PredictionPhotos, str], Sequence[Prediction]]
 
 def identity(config: PredictConfig, photos: PredictionPhotos) -> str:
     """A digest of all that predictions depend on: photos, checkpoints and options."""
-    digests = []
     paths = split_list(config.predict.checkpoint_path)
-    for found in slim_format.find_checkpoints(paths):
-        index = f"{found}.index"  # of V2; it holds checksums of all values
-        digests.append(sha256(index if storage.is_file(index) else found))
+    digests = [digest_of(found) for found in slim_format.find_checkpoints(paths)]
     options = dataclasses.asdict(config.predict)
     for name in _NOT_TOLD:
         del options[name]
