@@ -7,9 +7,23 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
+from errors import PeerError, UserError
+
 _MOST_BYTES = 1 << 20  # of a line: what is longer is none of ours
 
 Message = Mapping[str, Any]
+
+
+def told(error: UserError) -> Message:
+    """The message that says to another task what all end with."""
+    return {"error": str(error), "status": error.exit_status}
+
+
+def raise_error_of(message: Message) -> None:
+    """Raises the error that a message says, if it says one."""
+    if "error" in message:
+        is_of_peer = message["status"] == PeerError.exit_status
+        raise (PeerError if is_of_peer else UserError)(message["error"])
 
 
 class Lines:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from absl import logging
 
 from cluster.cluster import Cluster, host_and_port
-from cluster.lines import Lines, Message
+from cluster.lines import Lines, Message, raise_error_of, told
 from errors import PeerError, UserError
 
 _GREETING = "slim-image-classifier 1"
@@ -53,6 +53,7 @@ def meet(
     *,
     wait_secs: float,
     remedies: Mapping[str, str] | None = None,
+    fault: UserError | None = None,
 ) -> Met:
     """Waits until all tasks are there, and have stated the same facts.
 
@@ -62,28 +63,27 @@ def meet(
       wait_secs: how long to wait.
       remedies: what to do where a fact differs, by name; by default to start the same
         command everywhere.
+      fault: why this task cannot take part: it says so to all.
 
     Raises:
       PeerError: a task did not join.
-      UserError: a fact differs, or the chief's port is taken.
+      UserError: a fact differs, or a task cannot take part, as when its port is taken.
     """
-    facts = {"number of machines": str(cluster.size), **facts}
-    if not cluster.is_chief:
-        return _visit(cluster, facts, wait_secs)
-    host, port = host_and_port(cluster.chief)
-    own = cluster.addresses[0] if cluster.addresses else f"{host}:{_free_port()}"
-    chief = _Chief(cluster, _hello(cluster, own, facts), wait_secs, remedies or {})
-    return chief.receive_all(port)
-
-
-def _hello(cluster: Cluster, address: str, facts: Mapping[str, str]) -> Message:
-    return {
+    if not cluster.is_chief and cluster.addresses:
+        fault = fault or _port_fault(cluster.addresses[cluster.rank])
+    hello = {
         "greeting": _GREETING,
         "rank": cluster.rank,
         "host": socket.gethostname(),
-        "address": address,
-        "facts": facts,
+        "facts": {"number of machines": str(cluster.size), **facts},
+        "fault": str(fault) if fault else None,
     }
+    if not cluster.is_chief:
+        return _visit(cluster, hello, wait_secs)
+    host, port = host_and_port(cluster.chief)
+    own = cluster.addresses[0] if cluster.addresses else f"{host}:{_free_port()}"
+    chief = _Chief(cluster, {**hello, "address": own}, wait_secs, remedies or {})
+    return chief.receive_all(port)
 
 
 def _free_port() -> int:
@@ -121,9 +121,10 @@ class _Chief:
                 listener.settimeout(min(left, 1.0))
                 with contextlib.suppress(TimeoutError):
                     self._take(Lines(listener.accept()[0]))
-        if fault := self._fault or self._difference() or self._missing():
-            self._tell({"error": str(fault), "status": fault.exit_status})
-            raise fault
+        wrong = self._fault or self._stated_fault() or self._difference()
+        if wrong := wrong or self._missing():
+            self._tell(told(wrong))
+            raise wrong
         size = self._cluster.size
         names = tuple(self._name(rank) for rank in range(size))
         addresses = tuple(self._hellos[rank]["address"] for rank in range(size))
@@ -161,7 +162,7 @@ class _Chief:
                 f" {hosts[1]}: stop what is left of an earlier start, and start each"
                 " task once"
             )
-            line.send({"error": str(self._fault), "status": self._fault.exit_status})
+            line.send(told(self._fault))
             return
         self._hellos[rank], self._lines[rank] = hello, line
 
@@ -173,6 +174,13 @@ class _Chief:
     def _few_names(self, ranks: Sequence[int]) -> str:
         named = ", ".join(map(self._name, ranks[:_MOST_NAMED]))
         return f"{named}, …" if len(ranks) > _MOST_NAMED else named
+
+    def _stated_fault(self) -> UserError | None:
+        """Why the first of the tasks that cannot take part cannot."""
+        for rank in sorted(self._hellos):
+            if fault := self._hellos[rank]["fault"]:
+                return UserError(f"machine {self._name(rank)}: {fault}")
+        return None
 
     def _difference(self) -> UserError | None:
         """The first fact that is not the same for all."""
@@ -206,15 +214,24 @@ def _listening(port: int) -> Iterator[socket.socket]:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
         raise UserError(
-            f"port {port} of {socket.gethostname()}, where the machines meet, cannot be"
-            f" opened ({error.strerror}): stop what uses it, or choose another one with"
-            " --cluster_port (MASTER_PORT, TF_CONFIG)"
+            f"port {port} of {socket.gethostname()}, where others are to reach it,"
+            f" cannot be opened ({error.strerror}): stop what uses it, or choose"
+            " another one with --cluster_port (MASTER_PORT, TF_CONFIG)"
         ) from error
     with listener:
         yield listener
 
 
-def _visit(cluster: Cluster, facts: Mapping[str, str], wait_secs: float) -> Met:
+def _port_fault(address: str) -> UserError | None:
+    """Why TensorFlow could not listen at this task's address."""
+    try:
+        with _listening(host_and_port(address)[1]):
+            return None
+    except UserError as error:
+        return error
+
+
+def _visit(cluster: Cluster, hello: Message, wait_secs: float) -> Met:
     """Goes to the chief, and gets its answer."""
     ends_at = time.monotonic() + wait_secs
     tell_at = time.monotonic() + _SECS_UNTIL_TOLD
@@ -231,7 +248,7 @@ def _visit(cluster: Cluster, facts: Mapping[str, str], wait_secs: float) -> Met:
             found = error.strerror or str(error)
             time.sleep(min(left, _SECS_BETWEEN_TRIES))
             continue
-        answer = _answer(cluster, Lines(connected), facts, wait_secs)
+        answer = _answer(cluster, Lines(connected), hello, wait_secs)
         if answer is not None:
             return answer
         found = "what answers there is not the chief"
@@ -244,7 +261,7 @@ def _visit(cluster: Cluster, facts: Mapping[str, str], wait_secs: float) -> Met:
 
 
 def _answer(
-    cluster: Cluster, line: Lines, facts: Mapping[str, str], wait_secs: float
+    cluster: Cluster, line: Lines, hello: Message, wait_secs: float
 ) -> Met | None:
     """The chief's answer on a new connection; None where it gives none."""
     here = line.socket.getsockname()[0]
@@ -255,17 +272,14 @@ def _answer(
         else f"{host}:{_free_port()}"
     )
     line.socket.settimeout(wait_secs + _SECS_FOR_ANSWER)
-    line.send(_hello(cluster, own, facts))
+    line.send({**hello, "address": own})
     try:
         answer = line.receive()
     except TimeoutError:
         answer = None
-    if answer and "error" in answer:
-        line.close()
-        wrong = PeerError if answer["status"] == PeerError.exit_status else UserError
-        raise wrong(answer["error"])
     if not answer or "addresses" not in answer:
         line.close()
+        raise_error_of(answer or {})
         return None
     names, addresses = tuple(answer["names"]), tuple(answer["addresses"])
     return Met(cluster.rank, names, addresses, {0: line})

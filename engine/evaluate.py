@@ -65,7 +65,7 @@ def evaluate(config: EvalConfig, *, given: Set[str]) -> int:
         return _watch(config, given, _watchable(path), interval_secs)
     checkpoint = Checkpoint(slim_format.find_checkpoint(path))
     folder = os.path.dirname(checkpoint.path)
-    shared = facts(config, checkpoint.path) if not cluster.is_alone else {}
+    shared = functools.partial(facts, config, checkpoint.path)
     remedies = common_facts.REMEDIES
     with joining.joined(cluster, config.cluster, shared, remedies) as met:
         checkpoint_run.tell_of_best(path, checkpoint)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import Iterator, Set
 
@@ -61,9 +62,10 @@ def train(config: TrainConfig, *, given: Set[str] = frozenset()) -> int:
         cluster.require_alone(
             "--feature_cache=memory, unlike disk in a folder that all share, works"
         )
-    shared = common_facts.of_training(config) if not cluster.is_alone else {}
+    facts = functools.partial(common_facts.of_training, config)
     with joining.joined(
-        *(cluster, config.cluster, shared, common_facts.REMEDIES),
+        *(cluster, config.cluster, facts, common_facts.REMEDIES),
+        train_dir=None if config.fine_tune.dry_run else config.run.train_dir,
         in_step=not is_cached,
     ) as met:
         # All fill a feature cache, and the chief, who trains on it, is quick enough.

@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import tensorflow as tf
 from absl import logging
@@ -14,7 +14,9 @@ from cluster.cluster import Cluster
 from cluster.launchers import find_cluster, lone_task_warning
 from cluster.meeting import Met, meet
 from cluster.watch import Watch
+from common.atomic_files import explained_errors
 from config.cluster_options import ClusterOptions
+from engine.cluster import one_folder
 from errors import PeerError, UserError, one_line
 
 _SECS_FOR_NEWS = 1.0  # the connection of a killed task ends at once
@@ -57,9 +59,10 @@ def find(options: ClusterOptions, *, evaluates: bool = False) -> Cluster:
 def joined(
     cluster: Cluster,
     options: ClusterOptions,
-    facts: Mapping[str, str],
+    facts: Callable[[], Mapping[str, str]],
     remedies: Mapping[str, str],
     *,
+    train_dir: str | None = None,
     in_step: bool = True,
 ) -> Iterator[Met | None]:
     """Meets the other machines; inside, losing one is a `PeerError`.
@@ -70,8 +73,9 @@ def joined(
     Args:
       cluster: the machines.
       options: how long to wait.
-      facts: what must be the same on all, by name.
+      facts: finds what must be the same on all, by name; not asked on a single one.
       remedies: what to do where it is not, by name.
+      train_dir: a folder that all must share, and which the chief makes.
       in_step: whether no machine can do without another.
 
     Yields:
@@ -86,7 +90,10 @@ def joined(
         return
     started_at = time.monotonic()
     wait_secs = options.cluster_wait_secs
-    met = meet(cluster, facts, wait_secs=wait_secs, remedies=remedies)
+    stated, fault = _stated(facts)
+    met = meet(*(cluster, stated), wait_secs=wait_secs, remedies=remedies, fault=fault)
+    if train_dir is not None:
+        one_folder.require_shared(met, train_dir)
     logging.info("cluster: all met after %.1f s", time.monotonic() - started_at)
     if not cluster.is_chief:
         logging.set_verbosity(logging.WARNING)
@@ -108,6 +115,17 @@ def joined(
         watch.close(error)
         raise
     watch.close()
+
+
+def _stated(
+    facts: Callable[[], Mapping[str, str]],
+) -> tuple[Mapping[str, str], UserError | None]:
+    """The facts, or why there are none."""
+    try:
+        with explained_errors():
+            return facts(), None
+    except UserError as error:
+        return {}, error
 
 
 def is_of_peers(error: BaseException) -> bool:

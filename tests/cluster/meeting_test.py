@@ -18,10 +18,14 @@ from errors import PeerError, UserError
 FACTS = {"version": "1", "--batch_size": "8"}
 
 
-@pytest.fixture
-def port():
+def free_port():
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
+
+
+@pytest.fixture
+def port():
+    return free_port()
 
 
 def tasks(size, port):
@@ -30,9 +34,9 @@ def tasks(size, port):
     ]
 
 
-def all_meet(clusters, facts=(), wait_secs=5.0, remedies=None):
-    """What `meet` gives or raises in each task, with facts of its own by rank."""
-    facts = dict(facts)
+def all_meet(clusters, facts=(), wait_secs=5.0, remedies=None, faults=()):
+    """What `meet` gives or raises in each task, with facts and faults by rank."""
+    facts, faults = dict(facts), dict(faults)
     outcomes = {}
 
     def run(cluster):
@@ -42,6 +46,7 @@ def all_meet(clusters, facts=(), wait_secs=5.0, remedies=None):
                 FACTS | facts.get(cluster.rank, {}),
                 wait_secs=wait_secs,
                 remedies=remedies,
+                fault=faults.get(cluster.rank),
             )
         except UserError as error:
             outcomes[cluster.rank] = error
@@ -78,7 +83,7 @@ def test_all_get_the_same_list_of_addresses(port):
 
 
 def test_addresses_that_the_environment_states_are_kept(port):
-    stated = (f"127.0.0.1:{port}", "127.0.0.1:2")
+    stated = (f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}")
     clusters = [Cluster(r, 2, stated[0], stated, stated) for r in range(2)]
     assert [met.addresses for met in all_meet(clusters)] == [stated, stated]
 
@@ -151,6 +156,25 @@ def test_a_taken_port_is_named(port):
     assert error.exit_status == 2
     assert f"port {port} of {socket.gethostname()}" in str(error)
     assert "--cluster_port" in str(error)
+
+
+def test_a_taken_port_of_another_task_is_named_by_all(port):
+    with socket.create_server(("", 0)) as taken:
+        theirs = taken.getsockname()[1]
+        stated = [f"127.0.0.1:{p}" for p in (port, theirs, free_port())]
+        errors = all_meet([Cluster(r, 3, stated[0], tuple(stated)) for r in range(3)])
+    host = socket.gethostname()
+    for error in errors:
+        assert error.exit_status == 2
+        assert str(error).startswith(f"machine 1 ({host}): port {theirs} of {host}")
+        assert "Address already in use" in str(error)
+
+
+def test_why_one_cannot_take_part_is_said_by_all_and_counts_before_differences(port):
+    faults = {2: UserError("run.json is damaged")}
+    errors = all_meet(tasks(3, port), {1: {"version": "2"}}, faults=faults)
+    said = f"machine 2 ({socket.gethostname()}): run.json is damaged"
+    assert [(type(e), str(e)) for e in errors] == [(UserError, said)] * 3
 
 
 def test_strangers_and_those_who_came_and_went_do_not_count(port):
