@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cluster import slurm
@@ -12,6 +12,8 @@ from errors import UserError
 _DEFAULT_PORT = 29400
 # Jobs of TF_CONFIG, in the order in which their tasks are ranked.
 _JOBS = ("chief", "master", "worker")
+_CHOOSE = "say with --cluster=tf_config, slurm or env which of them counts"
+_UNSET = "to use this machine alone, unset the launcher's variables"
 
 
 def find_cluster(
@@ -20,8 +22,11 @@ def find_cluster(
     *,
     port: int | None = None,
     evaluates: bool = False,
+    remedy: str = _CHOOSE,
 ) -> Cluster:
     """The tasks that the environment speaks of.
+
+    A source that knows of one task says least: it yields to one of several tasks.
 
     Args:
       environment: as `os.environ`. Read are `TF_CONFIG`, the variables of a SLURM job
@@ -29,11 +34,12 @@ def find_cluster(
         PyTorchJob), and `PET_NODE_RANK`, `PET_NNODES`, `PET_MASTER_ADDR` and
         `PET_MASTER_PORT` (Kubeflow Trainer), in this order.
       kind: of these only "tf_config", "slurm" or "env" (the last two sets); "auto" is
-        the first that is there, and "off" none.
+        all that are there, and "off" none.
       port: the chief's, where the environment states none; None is 20000 + the job's
         number modulo 10000 with SLURM, else 29400.
       evaluates: whether the command is the one that evaluators run; such a task of
         `TF_CONFIG` works by itself.
+      remedy: what to do where two of these say different things, a clause.
 
     Raises:
       UserError: the variables contradict each other, some are missing, or `kind` is
@@ -41,20 +47,17 @@ def find_cluster(
     """
     if kind == "off":
         return ALONE
+    found: list[Cluster] = []
     if kind in ("auto", "tf_config") and environment.get("TF_CONFIG"):
-        return _from_tf_config(environment["TF_CONFIG"], evaluates)
+        found.append(_from_tf_config(environment["TF_CONFIG"], evaluates))
     if kind in ("auto", "slurm") and "SLURM_STEP_NUM_TASKS" in environment:
-        return _from_slurm(environment, port)
+        found.append(_from_slurm(environment, port))
+    if kind in ("auto", "env") and (names := _names_in(environment)):
+        found.append(_from_names(environment, names, port))
+    if found:
+        return _agreed(found, remedy)
     if kind in ("auto", "env"):
-        for names in (_TORCH, _KUBEFLOW):
-            if environment.get(names.size):
-                return _from_names(environment, names, port)
-        for names in (_TORCH, _KUBEFLOW):
-            if rank := environment.get(names.rank):
-                raise UserError(
-                    f"{names.rank} is {rank}, and {names.size} is not set: set both,"
-                    " as launchers do, or neither"
-                )
+        _require_no_rank(environment)
     if kind == "auto":
         return ALONE
     needed = {
@@ -65,9 +68,23 @@ def find_cluster(
     raise UserError(f"--cluster={kind}, and {needed[kind]}: start the tasks with it")
 
 
+def _agreed(found: Sequence[Cluster], remedy: str) -> Cluster:
+    """What all sources say; the first of those that know of several tasks."""
+    several = [cluster for cluster in found if not cluster.is_alone]
+    chosen = several[0] if several else found[0]
+    for other in several:
+        if (other.rank, other.size) != (chosen.rank, chosen.size):
+            raise UserError(
+                f"{chosen.source} says that this is task {chosen.rank} of"
+                f" {chosen.size}, and {other.source} that it is task {other.rank} of"
+                f" {other.size}: {remedy}"
+            )
+    return chosen
+
+
 def require_single_task(environment: Mapping[str, str], command: str) -> None:
     """Refuses to do the same in each of several tasks; see `Cluster.require_alone`."""
-    find_cluster(environment).require_alone(command)
+    find_cluster(environment, remedy=_UNSET).require_alone(command)
 
 
 def lone_task_warning(environment: Mapping[str, str]) -> str | None:
@@ -89,8 +106,7 @@ def _number(
     if not value.isdecimal():
         found = f"is {value!r}" if name in environment else "is not set"
         raise UserError(
-            f"{name} {found}: expected a whole number, as launchers set it;"
-            " --cluster=off uses this machine alone"
+            f"{name} {found}: expected a whole number, as launchers set it; {_UNSET}"
         )
     return int(value)
 
@@ -205,27 +221,37 @@ def _from_slurm(environment: Mapping[str, str], port: int | None) -> Cluster:
 
 @dataclasses.dataclass(frozen=True)
 class _Names:
-    """The variables in which a launcher states the tasks."""
+    """The variables in which a launcher states the tasks; "" for one it has not."""
 
     rank: str
     size: str
     address: str
     port: str
     local_size: str
-    source: str
 
 
-_TORCH = _Names(
-    "RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "LOCAL_WORLD_SIZE", "WORLD_SIZE"
-)
+_TORCH = _Names("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "LOCAL_WORLD_SIZE")
+# PET_NPROC_PER_NODE is what torchrun would start in a pod; here one process runs in it.
 _KUBEFLOW = _Names(
-    "PET_NODE_RANK",
-    "PET_NNODES",
-    "PET_MASTER_ADDR",
-    "PET_MASTER_PORT",
-    "PET_NPROC_PER_NODE",
-    "PET_NNODES",
+    "PET_NODE_RANK", "PET_NNODES", "PET_MASTER_ADDR", "PET_MASTER_PORT", ""
 )
+
+
+def _names_in(environment: Mapping[str, str]) -> _Names | None:
+    """The variables that are set; one task that torchrun started may be of several."""
+    there = [names for names in (_TORCH, _KUBEFLOW) if environment.get(names.size)]
+    several = [names for names in there if environment[names.size] != "1"]
+    return next(iter([*several, *there]), None)
+
+
+def _require_no_rank(environment: Mapping[str, str]) -> None:
+    """Refuses the number of a task where nothing says how many there are."""
+    for names in (_TORCH, _KUBEFLOW):
+        if rank := environment.get(names.rank):
+            raise UserError(
+                f"{names.rank} is {rank}, and {names.size} is not set: set both, as"
+                " launchers do, or neither"
+            )
 
 
 def _from_names(
@@ -235,11 +261,11 @@ def _from_names(
     rank = _number(environment, names.rank, default=0 if size == 1 else None)
     _require_rank(rank, names.rank, size, names.size)
     if size == 1:
-        return Cluster(source=names.source)
+        return Cluster(source=names.size)
     if not (host := environment.get(names.address)):
         raise UserError(
             f"{names.size}={size}, and {names.address} is not set: it names the machine"
-            f" of task 0; --cluster=off uses this machine alone"
+            f" of task 0; {_UNSET}"
         )
     if names.port in environment:
         port = _number(environment, names.port)
@@ -247,4 +273,4 @@ def _from_names(
     per_machine = int(local) if local.isdecimal() else 1
     chief = f"{host}:{_DEFAULT_PORT if port is None else port}"
     host_and_port(chief)
-    return Cluster(rank, size, chief, None, None, per_machine, names.source)
+    return Cluster(rank, size, chief, None, None, per_machine, names.size)

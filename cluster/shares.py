@@ -113,7 +113,9 @@ def find_share(
     if num_tasks is None and task is None:
         if warning := lone_task_warning(environment):
             logging.warning("%s", warning)
-        found = find_cluster(environment)
+        found = find_cluster(
+            environment, remedy="say with --num_tasks and --task which share is this"
+        )
         return Share(found.rank, found.size, wait_secs, found.source)
     if num_tasks is None or task is None:
         lacking = "num_tasks" if num_tasks is None else "task"

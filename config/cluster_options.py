@@ -13,8 +13,8 @@ class ClusterOptions(Options):
         "auto",
         "Where the machines that run this command together are found: tf_config"
         " (TF_CONFIG), slurm (srun's variables) or env (RANK, WORLD_SIZE, MASTER_ADDR,"
-        " MASTER_PORT, or PET_NODE_RANK, …); auto takes the first of these that is set;"
-        " off uses this machine alone (not a slim flag).",
+        " MASTER_PORT, or PET_NODE_RANK, …); auto takes those that are set, which must"
+        " agree; off uses this machine alone (not a slim flag).",
         choices=("auto", "off", "tf_config", "slurm", "env"),
     )
     cluster_wait_secs: int = option(

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from cluster import slurm
 from cluster.cluster import Cluster
-from cluster.launchers import find_cluster, lone_task_warning
+from cluster.launchers import find_cluster, lone_task_warning, require_single_task
+from cluster.shares import find_share
 from errors import UserError
 
 STEP = {
@@ -152,14 +153,60 @@ def test_the_names_of_torchrun_and_of_kubeflow():
     assert find_cluster(KUBEFLOW | {"RANK": "5"}).size == 2  # a RANK of something else
 
 
-def test_the_first_that_is_set_is_taken_and_a_flag_chooses():
+def test_a_flag_chooses_among_those_that_are_set():
     everything = tf_config() | STEP | TORCH
-    assert find_cluster(everything).source == "TF_CONFIG"
+    assert find_cluster(everything, "tf_config").source == "TF_CONFIG"
     assert find_cluster(everything, "slurm").source == "SLURM job 77"
     assert find_cluster(everything, "env").source == "WORLD_SIZE"
     assert find_cluster(everything, "off").is_alone
     for kind in ("tf_config", "slurm", "env"):
         assert f"--cluster={kind}" in refusal({}, kind)
+
+
+def test_those_that_are_set_must_agree():
+    assert refusal(tf_config() | STEP) == (
+        "TF_CONFIG says that this is task 0 of 2, and SLURM job 77 that it is task 2 of"
+        " 3: say with --cluster=tf_config, slurm or env which of them counts"
+    )
+    assert "SLURM job 77" in refusal(STEP | TORCH)
+    assert "WORLD_SIZE" in refusal(tf_config(index=0) | TORCH)
+    agreed = find_cluster(tf_config(index=1) | TORCH)
+    assert (agreed.source, agreed.rank, agreed.size) == ("TF_CONFIG", 1, 2)
+
+
+@pytest.mark.parametrize(
+    "of_one",
+    [
+        STEP | {"SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"},  # srun --pty bash
+        {"TF_CONFIG": "{}"},
+        tf_config(worker=["a:1"]),
+    ],
+)
+def test_one_task_yields_to_several(of_one):
+    assert find_cluster(of_one).is_alone
+    cluster = find_cluster(of_one | TORCH)
+    assert (cluster.source, cluster.rank, cluster.size) == ("WORLD_SIZE", 1, 2)
+    one_each = {"RANK": "0", "WORLD_SIZE": "1"}
+    assert find_cluster(of_one | one_each).is_alone
+    assert find_cluster(one_each | KUBEFLOW).source == "PET_NNODES"
+
+
+def test_a_pod_of_kubeflow_is_one_task_whatever_torchrun_would_start_in_it():
+    cluster = find_cluster(KUBEFLOW | {"PET_NPROC_PER_NODE": "8"})
+    assert (cluster.size, cluster.tasks_per_machine) == (2, 1)
+    cluster.require_one_per_machine()
+
+
+def test_no_flag_is_advised_that_a_command_may_lack():
+    for environment in ({"WORLD_SIZE": "x"}, {"RANK": "0", "WORLD_SIZE": "2"}):
+        said = refusal(environment)
+        assert "--" not in said
+        assert said.endswith("unset the launcher's variables")
+    with pytest.raises(UserError, match="3: to use this machine alone, unset"):
+        require_single_task(tf_config() | STEP, "probe runs")
+    with pytest.raises(UserError, match="3: say with --num_tasks and --task"):
+        find_share(tf_config() | STEP, None, None, 60)
+    assert find_share(tf_config() | STEP, 4, 1, 60).task == 1
 
 
 def test_host_lists_by_hand():
