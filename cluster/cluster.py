@@ -83,6 +83,12 @@ class Cluster:
 ALONE = Cluster()
 
 
+def address_of(host: str, port: int) -> str:
+    """The "host:port" of a host, "[IPv6]:port" of such an address."""
+    host = host.strip("[]")
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def host_and_port(address: str) -> tuple[str, int]:
     """The two parts of "host:port" or "[IPv6]:port".
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cluster import slurm
-from cluster.cluster import ALONE, Cluster, host_and_port
+from cluster.cluster import ALONE, Cluster, address_of, host_and_port
 from errors import UserError
 
 _DEFAULT_PORT = 29400
@@ -271,6 +271,6 @@ def _from_names(
         port = _number(environment, names.port)
     local = environment.get(names.local_size, "1")
     per_machine = int(local) if local.isdecimal() else 1
-    chief = f"{host}:{_DEFAULT_PORT if port is None else port}"
+    chief = address_of(host, _DEFAULT_PORT if port is None else port)
     host_and_port(chief)
     return Cluster(rank, size, chief, None, None, per_machine, names.size)

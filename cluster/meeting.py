@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from absl import logging
 
-from cluster.cluster import Cluster, host_and_port
+from cluster.cluster import Cluster, address_of, host_and_port
 from cluster.lines import Lines, Message, raise_error_of, told
 from errors import PeerError, UserError
 
@@ -81,14 +81,25 @@ def meet(
     if not cluster.is_chief:
         return _visit(cluster, hello, wait_secs)
     host, port = host_and_port(cluster.chief)
-    own = cluster.addresses[0] if cluster.addresses else f"{host}:{_free_port()}"
+    own = _own_address(cluster, host)
     chief = _Chief(cluster, {**hello, "address": own}, wait_secs, remedies or {})
     return chief.receive_all(port)
 
 
-def _free_port() -> int:
-    with socket.create_server(("", 0)) as server:
-        return int(server.getsockname()[1])
+def _own_address(cluster: Cluster, host: str) -> str:
+    """Where TensorFlow is to listen: as stated, or at a free port of this host."""
+    if cluster.addresses:
+        return cluster.addresses[cluster.rank]
+    with _server(0) as server:
+        return address_of(host, server.getsockname()[1])
+
+
+def _server(port: int) -> socket.socket:
+    """Listens for IPv4 and, where this machine knows it, for IPv6."""
+    if socket.has_dualstack_ipv6():
+        both = {"family": socket.AF_INET6, "dualstack_ipv6": True}
+        return socket.create_server(("", port), backlog=512, **both)
+    return socket.create_server(("", port), backlog=512)
 
 
 class _Chief:
@@ -209,7 +220,7 @@ class _Chief:
 def _listening(port: int) -> Iterator[socket.socket]:
     """Listens on a port, which is free for TensorFlow at once after."""
     try:
-        listener = socket.create_server(("", port), backlog=512)
+        listener = _server(port)
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
@@ -264,13 +275,7 @@ def _answer(
     cluster: Cluster, line: Lines, hello: Message, wait_secs: float
 ) -> Met | None:
     """The chief's answer on a new connection; None where it gives none."""
-    here = line.socket.getsockname()[0]
-    host = f"[{here}]" if ":" in here else here
-    own = (
-        cluster.addresses[cluster.rank]
-        if cluster.addresses
-        else f"{host}:{_free_port()}"
-    )
+    own = _own_address(cluster, line.socket.getsockname()[0])
     line.socket.settimeout(wait_secs + _SECS_FOR_ANSWER)
     line.send({**hello, "address": own})
     try:

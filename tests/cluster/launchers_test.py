@@ -153,6 +153,11 @@ def test_the_names_of_torchrun_and_of_kubeflow():
     assert find_cluster(KUBEFLOW | {"RANK": "5"}).size == 2  # a RANK of something else
 
 
+@pytest.mark.parametrize("host", ["fd00::1", "[fd00::1]"])
+def test_a_chief_may_have_an_address_of_ipv6(host):
+    assert find_cluster(TORCH | {"MASTER_ADDR": host}).chief == "[fd00::1]:29500"
+
+
 def test_a_flag_chooses_among_those_that_are_set():
     everything = tf_config() | STEP | TORCH
     assert find_cluster(everything, "tf_config").source == "TF_CONFIG"

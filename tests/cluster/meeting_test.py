@@ -88,6 +88,13 @@ def test_addresses_that_the_environment_states_are_kept(port):
     assert [met.addresses for met in all_meet(clusters)] == [stated, stated]
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
+def test_tasks_meet_at_an_address_of_ipv6(port):
+    mets = all_meet([Cluster(rank, 2, f"[::1]:{port}") for rank in range(2)])
+    assert mets[0].addresses == mets[1].addresses
+    assert all(address.startswith("[::1]:") for address in mets[0].addresses)
+
+
 def test_who_is_missing_is_named_by_all(port):
     clusters = tasks(4, port)
     del clusters[2]
