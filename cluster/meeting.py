@@ -97,8 +97,10 @@ def _own_address(cluster: Cluster, host: str) -> str:
 def _server(port: int) -> socket.socket:
     """Listens for IPv4 and, where this machine knows it, for IPv6."""
     if socket.has_dualstack_ipv6():
-        both = {"family": socket.AF_INET6, "dualstack_ipv6": True}
-        return socket.create_server(("", port), backlog=512, **both)
+        family = socket.AF_INET6
+        return socket.create_server(
+            ("", port), family=family, backlog=512, dualstack_ipv6=True
+        )
     return socket.create_server(("", port), backlog=512)
 
 
