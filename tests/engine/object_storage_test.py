@@ -6,8 +6,11 @@ server on this machine answers.
 
 import shutil
 
+import numpy as np
 import pytest
 
+from checkpoints import slim_format
+from checkpoints.checkpoint_digest import digest_of
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.model_info import ModelInfo
 from common import atomic_files, storage
@@ -24,6 +27,7 @@ from errors import UserError
 from tests import gcs_server
 from tests.convert import sample_photos
 from tests.engine import small_runs
+from tests.engine.cluster import one_folder_test
 
 _RUN = {
     "dataset_name": "pets",
@@ -158,6 +162,17 @@ def test_a_folder_is_uploaded_with_what_says_that_it_is_whole_last(tmp_path, ser
         "variables.index",
         "saved_model.pb",
     ]
+
+
+def test_machines_share_a_bucket_and_know_its_checkpoints(service):
+    run = "gs://bucket/shared/run"
+    with one_folder_test.three_met() as mets:
+        assert one_folder_test.outcomes(mets, [run] * 3) == [None] * 3
+    asked = [r for r in service.requests() if "seen-by-all" in r]
+    assert any("resumable" in r for r in asked)
+    assert asked[-1].startswith("DELETE")
+    slim_format.write_checkpoint(f"{run}/model.ckpt-1", {"w": np.zeros(3, np.float32)})
+    assert len(digest_of(f"{run}/model.ckpt-1")) == 64
 
 
 def test_what_may_not_be_written_is_one_line(service):

@@ -1,6 +1,7 @@
 """Machines find out that their folders are one, in threads of one process."""
 
 import concurrent.futures
+import contextlib
 import socket
 
 import pytest
@@ -11,8 +12,8 @@ from engine.cluster import one_folder
 from errors import PeerError, UserError
 
 
-@pytest.fixture
-def mets():
+@contextlib.contextmanager
+def three_met():
     """The chief and two others, after they met."""
     pairs = [tuple(map(Lines, socket.socketpair())) for _ in range(2)]
     names = ("0 (n1)", "1 (n2)", "2 (n3)")
@@ -22,6 +23,12 @@ def mets():
     for pair in pairs:
         for line in pair:
             line.close()
+
+
+@pytest.fixture
+def mets():
+    with three_met() as mets:
+        yield mets
 
 
 def outcomes(mets, folders):
