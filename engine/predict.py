@@ -74,7 +74,7 @@ def predict(config: PredictConfig, where: Sequence[str]) -> int:
         ensembles.require_same_classes(members, paths)
         batches = classifying(members, options)
     if not share.is_all:
-        return _predict_share(config, share, photos, batches, members[0])
+        return _predict_share(config, share, photos, batches, members)
     if options.output == "features":
         _write_features(_feature_rows(photos, batches), photos, options)
     else:
@@ -94,26 +94,28 @@ def _predict_share(
     share: Share,
     photos: PredictionPhotos,
     batches: PhotoBatches,
-    member: Classifier,
+    members: Sequence[Classifier],
 ) -> int:
     """Does this task's blocks, and as the first task puts all of them together."""
     options = config.predict
     has_features = options.output == "features"
     with explained_errors():
-        shared = SharedPrediction(config, photos)
+        shared = SharedPrediction(config, photos, members)
         if (status := shared.status_of_done()) is not None:
-            logging.info("%s is there already, of this command", options.output_file)
+            logging.info(
+                "%s already exists, written by this command", options.output_file
+            )
             return status
 
         def predict(block: PredictionPhotos, file: str) -> Sequence[Prediction]:
             if has_features:
                 feature_file.write(file, _feature_rows(block, batches))
                 return ()
-            return _predictions(block, batches, member, options)
+            return _predictions(block, batches, members[0], options)
 
         mine = shared.do_share(share, predict)
         if not share.is_first:
-            logging.info("done; task 0 puts all together in %s", options.output_file)
+            logging.info("done; task 0 merges all parts into %s", options.output_file)
             return _report(mine)
         share.wait_for(shared.missing, "predictions")
         found = shared.predictions()

@@ -74,7 +74,7 @@ def convert(
                 settings.dataset_dir, settings.dataset_name, made, share
             )
             _make_share(shared, settings, found, fractions, limits)
-        logging.info("done; task 0 puts all together in %s", settings.dataset_dir)
+        logging.info("done; task 0 merges all parts into %s", settings.dataset_dir)
         return
     staging.remove_leftovers(settings.dataset_dir)
     if finished := provenance.read_finished(

@@ -5,6 +5,8 @@ order are what one task would have written; and it does not depend on the number
 tasks, so that a command started again with any number takes what is there.
 """
 
+import concurrent.futures
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -13,54 +15,83 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from absl import logging
 
-from checkpoints import slim_format
 from checkpoints.checkpoint_digest import digest_of
 from cluster.shares import Share, missing_of
 from common import storage
 from common.atomic_files import atomic_write
 from common.progress import progress
-from config.options import split_list
 from config.predict_config import PredictConfig
+from config.version import VERSION
 from engine.prediction.photo_batches import Arrays
 from engine.prediction.prediction_photos import PredictionPhotos
 from engine.prediction.predictions import Guess, Prediction
+from engine.restored.classifier import Classifier
 
 _MOST_PHOTOS = 1024  # of a block: what a task that is killed does again
 _BLOCKS = 256  # at least, where there are enough photos to share out evenly
 # Where to and how fast, which change no prediction; the checkpoint has a digest.
+_STATS_AT_ONCE = 32  # in object storage each is a request
 _NOT_TOLD = ("output_file", "num_preprocessing_threads", "checkpoint_path")
 
 # Predicts the photos; features go into the file named, and there are no predictions.
 Predict = Callable[[PredictionPhotos, str], Sequence[Prediction]]
 
 
-def identity(config: PredictConfig, photos: PredictionPhotos) -> str:
-    """A digest of all that predictions depend on: photos, checkpoints and options."""
-    paths = split_list(config.predict.checkpoint_path)
-    digests = [digest_of(found) for found in slim_format.find_checkpoints(paths)]
+def identity(
+    config: PredictConfig, photos: PredictionPhotos, members: Sequence[Classifier]
+) -> str:
+    """A digest of all that predictions depend on: photos, nets, options, versions."""
     options = dataclasses.asdict(config.predict)
     for name in _NOT_TOLD:
         del options[name]
-    facts = [photos.paths, digests, options, dataclasses.asdict(config.net)]
+    with concurrent.futures.ThreadPoolExecutor(_STATS_AT_ONCE) as pool:
+        states = list(pool.map(_state, photos.paths))
+    facts = [
+        photos.paths,
+        states,
+        sorted(photos.named),
+        photos.folders,
+        [digest_of(member.checkpoint_path) for member in members],
+        [dataclasses.asdict(member.info) for member in members],
+        options,
+        dataclasses.asdict(config.net),
+        VERSION,
+        tf.__version__,
+    ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _state(path: str) -> list[int] | None:
+    """The bytes of a file and when they were last changed; None if it is not there."""
+    with contextlib.suppress(OSError):
+        times = storage.times(path)
+        return [times["num_bytes"], times["modified_ns"]]
+    return None
 
 
 class SharedPrediction:
     """The blocks of a prediction, in a folder beside the output until all are there."""
 
-    def __init__(self, config: PredictConfig, photos: PredictionPhotos) -> None:
+    def __init__(
+        self,
+        config: PredictConfig,
+        photos: PredictionPhotos,
+        members: Sequence[Classifier],
+    ) -> None:
         """Makes the folder.
 
         Args:
           config: the options; blocks of others are left alone.
           photos: all of them.
+          members: the nets, loaded.
         """
         self._output_file = config.predict.output_file or ""
         self._photos = photos
         self._folder = f"{self._output_file}.parts"
-        self._identity = identity(config, photos)
+        self._identity = identity(config, photos, members)
         number, batch = len(photos.paths), config.predict.batch_size
         num_batches = min(-(-number // (_BLOCKS * batch)), _MOST_PHOTOS // batch)
         size = max(1, num_batches) * batch
@@ -68,12 +99,17 @@ class SharedPrediction:
         storage.make_folders(self._folder)
 
     def status_of_done(self) -> int | None:
-        """The exit status of a finished command; None where it is not finished."""
+        """The exit status of this command, finished; None if it is not.
+
+        It is not finished either where another command has written the output since.
+        """
         done = self._path("done")
-        if not storage.is_file(done) or not storage.is_file(self._output_file):
+        if not storage.is_file(done):
             return None
         with storage.open_text(done) as file:
-            return int(json.load(file)["status"])
+            noted = json.load(file)
+        is_untouched = noted["output"] == _state(self._output_file)
+        return int(noted["status"]) if is_untouched else None
 
     def missing(self) -> list[int]:
         """The numbers of the blocks that are not there yet."""
@@ -139,7 +175,8 @@ class SharedPrediction:
     def finish(self, status: int) -> None:
         """Removes the blocks, and says that all are in the output."""
         with atomic_write(self._path("done"), "w") as file:
-            json.dump({"status": status}, file)
+            output = _state(self._output_file)
+            json.dump({"status": status, "output": output}, file)
         for name in storage.names_in(self._folder):
             if name != os.path.basename(self._path("done")):
                 storage.remove(os.path.join(self._folder, name))

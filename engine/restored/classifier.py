@@ -21,6 +21,7 @@ class Classifier:
 
     Attributes:
       info: what the net is.
+      checkpoint_path: where its weights are from; "" before `load`.
       network: the net.
       image_channels: number of channels to decode photos to: 3, or 1 if it was trained
         on gray data.
@@ -30,6 +31,7 @@ class Classifier:
         self, info: ModelInfo, image_channels: int = 3, precision: str = "float32"
     ) -> None:
         self.info = info
+        self.checkpoint_path = ""
         self.image_channels = image_channels
         self._recipe = preprocessing_factory.get_preprocessing(
             info.preprocessing_name, False, info.use_grayscale
@@ -126,6 +128,7 @@ def load(
         use_moving_average=use_moving_average,
         needs_head=needs_head,
     )
+    classifier.checkpoint_path = checkpoint.path
     return classifier
 
 

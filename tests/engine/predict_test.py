@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import os
 import shutil
 
 import numpy as np
@@ -15,8 +16,9 @@ from config.predict_config import NetOptions, PredictConfig, PredictOptions
 from config.share_options import ShareOptions
 from config.shared_options import DataOptions, ModelOptions
 from engine import evaluate, predict
-from engine.prediction import prediction_photos
+from engine.prediction import prediction_photos, shared_prediction
 from engine.prediction.prediction_photos import PredictionPhotos
+from engine.restored import classifier as classifiers
 from errors import NotFiniteError, PeerError, UserError
 from tests.engine import coloured_images, small_runs
 
@@ -335,7 +337,8 @@ class TestTasks:
     @pytest.fixture
     def task(self, full_run, photos):
         def task(number, output_file, *, num_tasks=2, wait_secs=1, **options) -> int:
-            options |= {"checkpoint_path": str(full_run), "batch_size": 2}
+            run_dir = str(options.pop("checkpoint_path", full_run))
+            options |= {"checkpoint_path": run_dir, "batch_size": 2}
             share = ShareOptions(num_tasks, number, wait_secs)
             options["output_file"] = str(output_file)
             config = PredictConfig(PredictOptions(**options), NetOptions(), share)
@@ -391,6 +394,75 @@ class TestTasks:
             assert one.files == other.files
             for name in one.files:
                 np.testing.assert_array_equal(one[name], other[name])
+
+    def test_a_photo_that_was_written_since(self, task, photos, tmp_path):
+        shared = tmp_path / "shared.csv"
+        photo = sorted(photos.iterdir())[0]
+        times = photo.stat()
+
+        def predict_again() -> str:
+            assert task(1, shared, format="csv") == task(0, shared, format="csv") == 0
+            return shared.read_text()
+
+        before = predict_again()
+        try:
+            # Of the same name and size, as a camera's next photo may be.
+            os.utime(photo, ns=(times.st_atime_ns, times.st_mtime_ns + 1))
+            with pytest.raises(PeerError, match="those of task 1 of 2"):
+                task(0, shared, format="csv")
+        finally:
+            os.utime(photo, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert predict_again() == before
+
+    def test_a_class_by_another_name(self, task, full_run, tmp_path):
+        shared = tmp_path / "shared.csv"
+        assert task(1, shared, format="csv") == task(0, shared, format="csv") == 0
+        info = full_run / "model.json"
+        original = info.read_text()
+        renamed = json.loads(original)
+        renamed["class_names"][0] = "renamed"
+        try:
+            info.write_text(json.dumps(renamed))
+            assert task(1, shared, format="csv") == 0
+            assert task(0, shared, format="csv") == 0
+        finally:
+            info.write_text(original)
+        assert "renamed" in shared.read_text()
+
+    def test_an_output_that_another_command_wrote_since(self, run, task, tmp_path):
+        shared = tmp_path / "shared.csv"
+        assert task(1, shared, format="csv") == task(0, shared, format="csv") == 0
+        ours = shared.read_bytes()
+        assert run(format="jsonl", output_file=str(shared)) == 0
+        assert task(1, shared, format="csv") == task(0, shared, format="csv") == 0
+        assert shared.read_bytes() == ours
+
+    def test_parts_are_of_the_checkpoint_that_made_them(
+        self, task, full_run, tmp_path, monkeypatch
+    ):
+        """Whatever the run saves between loading and the first part."""
+        run_dir = tmp_path / "run"
+        shutil.copytree(full_run, run_dir)
+        loaded = []
+        load = classifiers.load
+
+        def load_and_save(path, *args, **kwargs):
+            loaded.append(load(path, *args, **kwargs))
+            for name in os.listdir(run_dir):
+                if name.startswith("model.ckpt"):
+                    newer = name.replace("ckpt-", "ckpt-9")
+                    shutil.copy(run_dir / name, run_dir / newer)
+            state = (run_dir / "checkpoint").read_text()
+            (run_dir / "checkpoint").write_text(state.replace("ckpt-", "ckpt-9"))
+            return loaded[-1]
+
+        monkeypatch.setattr(classifiers, "load", load_and_save)
+        digested = []
+        monkeypatch.setattr(
+            shared_prediction, "digest_of", lambda path: digested.append(path) or ""
+        )
+        assert task(1, tmp_path / "a.csv", format="csv", checkpoint_path=run_dir) == 0
+        assert digested == [loaded[0].checkpoint_path]
 
     def test_a_terminal_cannot_be_shared(self, task):
         with pytest.raises(UserError, match="--output_file is missing"):
