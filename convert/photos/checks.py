@@ -4,6 +4,7 @@ import collections
 import functools
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 
 from common import native_log
@@ -120,8 +121,7 @@ def _check(
         return Rejection(source.name, kind, str(error))
     spilled = photo.encoded is not data
     if spilled:
-        with open(spill_path, "wb") as file:
-            file.write(photo.encoded)
+        _spill(photo.encoded, spill_path)
     return Checked(
         source=source,
         digest=hashlib.sha256(data).hexdigest(),
@@ -129,6 +129,15 @@ def _check(
         height=photo.height,
         width=photo.width,
         encoded_path=spill_path if spilled else None,
+        encoded_digest=hashlib.sha256(photo.encoded).hexdigest() if spilled else "",
         depth=photo.depth,
         doubt=doubt,
     )
+
+
+def _spill(encoded: bytes, path: str) -> None:
+    """Writes a file, whole or not at all: the same task may run twice at a time."""
+    folder = os.path.dirname(path)
+    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+        file.write(encoded)
+    os.replace(file.name, path)

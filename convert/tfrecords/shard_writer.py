@@ -160,14 +160,20 @@ def _write_shard(path: str, records: Iterator[bytes]) -> ShardInfo:
 def _record(photo: Checked, label: int, *, keeps: bool = False) -> bytes:
     with open(photo.encoded_path or photo.source.path, "rb") as file:
         encoded = file.read()
-    if photo.encoded_path:
-        if not keeps:
-            os.remove(photo.encoded_path)
-    elif hashlib.sha256(encoded).hexdigest() != photo.digest:
+    digest = hashlib.sha256(encoded).hexdigest()
+    if photo.encoded_path and digest != photo.encoded_digest:
+        scratch = os.path.dirname(os.path.dirname(photo.encoded_path))
+        raise UserError(
+            f"{photo.encoded_path}, which holds {photo.source.path} re-encoded, is"
+            f" damaged: delete {scratch} and convert again"
+        )
+    if not photo.encoded_path and digest != photo.digest:
         raise UserError(
             f"{photo.source.path} changed during the conversion: try again when"
             " nothing changes the photos"
         )
+    if photo.encoded_path and not keeps:
+        os.remove(photo.encoded_path)
     stored = StoredPhoto(encoded, photo.format, photo.height, photo.width)
     return serialize(stored, label, photo.source.name)
 

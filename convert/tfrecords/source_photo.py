@@ -36,6 +36,7 @@ class Checked:
       height: of that image, in pixels.
       width: of that image, in pixels.
       encoded_path: the file that holds that image, if it is not the source.
+      encoded_digest: hexadecimal SHA-256 of that file; "" if there is none.
       depth: of a photo with more than 8 bits per channel; see `StoredPhoto`.
       doubt: why it may use fewer than 16 bits; "" if there is no doubt.
     """
@@ -46,5 +47,6 @@ class Checked:
     height: int
     width: int
     encoded_path: str | None
+    encoded_digest: str = ""
     depth: Depth | None = None
     doubt: str = ""

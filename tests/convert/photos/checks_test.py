@@ -80,6 +80,17 @@ def test_new_bytes_are_spilled_under_names_of_their_own(sources, tmp_path):
     assert {path.read_bytes()[:4] for path in paths} == {b"\x89PNG"}
 
 
+def test_new_bytes_take_the_place_of_a_whole_file(sources, tmp_path):
+    """The same task, started twice, does not cut a file that is being read."""
+    bitmap = next(source for source in sources if source.name == "x.bmp")
+    path = pathlib.Path(check([bitmap], tmp_path)[0].encoded_path)
+    with path.open("rb") as file:
+        check([bitmap], tmp_path)
+        assert os.fstat(file.fileno()).st_ino != path.stat().st_ino
+        assert file.read() == path.read_bytes()
+    assert [path.name] == os.listdir(path.parent)
+
+
 def test_max_side_reaches_the_workers(sources, tmp_path):
     result = check(sources[1:2], tmp_path, max_side=20, num_workers=1)[0]
     assert isinstance(result, Checked)

@@ -68,6 +68,21 @@ def test_each_does_its_share_and_the_first_puts_it_together(photos, tmp_path, ca
     assert files(shared) == files(whole)
 
 
+def test_a_photo_that_a_crash_cut_short_is_not_stored(photos, tmp_path):
+    """Of a machine without power a file's record may outlive its bytes."""
+    for task in (1, 0):
+        with pytest.raises(PeerError):
+            convert(photos, tmp_path, task, 2)
+    parts = next(tmp_path.glob(".pets.parts-*"))
+    for path in (parts / "photos").iterdir():
+        path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(
+        UserError, match=r"is damaged: delete .*/\.pets\.parts-"
+    ) as raised:
+        convert(photos, tmp_path, 1, 2)
+    assert "\n" not in str(raised.value)
+
+
 def test_a_publication_that_was_cut_short_goes_on(photos, tmp_path, monkeypatch):
     whole, shared = tmp_path / "whole", tmp_path / "shared"
     convert(photos, whole)

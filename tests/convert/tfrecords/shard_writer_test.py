@@ -25,7 +25,7 @@ def write(tmp_path):
             digest = hashlib.sha256(checked).hexdigest()
             suffix = "png" if encoded[:2] == b"\x89P" else "jpg"
             spill = str(path) if index in spilled else None
-            photos.append(Checked(source, digest, suffix, 6, 5, spill))
+            photos.append(Checked(source, digest, suffix, 6, 5, spill, digest))
         return shard_writer.write_split(
             photos,
             str(tmp_path),
