@@ -135,9 +135,10 @@ def is_of_peers(error: BaseException) -> bool:
 
 def _explained(error: tf.errors.OpError, met: Met, watch: Watch) -> UserError:
     """What to end with after a sum over the machines failed."""
-    if news := watch.news_within(_SECS_FOR_NEWS):
+    silent = _UNHEALTHY.findall(str(error))  # for long enough: no news is to come
+    if news := watch.news_within(0 if silent else _SECS_FOR_NEWS):
         return news
-    named = _UNHEALTHY.findall(str(error)) or _TASK.findall(str(error))
+    named = silent or _TASK.findall(str(error))
     others = [int(rank) for rank in named if int(rank) != met.rank]
     if not others and met.rank:
         others = [0]  # all signs of life go through the chief
