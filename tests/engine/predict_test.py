@@ -458,9 +458,7 @@ class TestTasks:
 
         monkeypatch.setattr(classifiers, "load", load_and_save)
         digested = []
-        monkeypatch.setattr(
-            shared_prediction, "digest_of", lambda path: digested.append(path) or ""
-        )
+        monkeypatch.setattr(shared_prediction, "digest_of", digested.append)
         assert task(1, tmp_path / "a.csv", format="csv", checkpoint_path=run_dir) == 0
         assert digested == [loaded[0].checkpoint_path]
 
