@@ -99,7 +99,7 @@ def find_checkpoints(
     found: dict[str, str] = {}
     for path in paths:
         checkpoint = find_checkpoint(path, flag=flag)
-        real = os.path.realpath(checkpoint)
+        real = storage.real(checkpoint)
         if real in found:
             raise UserError(f"--{flag} names {found[real]} twice: name it once")
         found[real] = checkpoint

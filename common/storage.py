@@ -185,6 +185,16 @@ def absolute(path: str) -> str:
     return path if is_object(path) else os.path.abspath(path)
 
 
+def real(path: str) -> str:
+    """A path without links; object storage has none."""
+    return path if is_object(path) else os.path.realpath(path)
+
+
+def tidy(path: str) -> str:
+    """A folder's path as it is shown: without a slash at its end."""
+    return path.rstrip("/") if is_object(path) else os.path.normpath(path)
+
+
 def making_folder(path: str) -> str:
     """The folder, of this machine, in which a file is made before it is put at `path`.
 

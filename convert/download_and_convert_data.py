@@ -18,7 +18,7 @@ import functools
 import os
 from collections.abc import Callable
 
-from common import atomic_files, signal_errors
+from common import atomic_files, signal_errors, storage
 
 # Nothing here imports TensorFlow: every worker process imports this file, too.
 from config import app, flags
@@ -133,7 +133,7 @@ def _reader(options: DataOptions) -> tuple[Callable[[], Collection], list[str]]:
             data_dir=options.data_dir,
             num_shards=options.num_shards,
         ), ["splits", "num_shards"]
-    data_dir = options.data_dir or os.path.join(options.dataset_dir, "downloads")
+    data_dir = _data_dir(options)
     if name == "visualwakewords":
         return functools.partial(
             visual_wake_words.visual_wake_words,
@@ -142,6 +142,23 @@ def _reader(options: DataOptions) -> tuple[Callable[[], Collection], list[str]]:
             area=options.small_object_area_threshold,
         ), ["foreground_class_of_interest", "small_object_area_threshold"]
     return functools.partial(_READERS[name], data_dir), []
+
+
+def _data_dir(options: DataOptions) -> str:
+    """The local folder for downloads, or with the photos.
+
+    Raises:
+      UserError: it is in object storage.
+    """
+    if storage.is_object(options.dataset_dir) and not options.data_dir:
+        raise UserError(
+            f"--data_dir is missing: with --dataset_dir={options.dataset_dir}, name a"
+            " local folder for the downloads, or with the photos"
+        )
+    storage.require_local(
+        options.data_dir, flag="data_dir", instead="name a local folder"
+    )
+    return options.data_dir or os.path.join(options.dataset_dir, "downloads")
 
 
 _READERS = {

@@ -74,7 +74,7 @@ def fine_tune(config: FineTuneConfig, photos: list[str], *, given: Set[str]) -> 
     if formats := config.stages.export_formats:
         results.export_command(data, output_dir, formats).parse(ExportConfig)
     now = TuningState(
-        data=os.path.abspath(
+        data=storage.absolute(
             data.settings.source if data.settings else data.dataset_dir
         ),
         recipe=[[s.heading, list(s.arguments)] for s in recipe] if recipe else None,

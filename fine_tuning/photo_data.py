@@ -4,6 +4,7 @@ import dataclasses
 import os
 import re
 
+from common import storage
 from config.shared_options import DataOptions
 from convert.photos import conversion
 from convert.photos.settings import Settings
@@ -97,9 +98,14 @@ def find(photos: list[str], data: DataOptions, output_dir: str) -> PhotoData:
             data.dataset_name, data.dataset_dir
         )
     (path,) = photos
+    if storage.is_folder(path) and (converted := _converted(path)):
+        return converted
+    if storage.is_object(path):
+        raise UserError(
+            f"{path} is no converted data set, and photos are read from a disk: copy"
+            " them here first, or mount the bucket"
+        )
     if os.path.isdir(path):
-        if converted := _converted(path):
-            return converted
         _require_outside(path, output_dir)
         return _to_convert(output_dir, path, image_dir=path, csv_file=None)
     if not os.path.exists(path):

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
 from checkpoints import model_info
+from common import storage
 from common.natural_order import natural_key
 from common.untrusted_text import first_few
 from datasets import imagenet, labels
@@ -61,7 +62,7 @@ def _of_file(labels_file: str) -> tuple[str, ...]:
 
 
 def _of_run(run: str) -> tuple[str, ...]:
-    folder = run if os.path.isdir(run) else os.path.dirname(run)
+    folder = run if storage.is_folder(run) else os.path.dirname(run)
     record = model_info.read(folder)
     if record is None:
         raise UserError(

@@ -1,6 +1,5 @@
 """The checkpoints that are averaged: of one net, for one list of classes."""
 
-import contextlib
 import dataclasses
 import itertools
 import os
@@ -11,6 +10,7 @@ from absl import logging
 from checkpoints import model_info, slim_format
 from checkpoints.model_info import ModelInfo
 from checkpoints.slim_format import Checkpoint
+from common import storage
 from config.predict_config import NetOptions
 from engine.batch_norm.split_statistics import SeenImages
 from engine.restored import checkpoint_info, checkpoint_run
@@ -149,10 +149,12 @@ def origin(path: str) -> str:
     """
     passed: set[str] = set()
     while True:
-        with contextlib.suppress(UserError):  # no longer there, or none: as it is named
-            path = slim_format.find_checkpoint(path)
-        path = os.path.realpath(path)
-        folder = path if os.path.isdir(path) else os.path.dirname(path)
+        try:
+            path = storage.real(slim_format.find_checkpoint(path))
+            folder = os.path.dirname(path)
+        except UserError:  # no longer there, or none: as it is named
+            path = storage.real(path)
+            folder = path if storage.is_folder(path) else os.path.dirname(path)
         run = checkpoint_run.read(folder)
         if run is None or folder in passed:
             return path

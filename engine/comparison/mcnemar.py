@@ -2,12 +2,12 @@
 
 import csv
 import dataclasses
-import glob
 import json
 import os
 
 from scipy import stats
 
+from common import storage
 from engine.comparison.run_facts import RunFacts
 
 _SIGNIFICANT = 0.05
@@ -67,8 +67,8 @@ def predictions_of(run: RunFacts) -> list[Predictions]:
     """
     found = []
     for within in (os.path.join("best", "eval*"), "eval*"):
-        pattern = os.path.join(glob.escape(run.folder), within, "predictions.csv")
-        found += [_read(path) for path in sorted(glob.glob(pattern))]
+        names = storage.matches(os.path.join(within, "predictions.csv"), run.folder)
+        found += [_read(os.path.join(run.folder, name)) for name in sorted(names)]
     return [predictions for predictions in found if predictions]
 
 
@@ -76,9 +76,9 @@ def _read(path: str) -> Predictions | None:
     """Reads an evaluation; None if it is incomplete."""
     try:
         metrics = os.path.join(os.path.dirname(path), "metrics.json")
-        with open(metrics, encoding="utf-8") as file:
+        with storage.open_text(metrics) as file:
             summary = json.load(file)
-        with open(path, encoding="utf-8", newline="") as file:
+        with storage.open_text(path, newline="") as file:
             right = {
                 (row["shard"], row["record"], row["label"]): row["correct"] == "1"
                 for row in csv.DictReader(file)

@@ -10,6 +10,7 @@ from checkpoints import model_info, run_info, scopes, slim_format
 from checkpoints.model_info import ModelInfo
 from checkpoints.run_info import RunInfo
 from checkpoints.slim_format import Checkpoint
+from common import storage
 from engine.evaluation import calibration
 from engine.events import run_events
 from engine.run import validation
@@ -82,7 +83,7 @@ def find(folders: Sequence[str]) -> tuple[list[RunFacts], list[str]]:
       The runs, and the names of folders that are not runs.
     """
     found, others = [], []
-    for folder in dict.fromkeys(os.path.normpath(f) for f in folders):
+    for folder in dict.fromkeys(storage.tidy(f) for f in folders):
         stages = _stages(folder)
         # The folder of a recipe looks like a run, too, as it holds the result.
         if stages:
@@ -96,15 +97,15 @@ def find(folders: Sequence[str]) -> tuple[list[RunFacts], list[str]]:
 
 def _is_run(folder: str) -> bool:
     names = (model_info.FILE_NAME, run_info.FILE_NAME)
-    return any(os.path.isfile(os.path.join(folder, name)) for name in names)
+    return any(storage.is_file(os.path.join(folder, name)) for name in names)
 
 
 def _stages(folder: str) -> list[str]:
     """Folders `1-head`, `2-top`, … within, in the order of their numbers."""
-    if not os.path.isdir(folder):
+    if not storage.is_folder(folder):
         return []
     matches = sorted(
-        (int(m[1]), m[0]) for m in map(_STAGE.fullmatch, os.listdir(folder)) if m
+        (int(m[1]), m[0]) for m in map(_STAGE.fullmatch, storage.names_in(folder)) if m
     )
     paths = [os.path.join(folder, name) for _, name in matches]
     return [path for path in paths if _is_run(path)]

@@ -239,7 +239,7 @@ def as_json(result: Result, config: ProbeConfig) -> dict[str, Any]:
     return {
         "model_name": result.network.model_name,
         "image_size": result.network.image_size,
-        "checkpoint": os.path.abspath(result.checkpoint_path),
+        "checkpoint": storage.absolute(result.checkpoint_path),
         "dataset": split.name,
         "split": split.split_name,
         "held_out_split": result.held_out.split_name if result.held_out else None,

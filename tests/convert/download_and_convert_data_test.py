@@ -57,6 +57,14 @@ def test_imagenet_from_its_folders(tmp_path):
         ((), "--dataset_name is missing"),
         (("--dataset_name=flower",), "no such data set (did you mean flowers?)"),
         (("--dataset_name=imagenet",), "downloads has no folder train"),
+        (
+            ("--dataset_name=mnist", "--dataset_dir=gs://bucket/mnist"),
+            "--data_dir is missing",
+        ),
+        (
+            ("--dataset_name=mnist", "--data_dir=gs://bucket/downloads"),
+            "--data_dir=gs://bucket/downloads: this is read or written on a disk",
+        ),
         (("--dataset_name=imagenet", "--dataset_dir="), "--dataset_dir is missing"),
     ],
 )

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from checkpoints.slim_format import Checkpoint
+from common import storage
 from config.compare_config import CompareConfig, CompareOptions
 from engine import compare
 from engine.comparison import run_facts
@@ -49,6 +50,18 @@ def test_the_folder_of_a_fine_tuning_stands_for_its_stages(full_run, tmp_path):
     found, others = run_facts.find([str(tmp_path / "tuned")])
     assert not others
     assert [run.folder[-6:] for run in found] == ["1-head", "/2-top"]
+
+
+def test_runs_in_object_storage(full_run):
+    for folder in ("run", "tuned/1-head"):
+        storage.upload_folder(str(full_run), f"ram://compared/{folder}")
+    found, others = run_facts.find(
+        ["ram://compared/run/", "ram://compared/run", "ram://compared/tuned", "ram://x"]
+    )
+    assert others == ["ram://x"]
+    folders = ["ram://compared/run", "ram://compared/tuned/1-head"]
+    assert [run.folder for run in found] == folders
+    assert [run.step for run in found] == [6, 6]
 
 
 def test_no_run_is_one_line(tmp_path):

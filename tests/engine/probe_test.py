@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import types
 import typing
 
 import numpy as np
@@ -235,6 +236,17 @@ def test_the_verdict_names_the_depth():
     last = dataclasses.replace(scores[-1], train_accuracy=1.0)
     said = probe_scores.verdict([scores[0], last], Rise((10,), (0.8,), 0.02))[-1]
     assert "right about every training image" in said
+
+
+def test_the_checkpoint_in_object_storage_keeps_its_name():
+    network = Network("lenet", num_classes=3)
+    split = types.SimpleNamespace(name="pets", split_name="train", num_examples=9)
+    scores = [Score(d, 0.9, 0.02, 0.95, None, 9) for d in depths.find_depths(network)]
+    rise = Rise((10,), (0.5,), 0.02)
+    path = "gs://bucket/lenet.ckpt"
+    result = Result(scores, rise, network, split, None, path)  # type: ignore[arg-type]
+    config = make_config(dataset_dir="photos", checkpoint_path=path)
+    assert probe_report.as_json(result, config)["checkpoint"] == path
 
 
 def test_where_an_early_depth_wins_a_net_that_ends_there_is_proposed():

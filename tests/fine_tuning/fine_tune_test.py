@@ -254,6 +254,7 @@ def test_no_photos_no_classes_no_place(photos, weights, tmp_path):
         ([], "no photos"),
         ([photos, photos], "2 folders of photos"),
         ([tmp_path / "none"], "does not exist"),
+        (["ram://no/photos"], "ram://no/photos is no converted data set"),
         ([weights.parent / "model.ckpt.index"], "neither a folder nor a CSV"),
     ]:
         with pytest.raises(UserError, match=said):

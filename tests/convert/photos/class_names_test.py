@@ -1,6 +1,7 @@
 import pytest
 
 from checkpoints.model_info import ModelInfo
+from common import storage
 from convert.photos import class_names
 from errors import UserError
 
@@ -78,6 +79,8 @@ def test_classes_of_a_run(tmp_path, record):
     record.write(str(tmp_path))
     assert class_names.given(None, str(tmp_path)) == ("cat", "dog")
     assert class_names.given(None, str(tmp_path / "model.ckpt-3")) == ("cat", "dog")
+    storage.upload_folder(str(tmp_path), "ram://classes/run")
+    assert class_names.given(None, "ram://classes/run") == ("cat", "dog")
     with pytest.raises(UserError, match="both give the classes: omit one"):
         class_names.given("labels.txt", str(tmp_path))
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from common import storage
 from engine.comparison import mcnemar
 from engine.comparison.mcnemar import Predictions
 from tests.engine.comparison.facts import facts
@@ -51,3 +52,5 @@ def test_the_best_checkpoints_predictions_come_first(tmp_path):
     found = mcnemar.predictions_of(facts(str(tmp_path)))
     image = ("s", "0", "cat")
     assert found == [Predictions("pets/val", {image: right}) for right in (True, False)]
+    storage.upload_folder(str(tmp_path), "ram://predicted/run")
+    assert mcnemar.predictions_of(facts("ram://predicted/run")) == found
