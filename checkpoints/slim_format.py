@@ -18,6 +18,7 @@ from absl import logging
 from checkpoints import failed_write, other_formats
 from common import storage
 from common.atomic_files import atomic_write, move
+from common.untrusted_text import first_few
 from errors import UserError, first_line, nearest
 
 STATE_FILE = "checkpoint"
@@ -141,7 +142,7 @@ def find_checkpoint(path: str, *, flag: str = "checkpoint_path") -> str:
             return file  # V1, or not a checkpoint at all: reading it will show.
     parent = os.path.dirname(path) or "."
     if not storage.is_folder(parent):
-        raise UserError(f"--{flag}={path}: there is no directory {parent}")
+        raise UserError(f"--{flag}={path}: there is no folder {parent}")
     there = checkpoints_in(parent)
     names = storage.names_in(parent)
     folders = [n for n in names if storage.is_folder(os.path.join(parent, n))]
@@ -167,13 +168,13 @@ def _newest_or_only(directory: str, flag: str) -> str:
         return os.path.join(directory, there[0])
     if there:
         raise UserError(
-            f"--{flag}={directory}: the directory has several checkpoints and no file"
+            f"--{flag}={directory}: the folder has several checkpoints and no file"
             f" `{STATE_FILE}` that says which: name one of {', '.join(there)}"
         )
     _require_no_other_format(directory, flag)
-    files = sorted(storage.names_in(directory))[:5]
-    holds = f"it holds {', '.join(files)}, …" if files else "it is empty"
-    raise UserError(f"--{flag}={directory}: no checkpoint in this directory; {holds}")
+    files = sorted(storage.names_in(directory))
+    holds = f"it holds {first_few(files)}" if files else "it is empty"
+    raise UserError(f"--{flag}={directory}: no checkpoint in this folder; {holds}")
 
 
 def _require_no_other_format(path: str, flag: str) -> None:

@@ -25,7 +25,7 @@ def file_systems(path: str) -> Any:
     known = _known_schemes()
     if scheme not in known:
         raise UserError(
-            f"{path}: TensorFlow knows no {scheme}:// here, but"
+            f"{path}: TensorFlow does not support {scheme}:// here, only"
             f" {', '.join(f'{s}://' for s in sorted(known))}; {_remedy(scheme)}"
         )
     return importlib.import_module("tensorflow").io.gfile

@@ -148,7 +148,7 @@ def _user_errors_exit() -> Iterator[None]:
         indent = len("error: ")
         print(terminal.wrapped(line, sys.stderr, indent), file=sys.stderr, flush=True)
         if isinstance(error, PeerError):
-            # TensorFlow would take seconds to take leave of a machine that is gone.
+            # TensorFlow would take seconds to disconnect from a machine that is gone.
             terminal.erase_live()
             os._exit(error.exit_status)
         sys.exit(error.exit_status)

@@ -30,9 +30,9 @@ class ClusterOptions(Options):
     )
     cluster_port: int | None = option(
         None,
-        "Port of the first machine at which the others meet it, where nothing else"
-        " states it; by default 20000 + the job's number modulo 10000 with SLURM, else"
-        " 29400 (not a slim flag).",
+        "Port on the first machine that the others connect to, unless the launcher sets"
+        " one; by default 20000 + the job's number modulo 10000 with SLURM, else 29400"
+        " (not a slim flag).",
         minimum=1,
         maximum=65535,
     )

@@ -92,7 +92,7 @@ def _groups_of(config: type) -> dict[str, type]:
 
 
 def names_of(config: type) -> set[str]:
-    """Names of the flags of a record of groups."""
+    """Names of the flags of all groups of a config."""
     groups = typing.get_type_hints(config).values()
     return {field.name for group in groups for field in dataclasses.fields(group)}
 

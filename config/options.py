@@ -61,7 +61,8 @@ def _check(field: dataclasses.Field[Any], value: Any) -> None:
     elif isinstance(value, float) and not math.isfinite(value):
         expected = "a finite number"
     elif isinstance(value, float) and 0 < abs(value) < _SMALLEST:
-        expected = f"0 or at least {_SMALLEST:.3g}, as smaller numbers are 0 in float32"
+        zero = "" if limits["above"] == 0 else "0 or "
+        expected = f"{zero}at least {_SMALLEST:.3g}; smaller numbers are 0 in float32"
     elif limits["minimum"] is not None and value < limits["minimum"]:
         expected = f"{limits['minimum']} or more"
     elif limits["maximum"] is not None and value > limits["maximum"]:

@@ -89,7 +89,7 @@ class PredictOptions(Options):
     pool: bool = option(
         False,
         "Write the mean over height and width of each end point, for"
-        " --output=features (not a slim flag).",
+        " --output=features.",
     )
     format: str = option(
         "table",

@@ -3,7 +3,7 @@
 import dataclasses
 
 from config.options import Options, option
-from config.shared_options import ComputeOptions, DataOptions
+from config.shared_options import ComputeOptions, DataOptions, require_dataset_dir
 from errors import UserError
 
 
@@ -23,8 +23,8 @@ class ProbeOptions(Options):
     dataset_split_name: str = option("train", "Split to fit the classifiers on.")
     eval_split_name: str | None = option(
         None,
-        "Split whose accuracy is reported once and decides nothing; by default"
-        " validation, if there is one.",
+        "Split whose accuracy is reported. It decides nothing but which trials of"
+        " --trial_secs continue; by default validation, if there is one.",
     )
     train_image_size: int | None = option(
         None, "Side of the images in pixels; by default the net's.", minimum=1
@@ -74,8 +74,7 @@ class ProbeConfig:
 
     def __post_init__(self) -> None:
         """Checks what depends on several options."""
-        if not self.data.dataset_dir:
-            raise UserError("--dataset_dir is missing: the folder with the TFRecords")
+        require_dataset_dir(self.data.dataset_dir)
         if not self.probe.checkpoint_path:
             raise UserError(
                 "--checkpoint_path is missing: the published checkpoint to probe"

@@ -39,7 +39,10 @@ class PseudoLabelOptions(Options):
         None, "Any value but 0 uses the moving averages of the variables."
     )
     num_shards: int = option(
-        5, "TFRecord files of the split, or one per photo.", minimum=1, maximum=99999
+        5,
+        "Number of TFRecord files; one per photo if there are fewer photos.",
+        minimum=1,
+        maximum=99999,
     )
     batch_size: int = option(32, "Batch size.", minimum=1)
     num_preprocessing_threads: int = option(

@@ -7,13 +7,13 @@ from config.options import Options, option
 
 @dataclasses.dataclass(frozen=True)
 class ShareOptions(Options):
-    """Several tasks on one job."""
+    """Tasks of one job."""
 
     num_tasks: int | None = option(
         None,
         "Number of tasks that run this same command, each on its share; task 0 puts the"
         " parts together. By default the tasks that srun or another launcher started,"
-        " else 1; an array job gives it with --task (not a slim flag).",
+        " else 1; an array job gives it with --task.",
         minimum=1,
     )
     task: int | None = option(
@@ -21,7 +21,7 @@ class ShareOptions(Options):
     )
     task_wait_secs: int = option(
         600,
-        "Seconds to wait for the parts of other tasks while none comes; then the"
-        " command ends with status 138, and may be started again (not a slim flag).",
+        "Seconds without a new part from any other task after which the command ends"
+        " with status 138; it may be started again.",
         minimum=1,
     )

@@ -131,7 +131,7 @@ def check_tta(text: str | None) -> None:
         )
 
 
-def require_dataset_dir(data: DataOptions) -> None:
+def require_dataset_dir(dataset_dir: str | None) -> None:
     """Raises UserError where the folder with the TFRecords is not given."""
-    if not data.dataset_dir:
+    if not dataset_dir:
         raise UserError("--dataset_dir is missing: the folder with the TFRecords")

@@ -53,7 +53,7 @@ class TrainConfig(TrainGroups):
         self._check_modes()
         if self.fine_tune.list_scopes:
             return
-        require_dataset_dir(self.data)
+        require_dataset_dir(self.data.dataset_dir)
         self._check_feature_cache()
         if self.fine_tune.learning_rate_multipliers and self.fine_tune.layer_decay:
             raise UserError(

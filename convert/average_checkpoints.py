@@ -1,6 +1,6 @@
 r"""Averages checkpoints of one net that were fine-tuned from one start.
 
-    python -m convert.average_checkpoints --checkpoint_paths=runs/a,runs/b,runs/c \
+    python convert/average_checkpoints.py --checkpoint_paths=runs/a,runs/b,runs/c \
         --dataset_dir=data/flowers5 --output_dir=runs/soup --method=greedy
 
 writes one checkpoint with `model.json`, as large and as fast as each of them. The
@@ -100,8 +100,8 @@ class AverageConfig:
             )
         if options.method != "wise_ft" and options.alphas != _ALPHAS:
             raise UserError(
-                f"--alphas={options.alphas} are points of --method=wise_ft, and"
-                f" --method={options.method} tries none: leave one of them out"
+                f"--alphas applies only to --method=wise_ft, not to {options.method}:"
+                " leave one of them out"
             )
         if options.method != "mean" and not self.net.dataset_dir:
             raise UserError(
@@ -161,9 +161,8 @@ def _statistics(
         return None
     if not config.net.dataset_dir:
         raise UserError(
-            f"{len(averages.moved_batch_norms)} batch norms trained, and the statistics"
-            " of their average are recomputed from training images: name the folder"
-            " with the TFRecords by --dataset_dir"
+            f"{len(averages.moved_batch_norms)} batch norms were trained;"
+            " recomputing their statistics needs training images: give --dataset_dir"
         )
     data = checkpoint_info.data_options(of_all[0].info, config.net)
     statistics = SplitStatistics(

@@ -1,6 +1,6 @@
 r"""Downloads published weights of a net.
 
-    python -m convert.download_checkpoint --model_name=inception_v3 \
+    python convert/download_checkpoint.py --model_name=inception_v3 \
         --checkpoint_dir=weights
 
 resumes an interrupted download, unpacks into weights/inception_v3, verifies that the

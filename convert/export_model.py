@@ -1,6 +1,6 @@
 r"""Exports a checkpoint to the formats of other programs.
 
-    python -m convert.export_model --checkpoint_path=/tmp/run --output_dir=/tmp/export \
+    python convert/export_model.py --checkpoint_path=/tmp/run --output_dir=/tmp/export \
         --formats=saved_model,tflite
 
 The net, its image size, preprocessing and classes are read from `model.json` next to
@@ -167,13 +167,13 @@ def _samples(classifier: Classifier, config: ExportConfig) -> list[np.ndarray]:
             classifier.preprocess(classifier.decode(tf.constant(encoded))).numpy()
             for encoded in _representative(where, classifier.info.bits)
         ]
-    record = classifier.info
-    dataset = checkpoint_info.any_split(config.net, record.dataset_name)
+    info = classifier.info
+    dataset = checkpoint_info.any_split(config.net, info.dataset_name)
     batches = input_pipeline.eval_batches(
         dataset,
         lambda image, _: classifier.preprocess(image),
         batch_size=1,
-        labels_offset=record.labels_offset,
+        labels_offset=info.labels_offset,
     )
     return [batch["image"][0].numpy() for batch in batches.take(MAX_SAMPLES)]
 

@@ -1,6 +1,6 @@
 r"""Converts a frozen graph to a slim checkpoint.
 
-    python -m convert.frozen_graph_to_slim \
+    python convert/frozen_graph_to_slim.py \
         --graph_file=frozen_inference_graph.pb \
         --checkpoint_path=weights/mobilenet_v1/model.ckpt
 

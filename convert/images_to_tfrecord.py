@@ -138,8 +138,8 @@ class RecordOptions(Options):
     )
     max_side: int = option(
         0,
-        "Shrink photos whose longer side has more pixels than this, to this size. 0:"
-        " never.",
+        "Shrink photos so that the longer side has at most this many pixels; 0 keeps"
+        " their size.",
         minimum=0,
     )
     num_workers: int | None = option(

@@ -1,7 +1,7 @@
 r"""Shows what a checkpoint holds, which net it fits, and how it differs from another.
 
-    python -m convert.inspect_checkpoint --checkpoint_path=/tmp/train
-    python -m convert.inspect_checkpoint --checkpoint_path=/tmp/train/model.ckpt-500 \
+    python convert/inspect_checkpoint.py --checkpoint_path=/tmp/train
+    python convert/inspect_checkpoint.py --checkpoint_path=/tmp/train/model.ckpt-500 \
         --compare_with=/tmp/train/model.ckpt-1000
 
 `--checkpoint_path` takes what the training script takes: a folder, a prefix, one of the

@@ -1,9 +1,9 @@
 r"""Prints the layers of a network: operation, output, parameters, arithmetic.
 
-    python -m convert.inspect_network --model_name=mobilenet_v1
-    python -m convert.inspect_network --model_name=inception_v3 \
+    python convert/inspect_network.py --model_name=mobilenet_v1
+    python convert/inspect_network.py --model_name=inception_v3 \
         --final_endpoint=Mixed_6e --head_hidden_units=1024 --output_svg=net.svg
-    python -m convert.inspect_network --checkpoint_path=runs/flowers
+    python convert/inspect_network.py --checkpoint_path=runs/flowers
 
 It makes no variables, so the largest network takes seconds. The end points are what
 `--final_endpoint` takes.

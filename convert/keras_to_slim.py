@@ -1,8 +1,8 @@
 r"""Converts a Keras model to a slim checkpoint.
 
-    python -m convert.keras_to_slim --keras_model=inception_v3 \
+    python convert/keras_to_slim.py --keras_model=inception_v3 \
         --checkpoint_path=weights/inception_v3/model.ckpt
-    python -m convert.keras_to_slim --keras_model=my_model.keras \
+    python convert/keras_to_slim.py --keras_model=my_model.keras \
         --checkpoint_path=weights/my_model/model.ckpt
 
 The model is a net of keras.applications: either by name, with the weights that Keras

@@ -1,6 +1,6 @@
 r"""Makes a split of a data set from unlabeled photos, labeled by a trained net.
 
-    python -m convert.pseudo_label --checkpoint_path=runs/stamps --image_dir=more
+    python convert/pseudo_label.py --checkpoint_path=runs/stamps --image_dir=more
 
 A photo gets the class that the run predicts with a probability of --threshold or more
 (FixMatch, Sohn et al. 2020, equation 4); all others are left out. The classes are made
@@ -23,6 +23,7 @@ from absl import logging
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
 from common import atomic_files, storage, tables
 from common.in_order import in_order
+from common.untrusted_text import first_few
 from config import app, flags
 from config.predict_config import PredictOptions
 from config.pseudo_label_config import PseudoLabelConfig, PseudoLabelOptions
@@ -198,9 +199,7 @@ def _show(
     headers = ["class", "predicted", f"at {options.threshold:g} or more", "kept"]
     print(tables.printed(headers, rows), flush=True)
     if missing := [n for n, c in zip(net.labels, counts[1], strict=True) if not c]:
-        logging.warning(
-            "no photo is surely of %s: the new split has none", ", ".join(missing)
-        )
+        logging.warning("no photo reaches --threshold for %s", first_few(missing))
 
 
 def _write(

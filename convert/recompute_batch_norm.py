@@ -1,6 +1,6 @@
 r"""Recomputes the batch-norm statistics of a checkpoint from training images.
 
-    python -m convert.recompute_batch_norm --checkpoint_path=/tmp/run \
+    python convert/recompute_batch_norm.py --checkpoint_path=/tmp/run \
         --dataset_dir=/tmp/photos --output_dir=/tmp/run/recomputed
 
 The moving averages that a short run stores lag behind its weights, so that it trains
@@ -26,7 +26,7 @@ from common import atomic_files
 from config import app, flags
 from config.options import Options, option
 from config.predict_config import NetOptions
-from config.shared_options import DataOptions
+from config.shared_options import DataOptions, require_dataset_dir
 from convert.weights import checkpoint_output
 from datasets.dataset import Dataset
 from engine import inputs
@@ -89,8 +89,7 @@ class RecomputeConfig:
         """Checks the required flags."""
         if not self.recompute.checkpoint_path:
             raise UserError("--checkpoint_path is missing: the checkpoint")
-        if not self.net.dataset_dir:
-            raise UserError("--dataset_dir is missing: the folder with the TFRecords")
+        require_dataset_dir(self.net.dataset_dir)
 
 
 @atomic_files.explained_errors()
@@ -106,15 +105,15 @@ def recompute(config: RecomputeConfig) -> str:
     beside = os.path.join(os.path.dirname(checkpoint.path), "recomputed")
     output_dir = options.output_dir or beside
     checkpoint_output.require_new(output_dir)
-    record = checkpoint_info.info_of(checkpoint, config.net)
-    data = checkpoint_info.data_options(record, config.net)
+    info = checkpoint_info.info_of(checkpoint, config.net)
+    data = checkpoint_info.data_options(info, config.net)
     dataset = inputs.get_dataset(data, options.dataset_split_name)
     network = Network(
-        record.model_name,
-        num_classes=record.num_classes,
-        image_size=record.image_size,
-        channels=inputs.num_channels(dataset, data, record.model_name),
-        head=NewHead(record.final_endpoint, record.head_hidden_units),
+        info.model_name,
+        num_classes=info.num_classes,
+        image_size=info.image_size,
+        channels=inputs.num_channels(dataset, data, info.model_name),
+        head=NewHead(info.final_endpoint, info.head_hidden_units),
     )
     trained = _trained_batch_norms(network, checkpoint, options.trainable_scopes)
     statistics = _statistics(network, checkpoint, dataset, data, trained, options)
@@ -123,7 +122,7 @@ def recompute(config: RecomputeConfig) -> str:
         tensors.setdefault(f"{name}/{RUNNING_AVERAGE}", tensors[name])
         tensors[name] = value
     step = checkpoint.global_step or 0
-    return checkpoint_output.write(output_dir, record, step, tensors)
+    return checkpoint_output.write(output_dir, info, step, tensors)
 
 
 def _trained_batch_norms(

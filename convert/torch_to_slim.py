@@ -1,6 +1,6 @@
 r"""Converts a PyTorch state dictionary to a slim checkpoint.
 
-    python -m convert.torch_to_slim --state_dict=resnet18.safetensors \
+    python convert/torch_to_slim.py --state_dict=resnet18.safetensors \
         --checkpoint_path=weights/resnet_v1_18/model.ckpt
 
 The dictionary is that of a net of torchvision or timm, with published weights or your

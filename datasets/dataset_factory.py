@@ -198,10 +198,10 @@ def available_splits(name: str, dataset_dir: str) -> tuple[str, ...]:
 def require_directory(dataset_dir: str) -> None:
     """Raises a `UserError` unless `dataset_dir` is a directory."""
     if not dataset_dir:
-        raise UserError("no --dataset_dir: name the directory that holds the TFRecords")
+        raise UserError("no --dataset_dir: name the folder that holds the TFRecords")
     if not storage.is_folder(dataset_dir):
         raise UserError(
-            f"--dataset_dir={dataset_dir} is not a directory: name the one that holds"
+            f"--dataset_dir={dataset_dir} is not a folder: name the one that holds"
             " the TFRecords (convert/images_to_tfrecord.py makes it from photos)"
         )
 
@@ -294,6 +294,6 @@ def _no_files(name: str, dataset_dir: str, filenames: Sequence[str]) -> UserErro
     )
     return UserError(
         f"{dataset_dir} has no files of a data set {name!r}: expected {expected}, found"
-        f" {shown or 'an empty directory'}; names that need no labels.txt:"
+        f" {shown or 'an empty folder'}; names that need no labels.txt:"
         f" {', '.join(sorted(_REGISTRY))}"
     )

@@ -1,1 +1,1 @@
-"""slim's deployment of a model, for training loops of one's own."""
+"""slim's deployment of a model, for your own training loops."""

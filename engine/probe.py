@@ -237,7 +237,9 @@ def _tried(
             " --eval_split_name"
         )
     if result.scores[-1].held_out_accuracy == 1:
-        logging.info("no trials: the solved head has every held-out image right")
+        logging.info(
+            "no trials: the solved head classifies every held-out image correctly"
+        )
         return []
     parent = config.probe.output_dir or tempfile.gettempdir()
     storage.make_folders(parent)

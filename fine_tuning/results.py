@@ -41,8 +41,8 @@ def hand_out(runs: Runs, export_formats: str | None) -> None:
     scores = runs.scores()
     if not scores:
         raise UserError(
-            "no stage has a checkpoint yet to hand out: the same command with a larger"
-            " --budget_mins goes on"
+            "no stage has a checkpoint yet: run the same command with a larger"
+            " --budget_mins"
         )
     for folder, score in scores.items():
         logging.info(

@@ -190,7 +190,10 @@ class Runs:
             print("\nthen a shorter net or more blocks, where the probe expects a gain")
             return
         if not is_dry and self._is_perfect():
-            logging.info("every validation image is right: no stage can gain anything")
+            logging.info(
+                "the head classifies every validation image correctly: no stage can"
+                " gain anything"
+            )
             return
         shorter = stages.shorter(found)
         if shorter and _OF_THE_HEAD.isdisjoint(self.lines.values):

@@ -68,7 +68,7 @@ def why_no_gain(found: Mapping[str, Any]) -> str:
       found: the content of probe.json.
     """
     if found["depths"][-1]["train_accuracy"] == 1:
-        return "the solved head is right about every training image"
+        return "the solved head classifies every training image correctly"
     if found["is_similar"] and found["still_rises"]:
         return "the net's own features suit the images, which are few"
     return ""

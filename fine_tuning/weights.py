@@ -40,7 +40,7 @@ def find(values: Mapping[str, Any], output_dir: str) -> list[str]:
     """
     model_name, path = values.get("model_name"), values.get("checkpoint_path")
     if model_name:
-        nets_factory.get_entry(model_name)  # an unknown name is told now
+        nets_factory.get_entry(model_name)  # an unknown name is reported now
     if path:
         return [*_net_of(path, model_name), f"--checkpoint_path={path}"]
     if path == "":  # given, as in recipes/from_scratch.txt

@@ -1,4 +1,4 @@
-"""ConvNeXt: a ResNet made over in the manner of transformers.
+"""ConvNeXt: a ResNet redesigned in the manner of transformers.
 
 Liu et al., "A ConvNet for the 2020s", https://arxiv.org/abs/2201.03545, section 2 and
 figure 4. ImageNet top-1 of the published weights at 224 pixels, tiny to large 82.1,

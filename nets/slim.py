@@ -2,7 +2,8 @@
 
 Nets say `from nets import slim`. Importing it patches tf_slim itself, so that your own
 code runs too if it says `import tf_slim as slim`, before or after. `_PATCHES` lists
-every patch with its reason; apart from it, only the loading of sklearn is deferred.
+every patch with its reason; apart from it, only warnings are filtered and the loading
+of sklearn is deferred.
 `batch_norm` and `dropout` follow the `LayerPolicy` in force; without one they are
 slim's own.
 """
@@ -211,10 +212,8 @@ _collect_named_outputs = _utils.collect_named_outputs
 def _collect_and_note(collections: Any, alias: str, outputs: tf.Tensor) -> tf.Tensor:
     """tf_slim's function of this name; the ResNets' end points go through it."""
     if collections and end_points.are_noted():
-        end_points.note(
-            alias, outputs
-        )  # a collection that is left early is not cleared
-        return outputs
+        end_points.note(alias, outputs)
+        return outputs  # a collection that is left early would not be cleared
     return _collect_named_outputs(collections, alias, outputs)
 
 

@@ -67,6 +67,35 @@ def test_flags_of_the_commands_exist(helps, script):
     assert used - {"help"} <= known
 
 
+# Flags on the pages that are not of the commands here, by what they belong to.
+OTHER_FLAGS = {
+    "absl, in every command": {"help", "flagfile", "version"},
+    "a placeholder": {"name"},
+    "TensorBoard": {"logdir"},
+    "pytest": {"hypothesis-profile"},
+    "SLURM": {
+        *("array", "gpus-per-node", "jobid", "nodes", "ntasks-per-node"),
+        *("overlap", "time"),
+    },
+    "slim, refused here": {"sync_replicas", "quantize_delay"},
+}
+# Pages about scripts with flags of their own kind.
+PAGES_OF_SCRIPTS = {"benchmarks/README.md", "tests/faults/README.md"}
+
+
+def test_every_flag_on_the_pages_is_one_of_a_command():
+    known = set[str]().union(*OTHER_FLAGS.values())
+    for source in [*ROOT.glob("config/**/*.py"), *ROOT.glob("convert/**/*.py")]:
+        known |= set(re.findall(r"^    (\w+): .*= option\(", text_of(source), re.M))
+    for page in PAGES:
+        name = page.relative_to(ROOT).as_posix()
+        if name in PAGES_OF_SCRIPTS:
+            continue
+        found = set(re.findall(r"(?<![\w-])--([a-z][\w-]*)", text_of(page)))
+        unknown = {f for f in found - known if f.removeprefix("no") not in known}
+        assert not unknown, name
+
+
 def anchors(page: pathlib.Path) -> set[str]:
     """What `#…` may say of a page: its headings as GitHub makes anchors of them."""
     headings = re.findall(r"^#+ (.+)$", text_of(page), flags=re.MULTILINE)
@@ -98,7 +127,7 @@ def test_every_page_is_reached_from_the_readme():
 def test_names_of_files_and_folders_exist():
     """`engine/step/losses.py` and `engine/step/`: what the code is said to hold."""
     rooms = "checkpoints common config convert datasets deployment engine nets"
-    rooms += " preprocessing tests"
+    rooms += " preprocessing tests fine_tuning cluster recipes launch benchmarks"
     pattern = rf"`((?:{rooms.replace(' ', '|')})/[\w./]*)`"
     for page in PAGES:
         for name in re.findall(pattern, text_of(page)):

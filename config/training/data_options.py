@@ -41,9 +41,9 @@ class TrainDataOptions(Options):
     )
     shuffle: str | None = option(
         None,
-        "How a split of more than 1 GiB is shuffled: whole, by the places of its"
-        " records, of which each machine then reads its own only, or buffer, files in a"
-        " new order through a buffer of 1 GiB. By default whole on several machines and"
+        "How to shuffle a split of more than 1 GiB: whole (by record position; each"
+        " machine reads only its own records) or buffer (files in random order, through"
+        " a 1 GiB buffer). By default whole on several machines and"
         " with --global_batch_size, else buffer (not a slim flag).",
         choices=("whole", "buffer"),
     )

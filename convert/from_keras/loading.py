@@ -48,6 +48,7 @@ def load(
         origin = weights_file or "the weights that Keras offers for download"
         raise UserError(
             f"--keras_model={model}: cannot load {origin}:"
-            f" {model_files.first_line(error)}; give a file with them as --weights_file"
+            f" {model_files.plain_reason(error)}; give a file with them as"
+            " --weights_file"
         ) from error
     return built, None, weights_file is None

@@ -139,7 +139,7 @@ def _loss(config: dict[str, Any]) -> str | None:
 
 
 def _unreadable(path: str, error: BaseException) -> UserError:
-    reason = first_line(error).partition(". Please ")[0]  # advice for programmers
+    reason = plain_reason(error).partition(". Please ")[0]  # advice for programmers
     if "Unknown layer" in reason:
         return UserError(
             f"--keras_model: {path} cannot be read as a Keras model: {reason}; .h5"
@@ -153,7 +153,7 @@ def _unreadable(path: str, error: BaseException) -> UserError:
     )
 
 
-def first_line(error: BaseException) -> str:
+def plain_reason(error: BaseException) -> str:
     """An error's first line, with the second if the first ends in a colon."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if len(lines) > 1 and lines[0].endswith(":"):

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from absl import logging
 
+from common.untrusted_text import first_few
 from convert.from_keras import capture, color_map
 from convert.from_keras.applications import Application
 from convert.from_keras.color_map import ColorMap
@@ -257,4 +258,4 @@ def _matched(colors: ColorMap, can_shift: bool) -> tuple[str, ColorMap]:
 
 def _names(layers: Sequence[Any]) -> str:
     names = [la.name for la in layers if not isinstance(la, keras.layers.InputLayer)]
-    return ", ".join(names[:4]) or "operations"
+    return first_few(names) or "operations"

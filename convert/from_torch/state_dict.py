@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from common.untrusted_text import printable
+from common.untrusted_text import first_few, printable
 from convert.from_torch import pickle_file, safetensors_file
 from convert.from_torch.pickle_file import Tensor
 from errors import UserError
@@ -96,9 +96,7 @@ def _read_torch(path: str, key: str | None) -> dict[str, np.ndarray]:
     chosen = _chosen(path, found, key)
     state = {n: v for n, v in found[chosen].items() if isinstance(v, Tensor)}
     if left := [str(name) for name in found[chosen] if name not in state]:
-        logging.info(
-            "Omitting entries that are not tensors: %s.", printable(", ".join(left[:4]))
-        )
+        logging.info("Omitting entries that are not tensors: %s.", first_few(left))
     return arrays(state)
 
 

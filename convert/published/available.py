@@ -48,12 +48,12 @@ def _known_in(parent: str) -> Iterator[Weights]:
     for file in sorted(glob.glob(os.path.join(glob.escape(parent), "*", "*.ckpt*"))):
         folder = os.path.dirname(file)
         try:
-            record = model_info.read(folder)
+            info = model_info.read(folder)
         except UserError:
             continue
         name = os.path.basename(folder)
-        if record:
-            yield Weights(folder, record.model_name, net_flags(record))
+        if info:
+            yield Weights(folder, info.model_name, net_flags(info))
         elif name in ARCHIVES:  # as `download_checkpoint` names its folders
             yield Weights(folder, name)
 

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from common.untrusted_text import printable
+from common.untrusted_text import first_few, printable
 from convert.weights import conversion, fit_text, frozen_graph_check, net_fit
 from convert.weights.frozen_graph_check import node_name
 from convert.weights.layers import Layer
@@ -184,7 +184,7 @@ def _output(graph: tf.compat.v1.GraphDef, fit: net_fit.Fit) -> str:
     if len(found) != 1:
         raise UserError(
             f"the graph has {len(found)} outputs to compare {fit.model_name} with"
-            f" ({', '.join(found[:3])}); give the graph of the net alone"
+            f" ({first_few(found)}); give the graph of the net alone"
         )
     return found[0]
 

@@ -99,7 +99,7 @@ def _count_labels(paths: list[str]) -> list[Counter[int | None]]:
                 counts[index][None if missing else label] += 1
     except record_faults.READ_ERRORS as error:
         fault = record_faults.find_unreadable(paths)
-        raise UserError(fault or record_faults.one_line(error)) from error
+        raise UserError(fault or record_faults.without_nodes(error)) from error
     if any(unread):
         raise UserError(
             record_faults.find_unreadable(paths)

@@ -39,7 +39,7 @@ def explain(dataset: Dataset, error: Exception, *, labels_offset: int = 0) -> Us
     return UserError(
         fault
         or f"reading {dataset.dataset_dir} failed although every record of split"
-        f" {dataset.split_name!r} is valid: {one_line(error)}"
+        f" {dataset.split_name!r} is valid: {without_nodes(error)}"
     )
 
 
@@ -144,7 +144,7 @@ def _find(
             for _ in pipeline_options.apply(checked):
                 record += 1
         except READ_ERRORS as error:
-            reason = _explain_at(records, record, explain) or one_line(error)
+            reason = _explain_at(records, record, explain) or without_nodes(error)
         else:
             reason = frames.fault
         if reason:
@@ -170,7 +170,7 @@ def _explain_at(
     except tf.errors.DataLossError:
         return record_frames.DAMAGED
     except tf.errors.OpError as error:
-        return one_line(error)
+        return without_nodes(error)
     return explain(found[0]) if found else record_frames.TRUNCATED
 
 
@@ -205,7 +205,7 @@ def explain_record(
     except UnicodeDecodeError:  # see READ_ERRORS
         return "it is a tf.train.Example that TensorFlow cannot parse"
     except tf.errors.OpError as error:
-        return f"its image{photo} cannot be decoded: {one_line(error)}"
+        return f"its image{photo} cannot be decoded: {without_nodes(error)}"
     return None
 
 
@@ -240,7 +240,7 @@ def explain_label(
     )
 
 
-def one_line(error: Exception) -> str:
+def without_nodes(error: Exception) -> str:
     """TensorFlow's message without the nodes and the code it names."""
     message = getattr(error, "message", "").strip() or str(error)
     lines = [line for line in message.splitlines() if line.strip()]

@@ -58,7 +58,7 @@ def located(
     if run:
         config = with_places_of_run(config, run, folder, given)
     shared_folder.require_own(config.evaluation.eval_dir, flag="eval_dir")
-    require_dataset_dir(config.data)
+    require_dataset_dir(config.data.dataset_dir)
     dataset_factory.require_directory(config.data.dataset_dir or "")
     data = inputs.with_found_name(config.data, given)
     if data.dataset_name != config.data.dataset_name:

@@ -181,7 +181,7 @@ def _explained_errors(folder: str) -> Iterator[None]:
     except tf.errors.OpError as error:  # a full disk, mostly
         raise UserError(
             f"{folder}: TensorBoard's events cannot be written:"
-            f" {record_faults.one_line(error)}"
+            f" {record_faults.without_nodes(error)}"
         ) from error
 
 

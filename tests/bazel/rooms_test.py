@@ -4,6 +4,7 @@ import ast
 import collections
 import graphlib
 import pathlib
+import re
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -86,6 +87,16 @@ def test_rooms_import_downwards_and_not_in_circles():
         set(house)
     )
     assert not faults(house)
+
+
+def test_the_page_lists_the_floors_from_the_top():
+    page = (build_files.ROOT / "docs/architecture.md").read_text("utf-8")
+    table = page.partition("\n\nBeside these")[0].partition("|---|---|\n")[2]
+    rooms = [
+        tuple(re.findall(r"`(\w+)(?:/|\.py)`", row.split("|")[1]))
+        for row in table.splitlines()
+    ]
+    assert rooms == [(), *reversed(FLOORS)]
 
 
 def test_every_folder_has_a_floor():

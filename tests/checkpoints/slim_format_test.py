@@ -175,14 +175,14 @@ def test_a_published_archive_has_no_state_file(tmp_path):
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        ("nowhere/model.ckpt", "there is no directory"),
+        ("nowhere/model.ckpt", "there is no folder"),
         ("full/model.ckpt-2", "no such checkpoint (did you mean model.ckpt-1?)"),
         ("full/model.ckpt-2", "; the checkpoints in"),
         ("full/model.ckpt-2", "full: model.ckpt-1"),
         ("fulll", "no such checkpoint (did you mean full?); the checkpoints in"),
         ("empty/model.ckpt-2", "empty: none"),
-        ("empty", "no checkpoint in this directory; it is empty"),
-        ("photos", "no checkpoint in this directory; it holds cat.jpg"),
+        ("empty", "no checkpoint in this folder; it is empty"),
+        ("photos", "no checkpoint in this folder; it holds cat.jpg"),
     ],
 )
 def test_what_is_not_there_says_what_is(tmp_path, path, says):

@@ -9,6 +9,7 @@ import pytest
 
 from config.eval_config import EvalConfig
 from config.train_config import TrainConfig
+from config.training.fine_tune_options import FineTuneOptions
 from config.training.schedule_options import ScheduleOptions
 from errors import UserError
 
@@ -98,6 +99,8 @@ def test_numbers_that_float32_rounds_to_zero_are_refused():
     expected = refusal(ScheduleOptions, "learning_rate", 1e-40)
     assert expected.startswith("0 or at least 1.18e-38")
     assert ScheduleOptions(learning_rate=1e-37).learning_rate == 1e-37
+    expected = refusal(FineTuneOptions, "layer_decay", 1e-40)
+    assert expected.startswith("at least 1.18e-38")  # it has to be more than 0
 
 
 @pytest.mark.parametrize(

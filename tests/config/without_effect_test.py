@@ -111,6 +111,8 @@ def test_a_number_that_is_given_counts_even_where_it_is_the_default(define):
 
 
 def test_a_switch_that_is_given_as_off_does_not_count(define):
-    define(TrainConfig).read(
+    config = define(TrainConfig).read(
         "--dataset_dir=/data", "--save_summaries_secs=0", "--nosummarize_sparsity"
     )
+    assert config.data.dataset_dir == "/data"
+    assert not config.run.summarize_sparsity

@@ -231,7 +231,7 @@ def test_checkpoints_and_flags_that_do_not_go_together(runs, average, tmp_path):
         UserError, match=r"wise_ft takes two --checkpoint_paths.* got 3"
     ):
         average(start, tuned, start, method="wise_ft")
-    with pytest.raises(UserError, match="2 batch norms trained"):
+    with pytest.raises(UserError, match="2 batch norms were trained"):
         average(start, tuned, dataset_dir=None)
     with pytest.raises(UserError, match="--alphas=0,2: expected numbers from 0 to 1"):
         average(start, tuned, method="wise_ft", alphas="0,2")

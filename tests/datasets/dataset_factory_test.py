@@ -185,9 +185,9 @@ def test_wrong_names_are_explained(dataset_dir):
 def test_wrong_directories_are_explained(tmp_path):
     with pytest.raises(UserError, match="no --dataset_dir"):
         get("")
-    with pytest.raises(UserError, match="absent is not a directory"):
+    with pytest.raises(UserError, match="absent is not a folder"):
         get(tmp_path / "absent")
-    with pytest.raises(UserError, match="found an empty directory"):
+    with pytest.raises(UserError, match="found an empty folder"):
         get(tmp_path)
 
 

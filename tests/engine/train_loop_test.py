@@ -204,7 +204,7 @@ def test_patience_ends_a_run_that_gets_no_better(images_dir, tmp_path, said):
             "--checkpoint_exclude_scopes: no variable matches the scope Tiny/Logit_;"
             " the nearest scopes are Tiny/Logits",
         ),
-        ({"checkpoint_path": "/nowhere/model.ckpt"}, "there is no directory /nowhere"),
+        ({"checkpoint_path": "/nowhere/model.ckpt"}, "there is no folder /nowhere"),
         ({"dataset_split_name": "holdout"}, "holdout"),
         ({"eval_split_name": "holdout"}, "holdout"),
         ({"dataset_dir": "/nowhere"}, "/nowhere"),

@@ -321,7 +321,10 @@ def test_damage_is_refused_or_does_not_matter(data, patches, kept):
         damaged[at : at + len(patch)] = patch
     damaged = damaged[: int(kept * len(damaged)) + 1]
     with contextlib.suppress(UnfitPhotoError):
-        decode(normalize(bytes(damaged)))
+        image = decode(normalize(bytes(damaged)))
+        assert image.dtype == np.uint8
+        assert image.ndim == 3
+        assert image.shape[2] in (1, 3)
 
 
 @settings(deadline=None, max_examples=300)

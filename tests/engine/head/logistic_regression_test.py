@@ -83,7 +83,9 @@ def test_one_example_a_class_gives_no_folds_and_a_classifier_all_the_same():
 def test_as_many_classes_as_half_the_examples_are_no_cause_for_a_warning():
     labels = np.repeat(np.arange(12), 2)[3:]
     features = np.random.default_rng(0).normal(size=(len(labels), 3))
-    logistic_regression.fit(features, labels, 12)
+    classifier, _ = logistic_regression.fit(features, labels, 12)
+    assert classifier.weights.shape == (3, 12)
+    assert classifier.logits(features).shape == (len(labels), 12)
 
 
 def test_features_that_do_not_vary_do_no_harm():
