@@ -75,7 +75,7 @@ OTHER_FLAGS = {
     "pytest": {"hypothesis-profile"},
     "SLURM": {
         *("array", "gpus-per-node", "jobid", "nodes", "ntasks-per-node"),
-        *("overlap", "time"),
+        *("overlap", "pty", "time"),
     },
     "slim, refused here": {"sync_replicas", "quantize_delay"},
 }

@@ -7,7 +7,10 @@ import pytest
 
 from config import without_effect
 from config.train_config import TrainConfig
-from config.without_effect import CONDITIONS
+from config.training.loss_options import LossOptions
+from config.training.optimizer_options import OptimizerOptions
+from config.training.schedule_options import ScheduleOptions
+from config.without_effect import CONDITIONS, OPTIMIZER_FLAGS
 from errors import UserError
 from tests.config import conftest
 
@@ -116,3 +119,16 @@ def test_a_switch_that_is_given_as_off_does_not_count(define):
     )
     assert config.data.dataset_dir == "/data"
     assert not config.run.summarize_sparsity
+
+
+def test_the_parameters_of_optimizers_say_which_ones_read_them():
+    """A new flag that is in no table would be ignored in silence."""
+    names = {field.name for field in dataclasses.fields(OptimizerOptions)}
+    for_all = {"optimizer", "clip_gradient_norm", "gradient_accumulation_steps"}
+    assert names == for_all | set(OPTIMIZER_FLAGS)
+
+
+@pytest.mark.parametrize("group", [ScheduleOptions, OptimizerOptions, LossOptions])
+def test_what_steps_read_has_no_effect_on_a_solved_head(group):
+    names = {field.name for field in dataclasses.fields(group)}
+    assert names <= without_effect.of_steps()
