@@ -56,8 +56,8 @@ class DataOptions(Options):
         None,
         "Folder for downloads; files already there are used. With imagenet: the folder"
         f" that holds train/ and val/. With {_TFDS}NAME: the folder of"
-        " tensorflow-datasets. By default downloads/ in --dataset_dir, with"
-        f" {_TFDS}NAME ~/tensorflow_datasets (not a slim flag).",
+        " tensorflow-datasets. By default downloads/ in --dataset_dir, if that is a"
+        f" local folder, and with {_TFDS}NAME ~/tensorflow_datasets (not a slim flag).",
     )
     splits: str = option(
         "",

@@ -63,19 +63,19 @@ def _of_file(labels_file: str) -> tuple[str, ...]:
 
 def _of_run(run: str) -> tuple[str, ...]:
     folder = run if storage.is_folder(run) else os.path.dirname(run)
-    record = model_info.read(folder)
-    if record is None:
+    info = model_info.read(folder)
+    if info is None:
         raise UserError(
             f"--classes_of={run}: there is no {model_info.FILE_NAME}; give the"
             " --train_dir of a run, or the classes in a --labels_file"
         )
-    if record.class_names is None:
+    if info.class_names is None:
         raise UserError(
             f"--classes_of={run}: its {model_info.FILE_NAME} has no class names; give"
             " them in a --labels_file"
         )
     # With --labels_offset, the labels that the net does not have come first.
-    return (*[imagenet.BACKGROUND] * record.labels_offset, *record.class_names)
+    return (*[imagenet.BACKGROUND] * info.labels_offset, *info.class_names)
 
 
 def check_known(found: Iterable[str], classes: Sequence[str]) -> None:

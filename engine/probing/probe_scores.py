@@ -130,8 +130,8 @@ def verdict(scores: Sequence[Score], rise: Rise) -> list[str]:
     ]
     if last.train_accuracy == 1:
         sentences.append(
-            "but: that head is right about every training image, so opened blocks have"
-            " little left to learn from them"
+            "but: that head classifies every training image correctly, so opened blocks"
+            " have little left to learn from them"
         )
     return sentences
 

@@ -235,7 +235,7 @@ def test_checkpoints_and_flags_that_do_not_go_together(runs, average, tmp_path):
         average(start, tuned, dataset_dir=None)
     with pytest.raises(UserError, match="--alphas=0,2: expected numbers from 0 to 1"):
         average(start, tuned, method="wise_ft", alphas="0,2")
-    with pytest.raises(UserError, match=r"--alphas=0\.5 .*wise_ft, and --method=mean"):
+    with pytest.raises(UserError, match=r"--alphas applies only to --method=wise_ft"):
         average(start, tuned, alphas="0.5")
     shutil.copytree(start, tmp_path / "soup")
     with pytest.raises(UserError, match="soup exists already"):

@@ -235,7 +235,7 @@ def test_the_verdict_names_the_depth():
     assert "but: " not in said
     last = dataclasses.replace(scores[-1], train_accuracy=1.0)
     said = probe_scores.verdict([scores[0], last], Rise((10,), (0.8,), 0.02))[-1]
-    assert "right about every training image" in said
+    assert "classifies every training image correctly" in said
 
 
 def test_the_checkpoint_in_object_storage_keeps_its_name():

@@ -29,7 +29,7 @@ ALL_RIGHT = [DEPTHS[0], DEPTHS[1] | {"train_accuracy": 1.0}]
         ({}, ""),
         ({"is_similar": False, "still_rises": True}, ""),
         ({"still_rises": True}, "which are few"),
-        ({"is_similar": False, "depths": ALL_RIGHT}, "right about every training"),
+        ({"is_similar": False, "depths": ALL_RIGHT}, "every training image correctly"),
     ],
 )
 def test_blocks_are_opened_where_there_is_something_to_learn(changes, why):
