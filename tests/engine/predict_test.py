@@ -457,7 +457,7 @@ class TestTasks:
             return loaded[-1]
 
         monkeypatch.setattr(classifiers, "load", load_and_save)
-        digested = []
+        digested: list[str] = []
         monkeypatch.setattr(shared_prediction, "digest_of", digested.append)
         assert task(1, tmp_path / "a.csv", format="csv", checkpoint_path=run_dir) == 0
         assert digested == [loaded[0].checkpoint_path]
