@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
+from common.untrusted_text import first_few
 from engine.prediction import photo_views
 from engine.restored.classifier import Classifier
 from errors import UserError
@@ -81,12 +82,7 @@ def require_same_classes(members: Sequence[Classifier], paths: Sequence[str]) ->
     for member, path in zip(members, paths, strict=True):
         if member.labels != first:
             raise UserError(
-                f"{path} has the classes {_short(member.labels)}, but {paths[0]} has"
-                f" {_short(first)}: only checkpoints with the same classes, in the same"
-                " order, can be averaged"
+                f"{path} has the classes {first_few(member.labels)}, but {paths[0]} has"
+                f" {first_few(first)}: only checkpoints with the same classes, in the"
+                " same order, can be averaged"
             )
-
-
-def _short(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown}, … ({len(names)})"
