@@ -17,6 +17,7 @@ from convert import export_model
 from convert.exports.formats import FORMATS
 from convert.exports.options import ExportConfig
 from engine.evaluation import calibration
+from engine.restored import checkpoint_run
 from engine.run.validation import BEST_FOLDER, Score
 from engine.step.moving_average import SUFFIX
 from errors import UserError
@@ -111,7 +112,7 @@ def _export(runs: Runs, formats: str) -> None:
 
 
 def copy_judged(source: str, folder: str) -> None:
-    """Copies a checkpoint, with its model.json, into a folder.
+    """Copies a checkpoint, with its model.json and its run's run.json, into a folder.
 
     Moving averages take the place of the variables, since validation judged them:
     prediction and export then need no flag.
@@ -122,6 +123,8 @@ def copy_judged(source: str, folder: str) -> None:
         raise UserError(f"{source} has lost its {model_info.FILE_NAME}: restore it")
     handed_out = CheckpointFolder(folder, keep=1)
     handed_out.create(info)
+    if run := checkpoint_run.read(source):  # where evaluation finds the data
+        run.write(folder)
     arrays = {
         name: checkpoint.read(average if average in checkpoint.shapes else name)
         for name, average in ((n, f"{n}/{SUFFIX}") for n in checkpoint.shapes)

@@ -15,6 +15,7 @@ from engine.evaluation import calibration
 from engine.events import run_events
 from engine.run import validation
 from engine.run.validation import Score
+from errors import UserError
 from nets import nets_factory
 from nets.new_head import NewHead
 
@@ -81,6 +82,9 @@ def find(folders: Sequence[str]) -> tuple[list[RunFacts], list[str]]:
 
     Returns:
       The runs, and the names of folders that are not runs.
+
+    Raises:
+      UserError: there is no such folder.
     """
     found, others = [], []
     for folder in dict.fromkeys(storage.tidy(f) for f in folders):
@@ -90,8 +94,10 @@ def find(folders: Sequence[str]) -> tuple[list[RunFacts], list[str]]:
             found += [_read(stage, folder) for stage in stages]
         elif _is_run(folder):
             found.append(_read(folder, None))
-        else:
+        elif storage.exists(folder):
             others.append(folder)
+        else:
+            raise UserError(f"{folder}: there is no such run; name folders of runs")
     return found, others
 
 

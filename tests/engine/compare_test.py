@@ -52,13 +52,15 @@ def test_the_folder_of_a_fine_tuning_stands_for_its_stages(full_run, tmp_path):
     assert [run.folder[-6:] for run in found] == ["1-head", "/2-top"]
 
 
-def test_runs_in_object_storage(full_run):
+def test_runs_in_object_storage(full_run, tmp_path):
+    (tmp_path / "notes.txt").write_text("no run")
+    storage.upload_folder(str(tmp_path), "ram://compared/other")
     for folder in ("run", "tuned/1-head"):
         storage.upload_folder(str(full_run), f"ram://compared/{folder}")
     found, others = run_facts.find(
-        ["ram://compared/run/", "ram://compared/run", "ram://compared/tuned", "ram://x"]
+        [f"ram://compared/{name}" for name in ("run/", "run", "tuned", "other")]
     )
-    assert others == ["ram://x"]
+    assert others == ["ram://compared/other"]
     folders = ["ram://compared/run", "ram://compared/tuned/1-head"]
     assert [run.folder for run in found] == folders
     assert [run.step for run in found] == [6, 6]
@@ -69,6 +71,13 @@ def test_no_run_is_one_line(tmp_path):
         compare.compare(CompareOptions(), [])
     with pytest.raises(UserError, match=r"no run in .*give folders of training runs"):
         compare.compare(CompareOptions(), [str(tmp_path)])
+
+
+def test_a_folder_that_is_not_there_is_an_error(full_run, tmp_path):
+    """Beside others, too: the comparison that was asked for cannot be made."""
+    typo = tmp_path / "b"
+    with pytest.raises(UserError, match=f"{typo}: there is no such run"):
+        compare.compare(CompareOptions(), [str(full_run), str(typo)])
 
 
 @pytest.mark.parametrize("epochs", ["one", "0", "-1", "inf"])

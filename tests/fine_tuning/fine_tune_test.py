@@ -140,6 +140,16 @@ def test_the_best_stage_is_handed_out_with_all_that_belongs_to_it(tuned):
     assert mine.read_bytes() == (tuned / best / "best" / mine.name).read_bytes()
 
 
+def test_what_is_handed_out_is_evaluated_by_one_flag(tuned):
+    script = SCRIPT.parent / "eval_image_classifier.py"
+    finish([sys.executable, str(script), f"--checkpoint_path={tuned}"])
+    ours, again = (
+        json.loads((tuned / folder / "metrics.json").read_text())["accuracy"]
+        for folder in ("evaluation", "eval")
+    )
+    assert ours == again
+
+
 def test_the_same_command_again_trains_nothing(tuned, photos, weights):
     before = bytes_of(tuned)
     said = finish(command_of(photos, weights, tuned))
