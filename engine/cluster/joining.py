@@ -19,7 +19,7 @@ from config.cluster_options import ClusterOptions
 from engine.cluster import one_folder
 from errors import PeerError, UserError, one_line
 
-_SECS_FOR_NEWS = 1.0  # the connection of a killed task ends at once
+_SECS_FOR_NEWS = 0.5  # the connection of a killed task ends at once
 # What TensorFlow raises when a sum over the machines fails.
 _OF_PEERS = (
     tf.errors.UnavailableError,
