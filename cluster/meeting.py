@@ -191,7 +191,7 @@ class _Chief:
     def _stated_fault(self) -> UserError | None:
         """Why the first of the tasks that cannot take part cannot."""
         for rank in sorted(self._hellos):
-            if fault := self._hellos[rank]["fault"]:
+            if fault := self._hellos[rank].get("fault"):  # other releases say none
                 return UserError(f"machine {self._name(rank)}: {fault}")
         return None
 

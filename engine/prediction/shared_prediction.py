@@ -32,8 +32,8 @@ from engine.restored.classifier import Classifier
 
 _MOST_PHOTOS = 1024  # of a block: what a task that is killed does again
 _BLOCKS = 256  # at least, where there are enough photos to share out evenly
-# Where to and how fast, which change no prediction; the checkpoint has a digest.
 _STATS_AT_ONCE = 32  # in object storage each is a request
+# Where to and how fast, which change no prediction; the checkpoint has a digest.
 _NOT_TOLD = ("output_file", "num_preprocessing_threads", "checkpoint_path")
 
 # Predicts the photos; features go into the file named, and there are no predictions.
