@@ -1,11 +1,14 @@
 """Which nets a set of variables fits."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 
 from nets import nets_factory
+from nets.network import Network
 
 # Stands for the number of classes: a prime that no layer has as number of channels.
 _CLASSES = 7919
@@ -104,7 +107,7 @@ def compare(shapes: Mapping[str, tuple[int, ...]], model_name: str) -> Fit:
 
 
 def net_shapes(model_name: str, num_classes: int) -> dict[str, tuple[int, ...]]:
-    """Shapes of a net's variables, including auxiliary heads, without creating them.
+    """Shapes of a net's variables, including auxiliary heads; nothing is allocated.
 
     Args:
       model_name: a key of `nets_factory.NETWORKS`.
@@ -113,12 +116,16 @@ def net_shapes(model_name: str, num_classes: int) -> dict[str, tuple[int, ...]]:
     Returns:
       Shapes by variable name, in order of creation.
     """
-    size = nets_factory.get_entry(model_name).image_size
-    # Without weight decay, every layer would log that it is not regularized.
-    network_fn = nets_factory.get_network_fn(model_name, num_classes, 1.0, True)
-    with tf.Graph().as_default():
-        network_fn(tf.compat.v1.placeholder(tf.float32, (2, size, size, 3)))
-        return {
-            variable.op.name: tuple(variable.shape)
-            for variable in tf.compat.v1.global_variables()
-        }
+    with tf.variable_creator_scope(_without_value):
+        return Network(model_name, num_classes=num_classes).variable_shapes()
+
+
+def _without_value(_: Callable[..., tf.Variable], **kwargs: Any) -> tf.Variable:
+    """A variable that has a shape and no memory; for `tf.variable_creator_scope`."""
+    initializer_of_shape = kwargs["initial_value"]
+    return UninitializedVariable(
+        trainable=kwargs["trainable"],
+        shape=initializer_of_shape.args[0],
+        dtype=kwargs["dtype"],
+        name=kwargs["name"],
+    )

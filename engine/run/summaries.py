@@ -124,7 +124,7 @@ class TrainSummaries:
             _mark_start(self._first_step, folder)
             self._validation_writer = open_writer(folder)
         with writing(self._validation_writer, self._train_dir, step):
-            write_evaluation_scalars(results)
+            _write_accuracy_and_loss(results)
 
     def close(self) -> None:
         """Writes out what is buffered."""
@@ -205,6 +205,10 @@ def write_evaluation_scalars(results: Results) -> None:
     """Writes slim's `eval/Accuracy` and `eval/Recall_5`, and `accuracy` and `loss`."""
     tf.summary.scalar("eval/Accuracy", results.accuracy)
     tf.summary.scalar("eval/Recall_5", results.recall_5)
+    _write_accuracy_and_loss(results)
+
+
+def _write_accuracy_and_loss(results: Results) -> None:
     tf.summary.scalar("accuracy", results.accuracy)
     tf.summary.scalar("loss", results.loss)
 
