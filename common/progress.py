@@ -13,6 +13,7 @@ from common.untrusted_text import printable
 T = TypeVar("T")
 _SECS_BETWEEN_LINES = 10.0
 _BAR_COLUMNS = 12
+_LEAST_SECS_OF_RATE = 1.0  # the first elements were often ready before
 
 
 def progress(
@@ -52,14 +53,19 @@ def progress(
 
 
 def _live_line(desc: str, count: int, total: int | None, unit: str, secs: float) -> str:
-    rate = count / secs if secs else 0.0
-    rate_shown = f"{rate:,.0f}/s" if rate >= 100 else f"{rate:.1f}/s"
-    if not total:
-        return f"{desc}  {count:,} {unit}s  {rate_shown}"
-    done = round(_BAR_COLUMNS * min(count / total, 1))
-    bar = "━" * done + "╌" * (_BAR_COLUMNS - done)
-    left = clock((total - count) * secs / count)
-    return f"{desc}  {bar}  {count:,} of {total:,} {unit}s  {rate_shown}  {left} left"
+    parts = [desc]
+    if total:
+        done = round(_BAR_COLUMNS * min(count / total, 1))
+        bar = "━" * done + "╌" * (_BAR_COLUMNS - done)
+        parts += [bar, f"{count:,} of {total:,} {unit}s"]
+    else:
+        parts.append(f"{count:,} {unit}s")
+    if secs >= _LEAST_SECS_OF_RATE:
+        rate = count / secs
+        parts.append(f"{rate:,.0f}/s" if rate >= 100 else f"{rate:.1f}/s")
+        if total:
+            parts.append(f"{clock((total - count) / rate)} left")
+    return "  ".join(parts)
 
 
 def clock(secs: float) -> str:

@@ -48,7 +48,7 @@ def find_archive(model_name: str, image_size: int | None) -> tuple[Archive, int]
       UserError: no such checkpoint was published.
     """
     if others := elsewhere.sources(model_name) if model_name not in ARCHIVES else []:
-        ways = ", or ".join(f"python -m convert.{way}" for _, way in others)
+        ways = ", or ".join(f"python convert/{way}" for _, way in others)
         raise UserError(
             f"--model_name={model_name}: slim published no checkpoint of it; for"
             f" weights from elsewhere, run {ways}, with --checkpoint_path=…"
@@ -118,8 +118,8 @@ def _instead(archive: Archive) -> str:
     if not archive.replacement:
         return "no other source of weights for this net is known"
     return (
-        "for weights of the same architecture, run python -m"
-        f" convert.{archive.replacement} --checkpoint_path=…"
+        "for weights of the same architecture, run"
+        f" python convert/{archive.replacement} --checkpoint_path=…"
     )
 
 
@@ -197,7 +197,7 @@ def archives_table() -> str:
 def elsewhere_table() -> str:
     """A table of the nets with weights from elsewhere, and how to get them."""
     rows = elsewhere.rows(list(nets_factory.NETWORKS))
-    return tables.printed(("net", "weights of", "python -m convert.…"), rows)
+    return tables.printed(("net", "weights of", "python convert/…"), rows)
 
 
 @dataclasses.dataclass(frozen=True)

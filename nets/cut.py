@@ -158,7 +158,7 @@ def _few(names: Sequence[str]) -> str:
         shown += level
     text = ", ".join(name for name in names if name in shown)
     if more := len(names) - len(shown):
-        text += f" and {more} more (python -m convert.inspect_network lists all)"
+        text += f" and {more} more (convert/inspect_network.py lists all)"
     return text
 
 

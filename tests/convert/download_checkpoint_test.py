@@ -393,7 +393,7 @@ def test_what_a_killed_run_left_goes(served, tgz, tmp_path):
 @pytest.mark.parametrize(
     ("replacement", "message"),
     [
-        ("keras_to_slim --keras_model=mobilenet_025", "run python -m convert.ke"),
+        ("keras_to_slim.py --keras_model=mobilenet_025", "run python convert/ke"),
         ("", "no other source of weights"),
     ],
 )
@@ -410,8 +410,8 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
 
 
 def test_a_server_that_is_not_there_says_what_replaces_it(tmp_path):
-    archive = Archive("http://127.0.0.1:9/a.tgz", 50.0, replacement="keras_to_slim")
-    with pytest.raises(UserError, match=r"cannot be reached .*convert\.keras_to_slim"):
+    archive = Archive("http://127.0.0.1:9/a.tgz", 50.0, replacement="keras_to_slim.py")
+    with pytest.raises(UserError, match=r"cannot be reached .*convert/keras_to_slim"):
         _download(archive, tmp_path)
 
 
@@ -441,10 +441,10 @@ def test_every_net_with_weights_is_listed_with_the_way_to_them():
     text = download_checkpoint.elsewhere_table()
     for name, application in APPLICATIONS.items():
         assert application.model_name in text
-        assert f"keras_to_slim --keras_model={name}" in text
-    assert "download_checkpoint --model_name=efficientnet_lite0" in text
+        assert f"keras_to_slim.py --keras_model={name}" in text
+    assert "download_checkpoint.py --model_name=efficientnet_lite0" in text
     assert "DINOv2's dinov2_vits14" in text
-    ways = r"run python -m convert\.keras_to_slim --keras_model=convnext_base, or"
+    ways = r"run python convert/keras_to_slim\.py --keras_model=convnext_base, or"
     with pytest.raises(UserError, match=ways):
         download_checkpoint.find_archive("convnext_base", None)
 
@@ -458,8 +458,8 @@ def test_every_digest_is_of_an_archive():
 
 
 def test_every_replacement_is_a_conversion_that_exists():
-    keras = "keras_to_slim --keras_model="
+    keras = "keras_to_slim.py --keras_model="
     for sizes in archives.ARCHIVES.values():
         for archive in sizes.values():
             name = archive.replacement.removeprefix(keras)
-            assert name in (*APPLICATIONS, "") or name.startswith("torch_to_slim ")
+            assert name in (*APPLICATIONS, "") or name.startswith("torch_to_slim.py ")

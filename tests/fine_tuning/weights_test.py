@@ -55,7 +55,7 @@ def test_where_no_weights_can_be_had_three_ways_to_get_some_are_named(offline, n
     for way in (
         "--checkpoint_path=FILE",
         "--model_name chooses",
-        "convert.keras_to_slim",
+        "convert/keras_to_slim.py",
     ):
         assert way in said
 
