@@ -6,8 +6,10 @@ last end point. That takes hours of one core, too: `make recipes` runs it, and `
 test` one cut of each family.
 """
 
+import concurrent.futures
 import contextlib
 import dataclasses
+import multiprocessing
 from unittest import mock
 
 import numpy as np
@@ -22,14 +24,6 @@ from nets.new_head import NewHead
 
 CLASSES = 3
 SMALL = (32, 28, 75, 128)  # pixels, tried before the own size; 28 fits DINOv2
-
-
-@pytest.fixture(scope="module", autouse=True)
-def graphs_as_they_are():
-    """Each graph runs once: optimizing it takes longer than it saves."""
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    yield
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
 
 
 def with_all_heads(entry, end_points):
@@ -116,6 +110,15 @@ def step_and_evaluate(network, own_heads=()):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", nets_factory.NETWORKS)
 def test_a_net_ends_at_each_end_point(name):
+    """In a process of its own, as not all memory of a net comes back to the system."""
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        pool.submit(end_at_each_end_point, name).result()
+
+
+def end_at_each_end_point(name):
+    # Each graph runs once: optimizing it takes longer than it saves.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     network, end_points = build_small(name)
     size = network.image_size
     own_heads = nets_factory.get_entry(name).head_scopes
@@ -124,4 +127,3 @@ def test_a_net_ends_at_each_end_point(name):
         head = NewHead(end_point)
         network = Network(name, num_classes=CLASSES, image_size=size, head=head)
         step_and_evaluate(network)
-    tf.keras.backend.clear_session()
