@@ -89,8 +89,9 @@ def by_depth(
 ) -> dict[str, float]:
     """The factors of `--layer_decay`: decay^(L - 1 - i) in block i of L.
 
-    Blocks are scopes of the second level, in the order of the plan. The head, whose
-    factor is 1, is the last one, auxiliary head included. As in BEiT (Bao et al.,
+    Blocks are scopes of the second level, or of the first in a net whose variables
+    share none (NASNet's cells), in the order of the plan. The head, whose factor is 1,
+    is the last one, auxiliary head included. As in BEiT (Bao et al.,
     https://arxiv.org/abs/2106.08254, fine-tuning) and in timm.
 
     Args:
@@ -109,16 +110,21 @@ def by_depth(
     def is_head(name: str) -> bool:
         return any(scopes.matches(head, name) for head in head_scopes)
 
+    has_root = len({name.partition("/")[0] for name in variable_names}) == 1
+
+    def block_of(name: str) -> str:
+        return scopes.block_of(name) if has_root else name.partition("/")[0]
+
     if all(map(is_head, trained_names)):
         raise UserError(
             f"--layer_decay={decay:g} lowers the rate of what comes before the head,"
             " but only the head is trained: leave it out, or train more with"
             " --trainable_scopes"
         )
-    body = [scopes.block_of(name) for name in variable_names if not is_head(name)]
+    body = [block_of(name) for name in variable_names if not is_head(name)]
     blocks = list(dict.fromkeys(body))
     to_head = {block: len(blocks) - i for i, block in enumerate(blocks)}
-    trained = {scopes.block_of(name) for name in trained_names}
+    trained = {block_of(name) for name in trained_names}
     first = next(block for block in blocks if block in trained)
     if decay ** to_head[first] < _SMALLEST:
         raise UserError(
@@ -126,6 +132,6 @@ def by_depth(
             " before the end: 0.65 to 0.85 is usual; --trainable_scopes freezes layers"
         )
     return {
-        name: 1.0 if is_head(name) else decay ** to_head[scopes.block_of(name)]
+        name: 1.0 if is_head(name) else decay ** to_head[block_of(name)]
         for name in trained_names
     }

@@ -33,6 +33,7 @@ from engine.step.moving_average import SUFFIX
 from errors import UserError
 from nets.network import Network
 
+_EVAL_SPLIT = "validation"
 _ALPHAS = "0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1"
 
 
@@ -61,7 +62,7 @@ class AverageOptions(Options):
         "Shares of the second checkpoint that --method=wise_ft tries.",
     )
     eval_split_name: str = option(
-        "validation", "Split whose accuracy decides, for wise_ft and greedy."
+        _EVAL_SPLIT, "Split whose accuracy decides, for wise_ft and greedy."
     )
     dataset_split_name: str = option(
         "train", "Split over which batch-norm statistics are recomputed."
@@ -102,6 +103,11 @@ class AverageConfig:
             raise UserError(
                 f"--alphas applies only to --method=wise_ft, not to {options.method}:"
                 " leave one of them out"
+            )
+        if options.method == "mean" and options.eval_split_name != _EVAL_SPLIT:
+            raise UserError(
+                f"--eval_split_name={options.eval_split_name} applies only to"
+                " --method=wise_ft and greedy, not to mean: leave one of them out"
             )
         if options.method != "mean" and not self.net.dataset_dir:
             raise UserError(

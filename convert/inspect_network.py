@@ -23,6 +23,7 @@ from config.options import Options, option
 from config.shared_options import parse_hidden_units
 from convert.inspection import net_layers, net_picture
 from convert.inspection.net_layers import NetLayers, size_text
+from convert.weights import net_fit
 from errors import UserError
 from nets import nets_factory
 from nets.new_head import NewHead
@@ -97,8 +98,15 @@ def _net_of(options: NetworkOptions) -> _Net:
         NewHead(info.final_endpoint, info.head_hidden_units),
         options.image_size or info.image_size,
         info.num_classes,
-        1 if info.use_grayscale else 3,
+        _num_channels(info.model_name, slim_format.Checkpoint(path)),
     )
+
+
+def _num_channels(model_name: str, checkpoint: slim_format.Checkpoint) -> int:
+    """Channels of the images, from the first kernel, [height, width, channels, …]."""
+    shapes = net_fit.net_shapes(model_name, 2)
+    first = next(name for name, shape in shapes.items() if len(shape) == 4)
+    return checkpoint.shapes[first][2]
 
 
 def text(net: _Net, found: NetLayers) -> str:

@@ -5,14 +5,17 @@ r"""Makes a split of a data set from unlabeled photos, labeled by a trained net.
 A photo gets the class that the run predicts with a probability of --threshold or more
 (FixMatch, Sohn et al. 2020, equation 4); all others are left out. The classes are made
 equal: of each, the most confident photos are kept, as many as the class with the fewest
-has. The split joins the run's data set, for --mixed_in_split_name in training.
+has. Photos that the data set has already are left out. The split joins the run's data
+set, for --mixed_in_split_name in training.
 """
 
 import script_start  # noqa: F401  (before all that takes time)
 
+import collections
 import concurrent.futures
 import contextlib
 import dataclasses
+import hashlib
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -23,12 +26,14 @@ from absl import logging
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
 from common import atomic_files, storage, tables
 from common.in_order import in_order
+from common.progress import progress
 from common.untrusted_text import first_few
 from config import app, flags
 from config.predict_config import PredictOptions
 from config.pseudo_label_config import PseudoLabelConfig, PseudoLabelOptions
+from convert.inspection import survey
 from convert.tfrecords import shard_writer
-from datasets import dataset_json
+from datasets import dataset_factory, dataset_json
 from datasets.dataset_json import DatasetInfo, SplitInfo
 from datasets.photos import photo_reader
 from datasets.photos.unfit_photos import UnfitPhotoError
@@ -84,6 +89,7 @@ def write_split(config: PseudoLabelConfig) -> SplitInfo:
             " that run"
         )
     labeled = _label(net, photos, info.bits, options)
+    labeled = _without_copies(labeled, options.threshold, info, dataset_dir)
     kept = select(labeled, options.threshold, options.images_per_class)
     _show(net, labeled, kept, options)
     return _write(kept, offset, info, dataset_dir, options)
@@ -142,6 +148,53 @@ def _label(
     photos.report()
     photos.require_some()
     return labeled
+
+
+def _without_copies(
+    labeled: Sequence[_Labeled], threshold: float, info: DatasetInfo, dataset_dir: str
+) -> list[_Labeled]:
+    """The photos less those that could be taken but are in the data set already.
+
+    Images of a validation split must not be trained on, and those of the training
+    split have labels.
+
+    Raises:
+      UserError: a record cannot be read, or no photo is left.
+    """
+    split_of: dict[bytes, str] = {}
+    for name in info.splits:
+        dataset = dataset_factory.get_dataset(info.name, name, dataset_dir)
+        for _, features in progress(
+            survey.records_of(dataset),
+            total=dataset.num_examples,
+            desc=f"comparing with {name}",
+            unit="image",
+        ):
+            split_of[survey.digest(features)] = name
+    left = []
+    copies: collections.Counter[str] = collections.Counter()
+    for one in labeled:
+        encoded = b""
+        if one.probability >= threshold:
+            with contextlib.suppress(UnfitPhotoError):  # writing reports it
+                encoded = photo_reader.read(one.path, info.bits).encoded
+        if split := split_of.get(hashlib.sha256(encoded).digest()):
+            copies[split] += 1
+        else:
+            left.append(one)
+    if copies:
+        number = sum(copies.values())
+        where = ", ".join(f"{count} in {name}" for name, count in copies.items())
+        if not left:
+            raise UserError(
+                f"all {number} photos are in {dataset_dir} already ({where}): give an"
+                " --image_dir with others"
+            )
+        logging.warning(
+            "%d of %d photos are in the data set already and are left out: %s",
+            *(number, len(labeled), where),
+        )
+    return left
 
 
 def select(

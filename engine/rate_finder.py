@@ -66,6 +66,12 @@ def find(setup: Setup, config: TrainConfig, strategy: tf.distribute.Strategy) ->
     first = setup.start.step
     state = train_setup.restored_state(setup, config, strategy)
     state.rate_fn = lambda step: rate_of(step - first)
+    if setup.mixed_in and setup.mixed_in.first_batch >= first + _NUM_STEPS:
+        logging.warning(
+            "the trial has no images of split %r, which the run mixes in from step %d"
+            " on: --mixed_in_after_epochs=0 tries rates with them",
+            *(setup.mixed_in.dataset.split_name, setup.mixed_in.first_batch + 1),
+        )
     inputs = train_inputs.make_inputs(setup, config, state)
     train_fn = training.make_train_fn(setup, config, strategy, state, inputs)
     batches = devices.iterate(strategy, inputs.batches)

@@ -88,7 +88,7 @@ class Survey:
         self.sizes[dataset.split_name] = []
         self.formats[dataset.split_name] = collections.Counter()
         for record, features in progress(
-            _records(dataset),
+            records_of(dataset),
             total=dataset.num_examples,
             desc=f"reading {dataset.split_name}",
             unit="image",
@@ -110,8 +110,7 @@ class Survey:
             raise UserError(f"{image.width} × {image.height} pixels, {limit}")
         self.sizes[record.split].append(image.size)
         self.formats[record.split][image.format or "raw"] += 1
-        encoded = features[example_schema.ENCODED].bytes_list.value[0]
-        self._alike[hashlib.sha256(encoded).digest()].append(record)
+        self._alike[digest(features)].append(record)
         label = dataset.label_default if record.label is None else record.label
         if len(self.samples[label]) < self._num_samples:
             sample = image.convert("RGB")
@@ -119,7 +118,7 @@ class Survey:
             self.samples[label].append(Sample(sample, *image.size))
 
 
-def _records(dataset: Dataset) -> Iterator[tuple[Record, Any]]:
+def records_of(dataset: Dataset) -> Iterator[tuple[Record, Any]]:
     """All records of a split, each with its features by key."""
     for shard in dataset.shards:
         records = pipeline_options.apply(tf.data.TFRecordDataset(shard.path))
@@ -143,6 +142,11 @@ def _records(dataset: Dataset) -> Iterator[tuple[Record, Any]]:
                 )
         except record_faults.READ_ERRORS as error:
             raise record_faults.explain(dataset, error) from error
+
+
+def digest(features: Any) -> bytes:
+    """The SHA-256 digest of a record's encoded image; copies have the same."""
+    return hashlib.sha256(features[example_schema.ENCODED].bytes_list.value[0]).digest()
 
 
 def _open(features: Any, dataset: Dataset) -> Image.Image:

@@ -113,8 +113,8 @@ def seen_images(members: Sequence[Member]) -> SeenImages:
     for member, seen in zip(members[1:], others, strict=True):
         if seen != first:
             logging.warning(
-                "%s was trained with other --sampling or augmentation than %s;"
-                " batch-norm statistics are recomputed as for the latter",
+                "%s was trained on other images than %s, or with other --sampling or"
+                " augmentation; batch-norm statistics are recomputed as for the latter",
                 *(member.path, members[0].path),
             )
     return first

@@ -5,12 +5,14 @@ from collections.abc import Collection
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from checkpoints import plan
 from config.shared_options import DataOptions
 from config.training.augmentation_options import AugmentationOptions
 from datasets import input_pipeline
 from datasets.dataset import Dataset
+from datasets.records.first_examples import first_examples
 from engine import inputs
 from engine.batch_norm import recomputation
 from engine.batch_norm.population_statistics import moments_fn, over_batches
@@ -23,12 +25,18 @@ class SeenImages:
     """How a run saw its training images.
 
     Attributes:
+      split_name: the training split.
+      num_examples: how many images of it, from the first on; 0 for all.
+      mixed_in: another split whose images shared the batches; None if there was none.
       is_balanced: whether classes took turns.
       is_augmented: whether they were augmented at all; cached features of one view are
         those of evaluation.
       augmentation: what else was done to them.
     """
 
+    split_name: str = "train"
+    num_examples: int = 0
+    mixed_in: str | None = None
     is_balanced: bool = False
     is_augmented: bool = True
     augmentation: AugmentationOptions = dataclasses.field(
@@ -69,6 +77,14 @@ class SplitStatistics:
           seed: of the order and augmentation of images.
           step: global step of the weights, on which the randomness depends, too.
         """
+        if seen.split_name == dataset.split_name:
+            dataset = first_examples(dataset, seen.num_examples)
+        if seen.mixed_in:
+            logging.warning(
+                "batch norm: training mixed images of split %r in, of which the"
+                " recomputed statistics have none",
+                seen.mixed_in,
+            )
         self.num_batches = recomputation.num_batches(
             dataset.num_examples, batch_size, num_images
         )

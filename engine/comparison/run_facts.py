@@ -15,6 +15,7 @@ from engine.evaluation import calibration
 from engine.events import run_events
 from engine.run import validation
 from engine.run.validation import Score
+from engine.step.run_length import steps_in
 from errors import UserError
 from nets import nets_factory
 from nets.new_head import NewHead
@@ -72,7 +73,7 @@ class RunFacts:
         """The accuracy of the last evaluation until an epoch; None before the first."""
         if not self.steps_per_epoch:
             return None
-        until = math.ceil(epoch * self.steps_per_epoch - 1e-9)  # as training evaluates
+        until = steps_in(epoch, self.steps_per_epoch)  # as training evaluates
         past = [score.accuracy for score in self.scores if score.step <= until]
         return past[-1] if past else None
 

@@ -45,6 +45,9 @@ def seen_images(folder: str) -> SeenImages:
     views = flags.get("feature_cache_views") or (1 if is_cached else None)
     names = [field.name for field in dataclasses.fields(AugmentationOptions)]
     return SeenImages(
+        split_name=flags.get("dataset_split_name", "train"),
+        num_examples=flags.get("num_examples", 0),
+        mixed_in=flags.get("mixed_in_split_name"),
         is_balanced=flags.get("sampling") == "balanced",
         is_augmented=views != 1,
         augmentation=AugmentationOptions(**{n: flags[n] for n in names if n in flags}),

@@ -79,15 +79,16 @@ def _announce_steps(setup: Setup, config: TrainConfig) -> None:
 
 def never_reached(config: TrainConfig, num_epochs: float) -> list[str]:
     """The flags that name an epoch which a run does not come to, with their values."""
-    schedule, name = config.schedule, "learning_rate_decay_epochs"
-    epochs = {
-        f"--{name}={schedule.learning_rate_decay_epochs}": schedule.decay_epochs[:1],
-        f"--warmup_epochs={schedule.warmup_epochs:g}": [schedule.warmup_epochs],
-        f"--mixed_in_after_epochs={config.train_data.mixed_in_after_epochs:g}": [
-            config.train_data.mixed_in_after_epochs
-        ],
-    }
-    return [flag for flag, of_flag in epochs.items() if [num_epochs] <= of_flag]
+    schedule = config.schedule
+    late = [f"{e:g}" for e in schedule.decay_epochs if num_epochs <= e]
+    unreached = [f"--learning_rate_decay_epochs={','.join(late)}"] if late else []
+    for name, epochs in (
+        ("warmup_epochs", schedule.warmup_epochs),
+        ("mixed_in_after_epochs", config.train_data.mixed_in_after_epochs),
+    ):
+        if num_epochs <= epochs:
+            unreached.append(f"--{name}={epochs:g}")
+    return unreached
 
 
 def _images_per_step(config: TrainConfig, setup: Setup) -> str:

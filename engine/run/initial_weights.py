@@ -15,7 +15,7 @@ from engine.step.moving_average import SUFFIX
 from engine.step.starting_points import SUFFIX as POINT
 from engine.step.train_state import TrainState
 from errors import UserError
-from nets.network import Network
+from nets.network import Network, is_auxiliary
 
 _MAX_NAMED = 5  # newly initialized variables named in the log
 
@@ -80,7 +80,7 @@ def find_start(
         freeze_batch_norm=options.freeze_batch_norm,
     )
     factors = _rate_factors(plan, options, head_scopes)
-    points = _starting_points(plan, checkpoint, options, resumes=bool(own))
+    points = _starting_points(plan, checkpoint, options, head_scopes, resumes=bool(own))
     plan = plans.with_starting_points(plans.with_rate_factors(plan, factors), points)
     return Start(plan, checkpoint, resumes=bool(own), step=step)
 
@@ -105,6 +105,7 @@ def _starting_points(
     plan: plans.Plan,
     checkpoint: Checkpoint | None,
     options: FineTuneOptions,
+    head_scopes: Sequence[str],
     *,
     resumes: bool,
 ) -> set[str]:
@@ -124,6 +125,18 @@ def _starting_points(
                 " known where its weights started: use another --train_dir, or omit"
                 " the flag"
             )
+        free = [
+            name
+            for name in plan.trained_names
+            if name not in held
+            and not any(scopes.matches(head, name) for head in head_scopes)
+        ]
+        if free:
+            logging.warning(
+                "%s: the checkpoint does not say where %d variables started that are"
+                " trained now, such as %s: they get weight decay instead",
+                *(flag, len(free), free[0]),
+            )
         return held
     held = set(plan.restored_names) & set(plan.trained_names)
     if not held:
@@ -139,11 +152,16 @@ def _rate_factors(
     plan: plans.Plan, options: FineTuneOptions, head_scopes: Sequence[str]
 ) -> dict[str, float]:
     """The factors of the learning rate, by variable; 1 for a missing name."""
-    of_net = [v.name for v in plan.variables], plan.trained_names, head_scopes
+    names = [v.name for v in plan.variables]
     if options.layer_decay:
-        return rate_factors.by_depth(options.layer_decay, *of_net)
+        # NASNet's auxiliary head has layers before what --…_scopes=head stands for.
+        auxiliary = [n.rpartition("/")[0] for n in names if is_auxiliary(n)]
+        heads = [*head_scopes, *dict.fromkeys(auxiliary)]
+        return rate_factors.by_depth(
+            options.layer_decay, names, plan.trained_names, heads
+        )
     multipliers = rate_factors.parse(options.learning_rate_multipliers)
-    return rate_factors.by_scope(multipliers, *of_net)
+    return rate_factors.by_scope(multipliers, names, plan.trained_names, head_scopes)
 
 
 def restore_start(state: TrainState, start: Start, options: FineTuneOptions) -> None:

@@ -1,7 +1,5 @@
 """The second split that a run mixes into its batches, `--mixed_in_split_name`."""
 
-import math
-
 from config.train_config import TrainConfig
 from datasets.mixed_in import MixedIn
 from engine import inputs
@@ -22,7 +20,7 @@ def of_run(config: TrainConfig, length: RunLength) -> MixedIn | None:
         inputs.get_dataset(config.data, options.mixed_in_split_name),
         number=options.num_mixed_in,
         of=options.batch_size,
-        first_batch=math.ceil(options.mixed_in_after_epochs * length.steps_per_epoch),
+        first_batch=length.steps_in(options.mixed_in_after_epochs),
     )
 
 

@@ -24,6 +24,10 @@ class RunLength:
     images_per_step: int
     last_step: int | None
 
+    def steps_in(self, epochs: float) -> int:
+        """Number of steps in which the net sees the split so many times, rounded up."""
+        return steps_in(epochs, self.steps_per_epoch)
+
     @property
     def steps_per_epoch(self) -> float:
         """Number of steps in which the net sees as many images as the split has."""
@@ -43,9 +47,17 @@ def of(config: TrainConfig, num_examples: int, num_machines: int = 1) -> RunLeng
     images_per_step *= config.optimizer.gradient_accumulation_steps
     last_step = run.max_number_of_steps
     if run.max_number_of_epochs:
-        images = run.max_number_of_epochs * num_examples
-        last_step = max(1, math.ceil(images / images_per_step))
+        steps = steps_in(run.max_number_of_epochs, num_examples / images_per_step)
+        last_step = max(1, steps)
     if config.fine_tune.solves_head:
         last_step = 1
     batch_size = config.train_data.global_batch_size or batch_size
     return RunLength(num_examples, batch_size, images_per_step, last_step)
+
+
+def steps_in(epochs: float, steps_per_epoch: float) -> int:
+    """Number of steps in so many epochs, rounded up, but not for a rounding error.
+
+    As floats, 1.1 epochs of 10 steps are 11.000000000000002 steps.
+    """
+    return math.ceil(epochs * steps_per_epoch - 1e-9)

@@ -89,10 +89,7 @@ def _slims_length(options: ScheduleOptions, length: RunLength) -> float:
 
 def _decay_starts(options: ScheduleOptions, length: RunLength) -> list[int]:
     """The first step after each epoch of `--learning_rate_decay_epochs`."""
-    return [
-        math.ceil(epoch * length.num_examples / length.images_per_step)
-        for epoch in options.decay_epochs
-    ]
+    return [length.steps_in(epoch) for epoch in options.decay_epochs]
 
 
 def as_text(options: ScheduleOptions, length: RunLength) -> str:

@@ -73,6 +73,18 @@ def test_layer_decay_counts_from_the_head():
     }
 
 
+def test_a_cell_of_a_net_without_a_root_scope_is_a_block():
+    names = ["conv0/weights", "cell_0/left/weights", "cell_0/right/a/weights"]
+    names += ["cell_1/left/weights", "final_layer/FC/weights"]
+    assert rate_factors.by_depth(0.5, names, names, ["final_layer/FC"]) == {
+        "conv0/weights": 0.125,
+        "cell_0/left/weights": 0.25,
+        "cell_0/right/a/weights": 0.25,
+        "cell_1/left/weights": 0.5,
+        "final_layer/FC/weights": 1.0,
+    }
+
+
 def test_layer_decay_does_not_depend_on_what_is_frozen():
     assert by_depth(0.5, TRAINED) == {n: by_depth(0.5)[n] for n in TRAINED}
 

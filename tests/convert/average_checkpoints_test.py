@@ -237,6 +237,8 @@ def test_checkpoints_and_flags_that_do_not_go_together(runs, average, tmp_path):
         average(start, tuned, method="wise_ft", alphas="0,2")
     with pytest.raises(UserError, match=r"--alphas applies only to --method=wise_ft"):
         average(start, tuned, alphas="0.5")
+    with pytest.raises(UserError, match=r"--eval_split_name=test applies only to --m"):
+        average(start, tuned, eval_split_name="test")
     shutil.copytree(start, tmp_path / "soup")
     with pytest.raises(UserError, match="soup exists already"):
         average(start, tuned)

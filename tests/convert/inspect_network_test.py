@@ -3,8 +3,10 @@
 import re
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
+from checkpoints import slim_format
 from checkpoints.model_info import ModelInfo
 from convert import inspect_network
 from convert.inspect_network import NetworkOptions
@@ -119,9 +121,9 @@ def test_a_run_says_which_net_it_is(tmp_path):
         final_endpoint="pool2",
         head_hidden_units=(8,),
     ).write(str(tmp_path))
-    (tmp_path / "model.ckpt-3.index").write_bytes(b"")
-    (tmp_path / "model.ckpt-3.data-00000-of-00001").write_bytes(b"")
     path = str(tmp_path / "model.ckpt-3")
+    kernel = np.zeros((5, 5, 1, 32), np.float32)
+    slim_format.write_checkpoint(path, {"LeNet/conv1/weights": kernel})
     net = inspect_network._net_of(NetworkOptions(checkpoint_path=path))
     assert (net.model_name, net.head) == ("lenet", NewHead("pool2", (8,)))
     assert (net.num_classes, net.channels) == (10, 1)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -47,7 +48,8 @@ def folders(tmp_path_factory, small_net):
     for number, colour in enumerate(PHOTOS):
         side = coloured_images.SIDE
         pixels = np.zeros((side, side, 3), np.uint8)
-        pixels[..., colour] = coloured_images.BRIGHTNESS - number
+        # One less, as the data set has images of this brightness.
+        pixels[..., colour] = coloured_images.BRIGHTNESS - 1 - number
         Image.fromarray(pixels).save(photos / f"{number}.png")
     (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     return folder
@@ -112,6 +114,28 @@ def content(folder):
     """Names of all files but side files of the reader, and dataset.json."""
     names = {name for name in os.listdir(folder) if not name.endswith("s.json")}
     return names, (folder / "dataset.json").read_bytes()
+
+
+def test_photos_of_the_data_set_are_left_out(folders, label, tmp_path, caplog):
+    """Of its training split, by their bytes, whatever their names."""
+    photos = tmp_path / "photos"
+    shutil.copytree(folders / "photos", photos)
+    shards = sorted(map(str, (folders / "data").glob("*.tfrecord")))
+    (first, *_) = tf.data.TFRecordDataset(shards).as_numpy_iterator()
+    features = tf.train.Example.FromString(first).features.feature
+    encoded = features[example_schema.ENCODED].bytes_list.value[0]
+    (photos / "copy.png").write_bytes(encoded)
+    split = label(image_dir=str(photos), images_per_class=0, split_name="others")
+    assert split.num_examples == len(PHOTOS)
+    assert (
+        "1 of 10 photos are in the data set already and are left out: 1 in train"
+        in (caplog.text)
+    )
+    only_copies = tmp_path / "copies"
+    only_copies.mkdir()
+    (only_copies / "copy.png").write_bytes(encoded)
+    with pytest.raises(UserError, match=r"all 1 photos are in .* \(1 in train\): give"):
+        label(image_dir=str(only_copies), split_name="none")
 
 
 def test_nothing_is_written_where_the_net_is_sure_of_nothing(folders, label):

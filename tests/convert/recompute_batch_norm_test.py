@@ -92,6 +92,7 @@ def test_a_finished_checkpoint_gets_what_training_computes(
     [
         {"sampling": "balanced", "random_affine": "shear=20,zoom=0.3"},
         {"trainable_scopes": "Tiny/Conv2d_2,head", "feature_cache": "memory"},
+        {"num_examples": 5},
     ],
 )
 def test_images_are_those_that_training_saw(flags, train, recompute):

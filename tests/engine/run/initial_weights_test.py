@@ -214,6 +214,26 @@ def test_restored_weights_are_pulled_back_to_the_checkpoint(
         np.testing.assert_array_equal(point.numpy(), started[name], err_msg=name)
 
 
+def test_what_is_opened_later_is_said_not_to_be_pulled_back(
+    network, folder, make_state, caplog
+):
+    save_run(network, folder, make_state)
+    own = CheckpointFolder(folder.path + "_own", keep=5)
+    options = FineTuneOptions(
+        checkpoint_path=folder.path,
+        checkpoint_exclude_scopes="head",
+        trainable_scopes="Tiny/Conv2d_2,head",
+        starting_point_decay=0.1,
+    )
+    state, _ = start_run(network, own, make_state, options, starting_point_decay=0.1)
+    own.save(9, arrays(state))
+    find_start(network, own, options)
+    assert "started" not in caplog.text
+    find_start(network, own, FineTuneOptions(starting_point_decay=0.1))
+    assert "does not say where" in caplog.text
+    assert "such as Tiny/Conv2d_1/weights: they get weight decay instead" in caplog.text
+
+
 def test_without_anything_restored_nothing_pulls_back(network, folder, make_state):
     options = FineTuneOptions(starting_point_decay=0.1)
     with pytest.raises(UserError, match="no restored weight is trained: give --check"):

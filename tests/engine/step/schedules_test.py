@@ -105,6 +105,15 @@ def test_the_log_says_where_the_rate_goes(options, said):
     assert schedules.as_text(ScheduleOptions(**options), length) == said
 
 
+@pytest.mark.parametrize(
+    ("epochs", "steps"), [(1, 10), (1.1, 11), (2.2, 22), (1.11, 12), (0.01, 1), (0, 0)]
+)
+def test_steps_of_epochs_are_rounded_up_but_not_for_a_rounding_error(epochs, steps):
+    """1.1 × 100 images is 110.00000000000001 in floats."""
+    length = RunLength(100, batch_size=10, images_per_step=10, last_step=None)
+    assert length.steps_in(epochs) == steps
+
+
 @pytest.mark.parametrize("decay_type", ["fixed", "exponential", "polynomial"])
 def test_warmup_rises_from_zero_to_the_schedule(decay_type):
     options = ScheduleOptions(
