@@ -115,7 +115,7 @@ def test_the_next_commands_can_be_pasted(capsys):
     commands = capsys.readouterr().out.partition("\n")[2].replace("\\\n", " ")
     fetch, train = map(shlex.split, commands.splitlines())
     assert fetch == [
-        *("python", "-m", "convert.download_checkpoint"),
+        *("python", "convert/download_checkpoint.py"),
         *("--model_name=mobilenet_v1", "--checkpoint_dir=weights"),
     ]
     assert train[:2] == ["python", "train_image_classifier.py"]
