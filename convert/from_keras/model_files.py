@@ -1,5 +1,6 @@
 """Keras models in files, whose content is checked before Keras builds them."""
 
+import contextlib
 import importlib
 import json
 import math
@@ -11,6 +12,7 @@ from typing import Any
 
 import h5py  # type: ignore[import-untyped]
 import keras
+from keras.src.backend.common import global_state
 
 from errors import UserError
 
@@ -21,6 +23,7 @@ _RUNS_CODE = frozenset(
 )
 _MAX_CONFIG_BYTES = 64 * 2**20
 _MAX_ELEMENTS = 2**28  # of a layer's output for one image
+_WAITING = "uninitialized_variables"  # Keras's list of variables yet to be created
 
 
 def load(path: str) -> tuple[keras.Model, str | None]:
@@ -57,7 +60,7 @@ def load(path: str) -> tuple[keras.Model, str | None]:
             warnings.simplefilter("ignore")
             # First without creating the variables, so that a file that lacks their
             # values fails, however large it claims them to be.
-            with keras.StatelessScope(initialize_variables=False) as scope:
+            with _without_values() as scope:
                 model = keras.models.load_model(path, **options)
             _check_sizes(path, model)
             unset = [w for w in model.weights if scope.get_current_value(w) is None]
@@ -69,6 +72,20 @@ def load(path: str) -> tuple[keras.Model, str | None]:
     except Exception as error:  # zipfile, h5py and Keras raise anything
         raise _unreadable(path, error) from error
     return model, _loss(config)
+
+
+@contextlib.contextmanager
+def _without_values() -> Iterator[keras.StatelessScope]:
+    """A scope in which models are loaded without creating their variables.
+
+    Keras puts these on a list, and would create them with those of its next model.
+    """
+    waiting = list(global_state.get_global_attribute(_WAITING) or [])
+    try:
+        with keras.StatelessScope(initialize_variables=False) as scope:
+            yield scope
+    finally:
+        global_state.set_global_attribute(_WAITING, waiting)
 
 
 def layers_of(model: keras.Model) -> Iterator[Any]:
