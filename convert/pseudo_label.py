@@ -170,7 +170,7 @@ def _without_copies(
             desc=f"comparing with {name}",
             unit="image",
         ):
-            split_of[survey.digest(features)] = name
+            split_of[_digest(survey.encoded_of(features))] = name
     left = []
     copies: collections.Counter[str] = collections.Counter()
     for one in labeled:
@@ -178,7 +178,7 @@ def _without_copies(
         if one.probability >= threshold:
             with contextlib.suppress(UnfitPhotoError):  # writing reports it
                 encoded = photo_reader.read(one.path, info.bits).encoded
-        if split := split_of.get(hashlib.sha256(encoded).digest()):
+        if split := split_of.get(_digest(encoded)):
             copies[split] += 1
         else:
             left.append(one)
@@ -195,6 +195,10 @@ def _without_copies(
             *(number, len(labeled), where),
         )
     return left
+
+
+def _digest(encoded: bytes) -> bytes:
+    return hashlib.sha256(encoded).digest()
 
 
 def select(

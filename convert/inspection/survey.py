@@ -110,7 +110,7 @@ class Survey:
             raise UserError(f"{image.width} × {image.height} pixels, {limit}")
         self.sizes[record.split].append(image.size)
         self.formats[record.split][image.format or "raw"] += 1
-        self._alike[digest(features)].append(record)
+        self._alike[hashlib.sha256(encoded_of(features)).digest()].append(record)
         label = dataset.label_default if record.label is None else record.label
         if len(self.samples[label]) < self._num_samples:
             sample = image.convert("RGB")
@@ -144,14 +144,14 @@ def records_of(dataset: Dataset) -> Iterator[tuple[Record, Any]]:
             raise record_faults.explain(dataset, error) from error
 
 
-def digest(features: Any) -> bytes:
-    """The SHA-256 digest of a record's encoded image; copies have the same."""
-    return hashlib.sha256(features[example_schema.ENCODED].bytes_list.value[0]).digest()
+def encoded_of(features: Any) -> bytes:
+    """The image of a record, as it is stored."""
+    return features[example_schema.ENCODED].bytes_list.value[0]
 
 
 def _open(features: Any, dataset: Dataset) -> Image.Image:
     """The image of a record, not yet decoded unless it is stored as raw pixels."""
-    encoded = features[example_schema.ENCODED].bytes_list.value[0]
+    encoded = encoded_of(features)
     formats = features[example_schema.FORMAT].bytes_list.value
     image_format = formats[0].decode() if formats else dataset.format_default
     if image_format not in ("raw", "RAW"):

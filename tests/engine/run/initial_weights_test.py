@@ -188,17 +188,22 @@ def test_the_checkpoint_of_another_net_is_refused(
         find_start(network, folder, FineTuneOptions())
 
 
-def test_restored_weights_are_pulled_back_to_the_checkpoint(
-    network, folder, make_state, tmp_path
-):
-    saved = save_run(network, folder, make_state)
-    own = CheckpointFolder(str(tmp_path / "other"), keep=5)
-    options = FineTuneOptions(
+def pulling_back(folder):
+    """The options of a run that pulls one block back to the checkpoint of a folder."""
+    return FineTuneOptions(
         checkpoint_path=folder.path,
         checkpoint_exclude_scopes="head",
         trainable_scopes="Tiny/Conv2d_2,head",
         starting_point_decay=0.1,
     )
+
+
+def test_restored_weights_are_pulled_back_to_the_checkpoint(
+    network, folder, make_state, tmp_path
+):
+    saved = save_run(network, folder, make_state)
+    own = CheckpointFolder(str(tmp_path / "other"), keep=5)
+    options = pulling_back(folder)
     state, _ = start_run(network, own, make_state, options, starting_point_decay=0.1)
     points = {n.removesuffix("/StartingPoint") for n in state.starting_points.points}
     assert points == {n for n in state.trained if n.startswith("Tiny/Conv2d_2")}
@@ -219,12 +224,7 @@ def test_what_is_opened_later_is_said_not_to_be_pulled_back(
 ):
     save_run(network, folder, make_state)
     own = CheckpointFolder(folder.path + "_own", keep=5)
-    options = FineTuneOptions(
-        checkpoint_path=folder.path,
-        checkpoint_exclude_scopes="head",
-        trainable_scopes="Tiny/Conv2d_2,head",
-        starting_point_decay=0.1,
-    )
+    options = pulling_back(folder)
     state, _ = start_run(network, own, make_state, options, starting_point_decay=0.1)
     own.save(9, arrays(state))
     find_start(network, own, options)
