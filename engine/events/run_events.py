@@ -51,13 +51,14 @@ class RunEvents:
         return len(steps) == 1
 
 
-# What is shown, by its tags in training and in validation, the first that there is:
-# slim and older releases of this project wrote no `loss` while training.
-_TAGS = {
-    "loss": (("loss", "total_loss"), ("loss",)),
-    "accuracy": (("accuracy",), ("accuracy",)),
-    "learning rate": (("learning_rate",), ()),
-}
+# TensorBoard opens the first groups of tags, in alphabetical order.
+_FIRST_GROUP = "curves"
+_CURVES = {"loss": "loss", "accuracy": "accuracy", "learning_rate": "learning rate"}
+
+
+def tag_of(scalar: str) -> str:
+    """The tag of a scalar: the curves that one looks at first share the first group."""
+    return f"{_FIRST_GROUP}/{scalar}" if scalar in _CURVES else scalar
 
 
 def read(checkpoint_path: str) -> RunEvents:
@@ -74,11 +75,9 @@ def read(checkpoint_path: str) -> RunEvents:
         if folder.startswith(_VALIDATION) and _has_events(path):
             sources[folder.removeprefix(_VALIDATION)] = _load(path)
     charts: dict[str, list[Curve]] = {}
-    for title, (in_training, in_validation) in _TAGS.items():
-        for name, events in sources.items():
-            tags = in_training if name == "training" else in_validation
-            curves = [_curve(name, events, tag) for tag in tags]
-            charts.setdefault(title, []).extend([c for c in curves if c.steps][:1])
+    for scalar, title in _CURVES.items():
+        curves = [_curve(name, events, scalar) for name, events in sources.items()]
+        charts[title] = [curve for curve in curves if curve.steps]
     training = sources.get("training")
     charts = {title: curves for title, curves in charts.items() if curves}
     return RunEvents(charts, _text(training, "plan") if training else None)
@@ -107,19 +106,29 @@ def _load(folder: str) -> EventAccumulator:
     return events
 
 
-def _curve(name: str, events: EventAccumulator, tag: str) -> Curve:
-    """The values of a tag, whether TensorFlow 2 or TensorFlow 1 wrote them."""
-    steps: tuple[int, ...] = ()
-    values: tuple[float, ...] = ()
-    if tag in events.Tags()["tensors"]:
-        entries = events.Tensors(tag)
-        steps = tuple(entry.step for entry in entries)
-        arrays = [tensor_util.make_ndarray(entry.tensor_proto) for entry in entries]
-        values = tuple(float(array) for array in arrays)
-    elif tag in events.Tags()["scalars"]:
-        steps = tuple(entry.step for entry in events.Scalars(tag))
-        values = tuple(entry.value for entry in events.Scalars(tag))
-    return Curve(name, steps, values)
+def _curve(name: str, events: EventAccumulator, scalar: str) -> Curve:
+    """A curve, its beginning perhaps written by slim or an older release.
+
+    They had no group of curves, and the first ones no `loss` while training.
+    """
+    by_step = _values(events, scalar) | _values(events, tag_of(scalar))
+    if not by_step and scalar == "loss":
+        by_step = _values(events, "total_loss")
+    steps = sorted(by_step)
+    return Curve(name, tuple(steps), tuple(by_step[step] for step in steps))
+
+
+def _values(events: EventAccumulator, tag: str) -> dict[int, float]:
+    """The values of a tag by step, whether TensorFlow 2 or TensorFlow 1 wrote them."""
+    tags = events.Tags()
+    if tag in tags["tensors"]:
+        arrays = {
+            entry.step: tensor_util.make_ndarray(entry.tensor_proto)
+            for entry in events.Tensors(tag)
+        }
+        return {step: float(array) for step, array in arrays.items()}
+    entries = events.Scalars(tag) if tag in tags["scalars"] else []
+    return {entry.step: entry.value for entry in entries}
 
 
 def _text(events: EventAccumulator, tag: str) -> str | None:

@@ -189,7 +189,9 @@ class Reporter:
                 _write(folder, name, page.encode("utf-8", "backslashreplace"))
         with summaries.writing(self._writer, self._eval_dir, step):
             summaries.write_evaluation_scalars(results)
-            tf.summary.image("confusion_matrix", tf.io.decode_png(picture)[tf.newaxis])
+            tf.summary.image(
+                "eval/confusion_matrix", tf.io.decode_png(picture)[tf.newaxis]
+            )
 
     @contextlib.contextmanager
     def _all_or_none(self) -> Iterator[str]:

@@ -16,6 +16,7 @@ from checkpoints import plan_text
 from datasets.records import record_faults
 from engine.evaluation.evaluation import Results
 from engine.events import event_files
+from engine.events.run_events import tag_of
 from engine.run.background import BackgroundWriter
 from engine.step.train_state import TrainState
 from errors import UserError
@@ -26,15 +27,16 @@ _NUM_BUCKETS = 30  # TensorBoard's own number
 class TrainSummaries:
     """Writes a training run's events into its folder.
 
-    Scalars, every --log_every_n_steps: `loss` (without the penalty), `total_loss` (with
-    it), `regularization_loss`, `learning_rate`, `accuracy`, `global_step/sec`,
-    `images/sec` and `waiting_for_input`, a share of the time. At longer intervals:
-    histograms `outputs/<end point>` and `weights/<variable>` of every trained variable,
-    and a few images as the net sees them. Validation has a separate TensorBoard run, so
-    that its `accuracy` and `loss` share charts with those of training.
+    Scalars, every --log_every_n_steps: `curves/loss` (without the penalty),
+    `curves/accuracy`, `curves/learning_rate`, `total_loss` (with the penalty),
+    `regularization_loss`, `global_step/sec`, `images/sec` and `waiting_for_input`, a
+    share of the time. At longer intervals: histograms `outputs/<end point>` and
+    `weights/<variable>` of every trained variable, and a few images as the net sees
+    them. Validation has a separate TensorBoard run, so that its curves share charts
+    with those of training.
 
-    TensorBoard sorts charts by the first part of their tags. The tags of the many
-    histograms are chosen so that they come after accuracy, rates and losses.
+    TensorBoard sorts charts by the first part of their tags and opens the first two
+    groups: the curves come first, the many histograms last.
     """
 
     def __init__(
@@ -72,10 +74,10 @@ class TrainSummaries:
             tf.summary.text("plan", plan_text.as_markdown(state.plan))
 
     def write_scalars(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Writes scalars by their tags."""
+        """Writes scalars by their names."""
         with writing(self._writer, self._train_dir, step):
-            for tag, value in scalars.items():
-                tf.summary.scalar(tag, value)
+            for name, value in scalars.items():
+                tf.summary.scalar(tag_of(name), value)
 
     def write_histograms_if_due(
         self, step: int, sample_images: Callable[[int], tf.Tensor], *, now: bool
@@ -202,15 +204,15 @@ def _mark_start(step: int, log_dir: str) -> None:
 
 
 def write_evaluation_scalars(results: Results) -> None:
-    """Writes slim's `eval/Accuracy` and `eval/Recall_5`, and `accuracy` and `loss`."""
+    """Writes slim's `eval/Accuracy` and `eval/Recall_5`, and both curves."""
     tf.summary.scalar("eval/Accuracy", results.accuracy)
     tf.summary.scalar("eval/Recall_5", results.recall_5)
     _write_accuracy_and_loss(results)
 
 
 def _write_accuracy_and_loss(results: Results) -> None:
-    tf.summary.scalar("accuracy", results.accuracy)
-    tf.summary.scalar("loss", results.loss)
+    tf.summary.scalar(tag_of("accuracy"), results.accuracy)
+    tf.summary.scalar(tag_of("loss"), results.loss)
 
 
 def _write_histogram(tag: str, values: np.ndarray) -> None:

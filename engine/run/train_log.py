@@ -108,7 +108,7 @@ class TrainLog:
           step: the global step.
 
         Returns:
-          Means since the last report, by TensorBoard tag.
+          Means since the last report, by name.
         """
         means = {name: self._sums[name] / self._steps for name in _SUMMED}
         scalars = means | {"learning_rate": self._learning_rate}

@@ -10,6 +10,7 @@ import dataclasses
 import pathlib
 import re
 import sys
+import time
 import urllib.parse
 from collections.abc import Mapping, Sequence
 
@@ -30,6 +31,7 @@ class Page:
     Attributes:
       plugin: whose tags it shows.
       url: what follows the server's address; {} takes a regular expression of tags.
+        Without it, TensorBoard shows what it opens by itself.
       card: CSS selector of the frame around one tag.
       drawing: CSS selector of what is in a card once its data are there.
     """
@@ -41,6 +43,7 @@ class Page:
 
 
 PAGES = {
+    "first_screen": Page("scalars", "", "scalar-card", "canvas"),
     "timeseries": Page("scalars", "?tagFilter={}#timeseries", "scalar-card", "canvas"),
     "scalars": Page("scalars", "#scalars&tagFilter={}", "tf-scalar-card", "path.line"),
     "images": Page("images", "#images&tagFilter={}", "tf-image-loader", "img"),
@@ -49,7 +52,8 @@ PAGES = {
     ),
     "text": Page("text", "#text&tagFilter={}", "tf-text-loader", "paper-material"),
 }
-_MOST_TAGS = 3  # a page by default; all must fit without a click on "more"
+_MOST_TAGS = 3  # a page by default: all must fit
+_DRAWING_SECS = 3  # a card has axes before it has lines, which no selector finds
 _ADDRESS = re.compile(r"TensorBoard \S+ at (http://\S+)")
 # Texts of the cards with a drawing. TensorBoard's pages are trees of shadow roots,
 # which selectors do not look into.
@@ -77,7 +81,7 @@ def look(
       logdir: folder with event files.
       output_dir: where `<page>.png` go.
       wanted: plugin -> tags that its pages must show. A plugin that is left out shows
-        a few of its recorded tags, one of a group.
+        a few of its recorded tags, of the first group.
 
     Returns:
       Page -> the tags that it shows.
@@ -100,13 +104,14 @@ def look(
             window.open("about:blank")  # A change behind the # alone loads nothing.
             window.open(address + page.url.format(_filter(tags)))
             _wait_for_cards(window, name, tags)
+            time.sleep(_DRAWING_SECS)
             window.screenshot(pathlib.Path(output_dir, f"{name}.png"))
             shown[name] = tags
     return shown
 
 
 def _recorded_tags(address: str, plugin: str, wanted: Sequence[str]) -> list[str]:
-    """Returns the wanted tags, or one tag of each group, once they are recorded."""
+    """Returns the wanted tags, or some of the first group, once they are recorded."""
 
     def recorded() -> set[str]:
         by_run = browser.ask(f"{address}data/plugin/{plugin}/tags")
@@ -119,8 +124,9 @@ def _recorded_tags(address: str, plugin: str, wanted: Sequence[str]) -> list[str
             f"the run has no {plugin} named {', '.join(missing) or 'anything'}; it has "
             f"{', '.join(sorted(tags)) or 'none'}."
         )
-    groups = {tag.split("/")[0]: tag for tag in sorted(tags, reverse=True)}
-    return list(wanted) or sorted(groups.values())[:_MOST_TAGS]
+    first, *_ = min(tags).split("/")
+    of_first = sorted(tag for tag in tags if tag.split("/")[0] == first)
+    return list(wanted) or of_first[:_MOST_TAGS]
 
 
 def _wait_for_cards(window: Browser, name: str, tags: list[str]) -> None:

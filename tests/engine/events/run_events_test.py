@@ -2,6 +2,8 @@
 
 import logging
 
+import tensorflow as tf
+
 from engine.events import run_events
 from engine.events.run_events import Curve, RunEvents
 
@@ -24,6 +26,32 @@ def test_curves_and_plan_of_a_run(full_run, caplog):
     assert best == events
     assert not caplog.text  # what TensorBoard has to say
     assert not events.is_single_step
+
+
+def scalars_of(folder, by_tag):
+    """Writes scalars, by tag lists of (step, value)."""
+    writer = tf.summary.create_file_writer(str(folder))
+    with writer.as_default():
+        for tag, points in by_tag.items():
+            for step, value in points:
+                tf.summary.scalar(tag, value, step)
+    writer.close()
+    return run_events.read(str(folder / "model.ckpt")).charts
+
+
+def test_a_run_begun_by_an_older_release_has_one_curve(tmp_path):
+    scalars = {
+        "total_loss": [(1, 9.0), (2, 8.0), (3, 7.0)],
+        "loss": [(1, 4.0), (2, 3.0)],
+        "curves/loss": [(2, 2.5), (3, 2.0)],  # resumed at step 1
+    }
+    charts = scalars_of(tmp_path, scalars)
+    assert charts == {"loss": [Curve("training", (1, 2, 3), (4.0, 2.5, 2.0))]}
+
+
+def test_a_run_of_slim_has_its_total_loss(tmp_path):
+    charts = scalars_of(tmp_path, {"total_loss": [(1, 9.0), (2, 8.0)]})
+    assert charts == {"loss": [Curve("training", (1, 2), (9.0, 8.0))]}
 
 
 def test_a_solved_head_has_points_and_no_curve():

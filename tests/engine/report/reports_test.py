@@ -147,9 +147,14 @@ def test_picture_and_tensorboard(written):
     }
     scalars = {tag: float(tf.make_ndarray(last[tag])) for tag in last if tag[-1] != "x"}
     assert scalars == pytest.approx(
-        {"eval/Accuracy": 4 / 6, "eval/Recall_5": 5 / 6, "accuracy": 4 / 6, "loss": 3.5}
+        {
+            "eval/Accuracy": 4 / 6,
+            "eval/Recall_5": 5 / 6,
+            "curves/accuracy": 4 / 6,
+            "curves/loss": 3.5,
+        }
     )
-    width, height, _png = tf.make_ndarray(last["confusion_matrix"])
+    width, height, _png = tf.make_ndarray(last["eval/confusion_matrix"])
     assert (int(width), int(height)) == size
 
 

@@ -1,9 +1,6 @@
 """What TensorBoard finds in the folder of a run."""
 
 import json
-import pathlib
-import re
-import urllib.parse
 
 import numpy as np
 import pytest
@@ -15,8 +12,6 @@ from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 
 from engine.run.summaries import _to_unit_range, buckets
 from tests.engine import small_runs
-
-ROOT = pathlib.Path(__file__).parents[3]
 
 
 def read_events(folder):
@@ -37,15 +32,17 @@ def events(full_run):
 
 
 def test_scalars_stand_at_every_log_line(events):
-    tags = ["total_loss", "loss", "regularization_loss"]
-    tags += ["learning_rate", "accuracy"]
+    tags = ["total_loss", "curves/loss", "regularization_loss"]
+    tags += ["curves/learning_rate", "curves/accuracy"]
     for tag in tags:
         assert list(values_of(events, tag)) == [3, 6], tag
     total, data, penalty = (values_of(events, tag) for tag in tags[:3])
     for step, value in total.items():
         assert value == pytest.approx(data[step] + penalty[step], rel=1e-5)
-    assert all(0 <= share <= 1 for share in values_of(events, "accuracy").values())
-    assert values_of(events, "learning_rate") == pytest.approx({3: 0.05, 6: 0.05})
+    assert all(0 <= share <= 1 for share in values_of(events, tags[-1]).values())
+    assert values_of(events, "curves/learning_rate") == pytest.approx(
+        {3: 0.05, 6: 0.05}
+    )
 
 
 @pytest.mark.parametrize("tag", ["images/sec", "global_step/sec"])
@@ -106,23 +103,17 @@ def test_augmented_images_are_there(events):
     assert tf.io.decode_png(images[0]).shape == (16, 16, 3)
 
 
-def test_accuracy_rates_and_losses_come_before_the_histograms(events):
-    """In TensorBoard's order, which is that of the tags' first parts."""
-    groups = [tag.split("/")[0] for tag in events.PluginTagToContent("scalars")]
-    first = {"accuracy", "loss", "learning_rate", "images"}
-    assert first < set(groups)
-    histograms = events.PluginTagToContent("histograms")
-    assert max(first) < min(tag.split("/")[0] for tag in histograms)
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/evaluation.md"])
-def test_the_link_pins_tags_that_are_there(events, page):
-    (pinned,) = re.findall(r"\?pinnedCards=([^)]+)\)", (ROOT / page).read_text())
-    cards = json.loads(urllib.parse.unquote(pinned))
-    assert [card["plugin"] for card in cards] == ["scalars"] * 3
-    tags = [card["tag"] for card in cards]
-    assert tags == ["accuracy", "loss", "learning_rate"]
-    assert set(tags) < set(events.PluginTagToContent("scalars"))
+def test_the_curves_are_the_first_group(events):
+    """Of all tags in TensorBoard's order; it opens the first two groups."""
+    tags = {
+        name: sorted(events.PluginTagToContent(name))
+        for name in ("scalars", "images", "histograms", "text")
+    }
+    curves = ["curves/accuracy", "curves/learning_rate", "curves/loss"]
+    assert tags["scalars"][:3] == curves
+    groups = sorted({tag.split("/")[0] for of in tags.values() for tag in of})
+    assert groups[:2] == ["curves", "global_step"]
+    assert "weights/Tiny/Logits/weights" in tags["histograms"]
 
 
 def test_without_the_flag_there_is_no_sparsity_and_cached_images_are_not_augmented(
@@ -146,10 +137,13 @@ def test_validation_is_a_run_of_its_own_with_the_same_tag(full_run):
     events = read_events(full_run / "eval_validation")
     history = json.loads((full_run / "best" / "evaluations.json").read_text())
     assert [score["step"] for score in history] == [2, 4, 6]
-    assert set(events.PluginTagToContent("scalars")) == {"accuracy", "loss"}
-    for tag in ("accuracy", "loss"):
-        expected = {score["step"]: score[tag] for score in history}
-        assert values_of(events, tag) == pytest.approx(expected)
+    assert set(events.PluginTagToContent("scalars")) == {
+        "curves/accuracy",
+        "curves/loss",
+    }
+    for name in ("accuracy", "loss"):
+        expected = {score["step"]: score[name] for score in history}
+        assert values_of(events, f"curves/{name}") == pytest.approx(expected)
 
 
 def test_images_are_scaled_to_what_tensorboard_shows():
@@ -179,5 +173,5 @@ def test_a_killed_run_shows_one_line(images_dir, tmp_path):
     small_runs.train(max_number_of_steps=5, **flags)
     steps = [e.step for e in read_events(tmp_path).Tensors("total_loss")]
     assert steps == [1, 2, 3, 4, 5]
-    validation = read_events(tmp_path / "eval_validation").Tensors("accuracy")
+    validation = read_events(tmp_path / "eval_validation").Tensors("curves/accuracy")
     assert [e.step for e in validation] == [1, 2, 3, 4, 5]
