@@ -13,12 +13,13 @@ import script_start  # noqa: F401  (before all that takes time)
 import collections
 import dataclasses
 import math
+import os
 from collections.abc import Mapping
 
 import numpy as np
 
 import common.quiet_tensorflow  # noqa: F401  (before others load it)
-from checkpoints import scopes, slim_format
+from checkpoints import model_info, scopes, slim_format
 from checkpoints.restore import RUNNING_AVERAGE
 from common import progress, tables
 from common.natural_order import natural_key
@@ -231,15 +232,26 @@ def main() -> None:
     print(summary(checkpoint))
     if options.variables:
         print(variables_table(checkpoint.shapes))
+    print(_fits(checkpoint))
+
+
+def _fits(checkpoint: slim_format.Checkpoint) -> str:
+    """The net that model.json names, if it fits, or else all that fit."""
     shapes = sort_names(checkpoint.shapes).variables
+    info = model_info.read(os.path.dirname(checkpoint.path) or ".")
+    if info is not None:
+        fit = net_fit.compare(shapes, info.model_name, info)
+        if fit.is_whole:
+            return fit_text.fits([fit])
     names = net_fit.candidates(shapes)
-    fits = [
-        net_fit.compare(shapes, name)
-        for name in progress.progress(
-            names, total=len(names), desc="trying nets", unit="net"
-        )
-    ]
-    print(fit_text.fits(fits))
+    return fit_text.fits(
+        [
+            net_fit.compare(shapes, name)
+            for name in progress.progress(
+                names, total=len(names), desc="trying nets", unit="net"
+            )
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from convert.inspection.net_layers import NetLayers, size_text
 from convert.weights import net_fit
 from errors import UserError
 from nets import nets_factory
+from nets.network import first_kernel
 from nets.new_head import NewHead
 
 _DEFAULT_NET = "inception_v3"  # slim's
@@ -103,10 +104,9 @@ def _net_of(options: NetworkOptions) -> _Net:
 
 
 def _num_channels(model_name: str, checkpoint: slim_format.Checkpoint) -> int:
-    """Channels of the images, from the first kernel, [height, width, channels, …]."""
+    """Channels of the images that the saved net takes."""
     shapes = net_fit.net_shapes(model_name, 2)
-    first = next(name for name, shape in shapes.items() if len(shape) == 4)
-    return checkpoint.shapes[first][2]
+    return checkpoint.shapes[first_kernel(shapes)][2]
 
 
 def text(net: _Net, found: NetLayers) -> str:

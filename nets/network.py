@@ -3,7 +3,7 @@
 import contextlib
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import tensorflow as tf
 
@@ -239,6 +239,15 @@ def _on_one_replica(
     resolver = strategy.cluster_resolver
     machine = resolver.task_id if resolver else 0
     return tf.distribute.ReplicaContext(strategy, machine * len(local))
+
+
+def first_kernel(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """The name of a net's first kernel, `[height, width, channels of images, …]`.
+
+    Args:
+      shapes: of the net's variables by name, in order of creation.
+    """
+    return next(name for name, shape in shapes.items() if len(shape) == 4)
 
 
 def is_auxiliary(name: str) -> bool:

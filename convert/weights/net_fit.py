@@ -7,8 +7,10 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 
+from checkpoints.model_info import ModelInfo
 from nets import nets_factory
-from nets.network import Network
+from nets.network import Network, first_kernel
+from nets.new_head import OWN_HEAD, NewHead
 
 # Stands for the number of classes: a prime that no layer has as number of channels.
 _CLASSES = 7919
@@ -25,6 +27,7 @@ class Fit:
       missing: variables of the net that are not in the checkpoint.
       unknown: variables of the checkpoint that are not in the net.
       misshapen: variables with another shape than in the net.
+      head: replaces the net's own; false if the net keeps its own.
     """
 
     model_name: str
@@ -33,6 +36,7 @@ class Fit:
     missing: tuple[str, ...]
     unknown: tuple[str, ...]
     misshapen: tuple[str, ...]
+    head: NewHead = OWN_HEAD
 
     @property
     def is_whole(self) -> bool:
@@ -41,7 +45,7 @@ class Fit:
         Additional variables do no harm: slim's published VGGs and ResNets have a
         `mean_rgb`.
         """
-        heads = nets_factory.get_entry(self.model_name).head_scopes
+        heads = nets_factory.head_scopes(self.model_name, self.head)
         absent_body = [
             name
             for name in self.missing
@@ -52,7 +56,7 @@ class Fit:
     @property
     def missing_heads(self) -> tuple[str, ...]:
         """The scopes of heads with at least one missing variable."""
-        heads = nets_factory.get_entry(self.model_name).head_scopes
+        heads = nets_factory.head_scopes(self.model_name, self.head)
         return tuple(
             head
             for head in heads
@@ -75,17 +79,29 @@ def candidates(variable_names: Iterable[str]) -> list[str]:
     ]
 
 
-def compare(shapes: Mapping[str, tuple[int, ...]], model_name: str) -> Fit:
+def compare(
+    shapes: Mapping[str, tuple[int, ...]],
+    model_name: str,
+    info: ModelInfo | None = None,
+) -> Fit:
     """Compares variables with those of a net, with any number of classes.
 
     Args:
       shapes: shapes by variable name, without slots and moving averages.
       model_name: a key of `nets_factory.NETWORKS`.
+      info: of a run of this net, for its head and the size of its images; None: the
+        net's own.
 
     Returns:
       What fits and what does not.
     """
-    expected = net_shapes(model_name, _CLASSES)
+    head = NewHead(info.final_endpoint, info.head_hidden_units) if info else OWN_HEAD
+    size = info.image_size if info else None
+    expected = net_shapes(model_name, _CLASSES, head=head, image_size=size)
+    first = first_kernel(expected)
+    height, width, _, filters = expected[first]
+    if shapes.get(first) == (height, width, 1, filters):  # trained on gray images
+        expected[first] = shapes[first]
     misshapen = []
     classes = set()
     for name in (name for name in expected if name in shapes):
@@ -103,21 +119,33 @@ def compare(shapes: Mapping[str, tuple[int, ...]], model_name: str) -> Fit:
         missing=tuple(name for name in expected if name not in shapes),
         unknown=tuple(name for name in shapes if name not in expected),
         misshapen=tuple(misshapen),
+        head=head,
     )
 
 
-def net_shapes(model_name: str, num_classes: int) -> dict[str, tuple[int, ...]]:
+def net_shapes(
+    model_name: str,
+    num_classes: int,
+    *,
+    head: NewHead = OWN_HEAD,
+    image_size: int | None = None,
+) -> dict[str, tuple[int, ...]]:
     """Shapes of a net's variables, including auxiliary heads; nothing is allocated.
 
     Args:
       model_name: a key of `nets_factory.NETWORKS`.
       num_classes: number of logits.
+      head: replaces the net's own.
+      image_size: side of the images in pixels; None is the net's default.
 
     Returns:
       Shapes by variable name, in order of creation.
     """
     with tf.variable_creator_scope(_without_value):
-        return Network(model_name, num_classes=num_classes).variable_shapes()
+        network = Network(
+            model_name, num_classes=num_classes, image_size=image_size, head=head
+        )
+        return network.variable_shapes()
 
 
 def _without_value(_: Callable[..., tf.Variable], **kwargs: Any) -> tf.Variable:

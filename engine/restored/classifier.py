@@ -10,7 +10,7 @@ from config.predict_config import NetOptions
 from datasets import example_schema
 from datasets.dataset import Dataset
 from engine.restored import checkpoint_info, checkpoint_run, eval_weights
-from nets.network import Network
+from nets.network import Network, first_kernel
 from nets.new_head import NewHead
 from preprocessing import preprocessing_factory
 from preprocessing.photo import Photo
@@ -133,8 +133,8 @@ def load(
 
 
 def _takes_gray(network: Network, checkpoint: Checkpoint) -> bool:
-    """Whether the first kernel, [height, width, channels, …], is for one channel."""
+    """Whether the first kernel was saved for one channel, and is for three."""
     shapes = network.variable_shapes()
-    first = next(name for name, shape in shapes.items() if len(shape) == 4)
+    first = first_kernel(shapes)
     saved = checkpoint.shapes.get(first, ())
     return len(saved) == 4 and saved[2] == 1 and shapes[first][2] == 3

@@ -1,11 +1,16 @@
 """What a checkpoint is said to hold, which nets it fits, how two differ."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from checkpoints import slim_format
+from checkpoints import model_info, slim_format
+from checkpoints.model_info import ModelInfo
 from convert import inspect_checkpoint
 from convert.weights import fit_text, net_fit
+from nets.network import Network
+from nets.new_head import NewHead
 
 NET = "mobilenet_v1_025"
 HEAD = "MobilenetV1/Logits"
@@ -93,6 +98,63 @@ def test_variables_beyond_the_nets_do_no_harm(shapes):
     assert fit_text.fits([fit]).endswith(
         "all 137 variables; 1 more are not used (MobilenetV1/mean_rgb)"
     )
+
+
+def _checkpoint_of_run(tmp_path, model_name, image_size, num_classes, **of_run):
+    """A checkpoint of zeros with the model.json of a run."""
+    info = ModelInfo(
+        *(model_name, image_size, False, "lenet", 0, "photos", num_classes, None),
+        **of_run,
+    )
+    info.write(str(tmp_path))
+    network = Network(
+        model_name,
+        num_classes=num_classes,
+        image_size=image_size,
+        head=NewHead(info.final_endpoint, info.head_hidden_units),
+    )
+    shapes = network.variable_shapes()
+    return _write(tmp_path, {n: np.zeros(s, np.float32) for n, s in shapes.items()})
+
+
+@pytest.mark.parametrize(
+    ("model_name", "image_size", "of_run", "expected"),
+    [
+        (NET, 96, {}, f"fits {NET} with 3 classes: all 137 variables"),
+        (
+            *(NET, 96, {"final_endpoint": "Conv2d_5_pointwise"}),
+            f"fits {NET} (--final_endpoint=Conv2d_5_pointwise) with 3 classes:"
+            " all 57 variables",
+        ),
+        (
+            *(NET, 96, {"head_hidden_units": (16, 8)}),
+            f"fits {NET} (--head_hidden_units=16,8) with 3 classes: all 141 variables",
+        ),
+        # Its fully connected layer depends on the size of the images.
+        ("lenet", 40, {}, "fits lenet with 3 classes: all 8 variables"),
+    ],
+)
+def test_a_run_fits_what_its_model_json_says(
+    tmp_path, model_name, image_size, of_run, expected
+):
+    checkpoint = _checkpoint_of_run(tmp_path, model_name, image_size, 3, **of_run)
+    assert inspect_checkpoint._fits(checkpoint) == expected
+
+
+def test_a_model_json_of_another_net_does_not_hide_the_one_that_fits(tmp_path):
+    checkpoint = _checkpoint_of_run(tmp_path, "lenet", 28, 3)
+    wrong = {"model_name": NET, "image_size": 96}
+    info = model_info.read(str(tmp_path))
+    dataclasses.replace(info, **wrong).write(str(tmp_path))
+    assert inspect_checkpoint._fits(checkpoint).startswith("fits lenet with 3 classes")
+
+
+def test_a_net_for_gray_images_fits(shapes):
+    height, width, _, filters = shapes[FIRST]
+    gray = shapes | {FIRST: (height, width, 1, filters)}
+    assert net_fit.compare(gray, NET).is_whole
+    two = shapes | {FIRST: (height, width, 2, filters)}
+    assert not net_fit.compare(two, NET).is_whole
 
 
 def test_the_nearest_net_and_the_first_differences_are_named(shapes):
