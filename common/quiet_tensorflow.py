@@ -9,6 +9,9 @@ from common import native_log
 
 __all__ = ["tf"]
 
+# Its C++ log is for its developers; it reads this once, as it loads.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
 # Devices log when they are first listed.
 with native_log.held_back():
     import tensorflow as tf

@@ -8,9 +8,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
-# TensorFlow's C++ log is for its developers; set before anything imports it.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 from absl import app as absl_app
 from absl import flags, logging
 

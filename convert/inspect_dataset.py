@@ -1,6 +1,6 @@
 r"""Shows what a data set holds, and the batches that training makes of it.
 
-    python convert/inspect_dataset.py --dataset_name=stamps --dataset_dir=data/stamps \
+    python convert/inspect_dataset.py --dataset_dir=data/stamps \
         --model_name=inception_v3 --output_dir=/tmp/stamps
 
 Prints the number of images of each class and split, their formats and sizes, and images
@@ -13,6 +13,7 @@ import script_start  # noqa: F401  (before all that takes time)
 import dataclasses
 import os
 import re
+from collections.abc import Set
 
 import numpy as np
 from PIL import Image
@@ -70,16 +71,21 @@ class InspectionConfig:
 def main() -> None:
     """Reads the flags and inspects."""
     with atomic_files.explained_errors():
-        inspect(flags.read(InspectionConfig))
+        inspect(flags.read(InspectionConfig), given=flags.given())
 
 
-def inspect(config: InspectionConfig) -> None:
+def inspect(config: InspectionConfig, given: Set[str]) -> None:
     """Prints the tables, and draws the pictures if asked for.
+
+    Args:
+      config: the options.
+      given: names of the flags on the command line.
 
     Raises:
       UserError: the data set does not exist, cannot be read, or has unusable records.
     """
-    name, directory = config.data.dataset_name, config.data.dataset_dir or ""
+    data = inputs.with_found_name(config.data, given)
+    name, directory = data.dataset_name, data.dataset_dir or ""
     output_dir = config.inspection.output_dir
     storage.require_local(output_dir, flag="output_dir", instead="name a local folder")
     splits = [

@@ -1,6 +1,8 @@
 import csv
 import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from PIL import Image
 from config.shared_options import DataOptions, ModelOptions
 from config.training.augmentation_options import AugmentationOptions
 from config.training.data_options import TrainDataOptions
-from convert import inspect_dataset
+from convert import images_to_tfrecord, inspect_dataset
 from convert.inspect_dataset import InspectionConfig, InspectionOptions
 from convert.inspection import contact_sheet
 from datasets import dataset_factory
@@ -19,6 +21,7 @@ from tests.convert.sample_photos import encode, pixels, record, write_dataset
 from tests.datasets.training_batches import training_batches
 
 NO_AUGMENTATION = AugmentationOptions()
+CONVERT = images_to_tfrecord.__file__
 
 
 @pytest.fixture
@@ -56,7 +59,7 @@ def inspect(data, tmp_path):
             augmentation,
             ModelOptions(model_name=model),
         )
-        inspect_dataset.inspect(config)
+        inspect_dataset.inspect(config, given=data_options.keys())
         return tmp_path / "out"
 
     return run
@@ -152,6 +155,24 @@ def test_wrong_options_are_told_at_once(inspect, change, message, capsys, tmp_pa
         inspect(**change)
     assert capsys.readouterr().out == ""
     assert os.listdir(tmp_path) == ["data"]
+
+
+def test_the_command_of_the_page_takes_the_name_from_dataset_json(tmp_path):
+    for n in range(8):
+        path = tmp_path / "photos" / ("cat", "dog")[n % 2] / f"{n}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(pixels(n, 30, 40), "PNG"))
+    data = f"--dataset_dir={tmp_path / 'data'}"
+    for command in (
+        [CONVERT, f"--image_dir={tmp_path / 'photos'}", "--dataset_name=pets", data],
+        [inspect_dataset.__file__, data],
+    ):
+        done = subprocess.run(
+            [sys.executable, *command], capture_output=True, text=True, check=True
+        )
+    assert " 0:cat " in done.stdout
+    (line,) = done.stderr.splitlines()  # and nothing of TensorFlow's
+    assert line.endswith("no --dataset_name: using pets, from dataset.json")
 
 
 def test_unfit_records_are_an_error_after_the_tables(inspect, data, capsys, tmp_path):
