@@ -33,8 +33,8 @@ class NotFiniteError(UserError):
 class PeerError(UserError):
     """Another machine that runs the same command did not join, or is gone.
 
-    The same command may be started again: 138 is the status of which Kubeflow's TFJob
-    says that it is for this.
+    The same command may be started again. Kubeflow's TFJob sets status 138 aside for
+    errors that are worth a retry.
     """
 
     exit_status = 138

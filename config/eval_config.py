@@ -15,7 +15,7 @@ class EvalOptions(Options):
         "/tmp/tfmodel/",
         "Checkpoint to evaluate: a file, its prefix or a folder (its newest"
         " checkpoint); V1 or V2 format. The probabilities of a comma-separated list are"
-        " averaged. For slim's default, see --eval_dir.",
+        " averaged. The default is in a shared folder: see --eval_dir.",
     )
     eval_dir: str = option(
         "/tmp/tfmodel/",
@@ -27,8 +27,8 @@ class EvalOptions(Options):
     dataset_split_name: str = option(
         "test",
         "Split to evaluate. If the flag is not given and there is no split test, it is"
-        " the split that the run was validated on, or else the data set's only"
-        " evaluation split.",
+        " the split that the run was validated on, or else validation, or the"
+        " only split other than train.",
     )
     num_examples: int = option(
         0,

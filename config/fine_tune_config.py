@@ -19,8 +19,8 @@ class StagesOptions(Options):
     recipe: str | None = option(
         None,
         "File of training flags in [stage] sections, as in recipes/; by default the"
-        " head is solved, then the net is cut or its last blocks are trained, if the"
-        " probe expects a gain.",
+        " head is solved, then a net that ends earlier and training the last blocks are"
+        " tried, each if the probe expects a gain.",
     )
     unlabeled_dir: str | None = option(
         None,

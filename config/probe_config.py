@@ -23,7 +23,7 @@ class ProbeOptions(Options):
     dataset_split_name: str = option("train", "Split to fit the classifiers on.")
     eval_split_name: str | None = option(
         None,
-        "Split whose accuracy is reported. It decides nothing but which trials of"
+        "Split whose accuracy is reported. It only affects which trials of"
         " --trial_secs continue; by default validation, if there is one.",
     )
     train_image_size: int | None = option(

@@ -13,7 +13,7 @@ class ShareOptions(Options):
         None,
         "Number of tasks that run this same command, each on its share; task 0 puts the"
         " parts together. By default the tasks that srun or another launcher started,"
-        " else 1; an array job gives it with --task.",
+        " else 1; in an array job, give both --num_tasks and --task.",
         minimum=1,
     )
     task: int | None = option(

@@ -37,7 +37,8 @@ class Condition:
     Attributes:
       flag: its name.
       needs: the flag that decides.
-      values: of that flag with which it has an effect; empty for all but `_NOT_GIVEN`.
+      values: those of that flag with which this one has an effect; empty: any that is
+        not in `_NOT_GIVEN`.
       reported_with: other values with which it is only reported; with all that are left
         it is refused.
     """
@@ -143,7 +144,7 @@ def reports(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]
 
     Args:
       values: by flag.
-      defaults: by flag; who gives those will not miss an effect.
+      defaults: by flag; a flag with its default is not reported.
     """
     ignored: dict[str, dict[str, str]] = {}
     for condition in _unmet(values, defaults, set()):

@@ -51,8 +51,8 @@ class _Labeled:
 
     Attributes:
       path: the file.
-      index: of its largest logit.
-      probability: of that class.
+      index: the index of its largest logit.
+      probability: the probability of that class.
     """
 
     path: str
@@ -96,7 +96,7 @@ def write_split(config: PseudoLabelConfig) -> SplitInfo:
 
 
 def _dataset_dir_of(options: PseudoLabelOptions) -> str:
-    """The data set's folder as `run.json` of the checkpoint says it."""
+    """The data set's folder as recorded in the checkpoint's `run.json`."""
     path = os.path.expanduser(options.checkpoint_path or "")
     run = checkpoint_run.read(
         path if storage.is_folder(path) else os.path.dirname(path)

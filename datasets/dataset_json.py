@@ -137,9 +137,9 @@ def _contradicting_labels(
         difference = f"class {place} {listed[place]!r} instead of {classes[place]!r}"
     path = os.path.join(dataset_dir, labels.FILENAME)
     return (
-        f"{path} has {difference} as in {FILENAME}, for which the records"
-        f" were written: correct {labels.FILENAME} or remove it (to rename classes,"
-        " change both files; to reorder them, convert again)"
+        f"{path} has {difference} as in {FILENAME}, which is what the records"
+        f" were written with: correct {labels.FILENAME} or remove it (to rename"
+        " classes, change both files; to reorder them, convert again)"
     )
 
 

@@ -33,7 +33,7 @@ class TrainExamples:
     Attributes:
       dataset: the split.
       num_readers: number of files read in parallel.
-      records: of the split.
+      records: the split's records.
       load: from the number of a view of an example, [] int64, and its record, []
         string, to an element of `train_batches`, without the batch.
     """

@@ -1,4 +1,4 @@
-"""Signals and a time limit, which end a run after its current step.
+"""Signals and a time limit, which end a run after the steps of its current call.
 
 TensorFlow's PreemptionCheckpointHandler saves object-based checkpoints, which slim's
 tools cannot read, and knows neither Ctrl-C nor a time limit. Several machines agree on
@@ -53,7 +53,7 @@ class Interruption:
         else:
             self.signal_number = status - 128
             reason = signal.Signals(self.signal_number).name
-        logging.warning("%s on %s: ending after this step", reason, who)
+        logging.warning("%s on %s: ending after the current steps", reason, who)
 
     def __bool__(self) -> bool:
         return self.signal_number is not None or time.monotonic() >= self._ends_at
@@ -63,7 +63,7 @@ class Interruption:
         self.signal_number = signal_number
         name = signal.Signals(signal_number).name
         logging.warning(
-            "%s: stopping after this step; a second one stops at once", name
+            "%s: stopping after the current steps; a second one stops at once", name
         )
         for number in _NUMBERS:  # a second signal, of either kind, ends it at once
             signal.signal(number, signal.SIG_DFL)

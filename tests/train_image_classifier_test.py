@@ -55,7 +55,7 @@ def test_ctrl_c_saves_and_sigterm_does_after_a_resume(folder):
     process = start(folder)
     said = signal_after_a_step(process, signal.SIGINT)
     assert process.returncode == 130, said
-    assert "SIGINT: stopping after this step" in said
+    assert "SIGINT: stopping after the current steps" in said
     (first,) = small_runs.steps_saved(folder / "run")
     assert first >= 1
 

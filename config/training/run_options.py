@@ -39,7 +39,7 @@ class RunOptions(Options):
     save_summaries_secs: int = option(
         600,
         "Seconds between two sets of histograms and images for TensorBoard; 0 writes"
-        " none. Scalars are written with every log line.",
+        " none. Scalars are written every --log_every_n_steps.",
         minimum=0,
     )
     summarize_sparsity: bool = option(

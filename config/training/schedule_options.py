@@ -53,8 +53,8 @@ class ScheduleOptions(Options):
     )
     find_learning_rate: bool = option(
         False,
-        "Try learning rates from 1e-7 to 10 on up to 100 steps, print the losses and a"
-        " suggestion, draw learning_rates.svg in --train_dir, then exit; nothing is"
+        "Try learning rates from 1e-7 to 10 over up to 100 steps, print the losses and"
+        " a suggestion, draw learning_rates.svg in --train_dir, then exit; nothing is"
         " trained (not a slim flag).",
     )
 

@@ -63,7 +63,7 @@ def greedy(paths: Sequence[str], evaluate: Evaluate) -> Choice:
     the mean's accuracy does not fall.
 
     Args:
-      paths: of the checkpoints, for the table.
+      paths: the checkpoints' paths, for the table.
       evaluate: from a weight per checkpoint to the average's results.
     """
     count = len(paths)

@@ -36,7 +36,7 @@ MomentsAt = Callable[[int], Callable[[], Iterable[Moments]]]
 
 
 def num_batches(num_examples: int, batch_size: int, num_images: int = IMAGES) -> int:
-    """Number of batches for `IMAGES` images, or for an epoch if that is less."""
+    """Number of batches for `num_images`, or for an epoch if that is less."""
     return math.ceil(min(num_images, num_examples) / batch_size)
 
 

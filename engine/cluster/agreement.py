@@ -16,7 +16,7 @@ class Agreement(Protocol):
     def reach(
         self, num_steps: int, interrupted: Interruption, *, save_is_due: bool
     ) -> tuple[int, bool]:
-        """Agrees on what comes next; returns when all have come here.
+        """Agrees on what comes next; blocks until every machine has called it.
 
         Args:
           num_steps: how many steps this machine would take before the next agreement.
@@ -31,10 +31,10 @@ class Agreement(Protocol):
         """Whether the run ends before its next step, as agreed last."""
 
     def add(self, array: np.ndarray) -> np.ndarray:
-        """The sum of the int32 arrays, of one shape, that all machines come with."""
+        """The sum of the int32 arrays of all machines, which have the same shape."""
 
     def wait_for_all(self) -> None:
-        """Returns when all machines have come here."""
+        """Blocks until every machine has called it."""
 
 
 class Alone:

@@ -30,7 +30,7 @@ def folder_of_all(given: str | None, dataset_dir: str | None) -> str:
 
     Args:
       given: `--feature_cache_dir`, if any.
-      dataset_dir: beside whose records they are by default.
+      dataset_dir: the data set's folder, which holds them by default.
 
     Raises:
       UserError: it is in object storage, whose files cannot be mapped into memory.

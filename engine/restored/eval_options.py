@@ -226,7 +226,6 @@ def find_split(config: EvalConfig, is_given: bool, validated: str | None) -> Dat
         logging.info("no split %r: evaluating %r, as in training", wanted, chosen)
     elif chosen != wanted:
         logging.warning(
-            "%s has no split %r: evaluating %r, its only evaluation split",
-            *(data.dataset_name, wanted, chosen),
+            "%s has no split %r: evaluating %r", data.dataset_name, wanted, chosen
         )
     return inputs.get_dataset(data, chosen, num_examples=config.evaluation.num_examples)

@@ -58,9 +58,11 @@ def learning_rate(
     elif decay_type == "exponential":
         decays = tf.floor(done / _slims_length(options, length))
         rate = initial * options.learning_rate_decay_factor**decays
-    else:
+    elif decay_type in ("polynomial", "cosine"):
         end = options.final_learning_rate
         rate = (initial - end) * _share_left(options, done, length) + end
+    else:
+        raise ValueError(f"no formula for the schedule {decay_type!r}")
     if options.warmup_epochs:
         warmup_steps = length.num_examples / length.batch_size * options.warmup_epochs
         rate = tf.minimum(initial * done / warmup_steps, rate)

@@ -143,9 +143,10 @@ def test_a_run_fits_what_its_model_json_says(
 
 def test_a_model_json_of_another_net_does_not_hide_the_one_that_fits(tmp_path):
     checkpoint = _checkpoint_of_run(tmp_path, "lenet", 28, 3)
-    wrong = {"model_name": NET, "image_size": 96}
     info = model_info.read(str(tmp_path))
-    dataclasses.replace(info, **wrong).write(str(tmp_path))
+    assert info is not None
+    wrong = dataclasses.replace(info, model_name=NET, image_size=96)
+    wrong.write(str(tmp_path))
     assert inspect_checkpoint._fits(checkpoint).startswith("fits lenet with 3 classes")
 
 

@@ -74,4 +74,4 @@ with interruption() as watch:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == -second
     assert done.stdout == "continuing\n"
-    assert "SIGTERM: stopping after this step" in done.stderr
+    assert "SIGTERM: stopping after the current steps" in done.stderr
