@@ -54,11 +54,16 @@ def as_text(plan: Plan) -> str:
     rows, title = table_rows(plan), _title(plan)
     lines = [tables.printed(headers(plan), rows, title=title, optional=optional)]
     if plan.unused:
-        by_block = Counter(map(block_of, plan.unused))
+        known = {v.name for v in plan.variables} | set(plan.unused)
+        others = [n for n in plan.unused if n.rpartition("/")[0] not in known]
+        by_block = Counter(map(block_of, others))
         unused = ", ".join(
             f"{printable(block)} {n}" for block, n in by_block.most_common(8)
         )
-        line = f"left in the checkpoint unused: {len(plan.unused)} ({unused})"
+        parts = [f"{len(others)} variables ({unused})"] if others else []
+        if num_slots := len(plan.unused) - len(others):
+            parts.append(f"{num_slots} optimizer slots and moving averages")
+        line = f"left in the checkpoint unused: {', '.join(parts)}"
         lines.append(terminal.wrapped(line, sys.stdout, indent=2))
     return "\n".join(lines)
 

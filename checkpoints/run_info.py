@@ -30,6 +30,8 @@ class RunInfo:
       eval_split_name: the split that it was validated on, if any.
       num_examples: number of examples that it was trained on.
       mixed_in_fingerprint: digest of the mixed-in split's contents; "" without one.
+      copied_from: where a copy of the run's checkpoint is from, and its events are,
+        relative to this folder. None: this is the run's own folder.
     """
 
     start_flags: Mapping[str, Any]
@@ -41,6 +43,7 @@ class RunInfo:
     eval_split_name: str | None = dataclasses.field(default=None, compare=False)
     num_examples: int | None = dataclasses.field(default=None, compare=False)
     mixed_in_fingerprint: str = ""
+    copied_from: str | None = dataclasses.field(default=None, compare=False)
 
     def write(self, folder: str) -> None:
         """Writes `<folder>/run.json`, whole or not at all."""

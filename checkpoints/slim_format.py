@@ -28,6 +28,11 @@ _STEP = re.compile(r"-(\d+)$")
 _UNREADABLE = (tf.errors.OpError, LookupError, RuntimeError, ValueError)
 
 
+def _reason(error: Exception) -> str:
+    """TensorFlow's reason; none for a file of another format, of which it says much."""
+    return "" if "sstable" in str(error) else f" ({first_line(error)})"
+
+
 class Checkpoint:
     """A readable checkpoint.
 
@@ -47,7 +52,9 @@ class Checkpoint:
             self._reader = tf.compat.v1.train.NewCheckpointReader(path)
         except _UNREADABLE as error:
             raise UserError(
-                f"{path} cannot be read as a checkpoint: {first_line(error)}"
+                f"{path} cannot be read as a checkpoint{_reason(error)}: it is damaged"
+                " or something else; name a run's folder, a checkpoint such as"
+                " model.ckpt-1000, or one of its files"
             ) from error
         self.shapes: dict[str, tuple[int, ...]] = {
             name: tuple(shape)

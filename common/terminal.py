@@ -6,6 +6,7 @@ stdout and stderr to erase it before anything else is written.
 
 import io
 import os
+import re
 import signal
 import sys
 import textwrap
@@ -58,6 +59,24 @@ def wrapped(text: str, stream: TextIO, indent: int = 0) -> str:
     lines = text.split("\n")
     return "\n".join(
         line if len(line) <= width else wrapper.fill(line) for line in lines
+    )
+
+
+def refilled(text: str, stream: TextIO) -> str:
+    """Fills paragraphs anew to fit the stream's terminal, except for indented lines.
+
+    Args:
+      text: paragraphs separated by blank lines.
+      stream: where they will be written; unless it is a terminal, nothing changes.
+    """
+    width = columns(stream)
+    if width is None or max(map(len, text.split("\n"))) <= width:
+        return text
+    return "\n\n".join(
+        paragraph
+        if re.search("^ ", paragraph, re.MULTILINE)
+        else wrapped(" ".join(paragraph.split("\n")), stream)
+        for paragraph in text.split("\n\n")
     )
 
 

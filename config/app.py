@@ -20,6 +20,11 @@ from errors import PeerError, UserError, one_line
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 EXIT_NO_READER = 141  # 128 + SIGPIPE
+# Python's words for a value of another type.
+_EXPECTED = {
+    "could not convert string to float:": "expected a number, not",
+    "invalid literal for int() with base 10:": "expected a whole number, not",
+}
 
 
 def run(
@@ -91,7 +96,8 @@ def command_line() -> str:
 def _print_help() -> None:
     """Prints the help by group of flags, without absl's own."""
     own = flags.FLAGS.flags_by_module_dict()
-    print((sys.modules["__main__"].__doc__ or "").strip())
+    description = (sys.modules["__main__"].__doc__ or "").strip()
+    print(terminal.refilled(description, sys.stdout))
     for group in own:
         if not group.startswith("absl.") and "tensorflow" not in group:
             print(flags.FLAGS.module_help(group))
@@ -114,6 +120,8 @@ def _parse_flags(argv: list[str], positional: str | None) -> list[str]:
         rest = flags.FLAGS(argv)
     except flags.Error as error:
         said = one_line(error).removeprefix("ERROR:: ")
+        for theirs, ours in _EXPECTED.items():
+            said = said.replace(theirs, ours)
         raise UserError(f"{said} (--help lists the flags)") from error
     except UnicodeDecodeError as error:
         files = " ".join(word for word in argv if "flagfile" in word)
@@ -123,8 +131,8 @@ def _parse_flags(argv: list[str], positional: str | None) -> list[str]:
         ) from error
     if len(rest) > 1 and positional is None:
         raise UserError(
-            f"unexpected argument {rest[1]!r}: flags are written --name=value, and"
-            " lists without spaces, as in --trainable_scopes=A,B"
+            f"unexpected argument {rest[1]!r}: flags are written --name=value, as in"
+            " --checkpoint_path=runs/a, and lists without spaces, as in A,B"
         )
     if flags.FLAGS["verbosity"].using_default_value:
         logging.set_verbosity(logging.INFO)

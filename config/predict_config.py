@@ -79,7 +79,6 @@ class PredictOptions(Options):
     output: str = option(
         "classes",
         "What to write: classes (the most likely ones) or features of the net.",
-        choices=("classes", "features"),
     )
     end_point: str | None = option(
         None,
@@ -116,6 +115,15 @@ class PredictOptions(Options):
         4, "Number of photos decoded and preprocessed in parallel.", minimum=1
     )
 
+    def __post_init__(self) -> None:
+        """Checks what is to be written, too."""
+        super().__post_init__()
+        if self.output not in ("classes", "features"):
+            raise UserError(
+                f"--output={self.output}: expected classes or features;"
+                f" --output_file={self.output} writes to that file"
+            )
+
 
 @dataclasses.dataclass(frozen=True)
 class PredictConfig:
@@ -129,7 +137,10 @@ class PredictConfig:
         """Checks what depends on several options."""
         predict = self.predict
         if not predict.checkpoint_path:
-            raise UserError("--checkpoint_path is missing: a checkpoint, or a list")
+            raise UserError(
+                "--checkpoint_path is missing: name a run's folder or a checkpoint, or"
+                " several, separated by commas"
+            )
         check_tta(predict.tta)
         if predict.output == "features":
             self._check_features()

@@ -169,7 +169,7 @@ def take_steps(run: Training, config: TrainConfig, interrupted: Interruption) ->
         # earlier step and evaluates this one again.
         if validation and (is_last or validation.is_due(step)):
             with saver.naming_last_saved():
-                results = validation.run()
+                results = validation.run(is_last=is_last)
             summaries.write_validation(step, validation.split_name, results)
         num_steps, saves = _agree(run, log_every, interrupted)
         if saves:

@@ -1,5 +1,6 @@
 """The results of a fine-tuning: the best checkpoint, a report, exports, three lines."""
 
+import dataclasses
 import json
 import os
 import shlex
@@ -123,8 +124,9 @@ def copy_judged(source: str, folder: str) -> None:
         raise UserError(f"{source} has lost its {model_info.FILE_NAME}: restore it")
     handed_out = CheckpointFolder(folder, keep=1)
     handed_out.create(info)
-    if run := checkpoint_run.read(source):  # where evaluation finds the data
-        run.write(folder)
+    if run := checkpoint_run.read(source):  # evaluation finds data and events by it
+        origin = os.path.relpath(source, folder)
+        dataclasses.replace(run, copied_from=origin).write(folder)
     arrays = {
         name: checkpoint.read(average if average in checkpoint.shapes else name)
         for name, average in ((n, f"{n}/{SUFFIX}") for n in checkpoint.shapes)

@@ -182,8 +182,8 @@ def get_entry(name: str) -> NetEntry:
     """
     if name not in NETWORKS:
         raise UserError(
-            f"--model_name={name}: no such net{nearest(name, NETWORKS)}."
-            f" The nets are: {', '.join(sorted(NETWORKS))}"
+            f"--model_name={name}: no such net{nearest(name, NETWORKS)}; docs/nets.md"
+            f" lists all {len(NETWORKS)}"
         )
     return NETWORKS[name]
 

@@ -28,6 +28,12 @@ class NewHead:
     def __bool__(self) -> bool:
         return bool(self.final_endpoint or self.hidden_units)
 
+    def as_flags(self) -> str:
+        """Its flags, such as " --final_endpoint=Mixed_6e"; "" for a net's own."""
+        units = ",".join(map(str, self.hidden_units))
+        cut = f" --final_endpoint={self.final_endpoint}" if self.final_endpoint else ""
+        return cut + (f" --head_hidden_units={units}" if units else "")
+
     def scope(self, own_scope: str) -> str:
         """The variable scope of the head.
 

@@ -111,7 +111,7 @@ def test_watching_evaluates_each_new_checkpoint_once(folder):
     time.sleep(2)  # two looks
 
     assert watch.end_with(signal.SIGTERM) == 128 + signal.SIGTERM
-    assert "only evaluation split" in watch.output
+    assert "no split 'test': evaluating" in watch.output
     assert watch.output.count("eval/Accuracy[") == 2
     assert "Traceback" not in watch.output
     metrics = json.loads((watch.eval_dir / "metrics.json").read_text())

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from common.untrusted_text import first_few, printable
 from convert.weights.net_fit import Fit
-from nets.new_head import NewHead
 
 
 def fits(found: Sequence[Fit]) -> str:
@@ -33,7 +32,7 @@ def misfit(fit: Fit) -> str:
 
 def _fitting_line(fit: Fit) -> str:
     classes = f" with {fit.num_classes} classes" if fit.num_classes else ""
-    line = f"fits {fit.model_name}{_of_head(fit.head)}{classes}: "
+    line = f"fits {fit.model_name}{fit.head.as_flags()}{classes}: "
     if fit.missing:
         there = fit.total - len(fit.missing)
         line += (
@@ -45,16 +44,6 @@ def _fitting_line(fit: Fit) -> str:
     if fit.unknown:
         line += f"; {len(fit.unknown)} more are not used ({first_few(fit.unknown)})"
     return line
-
-
-def _of_head(head: NewHead) -> str:
-    """A new head as flags: " (--final_endpoint=Mixed_6e --head_hidden_units=512)"."""
-    units = ",".join(map(str, head.hidden_units))
-    flags = [
-        *([f"--final_endpoint={head.final_endpoint}"] if head.final_endpoint else []),
-        *([f"--head_hidden_units={units}"] if units else []),
-    ]
-    return f" ({' '.join(flags)})" if flags else ""
 
 
 def _distance(fit: Fit) -> int:

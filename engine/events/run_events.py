@@ -7,6 +7,7 @@ import os
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
+from checkpoints import run_info
 from common import storage
 from engine.events import event_files
 
@@ -65,9 +66,16 @@ def read(checkpoint_path: str) -> RunEvents:
     """Reads the events of the run that wrote a checkpoint.
 
     Args:
-      checkpoint_path: in the run's folder, or in a folder within, as the best is.
+      checkpoint_path: in the run's folder, in a folder within, as the best is, or a
+        copy whose run.json says where it is from.
+
+    Raises:
+      UserError: run.json is damaged.
     """
     folder = os.path.dirname(storage.absolute(checkpoint_path))
+    run = run_info.read(folder)
+    if run and run.copied_from:
+        folder = os.path.normpath(os.path.join(folder, run.copied_from))
     run_dir = folder if _has_events(folder) else os.path.dirname(folder)
     sources = {"training": _load(run_dir)} if _has_events(run_dir) else {}
     for folder in sorted(storage.names_in(run_dir)):

@@ -142,6 +142,7 @@ class _Candidate:
             self._secs += time.monotonic() - started_at
             if run.validation and not run.validation.has_evaluated(run.step):
                 run.validation.run()
+            logging.info("%s", self)
         except NotFiniteError as error:
             logging.warning("after %s: %s", self._depth.end_point, error)
             self._has_diverged = True
@@ -164,6 +165,13 @@ class _Candidate:
     def _epochs(self) -> float:
         images = self._training.step * self._setup.images_per_step
         return images / self._setup.dataset.num_examples
+
+    def __str__(self) -> str:
+        result = self.result()
+        return (
+            f"trial after {self._depth.end_point}: accuracy {result.accuracy:.4f} by"
+            f" {result.epochs:.1f} epochs"
+        )
 
     def rank(self) -> tuple[float, float]:
         """A key that is larger for the better candidate."""

@@ -2,6 +2,7 @@
 
 import io
 import math
+import textwrap
 import warnings
 from collections.abc import Sequence
 
@@ -15,7 +16,9 @@ _MAX_CELLS = 1000  # per side: more could not be told apart
 _MAX_COUNTED = 30  # classes: with more, a cell has no room for its count
 _MAX_NAME = 24  # characters
 _POINTS_PER_INCH = 72
-_DOTS_PER_INCH = 100
+_DOTS_PER_INCH = 200
+_MAX_PIXELS = 2250  # a side, before what sticks out is added
+_CHARACTERS_PER_INCH = 9
 
 
 def draw(
@@ -40,8 +43,9 @@ def draw(
     if of_a_cell > 1:
         title += f"\neach row and column is {of_a_cell} classes; the first is named"
     num_classes = len(class_names)
-    side_inches = min(max(5.0, 0.45 * num_classes), 20.0)
-    figure = Figure((side_inches + 3, side_inches + 3), layout="constrained")
+    side_inches = min(max(2.5, 0.45 * num_classes), 20.0)
+    width = side_inches + 2.5
+    figure = Figure((width, width), layout="constrained")
     axes = figure.add_subplot()
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     # What matters is rare confusions: the square root makes 1 in 100 visible.
@@ -49,7 +53,12 @@ def draw(
         shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="none"
     )
     figure.colorbar(image, ax=axes, shrink=0.6, label="share of the true class")
-    lines = [_printable(line, 80) for line in title.split("\n")]
+    room = int(width * _CHARACTERS_PER_INCH)
+    lines = [
+        part
+        for line in title.split("\n")
+        for part in textwrap.wrap(_printable(line, 80), room)
+    ]
     axes.set_title("\n".join(lines), parse_math=False)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
@@ -61,7 +70,8 @@ def draw(
     with warnings.catch_warnings():
         # Characters that the font lacks show as boxes; the class's number helps.
         warnings.filterwarnings("ignore", "Glyph")
-        figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH, bbox_inches="tight")
+        dpi = min(_DOTS_PER_INCH, _MAX_PIXELS / width)
+        figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight")
     return buffer.getvalue()
 
 

@@ -63,6 +63,7 @@ def give(
         f"eval/Recall_5[{results.recall_5:.4f}]",
         f"eval/Loss[{results.loss:.4f}]",
         terminal.wrapped(evaluated, sys.stdout),
+        *reporter.pages,
         sep="\n",
         flush=True,
     )

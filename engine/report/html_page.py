@@ -2,9 +2,11 @@
 
 import io
 import pathlib
+import re
 from typing import Any
 
 import jinja2
+import markupsafe
 from matplotlib.figure import Figure
 
 from common.untrusted_text import printable_lines
@@ -23,7 +25,22 @@ def render(template: pathlib.Path, **values: Any) -> str:
         trim_blocks=True,
         finalize=lambda value: printable_lines(value) if type(value) is str else value,
     )
+    environment.filters |= {"breakable": _breakable, "words": _words}
     return environment.from_string(template.read_text(encoding="utf-8")).render(values)
+
+
+def _breakable(text: str) -> markupsafe.Markup:
+    """A path or scope that a browser may break after each part of it."""
+    return markupsafe.Markup(re.sub(r"([/_])", r"\1<wbr>", _escaped(text)))
+
+
+def _words(text: str) -> markupsafe.Markup:
+    """Text with a span around each word, which CSS can keep on one line."""
+    return markupsafe.Markup(re.sub(r"(\S+)", r"<span>\1</span>", _escaped(text)))
+
+
+def _escaped(text: str) -> str:
+    return str(markupsafe.escape(printable_lines(text)))
 
 
 def svg(figure: Figure) -> bytes:

@@ -135,6 +135,16 @@ class Reporter:
             storage.require_writable(self._eval_dir)
         self._writer = summaries.open_writer(self._eval_dir)
 
+    @property
+    def pages(self) -> list[str]:
+        """A line for each page that is written, with its path."""
+        pages = {PAGE: self._with_page, GALLERY: self._gallery}
+        return [
+            f"{name.partition('.')[0]}: {os.path.join(self._eval_dir, name)}"
+            for name, is_written in pages.items()
+            if is_written
+        ]
+
     def write(
         self,
         results: Results,

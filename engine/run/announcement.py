@@ -28,10 +28,14 @@ def announce(setup: Setup, config: TrainConfig) -> None:
         )
         print(terminal.wrapped(savings, sys.stdout, indent=2), flush=True)
     if config.fine_tune.solves_head:
+        _, *auxiliary = setup.network.head_scopes
         logging.info(
             "data: %d images in %d classes; the head is fitted by logistic regression"
-            " in one step; an auxiliary head is left unchanged",
+            " in one step%s",
             *(dataset.num_examples, dataset.num_classes),
+            f"; the auxiliary head {auxiliary[0]} is left unchanged"
+            if auxiliary
+            else "",
         )
     else:
         _announce_steps(setup, config)

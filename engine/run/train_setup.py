@@ -275,6 +275,8 @@ def make_validation(
     recomputation: Recomputation,
     writer: BackgroundWriter,
     agreement: Agreement,
+    *,
+    secs_between_lines: float = 0.0,
 ) -> Validation | None:
     """Validation on `--eval_split_name`; None without one."""
     options = config.validation
@@ -304,4 +306,5 @@ def make_validation(
         every_n_steps=options.eval_every_n_steps or math.ceil(steps_per_epoch),
         patience=options.early_stopping_patience,
         writes=setup.cluster.is_chief,
+        secs_between_lines=secs_between_lines,
     )

@@ -84,7 +84,7 @@ def build(
       config: the options.
       strategy: the devices.
       writer: the thread that will write files.
-      secs_between_lines: see `TrainLog`.
+      secs_between_lines: see `TrainLog` and `Validation`.
 
     Raises:
       UserError: a record cannot be read, or a file cannot be written.
@@ -97,6 +97,7 @@ def build(
     validation = train_setup.make_validation(
         *(setup, config, state, recomputation, writer),
         agreement,
+        secs_between_lines=secs_between_lines,
     )
     return Training(
         setup=setup,

@@ -3,7 +3,9 @@
 import dataclasses
 import functools
 import json
+import math
 import os
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -142,6 +144,7 @@ class Validation:
         every_n_steps: int,
         patience: int | None,
         writes: bool = True,
+        secs_between_lines: float = 0.0,
     ) -> None:
         """Reads the evaluations so far, if the run resumes.
 
@@ -157,10 +160,13 @@ class Validation:
           patience: number of evaluations without a better one after which the run
             stops; None never stops it.
           writes: False where another machine does.
+          secs_between_lines: an evaluation sooner after a line is not logged.
 
         Raises:
           UserError: an earlier evaluation is of another split.
         """
+        self._secs_between_lines = secs_between_lines
+        self._line_at = -math.inf
         self._state = state
         self._evaluator = evaluator
         self._recomputation = recomputation
@@ -188,10 +194,13 @@ class Validation:
         """Whether the step is one at which to evaluate."""
         return step % self.every_n_steps == 0
 
-    def run(self) -> Results:
+    def run(self, *, is_last: bool = False) -> Results:
         """Evaluates now, with the moving averages if there are any.
 
         The best checkpoint holds the statistics that it was evaluated with.
+
+        Args:
+          is_last: whether this is after the run's last step, which is always logged.
         """
         step = int(self._state.global_step.numpy())
         if not self._history:
@@ -208,10 +217,14 @@ class Validation:
         write = functools.partial(self._write, step, arrays, self._history)
         if self._writes:
             self._writer.submit(write)
-        logging.info(
-            "validation at step %d: accuracy %.4f, loss %.4f (best: %.4f at step %d)",
-            *(step, results.accuracy, results.loss, best.accuracy, best.step),
-        )
+        now = time.monotonic()
+        if is_last or now - self._line_at >= self._secs_between_lines:
+            self._line_at = now
+            logging.info(
+                "validation at step %d: accuracy %.4f, loss %.4f (best: %.4f at step"
+                " %d)",
+                *(step, results.accuracy, results.loss, best.accuracy, best.step),
+            )
         return results
 
     def has_evaluated(self, step: int) -> bool:

@@ -200,7 +200,8 @@ def test_a_file_that_is_no_checkpoint(tmp_path):
     (tmp_path / "cat.jpg").write_bytes(b"\xff\xd8\xff" * 100)
     with pytest.raises(UserError) as error:
         Checkpoint(find_checkpoint(str(tmp_path / "cat.jpg")))
-    assert "cat.jpg cannot be read as a checkpoint" in one_line(error)
+    assert "cat.jpg cannot be read as a checkpoint: it is damaged" in one_line(error)
+    assert "sstable" not in one_line(error)
 
 
 def test_data_without_an_index(tmp_path):

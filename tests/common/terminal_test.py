@@ -59,6 +59,18 @@ def test_lines_break_at_words_and_hang():
     assert terminal.wrapped(fits, Terminal(), indent=9) == fits
 
 
+def test_paragraphs_are_filled_anew_and_indented_lines_stay():
+    words = " ".join(["word"] * 17)  # 84 columns
+    command = f"    python {'x' * 80} \\\n        --flag"
+    text = f"Title.\n\n{words}\n{words}\n\n{command}\n\n{words}"
+    filled = terminal.refilled(text, Terminal()).split("\n\n")
+    assert [p.split() for p in filled] == [p.split() for p in text.split("\n\n")]
+    assert [len(line) for line in filled[1].split("\n")] == [79, 79, 9]
+    assert filled[2] == command
+    assert terminal.refilled(text, io.StringIO()) == text
+    assert terminal.refilled("short\nlines", Terminal()) == "short\nlines"
+
+
 def test_a_path_is_never_broken():
     path = "/data/" + "flower-photos/" * 10
     lines = terminal.wrapped(f"12:00:00 written to {path} now", Terminal(), 9)

@@ -119,7 +119,14 @@ def test_an_unknown_flag_fails_and_names_the_nearest(run):
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["--batch_size=many"], "error: flag --batch_size=many: "),
+        (
+            ["--batch_size=many"],
+            "error: flag --batch_size=many: expected a whole number, not 'many'",
+        ),
+        (
+            ["--momentum=half"],
+            "error: flag --momentum=half: expected a number, not 'half'",
+        ),
         (
             ["--do=read", "--verbosity=-1", "--dataset_dir=d", "--momentum=-1"],
             "error: --momentum=-1.0: expected 0 or more",

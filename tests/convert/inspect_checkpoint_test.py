@@ -123,12 +123,12 @@ def _checkpoint_of_run(tmp_path, model_name, image_size, num_classes, **of_run):
         (NET, 96, {}, f"fits {NET} with 3 classes: all 137 variables"),
         (
             *(NET, 96, {"final_endpoint": "Conv2d_5_pointwise"}),
-            f"fits {NET} (--final_endpoint=Conv2d_5_pointwise) with 3 classes:"
+            f"fits {NET} --final_endpoint=Conv2d_5_pointwise with 3 classes:"
             " all 57 variables",
         ),
         (
             *(NET, 96, {"head_hidden_units": (16, 8)}),
-            f"fits {NET} (--head_hidden_units=16,8) with 3 classes: all 141 variables",
+            f"fits {NET} --head_hidden_units=16,8 with 3 classes: all 141 variables",
         ),
         # Its fully connected layer depends on the size of the images.
         ("lenet", 40, {}, "fits lenet with 3 classes: all 8 variables"),

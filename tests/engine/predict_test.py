@@ -323,6 +323,10 @@ def test_spoilt_weights(full_run, run, tmp_path):
             {"output": "features", "output_file": "a.npz", "format": "csv"},
             "--format=csv has no effect with --output=features",
         ),
+        (
+            {"output": "found.csv"},
+            "expected classes or features; --output_file=found.csv writes to that file",
+        ),
     ],
 )
 def test_options_that_contradict(options, message):

@@ -142,7 +142,12 @@ def test_the_best_stage_is_handed_out_with_all_that_belongs_to_it(tuned):
 
 def test_what_is_handed_out_is_evaluated_by_one_flag(tuned):
     script = SCRIPT.parent / "eval_image_classifier.py"
-    finish([sys.executable, str(script), f"--checkpoint_path={tuned}"])
+    said = finish(
+        [sys.executable, str(script), f"--checkpoint_path={tuned}", "--report"]
+    )
+    report = tuned / "eval" / "report.html"
+    assert said.splitlines()[-1] == f"report: {report}"
+    assert "no event files" not in report.read_text(), "they are in the stage's folder"
     ours, again = (
         json.loads((tuned / folder / "metrics.json").read_text())["accuracy"]
         for folder in ("evaluation", "eval")

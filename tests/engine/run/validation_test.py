@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 from types import SimpleNamespace
 from typing import cast
 
@@ -85,6 +86,7 @@ def make_validation(
     scores,
     patience=None,
     dataset=None,
+    secs_between_lines=0.0,
 ):
     """A validation whose evaluator gives these (accuracy, loss) in turn."""
     turns = iter(scores)
@@ -103,6 +105,7 @@ def make_validation(
         dataset=dataset or make_dataset(),
         every_n_steps=10,
         patience=patience,
+        secs_between_lines=secs_between_lines,
     )
 
 
@@ -110,6 +113,27 @@ def run_at(validation, state, *steps):
     for step in steps:
         state.set_step(step)
         validation.run()
+
+
+def test_lines_come_so_many_seconds_apart_and_the_last_always(
+    state, tmp_path, at_once, caplog, monkeypatch
+):
+    caplog.set_level(logging.INFO, logger="absl")
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    scores = [(0.5, 1.0), (0.6, 1.0), (0.55, 1.0), (0.4, 1.0)]
+    validation = make_validation(
+        state, tmp_path, at_once, scores, secs_between_lines=5.0
+    )
+    for step, secs in ((10, 0.0), (20, 4.0), (30, 2.0), (40, 1.0)):
+        now[0] += secs
+        state.set_step(step)
+        validation.run(is_last=step == 40)
+    lines = [m for m in caplog.messages if m.startswith("validation")]
+    assert [line.split(":")[0] for line in lines] == [
+        f"validation at step {step}" for step in (10, 30, 40)
+    ]
+    assert lines[1].endswith("accuracy 0.5500, loss 1.0000 (best: 0.6000 at step 20)")
 
 
 def test_the_best_checkpoint_alone_is_kept(state, tmp_path, at_once):
