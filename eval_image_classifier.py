@@ -1,6 +1,6 @@
 r"""Evaluates an image classifier on TFRecords, with TF-Slim's flags.
 
-python eval_image_classifier.py --dataset_name=photos --dataset_dir=/data/photos \
+python eval_image_classifier.py --dataset_dir=data/photos \
     --dataset_split_name=validation --model_name=inception_v3 \
     --checkpoint_path=/tmp/run --eval_dir=/tmp/run/eval
 """

@@ -1,6 +1,6 @@
 r"""Classifies photos: the most likely classes, or the net's features.
 
-python predict_images.py --checkpoint_path=/tmp/run photo.jpg folder 'trip/*.png'
+python predict_images.py --checkpoint_path=runs/a photo.jpg folder 'trip/*.png'
 
 `model.json` next to the checkpoint names the net; for a published slim checkpoint,
 --model_name does.

@@ -1,6 +1,6 @@
 r"""Estimates how much of a checkpoint is worth fine-tuning, before any training.
 
-python probe_image_classifier.py --dataset_name=photos --dataset_dir=/data/photos \
+python probe_image_classifier.py --dataset_dir=data/photos \
     --model_name=inception_v3 --checkpoint_path=inception_v3.ckpt
 
 Fits a linear classifier to the features of every depth of the net, and prints which

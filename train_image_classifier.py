@@ -1,8 +1,8 @@
 r"""Trains or fine-tunes an image classifier on TFRecords, with TF-Slim's flags.
 
-python train_image_classifier.py --dataset_name=photos --dataset_dir=/data/photos \
+python train_image_classifier.py --dataset_dir=data/photos \
     --model_name=inception_v3 --checkpoint_path=inception_v3.ckpt \
-    --checkpoint_exclude_scopes=head --trainable_scopes=head --train_dir=/tmp/run
+    --checkpoint_exclude_scopes=head --trainable_scopes=head --train_dir=runs/a
 """
 
 import script_start  # noqa: F401  (before all that takes time)

@@ -1,6 +1,6 @@
 r"""Averages checkpoints of one net that were fine-tuned from one start.
 
-    python convert/average_checkpoints.py --checkpoint_paths=runs/a,runs/b,runs/c \
+    python convert/average_checkpoints.py --checkpoint_paths=runs/a,runs/b \
         --dataset_dir=data/flowers5 --output_dir=runs/soup --method=greedy
 
 writes one checkpoint with `model.json`, as large and as fast as each of them. The

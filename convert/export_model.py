@@ -1,7 +1,7 @@
 r"""Exports a checkpoint to the formats of other programs.
 
-    python convert/export_model.py --checkpoint_path=/tmp/run --output_dir=/tmp/export \
-        --formats=saved_model,tflite
+    python convert/export_model.py --checkpoint_path=runs/a \
+        --output_dir=export --formats=saved_model,tflite
 
 The net, its image size, preprocessing and classes are read from `model.json` next to
 the checkpoint; for a published checkpoint, flags give them. Every export is loaded

@@ -1,7 +1,7 @@
 r"""Converts a folder of photos to TFRecords for training and evaluation.
 
-    python convert/images_to_tfrecord.py --image_dir=photos --dataset_dir=data/stamps \
-        --dataset_name=stamps
+    python convert/images_to_tfrecord.py --image_dir=photos \
+        --dataset_name=stamps --dataset_dir=data/stamps
 
 The folder holds one folder per class; or train/, validation/ and test/ with the class
 folders inside; or the same three inside each class folder. --csv_file lists the photos
@@ -11,8 +11,9 @@ cannot be used are listed in its rejected.csv.
 
 To evaluate a run on other photos, of some of its classes:
 
-    python convert/images_to_tfrecord.py --image_dir=more --dataset_dir=data/more \
-        --dataset_name=more --classes_of=runs/stamps --test_fraction=1
+    python convert/images_to_tfrecord.py --image_dir=more \
+        --dataset_name=more --dataset_dir=data/more --classes_of=runs/stamps \
+        --test_fraction=1
 """
 
 import script_start  # noqa: F401  (before all that takes time)

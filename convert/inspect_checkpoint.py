@@ -1,8 +1,8 @@
 r"""Shows what a checkpoint holds, which net it fits, and how it differs from another.
 
-    python convert/inspect_checkpoint.py --checkpoint_path=/tmp/train
-    python convert/inspect_checkpoint.py --checkpoint_path=/tmp/train/model.ckpt-500 \
-        --compare_with=/tmp/train/model.ckpt-1000
+    python convert/inspect_checkpoint.py --checkpoint_path=runs/a
+    python convert/inspect_checkpoint.py --checkpoint_path=runs/a/model.ckpt-5 \
+        --compare_with=runs/a/model.ckpt-10
 
 `--checkpoint_path` takes what the training script takes: a folder, a prefix, one of the
 checkpoint's files, or a single-file checkpoint in the format of 2016.

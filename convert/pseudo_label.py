@@ -1,6 +1,6 @@
 r"""Makes a split of a data set from unlabeled photos, labeled by a trained net.
 
-    python convert/pseudo_label.py --checkpoint_path=runs/stamps --image_dir=more
+    python convert/pseudo_label.py --checkpoint_path=runs/a --image_dir=more
 
 A photo gets the class that the run predicts with a probability of --threshold or more
 (FixMatch, Sohn et al. 2020, equation 4); all others are left out. The classes are made

@@ -67,6 +67,15 @@ def test_flags_of_the_commands_exist(helps, script):
     assert used - {"help"} <= known
 
 
+@pytest.mark.parametrize("script", SHOWN)
+def test_commands_in_the_help_fit_a_terminal(helps, script):
+    """Its paragraphs are filled anew there, its commands are not."""
+    description = (helps / script.replace("/", "-")).read_text().partition(":\n  --")[0]
+    lines = description.split("\n")
+    shown = [line for line in lines if re.match(" |python ", line)]
+    assert [line for line in shown if len(line) > 80] == []
+
+
 # Flags on the pages that are not of the commands here, by what they belong to.
 OTHER_FLAGS = {
     "absl, in every command": {"help", "flagfile", "version"},
