@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks import (
+    building,
     cached_step,
     convert,
     evaluation,
@@ -20,6 +21,7 @@ from benchmarks import input as input_benchmark
 
 # The contestants that its tables name; torchvision is an extra.
 BENCHMARKS: dict[str, tuple[Callable[..., Iterator[str]], list[str]]] = {
+    "building": (building.tables, ["ours", "ours, step"]),
     "cached_step": (cached_step.tables, ["cached", "whole net"]),
     "convert": (convert.tables, ["ours", "plain loop"]),
     "evaluation": (evaluation.tables, ["ours", "Keras"]),
