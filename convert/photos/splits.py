@@ -128,12 +128,12 @@ def _kept_for_training(
 
 
 def _contradictory(group: Sequence[Checked]) -> list[Rejection]:
-    uses = [f"{photo.source.name!r} as {photo.source.class_name!r}" for photo in group]
+    uses = [f"{photo.source.name!r} ({photo.source.class_name!r})" for photo in group]
     return [
         Rejection(
             photo.source.name,
             Kind.CONTRADICTORY,
-            f"the same bytes are {', '.join(uses)}: keep the right one",
+            f"the same photo is {' and '.join(uses)}: keep the right one",
         )
         for photo in group
     ]

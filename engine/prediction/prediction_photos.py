@@ -64,7 +64,8 @@ class PredictionPhotos:
         if self.num_fit:
             return
         unfit = self.faults or [f"{path}: not a photo" for path in self.left_out]
-        raise UserError(f"no photo can be read: {first_few(unfit, 1)}")
+        first = f"the first of {len(unfit)} is " if len(unfit) > 1 else ""
+        raise UserError(f"no photo can be read: {first}{printable(unfit[0])}")
 
     def report(self) -> None:
         """Reports what could not be read, and what was skipped."""

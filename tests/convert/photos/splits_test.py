@@ -92,7 +92,7 @@ def test_copies_with_two_labels_are_left_out(photo):
     assert list(places(groups)) == ["./b/e.jpg"]
     assert {entry.name for entry in rejected} == {"./a/f.jpg", "./b/f.jpg"}
     assert all(entry.kind == Kind.CONTRADICTORY for entry in rejected)
-    assert "'./a/f.jpg' as 'a', './b/f.jpg' as 'b'" in rejected[0].reason
+    assert "'./a/f.jpg' ('a') and './b/f.jpg' ('b')" in rejected[0].reason
 
 
 @pytest.mark.parametrize("class_name", ["a", "b"])
