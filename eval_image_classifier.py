@@ -2,7 +2,7 @@ r"""Evaluates an image classifier on TFRecords, with TF-Slim's flags.
 
 python eval_image_classifier.py --dataset_dir=data/photos \
     --dataset_split_name=validation --model_name=inception_v3 \
-    --checkpoint_path=/tmp/run --eval_dir=/tmp/run/eval
+    --checkpoint_path=runs/a --eval_dir=runs/a/eval
 """
 
 import script_start  # noqa: F401  (before all that takes time)

@@ -32,7 +32,7 @@ def require_same_net(
     """Refuses to continue from a checkpoint of another net.
 
     Args:
-      variable_shapes: of the net's own variables by name.
+      variable_shapes: the shapes of the net's own variables by name.
       checkpoint: the earlier run's.
 
     Raises:
@@ -57,7 +57,7 @@ def resume(
     """Sets all variables that the checkpoint of an earlier run of this net holds.
 
     Args:
-      variables: of the net, its optimizer and its averages, by name.
+      variables: the variables of the net, its optimizer and its averages, by name.
       checkpoint: the earlier run's.
       averaged: those that continue from their running averages, if it holds these.
 

@@ -30,8 +30,8 @@ class RunInfo:
       eval_split_name: the split that it was validated on, if any.
       num_examples: number of examples that it was trained on.
       mixed_in_fingerprint: digest of the mixed-in split's contents; "" without one.
-      copied_from: where a copy of the run's checkpoint is from, and its events are,
-        relative to this folder. None: this is the run's own folder.
+      copied_from: in a folder with a copy of a checkpoint, the folder it was copied
+        from, relative to this one; the run's events are there. None in the run's own.
     """
 
     start_flags: Mapping[str, Any]

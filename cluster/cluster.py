@@ -18,7 +18,8 @@ class Cluster:
       chief: "host:port" where the tasks meet; "" for a single task.
       addresses: "host:port" of each task by rank, where the environment states them.
       hosts: the machine of each task by rank, where the environment states them.
-      tasks_per_machine: of this machine, as far as the environment says.
+      tasks_per_machine: the number of tasks of this machine, as far as the environment
+        says.
       source: what said so, for instance "SLURM job 77".
     """
 

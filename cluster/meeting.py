@@ -17,6 +17,7 @@ from absl import logging
 
 from cluster.cluster import Cluster, address_of, host_and_port
 from cluster.lines import Lines, Message, raise_error_of, told
+from common.untrusted_text import first_few
 from errors import PeerError, UserError
 
 _GREETING = "slim-image-classifier 1"
@@ -34,8 +35,8 @@ class Met:
     """All tasks of a command, after they met.
 
     Attributes:
-      rank: of this one.
-      names: of all by rank, for messages.
+      rank: the rank of this one.
+      names: the names of all by rank, for messages.
       addresses: "host:port" of all by rank, where TensorFlow is to listen.
       lines: the connections by rank: the chief's to all others, the others' to the
         chief, 0.
@@ -58,7 +59,7 @@ def meet(
     """Waits until all tasks are there, and have stated the same facts.
 
     Args:
-      cluster: of several tasks.
+      cluster: a cluster of several tasks.
       facts: what must be the same for all, by name.
       wait_secs: how long to wait.
       remedies: what to do where a fact differs, by name; by default to start the same
@@ -185,8 +186,7 @@ class _Chief:
         return self._cluster.name(rank)
 
     def _few_names(self, ranks: Sequence[int]) -> str:
-        named = ", ".join(map(self._name, ranks[:_MOST_NAMED]))
-        return f"{named}, …" if len(ranks) > _MOST_NAMED else named
+        return first_few([self._name(rank) for rank in ranks], _MOST_NAMED)
 
     def _stated_fault(self) -> UserError | None:
         """Why the first of the tasks that cannot take part cannot."""

@@ -63,8 +63,8 @@ def text_table(
       headers: the name of each column.
       rows: cells by row.
       title: a line above the table.
-      width: of the table; to fit it, cells are wrapped between words, except in the
-        first column. None never wraps them.
+      width: the width of the table; to fit it, cells are wrapped between words, except
+        in the first column. None never wraps them.
 
     Returns:
       Lines without a trailing newline; unprintable characters are escaped.

@@ -15,16 +15,12 @@ from cluster.launchers import require_single_task
 from common import signal_errors, terminal
 from common.log_lines import LogLines
 from common.untrusted_text import printable, printable_lines
+from config.flags import error_text
 from config.version import VERSION
-from errors import PeerError, UserError, one_line
+from errors import PeerError, UserError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 EXIT_NO_READER = 141  # 128 + SIGPIPE
-# Python's words for a value of another type.
-_EXPECTED = {
-    "could not convert string to float:": "expected a number, not",
-    "invalid literal for int() with base 10:": "expected a whole number, not",
-}
 
 
 def run(
@@ -119,10 +115,7 @@ def _parse_flags(argv: list[str], positional: str | None) -> list[str]:
     try:
         rest = flags.FLAGS(argv)
     except flags.Error as error:
-        said = one_line(error).removeprefix("ERROR:: ")
-        for theirs, ours in _EXPECTED.items():
-            said = said.replace(theirs, ours)
-        raise UserError(f"{said} (--help lists the flags)") from error
+        raise UserError(f"{error_text(error)} (--help lists the flags)") from error
     except UnicodeDecodeError as error:
         files = " ".join(word for word in argv if "flagfile" in word)
         raise UserError(

@@ -47,6 +47,10 @@ _MACHINES = (
     "start the same command once on every machine, as srun does (--cluster says how the"
     " machines find each other); --num_clones is the number of devices of each"
 )
+_EXPECTED = {
+    "could not convert string to float:": "expected a number, not",
+    "invalid literal for int() with base 10:": "expected a whole number, not",
+}
 _FLOAT_FIRST = "train in float and quantize the finished model"
 # Flags of slim that have no meaning here: slim's default, which old scripts may still
 # pass, and what to use instead of any other value.
@@ -188,10 +192,18 @@ def _parsed(config: type, arguments: Sequence[str]) -> flags.FlagValues:
     try:
         rest = known(["", *arguments])
     except flags.Error as error:
-        raise UserError(one_line(error)) from error
+        raise UserError(error_text(error)) from error
     if len(rest) > 1:
         raise UserError(f"unexpected {rest[1]!r}: flags are written --name=value")
     return known
+
+
+def error_text(error: flags.Error) -> str:
+    """The message of absl on one line, without Python's words for a value's type."""
+    said = one_line(error).removeprefix("ERROR:: ")
+    for theirs, ours in _EXPECTED.items():
+        said = said.replace(theirs, ours)
+    return said
 
 
 def as_arguments(values: Mapping[str, Any]) -> list[str]:

@@ -138,7 +138,7 @@ def write_inference_graph(
     Args:
       network: the net; its weights are not written.
       output_file: the file.
-      batch_size: of the placeholder; None for any size.
+      batch_size: the batch size of the placeholder; None for any size.
       as_text: write the text format of protocol buffers.
 
     Returns:

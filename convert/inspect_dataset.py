@@ -1,7 +1,7 @@
 r"""Shows what a data set holds, and the batches that training makes of it.
 
     python convert/inspect_dataset.py --dataset_dir=data/stamps \
-        --model_name=inception_v3 --output_dir=/tmp/stamps
+        --model_name=inception_v3 --output_dir=sheets
 
 Prints the number of images of each class and split, their formats and sizes, and images
 that occur more than once. With --output_dir it also draws a sheet of images for each

@@ -96,7 +96,7 @@ def _net_of(options: NetworkOptions) -> _Net:
     model_info.require_agreement(info, given)
     return _Net(
         info.model_name,
-        NewHead(info.final_endpoint, info.head_hidden_units),
+        NewHead.of(info),
         options.image_size or info.image_size,
         info.num_classes,
         _num_channels(info.model_name, slim_format.Checkpoint(path)),

@@ -84,9 +84,8 @@ def write_split(config: PseudoLabelConfig) -> SplitInfo:
     if tuple(net.labels) != info.classes[offset:]:
         raise UserError(
             f"{options.checkpoint_path} was trained on other classes"
-            f" ({', '.join(net.labels[:3])}, …) than {dataset_dir} has"
-            f" ({', '.join(info.classes[offset:][:3])}, …): give the --dataset_dir of"
-            " that run"
+            f" ({first_few(net.labels)}) than {dataset_dir} has"
+            f" ({first_few(info.classes[offset:])}): give the --dataset_dir of that run"
         )
     labeled = _label(net, photos, info.bits, options)
     labeled = _without_copies(labeled, options.threshold, info, dataset_dir)

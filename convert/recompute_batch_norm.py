@@ -1,7 +1,7 @@
 r"""Recomputes the batch-norm statistics of a checkpoint from training images.
 
-    python convert/recompute_batch_norm.py --checkpoint_path=/tmp/run \
-        --dataset_dir=/tmp/photos --output_dir=/tmp/run/recomputed
+    python convert/recompute_batch_norm.py --checkpoint_path=runs/a \
+        --dataset_dir=data/photos --output_dir=runs/a/recomputed
 
 The moving averages that a short run stores lag behind its weights, so that it trains
 well but evaluates at chance. The net is read from `model.json` next to the checkpoint.
@@ -113,7 +113,7 @@ def recompute(config: RecomputeConfig) -> str:
         num_classes=info.num_classes,
         image_size=info.image_size,
         channels=inputs.num_channels(dataset, data, info.model_name),
-        head=NewHead(info.final_endpoint, info.head_hidden_units),
+        head=NewHead.of(info),
     )
     trained = _trained_batch_norms(network, checkpoint, options.trainable_scopes)
     statistics = _statistics(network, checkpoint, dataset, data, trained, options)

@@ -21,7 +21,8 @@ def compare(options: CompareOptions, folders: Sequence[str]) -> int:
 
     Args:
       options: the options.
-      folders: of runs, or of the stages of a recipe; others are reported and skipped.
+      folders: the folders of runs, or of the stages of a recipe; others are reported
+        and skipped.
 
     Returns:
       The exit status, 0.

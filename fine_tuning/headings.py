@@ -23,7 +23,7 @@ class Stage:
     """One of several training runs, or another command between them.
 
     Attributes:
-      name: of the stage.
+      name: the name of the stage.
       arguments: its flags, as in `--batch_size=8`.
       starts: the earlier stages that it starts from, WEIGHTS or NOTHING; empty for the
         stage before.
@@ -56,7 +56,7 @@ def parse(line: str, earlier: Sequence[Stage], where: str) -> Stage:
     """The stage that a heading names, without arguments.
 
     Args:
-      line: of a recipe.
+      line: a line of a recipe.
       earlier: the stages above it.
       where: the line's place, for messages.
 

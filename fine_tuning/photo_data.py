@@ -23,7 +23,7 @@ class PhotoData:
     Attributes:
       dataset_name: name of the data set.
       dataset_dir: folder of the TFRecords.
-      settings: of the conversion that makes it; None if it exists already.
+      settings: the settings of the conversion that makes it; None if it exists already.
     """
 
     dataset_name: str

@@ -32,7 +32,7 @@ def read(path: str) -> list[Stage]:
     `[soup from a, b with average_checkpoints]` does.
 
     Args:
-      path: of a text file.
+      path: the path of a text file.
 
     Raises:
       UserError: the file cannot be read, a line is neither heading nor flags, no stage
@@ -122,9 +122,9 @@ def require_scopes(stages: Sequence[Stage], model_name: str, path: str) -> None:
     """Refuses a stage whose scopes name nothing of the net, before any is trained.
 
     Args:
-      stages: of the recipe.
+      stages: the stages of the recipe.
       model_name: the net.
-      path: of the recipe, for messages.
+      path: the path of the recipe, for messages.
 
     Raises:
       UserError: it is so.

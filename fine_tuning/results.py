@@ -82,7 +82,7 @@ def export_command(data: PhotoData, output_dir: str, formats: str) -> Command:
 
     Args:
       data: what int8 is calibrated on.
-      output_dir: of the fine-tuning.
+      output_dir: the output folder of the fine-tuning.
       formats: as --formats takes them.
     """
     return Command(

@@ -58,10 +58,10 @@ class Runs:
         """Nothing runs yet.
 
         Args:
-          options: of the command.
+          options: the options of the command.
           lines: the stages' commands.
           recipe: the stages; None lets the probe decide.
-          state: of the output folder.
+          state: the state of the output folder.
           output_dir: that folder.
         """
         self.lines = lines

@@ -19,7 +19,7 @@ def show(runs: Runs, scored: Collection[str]) -> None:
     """Evaluates the stages where that is not done, prints the table and writes it.
 
     Args:
-      runs: of a recipe, finished.
+      runs: the runs of a recipe, finished.
       scored: folders of the stages that have a checkpoint worth evaluating.
 
     Raises:

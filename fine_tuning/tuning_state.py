@@ -22,9 +22,9 @@ class TuningState:
     Attributes:
       data: where photos or data set are.
       recipe: name and flags of each stage; None if the probe decides.
-      flags: of training, that the command line gave.
+      flags: the flags of training, that the command line gave.
       finished: folders of the stages that are finished, in order.
-      used_secs: of --budget_mins, over all commands in the folder.
+      used_secs: seconds used of --budget_mins, over all commands in the folder.
       begun_at: when what is running now was begun, in seconds since the epoch; None
         while nothing runs that counts towards --budget_mins.
     """

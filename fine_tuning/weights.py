@@ -32,8 +32,10 @@ def find(values: Mapping[str, Any], output_dir: str) -> list[str]:
     """The training flags for the net and the checkpoint that it starts from.
 
     Args:
-      values: of the flags that the user gave, on the command line or in the recipe.
-      output_dir: of the fine-tuning; what ran in it before keeps its net.
+      values: the values of the flags that the user gave, on the command line or in the
+        recipe.
+      output_dir: the output folder of the fine-tuning; what ran in it before keeps its
+        net.
 
     Raises:
       UserError: no weights are available, or it is unknown which net they are for.

@@ -27,7 +27,8 @@ class Size(NamedTuple):
     Attributes:
       depths: channels at each of four resolutions.
       blocks: how many there are at each.
-      drop_path_rate: of the last block; it grows linearly from 0 at the first.
+      drop_path_rate: the drop-path rate of the last block; it grows linearly from 0 at
+        the first.
     """
 
     depths: tuple[int, ...]
@@ -86,7 +87,7 @@ def convnext(
 
     Args:
       images: `[batch, height, width, channels]` float32, of at least 32 pixels a side.
-      size: of the net.
+      size: the size of the net.
       num_classes: None or 0 gives the pooled features instead of logits.
       is_training: mode of dropout and drop path.
       reuse: whether to reuse the variables of `scope`.

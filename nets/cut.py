@@ -45,7 +45,7 @@ def build(
       images: `[batch, height, width, channels]` float32.
       num_classes: see `nets_factory.get_network_fn`.
       is_training: mode of batch norm and dropout.
-      options: of the net's builder.
+      options: the options of the net's builder.
 
     Returns:
       The features at the end, and the end points on the way to them.
@@ -78,7 +78,7 @@ def find(
       entry: the net.
       final_endpoint: where it ends.
       input_shape: (height, width, channels) of its images.
-      options: of the net's builder, by name.
+      options: the options of the net's builder, by name.
     """
     try:
         features, found = _trace(

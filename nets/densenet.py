@@ -73,7 +73,7 @@ def densenet(
 
     Args:
       images: `[batch, height, width, channels]` float32, of at least 29 pixels a side.
-      units: of each block.
+      units: the number of units of each block.
       num_classes: None or 0 gives the pooled features instead of logits.
       is_training: mode of batch norm and dropout.
       reuse: whether to reuse the variables of `scope`.

@@ -23,7 +23,7 @@ class Stage(NamedTuple):
     Attributes:
       kernel: side of the depthwise kernels, in places; of a fused stage, of the
         expansions, or of the only convolution where there is no expansion.
-      stride: of the first block.
+      stride: the stride of the first block.
       expansion: channels inside a block per channel of its input.
       depth: channels after each block.
       blocks: how many there are.

@@ -26,7 +26,7 @@ def arg_scope(
       weight_decay: L2 coefficient of the convolutions' weights; depthwise ones have no
         penalty.
       dropout_keep_prob: share of features kept before the logits in training.
-      batch_norm_decay: of the moving statistics.
+      batch_norm_decay: the decay of the moving statistics.
 
     Returns:
       An arg scope, for `slim.arg_scope`.
@@ -71,12 +71,12 @@ def entry(
     """The row of a net.
 
     Args:
-      name: of the net, and of its variable scope.
+      name: the name of the net, and of its variable scope.
       layers: its table.
       scale: for its image size and dropout.
       preprocessing: name of that it was trained with.
       pads: whether convolutions pad alike on all sides, as PyTorch does.
-      batch_norm_decay: of the moving statistics.
+      batch_norm_decay: the decay of the moving statistics.
     """
     defaults = functools.partial(
         arg_scope,

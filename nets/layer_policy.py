@@ -30,7 +30,7 @@ class LayerPolicy:
         own.
       watch_batch_norm: called for every batch norm that is not frozen, in the order in
         which they are built.
-      trained_names: of the variables that training changes; None: all.
+      trained_names: the names of the variables that training changes; None: all.
     """
 
     is_frozen: Callable[[str], bool]

@@ -181,8 +181,8 @@ class Network(tf.Module):
           is_training: whether batch norm uses batch statistics and updates the stored
             ones, and dropout is on.
           frozen_batch_norms: scopes of the batch norms that stay in inference mode.
-          trained_names: of the variables that training changes: blocks without one have
-            no drop path; None: all.
+          trained_names: the names of the variables that training changes: blocks
+            without one have no drop path; None: all.
           batch_norm_decay: decay of the other batch norms' stored statistics; None is
             the net's own.
           dropout_seed: `[2]` int tensor that determines the dropout masks; None leaves
@@ -245,7 +245,7 @@ def first_kernel(shapes: Mapping[str, tuple[int, ...]]) -> str:
     """The name of a net's first kernel, `[height, width, channels of images, …]`.
 
     Args:
-      shapes: of the net's variables by name, in order of creation.
+      shapes: the shapes of the net's variables by name, in order of creation.
     """
     return next(name for name, shape in shapes.items() if len(shape) == 4)
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from checkpoints.model_info import ModelInfo
 from nets import slim
 from nets.end_points import pooled
 
@@ -19,7 +20,7 @@ class NewHead:
     Attributes:
       final_endpoint: the end point after which the head begins; None: where the net's
         own head begins.
-      hidden_units: of the relu layers before the logits, in their order.
+      hidden_units: the sizes of the relu layers before the logits, in their order.
     """
 
     final_endpoint: str | None = None
@@ -27,6 +28,11 @@ class NewHead:
 
     def __bool__(self) -> bool:
         return bool(self.final_endpoint or self.hidden_units)
+
+    @classmethod
+    def of(cls, info: ModelInfo) -> "NewHead":
+        """The head of the net that `model.json` describes."""
+        return cls(info.final_endpoint, info.head_hidden_units)
 
     def as_flags(self) -> str:
         """Its flags, such as " --final_endpoint=Mixed_6e"; "" for a net's own."""
@@ -41,7 +47,7 @@ class NewHead:
         those of another with as many features.
 
         Args:
-          own_scope: of the head that it replaces.
+          own_scope: the scope of the head that it replaces.
 
         >>> NewHead("vgg_16/conv4/conv4_3").scope("vgg_16/fc8")
         'vgg_16/Logits_conv4_conv4_3'

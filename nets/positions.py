@@ -35,7 +35,7 @@ def resized(embedding: tf.Tensor, side: int, how: Interpolation) -> tf.Tensor:
 
     Args:
       embedding: `[1, n * n, channels]` float32, row by row.
-      side: of the new grid.
+      side: the side of the new grid.
       how: see `Interpolation`.
 
     Returns:

@@ -47,7 +47,7 @@ def layer_scale(net: tf.Tensor, initial_value: float) -> tf.Tensor:
 
     Args:
       net: the branch.
-      initial_value: of all factors.
+      initial_value: the initial value of all factors.
     """
     start = tf.compat.v1.constant_initializer(initial_value)
     with tf.compat.v1.variable_scope("LayerScale"):

@@ -34,7 +34,7 @@ class Size(NamedTuple):
     Attributes:
       depth: channels of a token.
       blocks: how many there are.
-      heads: of each attention.
+      heads: the number of heads of each attention.
       patch: side of the square that is a token, in pixels.
       grid: tokens per side that there are position embeddings for.
       interpolation: how these are brought to other sizes.
@@ -134,7 +134,7 @@ def vit(
     Args:
       images: `[batch, side, side, channels]` float32; the side is a multiple of that
         of a patch.
-      size: of the net.
+      size: the size of the net.
       num_classes: None or 0 gives the class token's features instead of logits.
       is_training: mode of dropout and drop path.
       reuse: whether to reuse the variables of `scope`.

@@ -25,7 +25,7 @@ class Job:
 
     Attributes:
       classifier: the net, its weights, preprocessing and classes.
-      batch_size: of the graphs; None is any size, and 1 in TFLite.
+      batch_size: the batch size of the graphs; None is any size, and 1 in TFLite.
       samples: returns preprocessed images, [size, size, channels] each, that calibrate
         int8.
       int8_io: type of the int8 model's images and probabilities, one of `INT8_IO`.

@@ -16,8 +16,8 @@ def inference_graph(
 
     Args:
       network: the net.
-      batch_size: of the placeholder; None for any size.
-      seed: of the variables' initializers; slim's graph has none.
+      batch_size: the batch size of the placeholder; None for any size.
+      seed: the seed of the variables' initializers; slim's graph has none.
 
     Returns:
       The graph, whose placeholder is `INPUT`, and the name of the node with the net's
@@ -44,7 +44,7 @@ def frozen_graph(classifier: Classifier, batch_size: int | None) -> bytes:
 
     Args:
       classifier: the net and its weights.
-      batch_size: of the placeholder; None for any size.
+      batch_size: the batch size of the placeholder; None for any size.
 
     Returns:
       A serialized GraphDef.

@@ -20,7 +20,7 @@ class Application:
       options: arguments of the function.
       width: a layer and its output channels, for nets that differ only in width.
       is_bgr: whether its `preprocess_input` swaps red and blue.
-      epsilon: of the batch norms of slim's net.
+      epsilon: the epsilon of the batch norms of slim's net.
       zero_padded_pools: pattern for the names of padding layers and of the pools after
         them, if slim's pools ignore the border instead; "" if there are none.
     """

@@ -80,7 +80,7 @@ def measure(
       run: from images in [0, 255], `[n, size, size, channels]` float32, to what they
         are mapped to.
       size: side of the images in pixels.
-      channels: of the images.
+      channels: the number of channels of the images.
 
     Returns:
       The map; None if `run` is not one, as tested on noise.

@@ -76,7 +76,7 @@ def by_scope(
 
     Args:
       application: the net.
-      scopes: of slim's net, in order of creation.
+      scopes: the scopes of slim's net, in order of creation.
       layers: the model's layers with weights, by name.
       classifier: the name of the one that makes the logits, if there is one.
 

@@ -30,8 +30,8 @@ class Architecture:
         it in the table; the first is a module.
       classifier: its last module.
       width: a module and its output channels, where only the width tells nets apart.
-      epsilon: of its batch norms.
-      slim_epsilon: of the batch norms of slim's net.
+      epsilon: the epsilon of its batch norms.
+      slim_epsilon: the epsilon of the batch norms of slim's net.
       mean: subtracted from its pixels, which are in [0, 1].
       std: what they are then divided by.
       ignored: prefixes of the names of parameters that only training uses and slim's

@@ -125,8 +125,8 @@ def _branches(
       x: their common input.
       block: name of the block.
       branches: separated by commas, each with its layers' names after "<block>.branch".
-      last_stride: of each branch's last layer.
-      last_padding: of each branch's last layer.
+      last_stride: the stride of each branch's last layer.
+      last_padding: the padding of each branch's last layer.
     """
     parts = []
     for branch in branches.split(","):

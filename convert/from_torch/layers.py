@@ -19,7 +19,7 @@ class Layers:
 
     Attributes:
       state: parameters by name.
-      epsilon: of its batch norms.
+      epsilon: the epsilon of its batch norms.
     """
 
     def __init__(self, state: State, epsilon: float) -> None:

@@ -16,6 +16,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from errors import first_line
+
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _HALF_OF_FLOAT = np.dtype("<u2")  # bfloat16: the upper half of a float32
 _STORAGES: dict[str, np.dtype[Any]] = {
@@ -77,8 +79,8 @@ class Tensor:
 
     Attributes:
       storage: holds the values.
-      offset: of the first value, in values.
-      shape: of the tensor.
+      offset: the offset of the first value, in values.
+      shape: the shape of the tensor.
       stride: per axis, in values.
     """
 
@@ -113,8 +115,7 @@ def read(path: str) -> tuple[Any, Callable[[Mapping[str, Tensor]], dict[str, Any
     except (MemoryError, RecursionError) as error:
         raise ValueError("it needs too much memory or recursion") from error
     except Exception as error:  # pickle and zipfile raise anything
-        reason = str(error).strip().partition("\n")[0]
-        raise ValueError(reason or type(error).__name__) from error
+        raise ValueError(first_line(error)) from error
 
 
 # The unpickler in Python, not the one in C, which allocates memory up to any memo index

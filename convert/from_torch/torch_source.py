@@ -1,7 +1,6 @@
 """A state dictionary of PyTorch as a source of weights."""
 
 import dataclasses
-import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from common import atomic_files
 from common.untrusted_text import first_few
 from convert.from_torch.architecture import (
     IMAGENET_MEAN,
@@ -139,8 +139,7 @@ def is_published(path: str) -> bool:
     match = _PUBLISHED.fullmatch(os.path.basename(path))
     if match is None:
         return False
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest().startswith(match[1])
+    return atomic_files.sha256(path).startswith(match[1])
 
 
 def _without(state: State, beginnings: tuple[str, ...]) -> State:

@@ -20,7 +20,7 @@ def draw(
       images: the images; each is scaled up or down to fit a square.
       captions: the text below each image; cut if it is too long.
       title: the text above the images.
-      side: of each image's square, in pixels.
+      side: the side of each image's square, in pixels.
 
     Returns:
       The sheet, in mode RGB.

@@ -35,9 +35,10 @@ class NetLayer:
     Attributes:
       end_point: its name.
       operation: what computes it, as in "conv 3x3/2".
-      shape: of its output, without the batch.
+      shape: the shape of its output, without the batch.
       num_parameters: values in the variables that it reads first.
-      multiply_adds: of convolutions and matrix products, for one image.
+      multiply_adds: the multiply-adds of convolutions and matrix products, for one
+        image.
       parents: places of the end points that it is computed from; -1 is the image.
       is_auxiliary: the logits do not read it.
     """

@@ -33,7 +33,7 @@ def check_all(
     Args:
       sources: the files.
       spill_dir: folder for photos that had to be re-encoded, by their numbers.
-      numbers: of the sources to check; by default all.
+      numbers: the numbers of the sources to check; by default all.
       max_side: see `photo_codec.normalize`.
       num_workers: number of processes; 0 checks in this one.
       bits: see `deep_photo.reduce`.

@@ -46,8 +46,8 @@ def convert(
         few photos. The result does not depend on it.
       max_rejected_fraction: the largest accepted fraction of unusable photos.
       shows_next: whether to print the next command.
-      share: of one of several tasks; the first of them does what is left to do when all
-        have done their share, and alone prints a summary.
+      share: the share of one of several tasks; the first of them does what is left to
+        do when all have done their share, and alone prints a summary.
 
     Raises:
       UserError: settings, photos or the folder do not allow it; nothing that looks like

@@ -45,10 +45,10 @@ class Row:
     """A photo in the list.
 
     Attributes:
-      path: of the photo, as in the file.
+      path: the path of the photo, as in the file.
       label: its class.
       split: "train", "validation", "test", or None if the row does not give it.
-      line: of the file, from 1.
+      line: the line number of the file, from 1.
     """
 
     path: str

@@ -17,8 +17,9 @@ class Settings:
       csv_file: a list of photos, instead of folders.
       dataset_dir: folder for the data set.
       dataset_name: its name.
-      validation_fraction: of the photos; None is 0.2, or 0 if they are divided already.
-      test_fraction: of the photos; None is 0.
+      validation_fraction: the share of the photos; None is 0.2, or 0 if they are
+        divided already.
+      test_fraction: the share of the photos; None is 0.
       num_shards: TFRecord files per split.
       max_side: photos with a longer side are shrunk to it, in pixels; 0 shrinks none.
       bits: see `deep_photo.reduce`.

@@ -39,10 +39,10 @@ class SharedConversion:
         """Makes the folder.
 
         Args:
-          dataset_dir: of the data set, which all tasks share.
-          name: of the data set.
-          made: of its dataset.json: settings and photos, which tell its parts from
-            those of others.
+          dataset_dir: the folder of the data set, which all tasks share.
+          name: the name of the data set.
+          made: the `made` of its dataset.json: settings and photos, which tell its
+            parts from those of others.
           share: this task's.
         """
         text = json.dumps(made, sort_keys=True).encode()
@@ -118,7 +118,7 @@ class SharedConversion:
         """Writes this task's files, and as the first task waits for all others.
 
         Args:
-          names: of all files.
+          names: the names of all files.
           write: writes the file of a number into a folder.
 
         Returns:

@@ -39,7 +39,7 @@ def splits_of(names: Iterable[str]) -> dict[str, str | None]:
     parts that all names have in common, as in "seg_train" next to "seg_test".
 
     Args:
-      names: of folders next to each other.
+      names: the names of folders next to each other.
     """
     words = {name: _words(name) for name in names}
     shared = _without_shared_ends(list(words.values()))

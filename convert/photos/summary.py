@@ -66,7 +66,7 @@ def warn_of_gaps(
     Args:
       info: the data set.
       classes: the names of all classes found.
-      fractions: of the photos, for the splits.
+      fractions: the shares of the photos, for the splits.
     """
     expected = {"train", *info.splits}
     expected |= {"validation"} if fractions.validation else set()

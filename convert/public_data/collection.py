@@ -54,7 +54,7 @@ class Split:
     """A split.
 
     Attributes:
-      filenames: of the TFRecord files; each holds consecutive examples.
+      filenames: the names of the TFRecord files; each holds consecutive examples.
       num_examples: number of examples.
       read: returns the examples, in the order in which they are stored.
     """

@@ -73,7 +73,7 @@ class Archive:
     """A published checkpoint.
 
     Attributes:
-      url: of a gzipped tar file.
+      url: the URL of a gzipped tar file.
       top_1: accuracy in percent.
       top_5: top-5 accuracy in percent; None if it was not published.
       replacement: what follows `python convert/` to convert weights of the same

@@ -27,7 +27,7 @@ class Package:
       requirement: name and version, as for pip.
       sha256: hexadecimal digest of the archive.
       member: path inside of a frozen graph (.pb) or a PyTorch state dictionary (.pth).
-      class_names: of its outputs, as for `conversion.convert`.
+      class_names: the class names of its outputs, as for `conversion.convert`.
     """
 
     requirement: str

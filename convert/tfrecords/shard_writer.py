@@ -91,10 +91,10 @@ def write_one(
     """Writes one of a split's files as `write_split` would, and keeps its photos.
 
     Args:
-      photos: of the split.
+      photos: the photos of the split.
       directory: folder for the file.
-      filenames: of all files of the split.
-      place: of the file among them.
+      filenames: the names of all files of the split.
+      place: the position of the file among them.
       class_names: see `write_split`.
       num_threads: see `write_split`.
     """

@@ -33,11 +33,11 @@ class Checked:
       source: the file.
       digest: hexadecimal SHA-256 of the file's bytes.
       format: "jpg" or "png", of the image to be stored.
-      height: of that image, in pixels.
-      width: of that image, in pixels.
+      height: the height of that image, in pixels.
+      width: the width of that image, in pixels.
       encoded_path: the file that holds that image, if it is not the source.
       encoded_digest: hexadecimal SHA-256 of that file; "" if there is none.
-      depth: of a photo with more than 8 bits per channel; see `StoredPhoto`.
+      depth: the depth of a photo with more than 8 bits per channel; see `StoredPhoto`.
       doubt: why it may use fewer than 16 bits; "" if there is no doubt.
     """
 

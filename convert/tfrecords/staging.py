@@ -34,7 +34,7 @@ def staging(dataset_dir: str, name: str, num_bytes: int | None = None) -> Iterat
 
     Args:
       dataset_dir: created if necessary, and removed again if it stays empty.
-      name: of the data set.
+      name: the name of the data set.
       num_bytes: the approximate size of the data set, if known.
 
     Yields:

@@ -30,8 +30,8 @@ class Averages:
         Args:
           members: the checkpoints.
           network: theirs.
-          suffix: of the variables' names in the checkpoints: "", or that of moving
-            averages.
+          suffix: the suffix of the variables' names in the checkpoints: "", or that of
+            moving averages.
 
         Raises:
           UserError: a checkpoint lacks a variable that evaluation reads.

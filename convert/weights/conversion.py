@@ -35,13 +35,13 @@ class Source:
       has_classifier: whether the outputs are logits; otherwise they are pooled
         features.
       num_outputs: number of logits or features.
-      channels: of the images.
+      channels: the number of channels of the images.
       image_size: side in pixels of the square images on which source and net are
         compared; None is the net's default.
       run: from images, `[n, size, size, channels]` float32 in [0, 255], to the
         outputs, `[n, num_outputs]`.
       inputs: from the same images to the input of slim's net.
-      epsilon: of the batch norms of slim's net.
+      epsilon: the epsilon of the batch norms of slim's net.
       preprocessing: the preprocessing that `inputs` does; None is the net's own.
       is_published: whether the weights are known to be published ones of ImageNet.
       caveat: a limitation of the comparison to report; "" for none.

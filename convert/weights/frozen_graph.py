@@ -14,7 +14,7 @@ from common.untrusted_text import first_few, printable
 from convert.weights import conversion, fit_text, frozen_graph_check, net_fit
 from convert.weights.frozen_graph_check import node_name
 from convert.weights.layers import Layer
-from errors import UserError
+from errors import UserError, first_line
 from nets import nets_factory
 
 Nodes = Mapping[str, tf.compat.v1.NodeDef]
@@ -234,7 +234,7 @@ def _function(
         ]
         function = imported.prune(*tensors)
     except (ValueError, KeyError, TypeError, tf.errors.OpError) as error:
-        reason = printable(str(error).partition("\n")[0])
+        reason = printable(first_line(error))
         raise UserError(f"the graph cannot be run: {reason}") from error
     frozen_graph_check.check_sizes(imported.graph)
 
@@ -242,7 +242,7 @@ def _function(
         try:
             outputs = [function(tf.constant(image[None])).numpy() for image in values]
         except tf.errors.OpError as error:
-            reason = printable(str(error).partition("\n")[0])
+            reason = printable(first_line(error))
             raise UserError(f"the graph cannot be run: {reason}") from error
         stacked = np.concatenate(outputs)
         return stacked.mean((1, 2)) if stacked.ndim == 4 else stacked

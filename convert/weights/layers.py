@@ -62,7 +62,7 @@ def slim_variables(
       scope: the layer's scope in slim's net.
       layer: what the source computes there.
       shapes: shapes of the net's variables by name.
-      epsilon: of the net's batch norms.
+      epsilon: the epsilon of the net's batch norms.
 
     Returns:
       Values by variable name, float32.

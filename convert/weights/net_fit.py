@@ -22,7 +22,8 @@ class Fit:
 
     Attributes:
       model_name: the net, as in `nets_factory.NETWORKS`.
-      num_classes: of the checkpoint's classifier; None if it has none.
+      num_classes: the number of classes of the checkpoint's classifier; None if it has
+        none.
       total: number of the net's variables.
       missing: variables of the net that are not in the checkpoint.
       unknown: variables of the checkpoint that are not in the net.
@@ -89,13 +90,13 @@ def compare(
     Args:
       shapes: shapes by variable name, without slots and moving averages.
       model_name: a key of `nets_factory.NETWORKS`.
-      info: of a run of this net, for its head and the size of its images; None: the
-        net's own.
+      info: the `model.json` of a run of this net, for its head and the size of its
+        images; None: the net's own.
 
     Returns:
       What fits and what does not.
     """
-    head = NewHead(info.final_endpoint, info.head_hidden_units) if info else OWN_HEAD
+    head = NewHead.of(info) if info else OWN_HEAD
     size = info.image_size if info else None
     expected = net_shapes(model_name, _CLASSES, head=head, image_size=size)
     first = first_kernel(expected)

@@ -20,7 +20,7 @@ class Choice:
 
     Attributes:
       weights: one per checkpoint, of sum 1.
-      header: of the table.
+      header: the header of the table.
       rows: what was tried, in order.
     """
 

@@ -94,7 +94,7 @@ def over_batches(moments: Iterable[Mapping[str, tuple]]) -> dict[str, np.ndarray
     independent: n / (n - 1) times the variance.)
 
     Args:
-      moments: of at least one batch, as `MomentsFn` returns them.
+      moments: the moments of at least one batch, as `MomentsFn` returns them.
 
     Returns:
       By the names of the variables, `<scope>/moving_mean` and

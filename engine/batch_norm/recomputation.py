@@ -51,7 +51,7 @@ def moments_of(
     """The moments of batches as a step sees them, mixed and with dropout.
 
     Args:
-      batches: of images or features, with a "label".
+      batches: batches of images or features, with a "label".
       num_batches: number of batches to use.
       moments_fn: runs the net on them.
       seed: `[2]` int64, of everything random in them.

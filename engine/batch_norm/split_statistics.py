@@ -74,7 +74,7 @@ class SplitStatistics:
           seen: how training saw the images.
           batch_size: images per batch, over which batch norms normalize.
           num_images: number of images to use, or all of a smaller split.
-          seed: of the order and augmentation of images.
+          seed: the seed of the order and augmentation of images.
           step: global step of the weights, on which the randomness depends, too.
         """
         if seen.split_name == dataset.split_name:

@@ -19,8 +19,8 @@ def gather(
 
     Args:
       own: this machine's pieces by number: arrays `[rows]` by name.
-      dtypes: of the arrays by name: int32, float32 or bool.
-      num_pieces: of all machines.
+      dtypes: the dtypes of the arrays by name: int32, float32 or bool.
+      num_pieces: the number of pieces of all machines.
       num_rows: the largest number of rows of a piece.
       agreement: with the other machines.
     """

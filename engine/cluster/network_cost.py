@@ -10,7 +10,7 @@ def secs_per_step(num_bytes: int, num_machines: int, bits_per_sec: float) -> flo
     Args:
       num_bytes: that every machine comes with.
       num_machines: N.
-      bits_per_sec: of each machine's link.
+      bits_per_sec: the bit rate of each machine's link.
     """
     messages = 2 * (num_machines - 1)
     return messages * (8 * num_bytes / num_machines / bits_per_sec + _LATENCY_SECS)

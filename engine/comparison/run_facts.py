@@ -164,8 +164,6 @@ def _num_trained(checkpoint: Checkpoint, run: RunInfo, net: ModelInfo) -> int:
             scopes.parse_scopes(wanted, flag="trainable_scopes"),
             names,
             flag="trainable_scopes",
-            head_scopes=nets_factory.head_scopes(
-                net.model_name, NewHead(net.final_endpoint, net.head_hidden_units)
-            ),
+            head_scopes=nets_factory.head_scopes(net.model_name, NewHead.of(net)),
         )
     return sum(math.prod(shapes[name]) for name in names)

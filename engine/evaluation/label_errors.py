@@ -16,7 +16,7 @@ class Suspect:
     """An image that looks like another class than its label.
 
     Attributes:
-      index: of the image in the results.
+      index: the index of the image in the results.
       threshold: the mean probability of the predicted class over its own images.
       margin: the predicted class's probability minus the label's.
     """
@@ -34,7 +34,7 @@ def find(results: Results) -> list[Suspect]:
     equations 1 and 2). They are ranked by the margin between the two probabilities.
 
     Args:
-      results: of an evaluation; exp(-loss) is the probability of the label.
+      results: the results of an evaluation; exp(-loss) is the probability of the label.
 
     Returns:
       The suspects, the largest margin first.

@@ -75,7 +75,8 @@ def read(checkpoint_path: str) -> RunEvents:
     folder = os.path.dirname(storage.absolute(checkpoint_path))
     run = run_info.read(folder)
     if run and run.copied_from:
-        folder = os.path.normpath(os.path.join(folder, run.copied_from))
+        origin = os.path.normpath(os.path.join(folder, run.copied_from))
+        folder = origin if storage.is_folder(origin) else folder
     run_dir = folder if _has_events(folder) else os.path.dirname(folder)
     sources = {"training": _load(run_dir)} if _has_events(run_dir) else {}
     for folder in sorted(storage.names_in(run_dir)):

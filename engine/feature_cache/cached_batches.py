@@ -23,7 +23,8 @@ def train_batches(
 
     Args:
       cache: a full one.
-      num_examples: of the split; the cache holds each once per view.
+      num_examples: the number of examples of the split; the cache holds each once per
+        view.
       batch_size: rows in every batch.
       seed: determines the order.
       start_batch: number of batches to skip at the start.

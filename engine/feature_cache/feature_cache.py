@@ -48,7 +48,7 @@ class FeatureCache:
     Attributes:
       num_rows: images times views.
       kinds: shape and type of each array of features, and of the labels.
-      folder: of this cache alone; None keeps it in memory.
+      folder: the folder of this cache alone; None keeps it in memory.
     """
 
     def __init__(

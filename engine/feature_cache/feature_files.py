@@ -40,7 +40,7 @@ class FeatureFiles:
 
         Args:
           folder: an existing one, named by the cache's key.
-          kinds: of the arrays, all with the same number of rows.
+          kinds: the kinds of the arrays, all with the same number of rows.
 
         Raises:
           OSError: the files cannot be created; none is left behind.

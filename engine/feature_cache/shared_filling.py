@@ -45,8 +45,8 @@ class SharedFilling:
         """Computes nothing yet.
 
         Args:
-          folder: of the cache, shared by all machines.
-          kinds: of the arrays, labels last.
+          folder: the folder of the cache, shared by all machines.
+          kinds: the kinds of the arrays, labels last.
           compute: computes blocks.
           num_examples: rows of a view.
           batch_size: rows of a block; the last of a view may have fewer.

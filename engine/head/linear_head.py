@@ -31,7 +31,7 @@ def assign(network: Network, classifier: LinearClassifier) -> None:
 
     Args:
       network: the net, whose auxiliary heads are not changed.
-      classifier: of as many features as the head's layer takes.
+      classifier: a classifier of as many features as the head's layer takes.
 
     Raises:
       UserError: it has another number of features, or see `variables`.

@@ -45,7 +45,7 @@ def fit(
       features: `[examples, features]` float32, finite.
       labels: `[examples]` int, each in [0, num_classes), of at least two classes.
       num_classes: number of logits.
-      seed: of the folds.
+      seed: the seed of the folds.
 
     Returns:
       The classifier, with the standardization folded in, so that it takes the
@@ -66,7 +66,7 @@ def cross_validate(
     Args:
       columns: `[examples, columns]`, standardized.
       labels: `[examples]` int.
-      seed: of the folds.
+      seed: the seed of the folds.
     """
     columns, labels = stratified_sample(columns, labels, MAX_EXAMPLES_TO_CHOOSE, seed)
     folds = stratified_folds(labels, seed)

@@ -78,7 +78,8 @@ def as_overview(
     """A line for each photo with its class and the runner-up, and counts by class.
 
     Args:
-      predictions: of every photo, with at least two guesses if there are two classes.
+      predictions: the predictions of every photo, with at least two guesses if there
+        are two classes.
       make_table: `tables.text_table`, or `tables.printed` to fit the terminal.
     """
     rows = []

@@ -25,7 +25,7 @@ class Depth:
       num_features: number of channels, pooled over height and width.
       tensor_name: what the next layer reads, after the net's own pooling and reshaping;
         its name in the graph.
-      shape: of that tensor, for one image.
+      shape: the shape of that tensor, for one image.
       before: names of the variables that it is computed from, in the net's order.
       after: names of the variables between it and the logits, the head's included, in
         the net's order.

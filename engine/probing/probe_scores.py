@@ -100,7 +100,7 @@ def verdict(scores: Sequence[Score], rise: Rise) -> list[str]:
 
     Args:
       scores: by depth, from the image on.
-      rise: of the chosen depth.
+      rise: the rise of the chosen depth.
     """
     chosen, last = choose(scores), scores[-1]
     similar = chosen is last

@@ -22,7 +22,7 @@ class Cards:
         """Reads the pictures.
 
         Args:
-          results: of all images.
+          results: the results of all images.
           dataset: the split.
           class_names: names of the net's classes.
           photos: the photo's name for each image; "" if unknown.

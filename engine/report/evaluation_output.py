@@ -25,7 +25,7 @@ def give(
     """Writes the reports and prints the figures.
 
     Args:
-      results: of the evaluation.
+      results: the results of the evaluation.
       dataset: the split.
       reporter: writes the reports.
       source: what was evaluated, for the last line.

@@ -26,7 +26,7 @@ def render(
 
     Args:
       summary: the contents of metrics.json.
-      results: of all images.
+      results: the results of all images.
       dataset: the split.
       class_names: names of the net's classes.
       photos: the photo's name for each image; "" if unknown.

@@ -157,7 +157,7 @@ class Reporter:
         """Writes all files, replacing earlier ones, and TensorBoard's events.
 
         Args:
-          results: of the evaluation.
+          results: the results of the evaluation.
           checkpoint_path: the checkpoint; several, separated by commas, if their
             predictions were averaged.
           step: its global step.
@@ -190,12 +190,13 @@ class Reporter:
             f" accuracy {results.accuracy:.4f}"
         )
         picture = confusion_figure.draw(scores.matrix, self._class_names, title)
+        pages = dict(self._pages(results, scores, summary, picture))
         with self._all_or_none() as folder:
             _write_csv(folder, "per_class.csv", self._class_rows(scores))
             _write_csv(folder, "predictions.csv", self._prediction_rows(results))
             _write(folder, "confusion_matrix.png", picture)
             _write(folder, _METRICS, json.dumps(summary, indent=1).encode() + b"\n")
-            for name, page in self._pages(results, scores, summary, picture):
+            for name, page in pages.items():
                 _write(folder, name, page.encode("utf-8", "backslashreplace"))
         with summaries.writing(self._writer, self._eval_dir, step):
             summaries.write_evaluation_scalars(results)

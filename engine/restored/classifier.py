@@ -43,7 +43,7 @@ class Classifier:
             image_size=info.image_size,
             channels=int(self._recipe(blank, 32, 32).shape[-1]),
             precision=precision,
-            head=_new_head(info),
+            head=NewHead.of(info),
             draw_weights=False,
         )
 
@@ -107,7 +107,7 @@ def load(
     info = checkpoint_info.info_of(checkpoint, options)
     logging.info(
         "%s: %s%s at %d px, %d classes of %s",
-        *(checkpoint.path, info.model_name, _new_head(info).as_flags()),
+        *(checkpoint.path, info.model_name, NewHead.of(info).as_flags()),
         *(info.image_size, info.num_classes),
         info.dataset_name or "an unknown data set",
     )
@@ -131,10 +131,6 @@ def load(
     )
     classifier.checkpoint_path = checkpoint.path
     return classifier
-
-
-def _new_head(info: ModelInfo) -> NewHead:
-    return NewHead(info.final_endpoint, info.head_hidden_units)
 
 
 def _takes_gray(network: Network, checkpoint: Checkpoint) -> bool:

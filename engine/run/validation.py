@@ -218,6 +218,7 @@ class Validation:
         if self._writes:
             self._writer.submit(write)
         now = time.monotonic()
+        is_last = is_last or self.should_stop
         if is_last or now - self._line_at >= self._secs_between_lines:
             self._line_at = now
             logging.info(

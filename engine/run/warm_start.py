@@ -68,7 +68,7 @@ def _restores_classes(start: Start, info: ModelInfo) -> bool:
 
 
 def _head_scopes(info: ModelInfo) -> tuple[str, ...]:
-    head = NewHead(info.final_endpoint, info.head_hidden_units)
+    head = NewHead.of(info)
     return nets_factory.head_scopes(info.model_name, head)
 
 

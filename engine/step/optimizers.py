@@ -90,7 +90,7 @@ def scale_rates(
     Args:
       optimizer: from `make_optimizer`.
       trained: the variables that it will update, by name.
-      factors: of the learning rate, by variable name; 1 for a missing name.
+      factors: the factors of the learning rate, by variable name; 1 for a missing name.
     """
     if not factors:
         return
@@ -123,7 +123,7 @@ def create_slots(
     """Creates the optimizer's variables, which it would create in its first step.
 
     Args:
-      name: of the optimizer, a key of `SLOT_SUFFIXES`.
+      name: the name of the optimizer, a key of `SLOT_SUFFIXES`.
       optimizer: from `make_optimizer`.
       trained: the variables that it will update, by name.
 

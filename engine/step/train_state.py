@@ -27,7 +27,7 @@ class TrainState:
       rate_fn: from a step to its learning rate, a float32 scalar; may be replaced
         before the first step.
       optimizer: with slim's formulas.
-      moving_average: of all variables of the net, or None.
+      moving_average: the moving averages of all variables of the net, or None.
       starting_points: the values that variables are pulled back to, or None.
       loss_scale: for float16, or None.
     """

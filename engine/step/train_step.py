@@ -151,28 +151,6 @@ class _Step:
             return seed
         return tf.random.experimental.stateless_fold_in(seed, part)
 
-    def averaged(
-        self, means: Tensors, gradients: list[tf.Tensor]
-    ) -> tuple[Tensors, list[tf.Tensor]]:
-        """The means over all replicas, also of the statistics of batch norms.
-
-        It is a single sum, for the sake of machines that have to wait for each other.
-        Statistics that differed between the replicas would have to be averaged whenever
-        one is read, and a run that is resumed would not go on from the same values.
-        """
-        context = tf.distribute.get_replica_context()
-        if context.num_replicas_in_sync == 1:
-            return means, gradients
-        statistics = self.statistics
-        own = [*gradients, *means.values(), *(v.read_value() for v in statistics)]
-        shares = [tensor / context.num_replicas_in_sync for tensor in own]
-        sums = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, shares))
-        gradients = [next(sums) for _ in gradients]
-        means = {name: next(sums) for name in means}
-        for variable, mean in zip(statistics, sums, strict=True):
-            variable.assign(mean)
-        return means, gradients
-
     def accumulated(self, batch: Tensors) -> tuple[Tensors, list[tf.Tensor]]:
         """Means over the parts of a batch whose activations do not fit into memory.
 
@@ -252,6 +230,28 @@ class _Step:
             "regularization_loss": penalty,
             "accuracy": tf.reduce_mean(tf.cast(correct, tf.float32)),
         }
+
+    def averaged(
+        self, means: Tensors, gradients: list[tf.Tensor]
+    ) -> tuple[Tensors, list[tf.Tensor]]:
+        """The means over all replicas, also of the statistics of batch norms.
+
+        It is a single sum, for the sake of machines that have to wait for each other.
+        Statistics that differed between the replicas would have to be averaged whenever
+        one is read, and a run that is resumed would not go on from the same values.
+        """
+        context = tf.distribute.get_replica_context()
+        if context.num_replicas_in_sync == 1:
+            return means, gradients
+        statistics = self.statistics
+        own = [*gradients, *means.values(), *(v.read_value() for v in statistics)]
+        shares = [tensor / context.num_replicas_in_sync for tensor in own]
+        sums = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, shares))
+        gradients = [next(sums) for _ in gradients]
+        means = {name: next(sums) for name in means}
+        for variable, mean in zip(statistics, sums, strict=True):
+            variable.assign(mean)
+        return means, gradients
 
     def update(self, gradients: list[tf.Tensor]) -> None:
         """Updates the variables.

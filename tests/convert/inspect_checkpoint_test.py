@@ -111,7 +111,7 @@ def _checkpoint_of_run(tmp_path, model_name, image_size, num_classes, **of_run):
         model_name,
         num_classes=num_classes,
         image_size=image_size,
-        head=NewHead(info.final_endpoint, info.head_hidden_units),
+        head=NewHead.of(info),
     )
     shapes = network.variable_shapes()
     return _write(tmp_path, {n: np.zeros(s, np.float32) for n, s in shapes.items()})

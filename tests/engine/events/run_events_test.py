@@ -1,9 +1,12 @@
 """Event files of the finished run, and of none."""
 
+import dataclasses
 import logging
+import os
 
 import tensorflow as tf
 
+from checkpoints import run_info
 from engine.events import run_events
 from engine.events.run_events import Curve, RunEvents
 
@@ -47,6 +50,17 @@ def test_a_run_begun_by_an_older_release_has_one_curve(tmp_path):
     }
     charts = scalars_of(tmp_path, scalars)
     assert charts == {"loss": [Curve("training", (1, 2, 3), (4.0, 2.5, 2.0))]}
+
+
+def test_a_copy_has_the_events_of_its_origin_while_they_are_there(full_run, tmp_path):
+    run = run_info.read(str(full_run))
+    assert run is not None
+    copied_from = os.path.relpath(full_run / "best", tmp_path)
+    dataclasses.replace(run, copied_from=copied_from).write(str(tmp_path))
+    events = run_events.read(str(tmp_path / "model.ckpt-6"))
+    assert events == run_events.read(str(full_run / "model.ckpt-6"))
+    dataclasses.replace(run, copied_from="../gone/best").write(str(tmp_path))
+    assert run_events.read(str(tmp_path / "model.ckpt-6")) == RunEvents({}, None)
 
 
 def test_a_run_of_slim_has_its_total_loss(tmp_path):
