@@ -7,4 +7,4 @@ from datasets.dataset_spec import DatasetSpec
 
 SPEC = DatasetSpec("cifar10_%s.tfrecord", ("train", "test"), 10, 3, 0, "png")
 
-get_split = functools.partial(slim_dataset.get_split, "cifar10")
+get_split = functools.partial(slim_dataset.get_split, "cifar10", SPEC)

@@ -75,11 +75,9 @@ class Dataset:
     @functools.cached_property
     def slim(self) -> Any:
         """This split as tf_slim's `Dataset`."""
-        from datasets import (
-            slim_dataset,
-        )  # imported late: it needs tf_slim, and this module
+        from datasets import slim_view  # here, since the scripts do without tf_slim
 
-        return self.own or slim_dataset.to_slim(self)
+        return self.own or slim_view.of(self)
 
     data_sources = property(lambda self: self.slim.data_sources)
     reader = property(lambda self: self.slim.reader)

@@ -1,36 +1,23 @@
 """Finds the data set that a name and a directory stand for.
 
-Three kinds of directory need no code: those with dataset.json, those with labels.txt
-and TFRecords of the usual names, and those written by slim's own converters.
+Folders describe themselves (`folder_splits`); slim's own data sets are registered here.
 """
 
-import dataclasses
-import glob
-import os
-from collections.abc import Sequence
 from typing import Any
 
-from absl import logging
-
-from common import storage
-from common.atomic_files import combined
-from common.untrusted_text import first_few
 from datasets import (
     cifar10,
-    dataset_json,
     flowers,
+    folder_splits,
     imagenet,
-    labels,
     mnist,
     slim_dataset,
     split_counts,
-    split_files,
     visualwakewords,
 )
-from datasets.dataset import Dataset, Shard
+from datasets.dataset import Dataset
+from datasets.dataset_spec import GENERIC_SPEC, register_dataset, registered
 from datasets.dataset_spec import DatasetSpec as DatasetSpec
-from datasets.records import bad_records, record_faults
-from errors import UserError, nearest
 
 # slim's data sets. Their examples are counted; the code states no numbers.
 _STOCK = {
@@ -40,28 +27,12 @@ _STOCK = {
     "mnist": mnist,
     "visualwakewords": visualwakewords,
 }
-_REGISTRY = {name: module.SPEC for name, module in _STOCK.items()}
+for _name, _module in _STOCK.items():
+    register_dataset(_name, _module.SPEC)
 
 # As in slim, adding a module with a `get_split` like `flowers.get_split` here adds a
 # data set of that name.
 datasets_map: dict[str, Any] = dict(_STOCK)
-
-_GENERIC_SPEC = DatasetSpec("", (), 0)
-
-
-def register_dataset(name: str, spec: DatasetSpec) -> None:
-    """Registers `--dataset_name=name` for files that do not describe themselves.
-
-    Raises:
-      UserError: another data set has this name.
-    """
-    if _REGISTRY.setdefault(name, spec) != spec:
-        raise UserError(f"data set {name!r} is already registered: choose another name")
-
-
-def registered(name: str) -> DatasetSpec | None:
-    """What is known about a stock or registered name without looking at files."""
-    return _REGISTRY.get(name)
 
 
 def get_dataset(
@@ -96,89 +67,20 @@ def get_dataset(
       UserError: name, split, directory or files are missing or do not match; the
         message names what there is.
     """
-    require_directory(dataset_dir)
+    folder_splits.require_directory(dataset_dir)
     tolerant = max_bad_records > 0
     if module := _own_module(name):
         source = module, name, split_name, dataset_dir, file_pattern, reader
         dataset = split_counts.sized(slim_dataset.from_module(*source), tolerant)
-    elif file_pattern or (info := _described(name, dataset_dir)) is None:
-        dataset = _from_files(name, split_name, dataset_dir, tolerant, file_pattern)
     else:
-        dataset = _from_json(info, split_name, dataset_dir, tolerant)
-    dataset = dataclasses.replace(dataset, reader_class=reader)
-    if tolerant:
-        dataset = bad_records.leave_out(dataset, max_bad_records, labels_offset)
-    if not dataset.num_examples:
-        raise UserError(
-            f"split {split_name!r} in {dataset_dir} holds no usable record"
-            f" ({len(dataset.shards)} empty files): convert the photos again"
+        dataset = folder_splits.get_split(
+            *(name, split_name, dataset_dir, registered(name) or GENERIC_SPEC),
+            file_pattern=file_pattern,
+            tolerant=tolerant,
         )
-    return dataset
-
-
-def _own_module(name: str) -> Any:
-    """The module that a user added to `datasets_map`, if any."""
-    module = datasets_map.get(name)
-    return None if module is _STOCK.get(name) else module
-
-
-def _from_json(
-    info: dataset_json.DatasetInfo, split_name: str, dataset_dir: str, tolerant: bool
-) -> Dataset:
-    """The split as dataset.json describes it."""
-    split = info.splits.get(split_name)
-    if split is None or not split.num_examples:
-        raise _no_split(info.name, split_name, dataset_dir, list(info.splits))
-    _require_sound_files(split, dataset_dir, tolerant)
-    shards = split_counts.shards_of(
-        dataset_dir, [shard.file for shard in split.shards], tolerant
+    return folder_splits.usable(
+        dataset, reader, max_bad_records=max_bad_records, labels_offset=labels_offset
     )
-    dataset = Dataset(
-        name=info.name,
-        split_name=split_name,
-        dataset_dir=dataset_dir,
-        shards=tuple(
-            dataclasses.replace(shard, num_records=known.records)
-            for shard, known in zip(shards, split.shards, strict=True)
-        ),
-        num_examples=split.num_examples,
-        num_classes=len(info.classes),
-        class_names=info.classes,
-        class_counts=split.class_counts,
-        num_channels=info.num_channels,
-        fingerprint=combined(shard.sha256 for shard in shards),
-        bits=info.bits,
-    )
-    changed = [
-        shard.path
-        for shard, known in zip(shards, split.shards, strict=True)
-        if shard.sha256 != known.sha256
-    ]
-    if not changed or tolerant:
-        return dataset
-    logging.warning(
-        "%s changed since dataset.json was written (another SHA-256): its current"
-        " records are counted and read",
-        first_few(changed, 1),
-    )
-    return split_counts.counted(dataset)
-
-
-def _require_sound_files(
-    split: dataset_json.SplitInfo, dataset_dir: str, tolerant: bool
-) -> None:
-    """Refuses a split whose files do not match dataset.json.
-
-    Args:
-      split: the split in dataset.json.
-      dataset_dir: the folder of its files.
-      tolerant: whether to accept files of another size, as bad records are skipped.
-    """
-    if file_fault := dataset_json.find_file_fault(dataset_dir, split):
-        path, reason = file_fault
-        if not (tolerant and storage.is_file(path)):
-            record_fault = record_faults.find_unreadable([path])
-            raise UserError("; ".join(filter(None, [reason, record_fault])))
 
 
 def available_splits(name: str, dataset_dir: str) -> tuple[str, ...]:
@@ -189,111 +91,11 @@ def available_splits(name: str, dataset_dir: str) -> tuple[str, ...]:
     """
     if splits := getattr(_own_module(name), "SPLITS_TO_SIZES", None):
         return tuple(sorted(splits))
-    info = _described(name, dataset_dir)
-    if info is not None:
-        return tuple(sorted(info.splits))
-    return tuple(sorted(_find_splits(name, dataset_dir)))
+    spec = registered(name) or GENERIC_SPEC
+    return folder_splits.splits_in(name, dataset_dir, spec)
 
 
-def require_directory(dataset_dir: str) -> None:
-    """Raises a `UserError` unless `dataset_dir` is a directory."""
-    if not dataset_dir:
-        raise UserError("no --dataset_dir: name the folder that holds the TFRecords")
-    if not storage.is_folder(dataset_dir):
-        raise UserError(
-            f"--dataset_dir={dataset_dir} is not a folder: name the one that holds"
-            " the TFRecords (convert/images_to_tfrecord.py makes it from photos)"
-        )
-
-
-def _described(name: str, dataset_dir: str) -> dataset_json.DatasetInfo | None:
-    """The contents of dataset.json, if the directory has one."""
-    require_directory(dataset_dir)
-    info = dataset_json.read(dataset_dir)
-    if info is not None and info.name != name:
-        raise UserError(
-            f"--dataset_name={name}, but {dataset_dir} holds the data set"
-            f" {info.name!r}: use --dataset_name={info.name}, or another --dataset_dir"
-        )
-    if info is not None:
-        dataset_json.check_labels(dataset_dir, info)
-    return info
-
-
-def _from_files(
-    name: str,
-    split_name: str,
-    dataset_dir: str,
-    tolerant: bool,
-    file_pattern: str | None,
-) -> Dataset:
-    """The split without dataset.json: classes from labels.txt, records counted."""
-    spec = _REGISTRY.get(name, _GENERIC_SPEC)
-    if file_pattern:
-        splits = split_files.matching(file_pattern, split_name, dataset_dir)
-    else:
-        splits = _find_splits(name, dataset_dir)
-    filenames = splits.get(split_name)
-    if filenames is None:
-        raise _no_split(name, split_name, dataset_dir, list(splits))
-    split_files.check_complete(filenames, dataset_dir)
-    class_names = labels.read(dataset_dir) or spec.class_names
-    num_classes = len(class_names) if class_names else spec.num_classes
-    if not num_classes:
-        raise UserError(
-            f"{dataset_dir} has neither dataset.json nor labels.txt: write a labels.txt"
-            " with one id:name line per class"
-        )
-    paths = [os.path.join(dataset_dir, filename) for filename in filenames]
-    dataset = Dataset(
-        name=name,
-        split_name=split_name,
-        dataset_dir=dataset_dir,
-        shards=tuple(Shard(path, 0, 0) for path in paths),
-        num_examples=0,
-        num_classes=num_classes,
-        class_names=class_names,
-        class_counts=(),
-        num_channels=spec.num_channels,
-        label_default=spec.label_default,
-        format_default=spec.format_default,
-    )
-    return split_counts.sized(dataset, tolerant)
-
-
-def _find_splits(name: str, dataset_dir: str) -> dict[str, list[str]]:
-    """The sorted TFRecord file names of each split."""
-    spec = _REGISTRY.get(name, _GENERIC_SPEC)
-    patterns = {
-        split: spec.file_pattern.replace("%s", glob.escape(split))
-        for split in spec.splits
-    }
-    filenames = split_files.visible_files(dataset_dir)
-    splits = split_files.find_splits(name, filenames, patterns)
-    if not splits:
-        raise _no_files(name, dataset_dir, filenames)
-    return splits
-
-
-def _no_split(
-    name: str, split_name: str, dataset_dir: str, splits: Sequence[str]
-) -> UserError:
-    return UserError(
-        f"data set {name!r} in {dataset_dir} has no split {split_name!r}"
-        f"{nearest(split_name, splits)}: its splits are {', '.join(sorted(splits))}"
-    )
-
-
-def _no_files(name: str, dataset_dir: str, filenames: Sequence[str]) -> UserError:
-    shown = first_few(filenames)
-    spec = _REGISTRY.get(name)
-    expected = (
-        spec.file_pattern.replace("%s", "<split>")
-        if spec
-        else f"dataset.json or {name}_<split>_*.tfrecord with labels.txt"
-    )
-    return UserError(
-        f"{dataset_dir} has no files of a data set {name!r}: expected {expected}, found"
-        f" {shown or 'an empty folder'}; names that need no labels.txt:"
-        f" {', '.join(sorted(_REGISTRY))}"
-    )
+def _own_module(name: str) -> Any:
+    """The module that a user added to `datasets_map`, if any."""
+    module = datasets_map.get(name)
+    return None if module is _STOCK.get(name) else module

@@ -1,6 +1,8 @@
-"""The facts about a data set that its files do not state."""
+"""The facts about data sets that their files do not state, by the data set's name."""
 
 import dataclasses
+
+from errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,3 +26,28 @@ class DatasetSpec:
     label_default: int = -1
     format_default: str = ""
     class_names: tuple[str, ...] | None = None
+
+
+GENERIC_SPEC = DatasetSpec("", (), 0)
+
+_REGISTRY: dict[str, DatasetSpec] = {}
+
+
+def register_dataset(name: str, spec: DatasetSpec) -> None:
+    """Registers `--dataset_name=name` for files that do not describe themselves.
+
+    Raises:
+      UserError: another data set has this name.
+    """
+    if _REGISTRY.setdefault(name, spec) != spec:
+        raise UserError(f"data set {name!r} is already registered: choose another name")
+
+
+def registered(name: str) -> DatasetSpec | None:
+    """What is known about a stock or registered name without looking at files."""
+    return _REGISTRY.get(name)
+
+
+def known_names() -> list[str]:
+    """The names of all data sets whose files need no description, sorted."""
+    return sorted(_REGISTRY)

@@ -7,4 +7,4 @@ from datasets.dataset_spec import DatasetSpec
 
 SPEC = DatasetSpec("flowers_%s_*.tfrecord", ("train", "validation"), 5, 3, 0, "png")
 
-get_split = functools.partial(slim_dataset.get_split, "flowers")
+get_split = functools.partial(slim_dataset.get_split, "flowers", SPEC)

@@ -36,4 +36,4 @@ SPEC = DatasetSpec(
     "%s-*", ("train", "validation"), 1001, 3, -1, "jpeg", class_names(1001)
 )
 
-get_split = functools.partial(slim_dataset.get_split, "imagenet")
+get_split = functools.partial(slim_dataset.get_split, "imagenet", SPEC)

@@ -7,4 +7,4 @@ from datasets.dataset_spec import DatasetSpec
 
 SPEC = DatasetSpec("mnist_%s.tfrecord", ("train", "test"), 10, 1, 0, "raw")
 
-get_split = functools.partial(slim_dataset.get_split, "mnist")
+get_split = functools.partial(slim_dataset.get_split, "mnist", SPEC)

@@ -1,31 +1,24 @@
-"""Converts a split to tf_slim's `Dataset`, for its readers, and back.
+"""Splits of data sets that a module written for slim describes.
 
 tf_slim is not imported until a function here is called: the scripts read records
 without it.
 """
 
-import glob
 from typing import TYPE_CHECKING, Any
 
+from datasets import folder_splits
 from datasets.dataset import Dataset, Shard
+from datasets.dataset_spec import DatasetSpec
+from datasets.slim_view import FORMAT_KEY, IMAGE, IMAGE_KEY, LABEL, LABEL_KEY
 from errors import UserError
 
 if TYPE_CHECKING:
     from nets import slim
 
-_IMAGE = "image"
-_LABEL = "label"
-_IMAGE_KEY = "image/encoded"
-_LABEL_KEY = "image/class/label"
-_FORMAT_KEY = "image/format"
-_DESCRIPTIONS = {
-    _IMAGE: "The image, [height, width, channels] uint8.",
-    _LABEL: "Its class, from 0 to the number of classes minus 1.",
-}
-
 
 def get_split(
     name: str,
+    spec: DatasetSpec,
     split_name: str,
     dataset_dir: str,
     file_pattern: str | None = None,
@@ -34,7 +27,8 @@ def get_split(
     """A split of a data set for `slim.dataset_data_provider.DatasetDataProvider`.
 
     Args:
-      name: name of the data set, as in `dataset_factory.get_dataset`.
+      name: name of the data set.
+      spec: the facts that its files do not state.
       split_name: for instance "train".
       dataset_dir: the directory of the TFRecords.
       file_pattern: pattern of the file names, %s standing for the split; by default the
@@ -48,43 +42,10 @@ def get_split(
     Raises:
       UserError: see `dataset_factory.get_dataset`; it is a ValueError, as in slim.
     """
-    from datasets import (
-        dataset_factory,
-    )  # imported late: it imports the modules that call this
-
-    dataset = dataset_factory.get_dataset(
-        name, split_name, dataset_dir, file_pattern, reader
+    split = folder_splits.get_split(
+        name, split_name, dataset_dir, spec, file_pattern=file_pattern
     )
-    return dataset.slim
-
-
-def to_slim(dataset: Dataset) -> "slim.dataset.Dataset":
-    """tf_slim's `Dataset` of a split; see `get_split`."""
-    import tensorflow as tf
-
-    from nets import slim
-
-    decoders = slim.tfexample_decoder
-    keys_to_features = {
-        _IMAGE_KEY: tf.io.FixedLenFeature([], tf.string, ""),
-        _FORMAT_KEY: tf.io.FixedLenFeature([], tf.string, dataset.format_default),
-        _LABEL_KEY: tf.io.FixedLenFeature([], tf.int64, dataset.label_default),
-    }
-    items_to_handlers = {
-        _IMAGE: decoders.Image(channels=dataset.num_channels),
-        _LABEL: decoders.Tensor(_LABEL_KEY, shape=[]),
-    }
-    names = dataset.class_names
-    return slim.dataset.Dataset(
-        # Readers take paths as patterns.
-        data_sources=[glob.escape(shard.path) for shard in dataset.shards],
-        reader=dataset.reader_class or tf.compat.v1.TFRecordReader,
-        decoder=decoders.TFExampleDecoder(keys_to_features, items_to_handlers),
-        num_samples=dataset.num_examples,
-        items_to_descriptions=_DESCRIPTIONS,
-        num_classes=dataset.num_classes,
-        labels_to_names=dict(enumerate(names)) if names else None,
-    )
+    return folder_splits.usable(split, reader).slim
 
 
 def from_module(
@@ -138,9 +99,9 @@ def from_module(
         class_names=names
         and tuple(names.get(label, str(label)) for label in range(num_classes)),
         class_counts=(),
-        num_channels=handlers[_IMAGE]._channels,
-        label_default=_default(features.get(_LABEL_KEY), -1),
-        format_default=_default(features.get(_FORMAT_KEY), ""),
+        num_channels=handlers[IMAGE]._channels,
+        label_default=_default(features.get(LABEL_KEY), -1),
+        format_default=_default(features.get(FORMAT_KEY), ""),
         own=source,
     )
 
@@ -149,7 +110,7 @@ def _schema(source: "slim.dataset.Dataset", name: str) -> tuple[dict, dict]:
     """The handlers of the decoder by item, and its features by key."""
     decoder = source.decoder
     handlers = getattr(decoder, "_items_to_handlers", {})
-    for item, key in ((_IMAGE, _IMAGE_KEY), (_LABEL, _LABEL_KEY)):
+    for item, key in ((IMAGE, IMAGE_KEY), (LABEL, LABEL_KEY)):
         keys = handlers[item].keys if item in handlers else []
         if key not in keys:
             raise UserError(

@@ -7,4 +7,4 @@ from datasets.dataset_spec import DatasetSpec
 
 SPEC = DatasetSpec("%s.record-*", ("train", "val"), 2, 3, -1, "jpeg")
 
-get_split = functools.partial(slim_dataset.get_split, "visualwakewords")
+get_split = functools.partial(slim_dataset.get_split, "visualwakewords", SPEC)

@@ -15,7 +15,13 @@ from checkpoints.model_info import ModelInfo, first_difference
 from checkpoints.slim_format import Checkpoint
 from config.predict_config import NetOptions
 from config.shared_options import DataOptions, parse_hidden_units
-from datasets import dataset_factory, dataset_json, imagenet
+from datasets import (
+    dataset_factory,
+    dataset_json,
+    dataset_spec,
+    folder_splits,
+    imagenet,
+)
 from datasets.dataset import Dataset
 from errors import UserError
 from nets import nets_factory, new_head
@@ -181,7 +187,7 @@ def _classes(
         names, total = dataset.class_names, dataset.num_classes
         counts = dataset.class_counts
     elif options.dataset_name not in (None, "imagenet"):
-        spec = dataset_factory.registered(options.dataset_name)
+        spec = dataset_spec.registered(options.dataset_name)
         if spec is None:
             raise UserError(
                 f"--dataset_name={options.dataset_name} does not say how many classes"
@@ -283,7 +289,7 @@ def any_split(options: NetOptions, recorded_name: str | None = None) -> Dataset:
       UserError: there is no such data set.
     """
     dataset_dir = options.dataset_dir or ""
-    dataset_factory.require_directory(dataset_dir)
+    folder_splits.require_directory(dataset_dir)
     info = None if options.dataset_name else dataset_json.read(dataset_dir)
     found_name = info.name if info else recorded_name
     name = options.dataset_name or found_name or "imagenet"

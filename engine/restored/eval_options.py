@@ -15,7 +15,7 @@ from common import storage
 from config.eval_config import EvalConfig
 from config.options import split_list
 from config.shared_options import require_dataset_dir
-from datasets import dataset_factory
+from datasets import dataset_factory, folder_splits
 from datasets.dataset import Dataset
 from engine import inputs
 from engine.restored import checkpoint_info, checkpoint_run
@@ -59,7 +59,7 @@ def located(
         config = with_places_of_run(config, run, folder, given)
     shared_folder.require_own(config.evaluation.eval_dir, flag="eval_dir")
     require_dataset_dir(config.data.dataset_dir)
-    dataset_factory.require_directory(config.data.dataset_dir or "")
+    folder_splits.require_directory(config.data.dataset_dir or "")
     data = inputs.with_found_name(config.data, given)
     if data.dataset_name != config.data.dataset_name:
         config = dataclasses.replace(config, data=data)

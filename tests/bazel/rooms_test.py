@@ -1,7 +1,6 @@
-"""Rooms import only what lies on their own floor or below, and never in a circle."""
+"""Rooms and files import only what lies below them, and never in a circle."""
 
 import ast
-import collections
 import graphlib
 import pathlib
 import re
@@ -29,6 +28,7 @@ _WITH_ROOMS = {"engine", "convert"}
 _OUTSIDE = {"tests", "benchmarks", "demo"}
 
 Files = Mapping[str, str]
+Graph = dict[str, set[str]]
 
 
 def floor(room: str) -> int:
@@ -56,19 +56,25 @@ def room_of(module: str) -> str:
 def faults(files: Files) -> list[str]:
     """What is wrong with the imports of some files, given as module → source."""
     found = []
-    graph = collections.defaultdict(set)
+    graphs: dict[str, Graph] = {"rooms": {}, "files": {}}
     for module, text in files.items():
         room = room_of(module)
         for other in imported(text, files):
             if floor(other) > floor(module):
                 found.append(f"{module} imports {other}, of a floor above")
             if room_of(other) != room:
-                graph[room].add(room_of(other))
+                graphs["rooms"].setdefault(room, set()).add(room_of(other))
+            graphs["files"].setdefault(module, set()).add(other)
+    circles = [(what, circle_in(graph)) for what, graph in graphs.items()]
+    return found + [f"{what} in a circle: {c}" for what, c in circles if c]
+
+
+def circle_in(graph: Graph) -> str:
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
-        found.append(f"rooms in a circle: {' → '.join(reversed(error.args[1]))}")
-    return found
+        return " → ".join(reversed(error.args[1]))
+    return ""
 
 
 def _house() -> dict[str, str]:
@@ -125,6 +131,10 @@ def test_every_folder_has_a_floor():
             },
             "rooms in a circle",
         ),
+        (
+            {"nets.a": "import nets.b", "nets.b": "def f():\n    import nets.a"},
+            "files in a circle",
+        ),
     ],
 )
 def test_a_fault_is_found(files, fault):
@@ -134,7 +144,8 @@ def test_a_fault_is_found(files, fault):
 def test_a_room_may_import_itself_and_those_below():
     files = {
         "engine.step.a": "import engine.step.b, common.c",
-        "engine.step.b": "from engine.step import a",
+        "engine.step.b": "from engine.step import d",
+        "engine.step.d": "",
         "common.c": "",
     }
     assert not faults(files)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from common import atomic_files
-from datasets import dataset_factory, dataset_json
+from datasets import dataset_factory, dataset_json, dataset_spec
 from datasets.dataset_factory import DatasetSpec
 from datasets.dataset_json import DatasetInfo, ShardInfo, SplitInfo
 from datasets.records import record_counts, record_frames
@@ -159,7 +159,7 @@ def test_usual_file_names_are_understood(tmp_path, write_records, record, filena
 
 
 def test_a_registered_dataset(tmp_path, write_records, record, monkeypatch):
-    monkeypatch.setattr(dataset_factory, "_REGISTRY", {})
+    monkeypatch.setattr(dataset_spec, "_REGISTRY", {})
     spec = DatasetSpec("%s.rec", ("train", "dev"), 4, num_channels=1)
     dataset_factory.register_dataset("grey", spec)
     dataset_factory.register_dataset("grey", spec)
