@@ -12,8 +12,8 @@ import tensorflow as tf
 from datasets import example_schema, pipeline_options
 from datasets.dataset import Dataset
 from datasets.mixed_in import MixedIn
-from datasets.photos.encoded_photo import EncodedPhoto
 from datasets.records import record_files, record_stream
+from datasets.records.encoded_photo import EncodedPhoto
 from datasets.records.record_index import RecordIndex
 from datasets.records.record_stream import RecordStream
 from datasets.records.skip_timer import SkipTimer

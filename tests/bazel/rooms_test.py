@@ -21,9 +21,9 @@ FLOORS = (
 )
 _FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 _SCRIPTS = len(FLOORS)  # every other file of the root
-# Rooms of their own within a floor: engine/step, convert/photos. A file that stands
+# Rooms of their own within a floor, as engine/step is. A file that stands
 # directly in one of these folders is a room by itself.
-_WITH_ROOMS = {"engine", "convert"}
+_WITH_ROOMS = {"engine", "convert", "datasets"}
 # Tools that belong to no room.
 _OUTSIDE = {"tests", "benchmarks", "demo"}
 

@@ -10,8 +10,8 @@ from PIL import Image, ImageFile
 
 from datasets import example_schema
 from datasets.photos import photo_codec
-from datasets.photos.encoded_photo import EncodedPhoto
 from datasets.photos.unfit_photos import UnfitPhotoError
+from datasets.records.encoded_photo import EncodedPhoto
 from tests.convert.sample_photos import encode
 from tests.datasets.photos.photo_codec_test import smooth
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from datasets import example_schema
-from datasets.photos.encoded_photo import EncodedPhoto
+from datasets.records.encoded_photo import EncodedPhoto
 
 HEIGHT, WIDTH = 93, 131
 
