@@ -6,6 +6,10 @@ from tensorflow.python.eager import context
 from cluster.meeting import Met
 
 _JOB = "worker"
+# Gradients are added up in packs of this size, those of the last layers first, while
+# those below are still computed; a larger tensor is a pack of its own, without a copy.
+# benchmarks/README.md has the gain.
+_PACK_BYTES = 4 << 20
 
 
 def make_strategy(
@@ -28,7 +32,8 @@ def make_strategy(
     )
     # NCCL on GPUs, a ring of sums over gRPC on CPUs.
     communication = tf.distribute.experimental.CommunicationOptions(
-        implementation=tf.distribute.experimental.CommunicationImplementation.AUTO
+        bytes_per_pack=_PACK_BYTES,
+        implementation=tf.distribute.experimental.CommunicationImplementation.AUTO,
     )
     return tf.distribute.MultiWorkerMirroredStrategy(resolver, communication)
 

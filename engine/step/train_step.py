@@ -236,7 +236,7 @@ class _Step:
     ) -> tuple[Tensors, list[tf.Tensor]]:
         """The means over all replicas, also of the statistics of batch norms.
 
-        It is a single sum, for the sake of machines that have to wait for each other.
+        A single call adds up all, as machines have to wait for each other.
         Statistics that differed between the replicas would have to be averaged whenever
         one is read, and a run that is resumed would not go on from the same values.
         """
