@@ -17,7 +17,7 @@ from absl import logging
 
 from checkpoints import failed_write, other_formats
 from common import storage
-from common.atomic_files import atomic_write, move
+from common.atomic_files import atomic_write, move, sha256
 from common.untrusted_text import first_few
 from errors import UserError, first_line, nearest
 
@@ -256,6 +256,16 @@ def is_complete(path: str) -> bool:
         return False
     shards = [m for m in map(pattern.match, storage.names_in(directory)) if m]
     return bool(shards) and len(shards) == int(shards[0].group(2))
+
+
+def digest_of(path: str) -> str:
+    """The SHA-256 by which the values of a checkpoint are known, in hexadecimal digits.
+
+    Args:
+      path: a prefix (V2) or file (V1) that is there.
+    """
+    index = f"{path}.index"  # of V2; it holds checksums of all values
+    return sha256(index if storage.is_file(index) else path)
 
 
 def write_checkpoint(prefix: str, tensors: Mapping[str, np.ndarray]) -> None:

@@ -35,7 +35,7 @@ from convert.inspection import survey
 from convert.tfrecords import shard_writer
 from datasets import dataset_factory, dataset_json
 from datasets.dataset_json import DatasetInfo, SplitInfo
-from datasets.photos import photo_reader
+from datasets.photos import photo_codec
 from datasets.photos.unfit_photos import UnfitPhotoError
 from engine import devices, predict
 from engine.prediction import prediction_photos
@@ -176,7 +176,7 @@ def _without_copies(
         encoded = b""
         if one.probability >= threshold:
             with contextlib.suppress(UnfitPhotoError):  # writing reports it
-                encoded = photo_reader.read(one.path, info.bits).encoded
+                encoded = photo_codec.read(one.path, info.bits).encoded
         if split := split_of.get(_digest(encoded)):
             copies[split] += 1
         else:
@@ -272,7 +272,7 @@ def _write(
 
     def record(one: _Labeled) -> bytes:
         name = os.path.relpath(one.path, options.image_dir)
-        photo = photo_reader.read(one.path, info.bits)
+        photo = photo_codec.read(one.path, info.bits)
         return shard_writer.serialize(photo, one.index + offset, name)
 
     num_threads = options.num_preprocessing_threads

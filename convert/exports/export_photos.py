@@ -8,7 +8,7 @@ import tensorflow as tf
 from absl import logging
 from PIL import Image
 
-from datasets.photos import deep_photo, photo_files, photo_reader
+from datasets.photos import deep_photo, photo_codec, photo_files
 from datasets.photos.unfit_photos import UnfitPhotoError
 from errors import UserError
 
@@ -52,7 +52,7 @@ def readable(
     first = ""
     for path in paths:
         try:
-            encoded = photo_reader.read(path, bits).encoded
+            encoded = photo_codec.read(path, bits).encoded
         except UnfitPhotoError as error:
             first = first or f"{path}: {error}"
             logging.warning("--%s: %s; it is skipped", flag, f"{path}: {error}")

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from PIL import Image, ImageOps
 
-from datasets.photos import camera_raw, deep_photo, file_heads
+from datasets.photos import camera_raw, deep_photo, file_heads, photo_bytes
 from datasets.photos.deep_photo import Depth
 from datasets.photos.unfit_photos import TooLargePhotoError, UnfitPhotoError
 from errors import one_line
@@ -52,6 +52,19 @@ class StoredPhoto:
     height: int
     width: int
     depth: Depth | None = None
+
+
+def read(path: str, bits: int | None = None) -> StoredPhoto:
+    """Reads the photo in a file as the converter would store it.
+
+    Args:
+      path: the file.
+      bits: see `deep_photo.reduce`.
+
+    Raises:
+      UnfitPhotoError: it cannot be read, is damaged or of an unsupported format.
+    """
+    return normalize(photo_bytes.read(path), bits=bits)
 
 
 def normalize(

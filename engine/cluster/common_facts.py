@@ -7,8 +7,8 @@ import os
 import tensorflow as tf
 
 from checkpoints import slim_format
-from checkpoints.checkpoint_digest import digest_of
 from checkpoints.checkpoint_folder import CheckpointFolder
+from checkpoints.slim_format import digest_of
 from common import storage
 from common.atomic_files import sha256
 from config.eval_config import EvalConfig

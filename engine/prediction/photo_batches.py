@@ -11,7 +11,7 @@ import tensorflow as tf
 from common.in_order import in_order
 from common.progress import progress
 from config.predict_config import PredictOptions
-from datasets.photos import photo_reader
+from datasets.photos import photo_codec
 from datasets.photos.unfit_photos import UnfitPhotoError
 from errors import UserError
 
@@ -88,7 +88,7 @@ class PhotoBatches:
     def _read(self, path: str) -> tuple[str, Arrays | UnfitPhotoError]:
         """The photo with its tensors, or with the reason why it cannot be read."""
         try:
-            photo = photo_reader.read(path, self.bits)
+            photo = photo_codec.read(path, self.bits)
         except UnfitPhotoError as error:
             return path, error
         with tf.device("CPU"):

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from checkpoints.checkpoint_digest import digest_of
+from checkpoints.slim_format import digest_of
 from cluster.shares import Share, missing_of
 from common import storage
 from common.atomic_files import atomic_write

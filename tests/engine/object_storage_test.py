@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from checkpoints import slim_format
-from checkpoints.checkpoint_digest import digest_of
 from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.model_info import ModelInfo
+from checkpoints.slim_format import digest_of
 from common import atomic_files, storage
 from config import flags
 from config.eval_config import EvalConfig

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from config.predict_config import NetOptions
 from convert.exports.formats import FORMATS
-from datasets.photos import photo_reader
+from datasets.photos import photo_codec
 from engine.restored import classifier as classifiers
 from tests.real import browser, digits
 
@@ -50,7 +50,7 @@ def _answers(folder, name: str, paths: list[str]) -> np.ndarray:
     """An export's probabilities of photographs."""
     kind = FORMATS[name]
     path = str(folder / "export" / kind.file)
-    encoded = [photo_reader.read(str(folder / photo)).encoded for photo in paths]
+    encoded = [photo_codec.read(str(folder / photo)).encoded for photo in paths]
     if kind.run is None:
         model = tf.saved_model.load(path).signatures["serving_default"]
         return model(image_bytes=tf.constant(encoded))["probabilities"].numpy()

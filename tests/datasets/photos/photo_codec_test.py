@@ -350,3 +350,31 @@ def test_a_smaller_picture_misses_no_damage(options, patches, kept):
             normalize(data)
     else:
         assert normalize(data).width > 0
+
+
+def test_what_tensorflow_reads_stays_and_the_rest_is_encoded_anew(tmp_path):
+    values = pixels(1, 20, 30)
+    jpeg = encode(values, "JPEG")
+    (tmp_path / "a.jpg").write_bytes(jpeg)
+    assert photo_codec.read(str(tmp_path / "a.jpg")).encoded == jpeg
+
+    (tmp_path / "a.webp").write_bytes(encode(values, "WEBP", lossless=True))
+    photo = photo_codec.read(str(tmp_path / "a.webp"))
+    assert (photo.format, photo.height, photo.width) == ("png", 20, 30)
+    np.testing.assert_array_equal(tf.io.decode_image(photo.encoded), values)
+
+    cmyk = encode(Image.fromarray(values).convert("CMYK"), "JPEG")
+    (tmp_path / "cmyk.jpg").write_bytes(cmyk)
+    photo = photo_codec.read(str(tmp_path / "cmyk.jpg"))
+    assert tf.io.decode_image(photo.encoded).shape == (20, 30, 3)
+
+
+def test_what_cannot_be_read_is_explained(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"no image")
+    for name, reason in (
+        ("absent.jpg", "No such file"),
+        ("", "a folder, not a file"),
+        ("a.jpg", "no JPEG"),
+    ):
+        with pytest.raises(UnfitPhotoError, match=reason):
+            photo_codec.read(str(tmp_path / name))
