@@ -60,10 +60,10 @@ def as_text(plan: Plan) -> str:
         unused = ", ".join(
             f"{printable(block)} {n}" for block, n in by_block.most_common(8)
         )
-        parts = [f"{len(others)} variables ({unused})"] if others else []
+        parts = [f"variables: {len(others)} ({unused})"] if others else []
         if num_slots := len(plan.unused) - len(others):
-            parts.append(f"{num_slots} optimizer slots and moving averages")
-        line = f"left in the checkpoint unused: {', '.join(parts)}"
+            parts.append(f"optimizer slots and moving averages: {num_slots}")
+        line = f"left in the checkpoint unused: {'; '.join(parts)}"
         lines.append(terminal.wrapped(line, sys.stdout, indent=2))
     return "\n".join(lines)
 

@@ -33,7 +33,8 @@ class RunOptions(Options):
     )
     log_every_n_steps: int = option(
         10,
-        "Steps between two log lines; by default lines are at least 5 seconds apart.",
+        "Steps between two log lines; by default lines, and those of validation, are at"
+        " least 5 seconds apart.",
         minimum=1,
     )
     save_summaries_secs: int = option(

@@ -8,6 +8,7 @@ from absl import logging
 
 from common import terminal
 from common.progress import clock
+from common.throttle import Throttle
 
 _SUMMED = ("total_loss", "loss", "regularization_loss", "accuracy")
 
@@ -39,8 +40,7 @@ class TrainLog:
         self._images_per_step = images_per_step
         self._step = step
         self._last_step = last_step
-        self._secs_between_lines = secs_between_lines
-        self._line_at = -math.inf
+        self._throttle = Throttle(secs_between_lines)
         self._secs_per_step: float | None = None
         self._reset()
 
@@ -123,17 +123,10 @@ class TrainLog:
                 scalars["waiting_for_input"] = waiting
                 line += f", waiting for input {waiting:.0%}"
             line += ")"
-        if self._is_line_due(step):
+        if self._throttle.is_due() or step == self._last_step:
             logging.info(
                 "%s, loss %.4f, accuracy %.3f, rate %.3g",
                 *(line, means["loss"], means["accuracy"], self._learning_rate),
             )
         self._reset()
         return scalars
-
-    def _is_line_due(self, step: int) -> bool:
-        now = time.monotonic()
-        is_due = now - self._line_at >= self._secs_between_lines
-        if is_due:
-            self._line_at = now
-        return is_due or step == self._last_step

@@ -272,11 +272,11 @@ def make_validation(
     setup: Setup,
     config: TrainConfig,
     state: TrainState,
+    *,
     recomputation: Recomputation,
     writer: BackgroundWriter,
     agreement: Agreement,
-    *,
-    secs_between_lines: float = 0.0,
+    secs_between_lines: float,
 ) -> Validation | None:
     """Validation on `--eval_split_name`; None without one."""
     options = config.validation

@@ -95,8 +95,12 @@ def build(
     train_fn = make_train_fn(setup, config, strategy, state, inputs)
     recomputation = train_inputs.make_recomputation(setup, config, state, inputs)
     validation = train_setup.make_validation(
-        *(setup, config, state, recomputation, writer),
-        agreement,
+        setup,
+        config,
+        state,
+        recomputation=recomputation,
+        writer=writer,
+        agreement=agreement,
         secs_between_lines=secs_between_lines,
     )
     return Training(

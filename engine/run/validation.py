@@ -3,9 +3,7 @@
 import dataclasses
 import functools
 import json
-import math
 import os
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +14,7 @@ from checkpoints.checkpoint_folder import CheckpointFolder
 from checkpoints.model_info import ModelInfo
 from common import storage
 from common.atomic_files import atomic_write
+from common.throttle import Throttle
 from datasets.dataset import Dataset
 from engine.batch_norm.recomputation import Recomputation
 from engine.evaluation.evaluation import Evaluator, Results
@@ -165,8 +164,7 @@ class Validation:
         Raises:
           UserError: an earlier evaluation is of another split.
         """
-        self._secs_between_lines = secs_between_lines
-        self._line_at = -math.inf
+        self._throttle = Throttle(secs_between_lines)
         self._state = state
         self._evaluator = evaluator
         self._recomputation = recomputation
@@ -217,10 +215,7 @@ class Validation:
         write = functools.partial(self._write, step, arrays, self._history)
         if self._writes:
             self._writer.submit(write)
-        now = time.monotonic()
-        is_last = is_last or self.should_stop
-        if is_last or now - self._line_at >= self._secs_between_lines:
-            self._line_at = now
+        if self._throttle.is_due() or is_last or self.should_stop:
             logging.info(
                 "validation at step %d: accuracy %.4f, loss %.4f (best: %.4f at step"
                 " %d)",

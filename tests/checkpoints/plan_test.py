@@ -134,8 +134,8 @@ def test_what_is_left_in_the_checkpoint():
     )
     unused = plan_text.as_text(plan).splitlines()[-1]
     assert unused == (
-        "left in the checkpoint unused: 3 variables (Net/Logits 2, Net/AuxLogits 1),"
-        " 1 optimizer slots and moving averages"
+        "left in the checkpoint unused: variables: 3 (Net/Logits 2, Net/AuxLogits 1);"
+        " optimizer slots and moving averages: 1"
     )
 
 
