@@ -6,7 +6,6 @@ without it.
 
 from typing import TYPE_CHECKING, Any
 
-from datasets import folder_splits
 from datasets.dataset import Dataset, Shard
 from datasets.dataset_spec import DatasetSpec
 from datasets.slim_view import FORMAT_KEY, IMAGE, IMAGE_KEY, LABEL, LABEL_KEY
@@ -42,6 +41,8 @@ def get_split(
     Raises:
       UserError: see `dataset_factory.get_dataset`; it is a ValueError, as in slim.
     """
+    from datasets import folder_splits  # here, as it imports TensorFlow
+
     split = folder_splits.get_split(
         name, split_name, dataset_dir, spec, file_pattern=file_pattern
     )

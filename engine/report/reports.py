@@ -190,6 +190,8 @@ class Reporter:
             f" accuracy {results.accuracy:.4f}"
         )
         picture = confusion_figure.draw(scores.matrix, self._class_names, title)
+        if not self._photos:
+            self._photos = photo_names.read(dataset, len(results.labels))
         pages = dict(self._pages(results, scores, summary, picture))
         with self._all_or_none() as folder:
             _write_csv(folder, "per_class.csv", self._class_rows(scores))
@@ -265,8 +267,6 @@ class Reporter:
     def _prediction_rows(self, results: Results) -> Iterator[Sequence[Any]]:
         header = ["shard", "record", "label", "predicted", "probability", "correct"]
         yield [*header, "filename"]
-        if not self._photos:
-            self._photos = photo_names.read(self._dataset, len(results.labels))
         names = self._class_names
         shards = [os.path.basename(shard.path) for shard in self._dataset.shards]
         for i, photo in enumerate(self._photos):
