@@ -16,9 +16,10 @@ from datasets import (
     visualwakewords,
 )
 from datasets.dataset import Dataset
-from datasets.dataset_spec import GENERIC_SPEC, registered
+from datasets.dataset_spec import GENERIC_SPEC
 from datasets.dataset_spec import DatasetSpec as DatasetSpec
 from datasets.dataset_spec import register_dataset as register_dataset
+from datasets.dataset_spec import registered as registered
 
 # slim's data sets. Their examples are counted; the code states no numbers.
 _STOCK = {

@@ -15,13 +15,7 @@ from checkpoints.model_info import ModelInfo, first_difference
 from checkpoints.slim_format import Checkpoint
 from config.predict_config import NetOptions
 from config.shared_options import DataOptions, parse_hidden_units
-from datasets import (
-    dataset_factory,
-    dataset_json,
-    dataset_spec,
-    folder_splits,
-    imagenet,
-)
+from datasets import dataset_factory, dataset_json, folder_splits, imagenet
 from datasets.dataset import Dataset
 from errors import UserError
 from nets import nets_factory, new_head
@@ -187,7 +181,7 @@ def _classes(
         names, total = dataset.class_names, dataset.num_classes
         counts = dataset.class_counts
     elif options.dataset_name not in (None, "imagenet"):
-        spec = dataset_spec.registered(options.dataset_name)
+        spec = dataset_factory.registered(options.dataset_name)
         if spec is None:
             raise UserError(
                 f"--dataset_name={options.dataset_name} does not say how many classes"
