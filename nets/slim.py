@@ -8,14 +8,14 @@ of sklearn is deferred.
 slim's own.
 """
 
+import functools
 import importlib
 import inspect
-import math
 import pkgutil
 import sys
 import types
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -49,7 +49,7 @@ from tf_slim.nets import (  # noqa: F401  (the nets take them from here)
 from tf_slim.ops import arg_scope as _arg_scope
 from tf_slim.ops import variables as _variables
 
-from nets import end_points
+from nets import end_points, slim_layers
 from nets.layer_policy import BatchNormWatcher as BatchNormWatcher
 from nets.layer_policy import LayerPolicy as LayerPolicy
 from nets.layer_policy import computing_in as computing_in
@@ -73,43 +73,6 @@ def _add_variable_to_collections(
         collected = tf.compat.v1.get_collection(name)
         if not any(variable is other for other in collected):
             tf.compat.v1.add_to_collection(name, variable)
-
-
-class _Conv2D(_layers.convolutional_layers.Convolution2D):
-    """Computes a fully connected layer, written as a convolution, as a matrix product.
-
-    It does so inside functions only; graphs keep the operations slim's have. On CPUs
-    the product takes a third to a fifth of the time of the convolution, gradients
-    included; see benchmarks/README.md.
-    """
-
-    _convolution_op: Callable[..., tf.Tensor]
-
-    def build(self, input_shape: tf.TensorShape) -> None:
-        super().build(input_shape)
-        convolve = self._convolution_op
-
-        def convolve_or_multiply(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-            if not self._sees_all_of(inputs):
-                return convolve(inputs, kernel)
-            product = tf.matmul(
-                tf.reshape(inputs, [-1, math.prod(inputs.shape[1:])]),
-                tf.reshape(kernel, [-1, self.filters]),
-            )
-            return tf.reshape(product, [-1, 1, 1, self.filters], name="Conv2D")
-
-        self._convolution_op = convolve_or_multiply
-
-    def _sees_all_of(self, inputs: tf.Tensor) -> bool:
-        sides = tuple(inputs.shape[1:3])
-        pads = self.padding == "same" and sides != (1, 1)
-        return (
-            tf.compat.v1.get_default_graph().building_function
-            and self.data_format == "channels_last"
-            and sides == self.kernel_size
-            and self.dilation_rate == (1, 1)
-            and not pads
-        )
 
 
 _slim_batch_norm = _layers.batch_norm
@@ -229,6 +192,16 @@ def _add_regularizer_of_variable(
         _add_regularizer(store, variable, regularizer)
 
 
+def _own_layers() -> Iterator[tuple[types.ModuleType, str, type, type]]:
+    """Where tf_slim finds a layer's class: module, name, our class, Keras' class."""
+    for name in ("Convolution2D", "SeparableConvolution2D"):
+        module = _layers.convolutional_layers
+        yield module, name, getattr(slim_layers, name), getattr(module, name)
+    name, keras_module = "BatchNormalization", legacy_tf_layers.normalization
+    ours = getattr(slim_layers, name)
+    yield _layers.normalization_layers, name, ours, getattr(keras_module, name)
+
+
 _MOVED = "TensorFlow moved them; records, metrics and train ops need them"
 _PATCHES = (
     _Patch(
@@ -268,10 +241,13 @@ _PATCHES = (
         {"add_regularizer": _add_regularizer_of_variable},
         "it asks for a name, which cast weights have in graphs only",
     ),
-    _Patch(
-        _layers.convolutional_layers,
-        {"Convolution2D": _Conv2D},
-        "speed: a fully connected layer is a matrix product",
+    *(
+        _Patch(
+            module,
+            {name: functools.partial(layer, keras_class)},
+            "speed: no bookkeeping, and a fully connected layer is a matrix product",
+        )
+        for module, name, layer, keras_class in _own_layers()
     ),
     *(
         _Patch(
