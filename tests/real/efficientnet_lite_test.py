@@ -2,11 +2,16 @@
 
 import json
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
+from checkpoints import slim_format
 from config.predict_config import NetOptions, PredictConfig, PredictOptions
 from engine import predict
 from fine_tuning import weights
+from nets.network import Network
+from preprocessing import preprocessing_factory
 from tests.real import assets
 
 pytestmark = pytest.mark.real
@@ -28,3 +33,25 @@ def test_prediction_names_the_photographs(capsys):
     assert coffee[0]["probability"] == pytest.approx(0.945, abs=0.01)
     # Its thousand classes count from 1, as slim counts where there is no background.
     assert coffee[0]["label"] == assets.ESPRESSO
+
+
+@pytest.mark.parametrize("size", [224, 97])
+def test_bfloat16_is_near_float32(size):
+    """On real weights: random ones magnify rounding, layer by layer."""
+    net = Network("efficientnet_lite0", num_classes=1000, draw_weights=False)
+    checkpoint = slim_format.Checkpoint(weights.fetch("efficientnet_lite0"))
+    for name, variable in net.model_variables.items():
+        variable.assign(checkpoint.read(name))
+    preprocess = preprocessing_factory.get_preprocessing("efficientnet_lite", False)
+    photographs = [
+        preprocess(tf.io.decode_png(path.read_bytes(), channels=3), size, size)
+        for path in assets.photographs().values()
+    ]
+    logits = {}
+    for net.precision in ("float32", "mixed_bfloat16"):
+        run = tf.function(lambda images: net(images, is_training=False)[0])
+        logits[net.precision] = run(tf.stack(photographs)).numpy()
+    difference = np.abs(logits["mixed_bfloat16"] - logits["float32"]).max()
+    assert difference / np.abs(logits["float32"]).max() < 0.02
+    tops = [values.argmax(axis=1).tolist() for values in logits.values()]
+    assert tops[0] == tops[1]
