@@ -128,7 +128,7 @@ class Network(tf.Module):
                 self(
                     tf.zeros((2, *self.input_shape)),
                     is_training=True,
-                    trained_names=(),  # drop paths have no variables
+                    trained_names=(),  # leaves out drop paths, which have no variables
                     watch_batch_norm=note_decay,
                 )
         except UserError:
@@ -246,9 +246,10 @@ def _on_one_replica(
 
 @contextlib.contextmanager
 def _garbage_uncollected() -> Iterator[None]:
-    """Spares Python a search through the operations of a net, as they are added.
+    """Pauses Python's garbage collector while a net is built or traced.
 
-    They all live on, and looking for those that do not takes a tenth of the time.
+    It would search all operations again and again, of which none is garbage yet, for a
+    tenth of the time that building takes. The pause is of the whole process.
     """
     was_enabled = gc.isenabled()
     gc.disable()

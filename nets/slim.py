@@ -15,7 +15,7 @@ import pkgutil
 import sys
 import types
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -192,14 +192,13 @@ def _add_regularizer_of_variable(
         _add_regularizer(store, variable, regularizer)
 
 
-def _own_layers() -> Iterator[tuple[types.ModuleType, str, type, type]]:
-    """Where tf_slim finds a layer's class: module, name, our class, Keras' class."""
-    for name in ("Convolution2D", "SeparableConvolution2D"):
-        module = _layers.convolutional_layers
-        yield module, name, getattr(slim_layers, name), getattr(module, name)
-    name, keras_module = "BatchNormalization", legacy_tf_layers.normalization
-    ours = getattr(slim_layers, name)
-    yield _layers.normalization_layers, name, ours, getattr(keras_module, name)
+def _with_own_layers(module: types.ModuleType, *names: str) -> types.SimpleNamespace:
+    """The classes of a module of layers, with those of these names replaced by ours."""
+    ours = {
+        name: functools.partial(getattr(slim_layers, name), getattr(module, name))
+        for name in names
+    }
+    return types.SimpleNamespace(**{**vars(module), **ours})
 
 
 _MOVED = "TensorFlow moved them; records, metrics and train ops need them"
@@ -241,13 +240,17 @@ _PATCHES = (
         {"add_regularizer": _add_regularizer_of_variable},
         "it asks for a name, which cast weights have in graphs only",
     ),
-    *(
-        _Patch(
-            module,
-            {name: functools.partial(layer, keras_class)},
-            "speed: no bookkeeping, and a fully connected layer is a matrix product",
-        )
-        for module, name, layer, keras_class in _own_layers()
+    _Patch(
+        _layers,
+        {
+            "convolutional_layers": _with_own_layers(
+                _layers.convolutional_layers, "Convolution2D", "SeparableConvolution2D"
+            ),
+            "normalization_layers": _with_own_layers(
+                legacy_tf_layers.normalization, "BatchNormalization"
+            ),
+        },
+        "speed: the layers of a `Network` keep no books",
     ),
     *(
         _Patch(

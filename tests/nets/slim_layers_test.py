@@ -9,8 +9,10 @@ import tensorflow as tf
 
 from nets import slim
 
+v1 = tf.compat.v1
+
 _layers = sys.modules["tf_slim.layers.layers"]
-_HOMES = {
+_NAMESPACES = {
     "Convolution2D": _layers.convolutional_layers,
     "SeparableConvolution2D": _layers.convolutional_layers,
     "BatchNormalization": _layers.normalization_layers,
@@ -32,13 +34,15 @@ def batch_norm(inputs, **options):
 class Layer(tf.Module):
     """A layer of slim's as a function of its inputs."""
 
-    def __init__(self, make, options):
+    def __init__(self, make, options, *, in_network=True):
         super().__init__()
         self.make, self.options = make, options
+        self.in_network = in_network
 
     @slim.track_variables
     def __call__(self, inputs):
-        with slim.computing_in(inputs.dtype):
+        policy = slim.LayerPolicy(lambda _: False, None) if self.in_network else None
+        with slim.layer_policy(policy), slim.computing_in(inputs.dtype):
             return self.make(inputs, **self.options)
 
     def gradients(self, inputs):
@@ -81,6 +85,7 @@ def results(make, options, inputs):
         (conv2d, {"kernel_size": [1, 3], "stride": 2, "padding": "VALID"}),
         (conv2d, {"kernel_size": 3, "rate": 2, "biases_initializer": None}),
         (conv2d, {"kernel_size": 3, "trainable": False}),
+        (conv2d, {"kernel_size": 3, "weights_initializer": "he_normal"}),
         (conv2d, {"kernel_size": 3, "normalizer_fn": slim.batch_norm}),
         (separable_conv2d, {"kernel_size": 3, "stride": 2}),
         (separable_conv2d, {"kernel_size": [3, 3], "depth_multiplier": 2, "rate": 2}),
@@ -97,9 +102,9 @@ def test_a_layer_is_keras_layer_to_the_last_bit(make, options, dtype, monkeypatc
     values = np.random.default_rng(0).normal(size=(4, 8, 7, 5)).astype(np.float32)
     inputs = tf.cast(values, dtype)
     ours = results(make, options, inputs)
-    for name, home in _HOMES.items():
-        (keras_class,) = getattr(home, name).args
-        monkeypatch.setattr(home, name, keras_class)
+    for name, namespace in _NAMESPACES.items():
+        (keras_class,) = getattr(namespace, name).args
+        monkeypatch.setattr(namespace, name, keras_class)
     keras = results(make, options, inputs)
     assert ours == keras
     assert len(ours["variables"]) >= 1
@@ -142,7 +147,6 @@ def test_a_penalty_is_of_the_variable_and_costs_nothing_until_it_is_asked_for(
 @pytest.mark.parametrize(
     ("shape", "options"),
     [
-        ((4, 5), {}),
         ((4, 6, 5), {}),
         ((4, 2, 3, 4, 5), {}),
         ((4, 5, 3, 2), {"data_format": "NCHW"}),
@@ -155,6 +159,50 @@ def test_other_ranks_and_formats_are_left_to_keras(shape, options):
     assert [v.name for v in layer.variables] == [
         f"a/{name}:0" for name in ("beta", "moving_mean", "moving_variance")
     ]
+
+
+def test_outside_a_network_functions_have_tensorflow_1s_collections():
+    """What tf_slim's own training code reads."""
+
+    def loss_and_updates(inputs):
+        slim.conv2d(
+            inputs,
+            2,
+            1,
+            weights_regularizer=slim.l2_regularizer(0.1),
+            normalizer_fn=slim.batch_norm,
+        )
+        graph = v1.get_default_graph()
+        return [
+            len(graph.get_collection(key))
+            for key in (v1.GraphKeys.REGULARIZATION_LOSSES, v1.GraphKeys.UPDATE_OPS)
+        ]
+
+    found = []
+    v1.wrap_function(
+        lambda inputs: found.extend(loss_and_updates(inputs)),
+        [tf.TensorSpec((2, 4, 4, 3))],
+    )
+    assert found == [1, 2]
+
+
+def test_a_branch_in_a_graph_updates_its_statistics():
+    with tf.Graph().as_default():
+        values = np.random.default_rng(0).normal(size=(4, 3, 3, 2))
+        inputs = tf.constant(values, tf.float32)
+
+        def branch():
+            outputs = slim.batch_norm(inputs, scope="a", is_training=True, decay=0.5)
+            updates = v1.get_collection(v1.GraphKeys.UPDATE_OPS)
+            with tf.control_dependencies(updates):
+                return tf.identity(outputs)
+
+        outputs = tf.cond(v1.placeholder_with_default(True, ()), branch, lambda: inputs)
+        (mean,) = (v for v in v1.global_variables() if "moving_mean" in v.name)
+        with v1.Session() as session:
+            session.run(v1.global_variables_initializer())
+            session.run(outputs)
+            assert abs(session.run(mean)).min() > 0
 
 
 def test_a_clone_without_examples_keeps_its_statistics():

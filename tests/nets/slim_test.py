@@ -119,9 +119,10 @@ def convolution(shape, kernel, **options):
         @tf.function(autograph=False)
         @slim.track_variables
         def __call__(self, inputs):
-            return slim.conv2d(
-                inputs, 6, kernel, activation_fn=None, scope="fc", **options
-            )
+            with slim.layer_policy(policy()):
+                return slim.conv2d(
+                    inputs, 6, kernel, activation_fn=None, scope="fc", **options
+                )
 
     with tf.init_scope():
         layer = Layer()
