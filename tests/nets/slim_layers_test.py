@@ -34,14 +34,13 @@ def batch_norm(inputs, **options):
 class Layer(tf.Module):
     """A layer of slim's as a function of its inputs."""
 
-    def __init__(self, make, options, *, in_network=True):
+    def __init__(self, make, options):
         super().__init__()
         self.make, self.options = make, options
-        self.in_network = in_network
 
     @slim.track_variables
     def __call__(self, inputs):
-        policy = slim.LayerPolicy(lambda _: False, None) if self.in_network else None
+        policy = slim.LayerPolicy(lambda _: False, None)
         with slim.layer_policy(policy), slim.computing_in(inputs.dtype):
             return self.make(inputs, **self.options)
 
