@@ -37,13 +37,7 @@ class _Layer:
         self._options = types.SimpleNamespace(**options)
 
     def apply(self, inputs: tf.Tensor, **kwargs: Any) -> tf.Tensor:
-        is_traced = v1.get_default_graph().building_function
-        if (
-            is_traced
-            and current_policy() is not None
-            and self._has_functions_alone()
-            and self._is_simple(inputs, **kwargs)
-        ):
+        if self._is_simple(inputs, **kwargs):
             return self._compute(inputs, **kwargs)
         self._keras = self._keras_class(**vars(self._options))
         return self._keras.apply(inputs, **kwargs)
@@ -51,16 +45,18 @@ class _Layer:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._keras, name)
 
-    def _has_functions_alone(self) -> bool:
-        """Whether no initializer or regularizer is one of Keras' names for them."""
-        return all(
+    def _is_simple(self, inputs: tf.Tensor, **_: Any) -> bool:
+        """Whether it is computed here: of images, in a function, by a `Network`."""
+        is_traced = v1.get_default_graph().building_function
+        are_images = inputs.shape.rank == 4 and inputs.shape[-1] is not None
+        # Keras also takes its own names for initializers and regularizers.
+        has_functions = all(
             value is None or callable(value)
             for name, value in vars(self._options).items()
             if name.endswith(("_initializer", "_regularizer"))
         )
-
-    def _is_simple(self, inputs: tf.Tensor, **kwargs: Any) -> bool:
-        raise NotImplementedError
+        in_network = current_policy() is not None
+        return is_traced and in_network and are_images and has_functions
 
     def _compute(self, inputs: tf.Tensor, **kwargs: Any) -> tf.Tensor:
         raise NotImplementedError
@@ -84,9 +80,11 @@ class _Layer:
 class _Convolution(_Layer):
     def _is_simple(self, inputs: tf.Tensor, **_: Any) -> bool:
         options = self._options
-        is_known = inputs.shape.rank == 4 and inputs.shape[-1] is not None
-        has_count = isinstance(options.filters, int)
-        return is_known and has_count and options.data_format == "channels_last"
+        return (
+            super()._is_simple(inputs)
+            and isinstance(options.filters, int)
+            and options.data_format == "channels_last"
+        )
 
     def _with_bias(self, outputs: tf.Tensor) -> tf.Tensor:
         options = self._options
@@ -173,9 +171,8 @@ class BatchNormalization(_Layer):
         **_: Any,
     ) -> bool:
         options = self._options
-        is_known = inputs.shape.rank == 4 and inputs.shape[-1] is not None
         return (
-            is_known
+            super()._is_simple(inputs)
             and inputs.dtype in _COMPUTED_IN
             and options.axis == -1
             and options.fused in (None, True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from checkpoints import slim_format
+from checkpoints import restore, slim_format
 from config.predict_config import NetOptions, PredictConfig, PredictOptions
 from engine import predict
 from fine_tuning import weights
@@ -40,8 +40,7 @@ def test_bfloat16_is_near_float32(size):
     """On real weights: random ones magnify rounding, layer by layer."""
     net = Network("efficientnet_lite0", num_classes=1000, draw_weights=False)
     checkpoint = slim_format.Checkpoint(weights.fetch("efficientnet_lite0"))
-    for name, variable in net.model_variables.items():
-        variable.assign(checkpoint.read(name))
+    restore.restore(net.model_variables, checkpoint, net.model_variables)
     preprocess = preprocessing_factory.get_preprocessing("efficientnet_lite", False)
     photographs = [
         preprocess(tf.io.decode_png(path.read_bytes(), channels=3), size, size)

@@ -5,7 +5,7 @@ import json
 import pytest
 import tensorflow as tf
 
-from checkpoints import slim_format
+from checkpoints import restore, slim_format
 from config.predict_config import NetOptions, PredictConfig, PredictOptions
 from engine import predict
 from nets.network import Network
@@ -19,8 +19,7 @@ pytestmark = pytest.mark.real
 def mobilenet():
     net = Network("mobilenet_v1", num_classes=1001)
     checkpoint = slim_format.Checkpoint(assets.mobilenet_checkpoint())
-    for name, variable in net.model_variables.items():
-        variable.assign(checkpoint.read(name))
+    restore.restore(net.model_variables, checkpoint, net.model_variables)
     return net
 
 

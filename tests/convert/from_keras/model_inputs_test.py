@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from checkpoints import model_info, slim_format
+from checkpoints import model_info, restore, slim_format
 from convert.from_keras import keras_source
 from convert.weights import conversion
 from errors import UserError
@@ -79,8 +79,7 @@ def test_the_checkpoint_and_its_recipe_give_kerass_answer(
     assert (record.preprocessing_name, record.image_size) == (recipe, SIDE)
     net = Network(record.model_name, num_classes=3, image_size=SIDE, channels=shape[2])
     checkpoint = slim_format.Checkpoint(prefix)
-    for name, variable in net.model_variables.items():
-        variable.assign(checkpoint.read(name))
+    restore.restore(net.model_variables, checkpoint, net.model_variables)
     prepare = preprocessing_factory.get_preprocessing(
         recipe, is_training=False, use_grayscale=shape[2] == 1
     )
