@@ -33,6 +33,7 @@ from config.predict_config import PredictOptions
 from config.pseudo_label_config import PseudoLabelConfig, PseudoLabelOptions
 from convert.inspection import survey
 from convert.tfrecords import shard_writer
+from convert.tfrecords.shards import filenames_of
 from datasets import dataset_factory, dataset_json
 from datasets.dataset_json import DatasetInfo, SplitInfo
 from datasets.photos import photo_codec
@@ -268,7 +269,7 @@ def _write(
     """Writes the records aside, then moves them and adds them to dataset.json."""
     number = min(options.num_shards, len(kept))
     stem = f"{info.name}_{options.split_name}"
-    names = [f"{stem}_{i:05d}-of-{number:05d}.tfrecord" for i in range(number)]
+    names = filenames_of(stem, number)
 
     def record(one: _Labeled) -> bytes:
         name = os.path.relpath(one.path, options.image_dir)

@@ -5,7 +5,7 @@ import functools
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from common import native_log
 from common.in_order import in_order
@@ -15,7 +15,9 @@ from convert.tfrecords.source_photo import Checked, Source
 from datasets.photos import deep_photo, photo_bytes, photo_codec, photo_files
 from datasets.photos.unfit_photos import UnclearBitsError, UnfitPhotoError
 
-_PHOTOS_PER_TASK = 8
+_Numbered = tuple[int, Source]
+_PHOTOS_PER_TASK = 32
+_BYTES_PER_TASK = 4 << 20
 _TASKS_AHEAD = 4  # for each worker
 
 
@@ -45,14 +47,12 @@ def check_all(
       UserError: a worker process died.
     """
     chosen = range(len(sources)) if numbers is None else numbers
-    tasks = (
-        [(n, sources[n]) for n in chosen[start : start + _PHOTOS_PER_TASK]]
-        for start in range(0, len(chosen), _PHOTOS_PER_TASK)
-    )
+    tasks = _tasks((number, sources[number]) for number in chosen)
     check = functools.partial(
         _check_some, spill_dir=spill_dir, max_side=max_side, bits=bits
     )
     if not num_workers:
+        parallel.load_tensorflow()
         for task in tasks:
             with native_log.held_back():  # libtiff complains by itself
                 results = check(task)
@@ -62,6 +62,20 @@ def check_all(
     with parallel.processes(num_workers) as executor:
         for results in in_order(executor, check, tasks, window):
             yield from results
+
+
+def _tasks(numbered: Iterable[_Numbered]) -> Iterator[list[_Numbered]]:
+    """Groups photos: many small ones, so that handing them over costs little."""
+    task: list[_Numbered] = []
+    num_bytes = 0
+    for number, source in numbered:
+        task.append((number, source))
+        num_bytes += source.num_bytes
+        if len(task) == _PHOTOS_PER_TASK or num_bytes >= _BYTES_PER_TASK:
+            yield task
+            task, num_bytes = [], 0
+    if task:
+        yield task
 
 
 def settle_bits(results: Sequence[Checked | Rejection]) -> list[Checked | Rejection]:
@@ -91,7 +105,7 @@ def settle_bits(results: Sequence[Checked | Rejection]) -> list[Checked | Reject
 
 
 def _check_some(
-    task: Sequence[tuple[int, Source]],
+    task: Sequence[_Numbered],
     spill_dir: str,
     max_side: int,
     bits: int | None,

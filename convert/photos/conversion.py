@@ -1,10 +1,10 @@
 """From photos to a data set, as a whole or not at all: the steps of a conversion."""
 
+import collections
 import glob
-import importlib
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from absl import logging
@@ -18,12 +18,14 @@ from convert.photos import (
     sources,
     splits,
     summary,
+    writing,
 )
 from convert.photos.division import Division, Result, divide
 from convert.photos.limits import Limits
 from convert.photos.settings import Settings
 from convert.photos.shared_conversion import SharedConversion
-from convert.tfrecords import parallel, rejections, staging
+from convert.tfrecords import rejections, staging
+from convert.tfrecords.shards import Shard, shards_of
 from convert.tfrecords.source_photo import Checked
 from datasets import dataset_json, labels
 from datasets.dataset_json import DatasetInfo, ShardInfo, SplitInfo
@@ -124,7 +126,9 @@ def _make(
             settings, found, fractions, results, limits.max_rejected_fraction
         )
         publish_dir = os.path.join(directory, staging.PUBLISH)
-        written = _write(settings, division, publish_dir, limits.num_threads)
+        shards = shards_of(settings.dataset_name, division.groups, settings.num_shards)
+        infos = _write(shards, publish_dir, division, found, limits)
+        written = _split_infos(division, shards, infos)
         info = _describe(settings, found, division, written, made, limits)
         _complete(publish_dir, info, division)
         staging.publish_dataset(directory, settings.dataset_dir)
@@ -172,38 +176,13 @@ def _make_share(
         ),
     )
     division = divide(settings, found, fractions, results, limits.max_rejected_fraction)
-    from convert.tfrecords import shard_writer  # loaded by now
-
-    files = {
-        split: shard_writer.filenames_of(
-            f"{settings.dataset_name}_{split}", settings.num_shards, len(group)
-        )
-        for split, group in division.groups.items()
-    }
-    places = [
-        (split, place) for split, names in files.items() for place in range(len(names))
-    ]
-
-    def write(number: int, directory: str) -> ShardInfo:
-        split, place = places[number]
-        return shard_writer.write_one(
-            division.groups[split],
-            directory,
-            files[split],
-            place,
-            class_names=division.classes,
-            num_threads=limits.num_threads,
-        )
-
-    names = [files[split][place] for split, place in places]
-    infos = dict(zip(names, shared.write(names, write), strict=False))
-    return division, {
-        split: shard_writer.split_info(
-            group, division.classes, [infos[name] for name in files[split]]
-        )
-        for split, group in division.groups.items()
-        if infos
-    }
+    shards = shards_of(settings.dataset_name, division.groups, settings.num_shards)
+    infos = shared.write(
+        shards,
+        # A second copy of this task may still need what was re-encoded.
+        lambda some, folder: _write(some, folder, division, found, limits, keeps=True),
+    )
+    return division, _split_infos(division, shards, infos) if infos else {}
 
 
 def _describe(
@@ -242,16 +221,12 @@ def _check_photos(
     chosen = found.sources
     if numbers is not None:
         chosen = [found.sources[number] for number in numbers]
-    num_processes = limits.num_processes(chosen)
-    if num_processes:
-        parallel.prepare()
-    _load_tensorflow()  # at the same time
     results = checks.check_all(
         found.sources,
         spill_dir,
         numbers=numbers,
         max_side=settings.max_side,
-        num_workers=num_processes,
+        num_workers=limits.num_processes(chosen),
         bits=settings.bits,
     )
     # Progress is timed from the first result, when the workers have started.
@@ -264,12 +239,6 @@ def _check_photos(
     )
 
 
-def _load_tensorflow() -> None:
-    """Imports what is needed next, which takes seconds."""
-    with parallel.signals_held():
-        importlib.import_module("convert.tfrecords.shard_writer")
-
-
 def _bits(settings: Settings, groups: dict[str, list[Checked]]) -> int | None:
     """The bit depth assumed for photos that do not state it; None if there are none."""
     are_deep = any(photo.depth for group in groups.values() for photo in group)
@@ -277,19 +246,47 @@ def _bits(settings: Settings, groups: dict[str, list[Checked]]) -> int | None:
 
 
 def _write(
-    settings: Settings, division: Division, directory: str, num_threads: int
-) -> dict[str, SplitInfo]:
-    """Writes the TFRecords; returns the splits' entries in dataset.json."""
-    from convert.tfrecords import shard_writer  # loaded by now
+    shards: Sequence[Shard],
+    directory: str,
+    division: Division,
+    found: sources.Found,
+    limits: Limits,
+    *,
+    keeps: bool = False,
+) -> Iterator[ShardInfo]:
+    """Writes files, and yields what is known of each, in order."""
+    return writing.write_all(
+        shards,
+        directory,
+        division.classes,
+        num_workers=limits.num_processes(found.sources),
+        keeps=keeps,
+    )
 
+
+def _split_infos(
+    division: Division, shards: Sequence[Shard], infos: Iterable[ShardInfo]
+) -> dict[str, SplitInfo]:
+    """The splits' entries in dataset.json.
+
+    Args:
+      division: the photos.
+      shards: all files.
+      infos: what is known of each, in order.
+    """
+    by_split = collections.defaultdict(list)
+    for shard, info in zip(shards, infos, strict=True):
+        by_split[shard.split].append(info)
     return {
-        split: shard_writer.write_split(
-            group,
-            directory,
-            f"{settings.dataset_name}_{split}",
-            class_names=division.classes,
-            num_shards=settings.num_shards,
-            num_threads=num_threads,
-        )
-        for split, group in division.groups.items()
+        split: _split_info(division.classes, photos, by_split[split])
+        for split, photos in division.groups.items()
     }
+
+
+def _split_info(
+    classes: Sequence[str], photos: Sequence[Checked], infos: Sequence[ShardInfo]
+) -> SplitInfo:
+    counts = collections.Counter(photo.source.class_name for photo in photos)
+    return SplitInfo(
+        len(photos), tuple(counts[name] for name in classes), tuple(infos)
+    )

@@ -19,6 +19,7 @@ from common.atomic_files import atomic_write, scratch_directory
 from convert.photos.division import Result
 from convert.tfrecords import staging
 from convert.tfrecords.rejections import Kind, Rejection
+from convert.tfrecords.shards import Shard
 from convert.tfrecords.source_photo import Checked, Source
 from datasets.dataset_json import FILENAME, ShardInfo
 from datasets.photos.deep_photo import Depth
@@ -113,32 +114,34 @@ class SharedConversion:
         return os.path.join(self._spill, str(photo))
 
     def write(
-        self, names: Sequence[str], write: Callable[[int, str], ShardInfo]
+        self,
+        shards: Sequence[Shard],
+        write: Callable[[Sequence[Shard], str], Iterator[ShardInfo]],
     ) -> list[ShardInfo]:
         """Writes this task's files, and as the first task waits for all others.
 
         Args:
-          names: the names of all files.
-          write: writes the file of a number into a folder.
+          shards: all files.
+          write: writes files into a folder, and yields what is known of each.
 
         Returns:
           What is known of all files, in order; nothing in other tasks than the first.
         """
-        for number in self._missing_files(names):
-            if self._share.holds(number):
-                with scratch_directory(self.folder, names[number]) as aside:
-                    info = write(number, aside)
-                    written = os.path.join(aside, names[number])
-                    os.replace(written, os.path.join(self.publish_dir, names[number]))
-                with atomic_write(self._info_path(names[number]), "w") as file:
+        missing = self._missing_files(shards)
+        mine = [shards[number] for number in missing if self._share.holds(number)]
+        with scratch_directory(self.folder, f"task-{self._share.task}") as aside:
+            for info in write(mine, aside):
+                written = os.path.join(aside, info.file)
+                os.replace(written, os.path.join(self.publish_dir, info.file))
+                with atomic_write(self._info_path(info.file), "w") as file:
                     json.dump(dataclasses.asdict(info), file)
         if not self._share.is_first:
             return []
-        self._share.wait_for(lambda: self._missing_files(names), "TFRecord files")
-        return [self._info(name) for name in names]
+        self._share.wait_for(lambda: self._missing_files(shards), "TFRecord files")
+        return [self._info(shard.filename) for shard in shards]
 
-    def _missing_files(self, names: Sequence[str]) -> list[int]:
-        return missing_of([self._info_path(name) for name in names])
+    def _missing_files(self, shards: Sequence[Shard]) -> list[int]:
+        return missing_of([self._info_path(shard.filename) for shard in shards])
 
     def _info_path(self, name: str) -> str:
         return os.path.join(self.folder, f"written-{name}.json")

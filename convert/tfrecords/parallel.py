@@ -2,6 +2,7 @@
 
 import concurrent.futures.process
 import contextlib
+import importlib
 import multiprocessing
 import os
 import signal
@@ -9,11 +10,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from multiprocessing import forkserver, resource_tracker
-from typing import Any
+from typing import Any, TypeVar
 
 from common import native_log
 from errors import UserError
 
+T = TypeVar("T")
 _START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 # What TensorFlow reads when it first computes: each worker is one thread's work, and
 # the first to see a GPU would take all its memory.
@@ -56,10 +58,27 @@ def signals_held() -> Iterator[None]:
             signal.raise_signal(came[0])
 
 
-class _Processes(concurrent.futures.ProcessPoolExecutor):
-    """A pool whose workers, which start when work is submitted, start undisturbed."""
+class Workers(concurrent.futures.ProcessPoolExecutor):
+    """Processes for one thread's work each."""
+
+    def __init__(self, num_workers: int) -> None:
+        """Starts none yet; they start when work is submitted."""
+        context = multiprocessing.get_context(_START_METHOD)
+        self._counter = context.Value("Q")
+        super().__init__(
+            num_workers,
+            mp_context=context,
+            initializer=_start_worker,
+            initargs=(self._counter,),
+        )
+
+    @property
+    def counted(self) -> int:
+        """How often the workers have called `count`."""
+        return self._counter.value
 
     def submit(self, *work: Any, **named: Any) -> concurrent.futures.Future[Any]:
+        """See `concurrent.futures.Executor`; workers start undisturbed by signals."""
         with signals_held():
             return super().submit(*work, **named)
 
@@ -94,35 +113,54 @@ def prepare() -> None:
             forkserver.ensure_running()
 
 
+def load_tensorflow() -> None:
+    """Imports TensorFlow for work in this process, which takes seconds."""
+    with signals_held():
+        importlib.import_module("common.quiet_tensorflow")
+
+
 @contextlib.contextmanager
-def processes(num_workers: int) -> Iterator[concurrent.futures.Executor]:
+def processes(num_workers: int) -> Iterator[Workers]:
     """A pool of other processes, which end with this one, however it ends.
 
-    Ctrl-C, which a terminal sends to all processes, reaches only this one, which then
-    stops the workers.
+    If the block raises, as by Ctrl-C, which a terminal sends to all processes and
+    reaches only this one, they are stopped in the middle of their work.
 
     Raises:
       UserError: one of them was killed.
     """
     prepare()
-    executor = _Processes(
-        num_workers,
-        mp_context=multiprocessing.get_context(_START_METHOD),
-        initializer=_start_worker,
-    )
+    workers = Workers(num_workers)
     try:
-        yield executor
+        yield workers
     except concurrent.futures.process.BrokenProcessPool as error:
         raise UserError(
             "a worker process was killed, most likely for lack of memory: try fewer"
             f" than --num_workers={num_workers}"
         ) from error
+    except BaseException:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
     finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+        workers.shutdown(wait=True, cancel_futures=True)
 
 
-def _start_worker() -> None:
+_counter: Any = None  # of this process's pool, if it is a worker
+
+
+def count(work: T) -> T:
+    """Returns `work`, and counts it for `Workers.counted`."""
+    if _counter is not None:
+        with _counter:
+            _counter.value += 1
+    return work
+
+
+def _start_worker(counter: Any) -> None:
     """Prepares a worker: silent, small, and gone when its parent is."""
+    global _counter
+    _counter = counter
     os.environ.update(_WORKER_ENVIRONMENT)
     # libtiff writes its complaints there; the reason is in rejected.csv.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

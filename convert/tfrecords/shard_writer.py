@@ -1,117 +1,49 @@
-"""Writes the photos of a split to TFRecord files. Imports TensorFlow."""
+"""Writes TFRecord files. Imports TensorFlow."""
 
 import concurrent.futures
 import errno
 import hashlib
 import itertools
 import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from common.atomic_files import sha256
 from common.in_order import in_order
-from common.progress import progress
 from common.quiet_tensorflow import tf
+from convert.tfrecords import parallel
+from convert.tfrecords.shards import Shard, bounds
 from convert.tfrecords.source_photo import Checked
 from datasets import example_schema
-from datasets.dataset_json import ShardInfo, SplitInfo
+from datasets.dataset_json import ShardInfo
 from datasets.photos.photo_codec import StoredPhoto
 from errors import UserError
 
+_READERS = 2  # threads that read photos while others are written
 
-def write_split(
-    photos: Sequence[Checked],
-    directory: str,
-    stem: str,
-    *,
-    class_names: Sequence[str],
-    num_shards: int,
-    num_threads: int,
-) -> SplitInfo:
-    """Writes `STEM_00000-of-00005.tfrecord` and so on.
+
+def write_shard(
+    shard: Shard, directory: str, labels: Mapping[str, int], *, keeps: bool
+) -> ShardInfo:
+    """Writes a file of photos, each of which is counted for `parallel.processes`.
 
     Args:
-      photos: in the order in which they are stored; each file holds consecutive ones.
-      directory: folder for the files.
-      stem: the start of their names.
-      class_names: a photo's label is the index of its class.
-      num_shards: number of files; fewer if there are fewer photos.
-      num_threads: number of photos read at the same time.
-
-    Returns:
-      The split's entry in dataset.json.
+      shard: the file.
+      directory: folder for it.
+      labels: class names to labels.
+      keeps: leaves the files of re-encoded photos.
 
     Raises:
-      UserError: a photo changed since it was checked.
+      OSError: the disk is full.
+      UserError: a photo changed since it was checked, or the file cannot be written.
     """
-    labels = {name: label for label, name in enumerate(class_names)}
-    filenames = filenames_of(stem, num_shards, len(photos))
-    with concurrent.futures.ThreadPoolExecutor(num_threads) as executor:
+    with concurrent.futures.ThreadPoolExecutor(_READERS) as executor:
 
         def record(photo: Checked) -> bytes:
-            return _record(photo, labels[photo.source.class_name])
+            return _record(photo, labels[photo.source.class_name], keeps=keeps)
 
-        records = progress(
-            in_order(executor, record, photos, 4 * num_threads),
-            total=len(photos),
-            desc=f"writing {stem}",
-            unit="photo",
-        )
-        shards = write_shards(records, len(photos), directory, filenames)
-    return split_info(photos, class_names, shards)
-
-
-def filenames_of(stem: str, num_shards: int, num_photos: int) -> list[str]:
-    """The names of a split's files."""
-    number = min(num_shards, num_photos)
-    return [f"{stem}_{shard:05d}-of-{number:05d}.tfrecord" for shard in range(number)]
-
-
-def split_info(
-    photos: Sequence[Checked], class_names: Sequence[str], shards: Sequence[ShardInfo]
-) -> SplitInfo:
-    """A split's entry in dataset.json."""
-    counts = Counter(photo.source.class_name for photo in photos)
-    return SplitInfo(
-        num_examples=len(photos),
-        class_counts=tuple(counts[name] for name in class_names),
-        shards=tuple(shards),
-    )
-
-
-def write_one(
-    photos: Sequence[Checked],
-    directory: str,
-    filenames: Sequence[str],
-    place: int,
-    *,
-    class_names: Sequence[str],
-    num_threads: int,
-) -> ShardInfo:
-    """Writes one of a split's files as `write_split` would, and keeps its photos.
-
-    Args:
-      photos: the photos of the split.
-      directory: folder for the file.
-      filenames: the names of all files of the split.
-      place: the position of the file among them.
-      class_names: see `write_split`.
-      num_threads: see `write_split`.
-    """
-    labels = {name: label for label, name in enumerate(class_names)}
-    bounds = _bounds(len(photos), len(filenames))
-    chosen = photos[bounds[place] : bounds[place + 1]]
-    with concurrent.futures.ThreadPoolExecutor(num_threads) as executor:
-
-        def record(photo: Checked) -> bytes:
-            return _record(photo, labels[photo.source.class_name], keeps=True)
-
-        records = in_order(executor, record, chosen, 4 * num_threads)
-        return _write_shard(os.path.join(directory, filenames[place]), records)
-
-
-def _bounds(num_records: int, num_files: int) -> list[int]:
-    return [num_records * file // num_files for file in range(num_files + 1)]
+        records = in_order(executor, record, shard.photos, 4 * _READERS)
+        path = os.path.join(directory, shard.filename)
+        return _write_shard(path, map(parallel.count, records))
 
 
 def write_shards(
@@ -126,15 +58,15 @@ def write_shards(
       filenames: their names.
 
     Raises:
-      UserError: a file cannot be written; if the disk is full, its cause is an
-        `OSError` that says so.
+      OSError: the disk is full.
+      UserError: a file cannot be written.
     """
-    bounds = _bounds(num_records, len(filenames))
+    ends = bounds(num_records, len(filenames))
     return tuple(
         _write_shard(
             os.path.join(directory, name), itertools.islice(records, end - start)
         )
-        for name, start, end in zip(filenames, bounds, bounds[1:], strict=False)
+        for name, start, end in zip(filenames, ends, ends[1:], strict=False)
     )
 
 
@@ -146,8 +78,7 @@ def _write_shard(path: str, records: Iterator[bytes]) -> ShardInfo:
                 writer.write(serialized)
                 number += 1
     except tf.errors.ResourceExhaustedError as error:
-        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        raise UserError(f"{path} cannot be written: {error.message}") from full
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path) from error
     except tf.errors.OpError as error:
         raise UserError(f"{path} cannot be written: {error.message}") from error
     with open(path, "rb") as file:
@@ -157,7 +88,7 @@ def _write_shard(path: str, records: Iterator[bytes]) -> ShardInfo:
     )
 
 
-def _record(photo: Checked, label: int, *, keeps: bool = False) -> bytes:
+def _record(photo: Checked, label: int, *, keeps: bool) -> bytes:
     with open(photo.encoded_path or photo.source.path, "rb") as file:
         encoded = file.read()
     digest = hashlib.sha256(encoded).hexdigest()

@@ -67,20 +67,18 @@ def _full_disk_explained(dataset_dir: str, num_bytes: int | None) -> Iterator[No
     """Adds path and numbers to the error of a full disk, which may lack them."""
     try:
         yield
-    except (OSError, UserError) as error:
-        cause = error.__cause__ if isinstance(error, UserError) else error
-        full = (errno.ENOSPC, errno.EDQUOT)
-        if not isinstance(cause, OSError) or cause.errno not in full:
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         parent = storage.making_folder(os.path.join(dataset_dir, PUBLISH))
         while parent and not os.path.isdir(parent):
             parent = os.path.dirname(parent)
         free = _megabytes(shutil.disk_usage(parent or ".").free)
-        told = f"{cause.strerror}: {free} are free without the data set"
+        told = f"{error.strerror}: {free} are free without the data set"
         if num_bytes:
             told += f", it needs about {_megabytes(num_bytes)}"
         told += "; free some space, or choose another --dataset_dir"
-        raise OSError(cause.errno, told, dataset_dir) from error
+        raise OSError(error.errno, told, dataset_dir) from error
 
 
 def _megabytes(num_bytes: int) -> str:

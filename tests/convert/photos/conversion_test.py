@@ -426,7 +426,7 @@ def test_files_of_unknown_origin_are_not_mixed_with(photo_folder, convert, tmp_p
 
 
 @pytest.mark.parametrize(
-    "step", ["convert.tfrecords.shard_writer.write_split", "os.replace"]
+    "step", ["convert.photos.writing.write_all", "os.replace"]
 )
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left")])
 def test_all_or_nothing(photo_folder, convert, tmp_path, monkeypatch, step, error):

@@ -20,6 +20,22 @@ def test_processes_are_others_and_end():
     assert not any(worker.is_alive() for worker in workers)
 
 
+def test_an_exception_stops_them_in_the_middle_of_their_work():
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), parallel.processes(2) as executor:
+        executor.submit(os.getpid).result()
+        executor.submit(time.sleep, 600)
+        raise KeyboardInterrupt
+    assert time.monotonic() - start < 60
+    assert multiprocessing.active_children() == []
+
+
+def test_what_they_count_is_known():
+    with parallel.processes(2) as executor:
+        assert list(executor.map(parallel.count, range(5))) == [0, 1, 2, 3, 4]
+        assert executor.counted == 5
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="workers start otherwise")
 def test_the_process_that_workers_are_copies_of_holds_no_stdout():
     parallel.prepare()
