@@ -38,16 +38,16 @@ def build_example(
     Returns:
       The serialized example.
     """
-    features = {
-        ENCODED: _bytes(encoded),
-        FORMAT: _bytes(image_format.encode()),
-        LABEL: _int64(label),
-        HEIGHT: _int64(height),
-        WIDTH: _int64(width),
-    }
+    example = tf.train.Example()
+    # Filled in place: each message that is made first and then put in is copied.
+    feature = example.features.feature
+    feature[ENCODED].bytes_list.value.append(encoded)
+    feature[FORMAT].bytes_list.value.append(image_format.encode())
+    for key, number in ((LABEL, label), (HEIGHT, height), (WIDTH, width)):
+        feature[key].int64_list.value.append(number)
     if filename is not None:
-        features[FILENAME] = _bytes(filename.encode("utf-8", "surrogateescape"))
-    example = tf.train.Example(features=tf.train.Features(feature=features))
+        name = filename.encode("utf-8", "surrogateescape")
+        feature[FILENAME].bytes_list.value.append(name)
     return example.SerializeToString(deterministic=True)
 
 
@@ -238,11 +238,3 @@ def _decode_file(encoded: tf.Tensor, num_channels: int) -> tf.Tensor:
             tf.io.decode_image(encoded, channels=3, expand_animations=False)
         ),
     )
-
-
-def _bytes(value: bytes) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-
-def _int64(value: int) -> tf.train.Feature:
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))

@@ -73,7 +73,7 @@ def conv_defs(name: str) -> dict[str, Any]:
     return blocks.table(
         every,
         *(ends if is_lite else map(scaled, ends)),
-        activation_fn=tf.nn.relu6 if is_lite else tf.nn.silu,
+        activation_fn=tf.nn.relu6 if is_lite else blocks.silu,
         has_gates=not is_lite,
     )
 

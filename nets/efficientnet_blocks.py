@@ -9,12 +9,24 @@ import tensorflow as tf
 
 from nets import slim
 from nets.drop_path import drop_path
+from nets.layer_policy import current_policy
 from nets.mobilenet import conv_blocks, layer_sizes
 from nets.mobilenet.conv_defs import Op, op
 
 # Of the last block; it grows linearly from 0 at the first: Huang et al., "Deep Networks
 # with Stochastic Depth", https://arxiv.org/abs/1603.09382, equation 4.
 _DROP_PATH_RATE = 0.2
+
+
+def silu(x: tf.Tensor) -> tf.Tensor:
+    """X * sigmoid(x), https://arxiv.org/abs/1702.03118.
+
+    It is TensorFlow's own in inference, too: of a product and a sigmoid alone, which
+    would take less time to trace, oneDNN makes an operation that takes longer.
+    """
+    policy = current_policy()
+    makes_variables = policy is not None and policy.only_makes_variables
+    return x if makes_variables else tf.nn.silu(x)
 
 
 class Stage(NamedTuple):
@@ -66,7 +78,7 @@ def table(
     stem_depth: int,
     last_depth: int,
     *,
-    activation_fn: Callable[..., tf.Tensor] = tf.nn.silu,
+    activation_fn: Callable[..., tf.Tensor] = silu,
     has_gates: bool = True,
     pads: bool = False,
 ) -> dict[str, Any]:
@@ -128,7 +140,7 @@ def _fused(block: Stage, drop_path_rate: float, *, pads: bool) -> Op:
     )
     convolutions: dict[str, Any] = {"expansion_fn": wide}
     if block.expansion == 1:
-        convolutions = {"projection_fn": wide, "project_activation_fn": tf.nn.silu}
+        convolutions = {"projection_fn": wide, "project_activation_fn": silu}
     return op(
         conv_blocks.expanded_conv,
         expansion_size=layer_sizes.expand_input_by_factor(block.expansion, 1),
@@ -172,7 +184,7 @@ def _gated(expansion_tensor: tf.Tensor, input_tensor: tf.Tensor) -> tf.Tensor:
         expansion_tensor,
         divisible_by=1,
         squeeze_factor=expanded / (given // 4),
-        inner_activation_fn=tf.nn.silu,
+        inner_activation_fn=silu,
     )
 
 

@@ -31,6 +31,8 @@ class LayerPolicy:
       watch_batch_norm: called for every batch norm that is not frozen, in the order in
         which they are built.
       trained_names: the names of the variables that training changes; None: all.
+      only_makes_variables: whether nobody reads what the net computes, so that layers
+        without effect on shapes may return their inputs.
     """
 
     is_frozen: Callable[[str], bool]
@@ -38,6 +40,7 @@ class LayerPolicy:
     batch_norm_decay: float | None = None
     watch_batch_norm: BatchNormWatcher | None = None
     trained_names: frozenset[str] | None = None
+    only_makes_variables: bool = False
     _layer_ids: Iterator[int] = dataclasses.field(default_factory=itertools.count)
 
     def trains(self, scope: str) -> bool:

@@ -123,14 +123,16 @@ class Network(tf.Module):
         def note_decay(scope: str, _: tf.Tensor, decay: float) -> None:
             self.batch_norm_decays[scope] = decay
 
+        policy = slim.LayerPolicy(
+            is_frozen=lambda _: False,
+            dropout_seed=None,
+            watch_batch_norm=note_decay,
+            trained_names=frozenset(),  # leaves out drop paths, which have no variables
+            only_makes_variables=True,
+        )
         try:
             with graph.as_default():
-                self(
-                    tf.zeros((2, *self.input_shape)),
-                    is_training=True,
-                    trained_names=(),  # leaves out drop paths, which have no variables
-                    watch_batch_norm=note_decay,
-                )
+                self._run(tf.zeros((2, *self.input_shape)), policy, is_training=True)
         except UserError:
             raise
         except ValueError as error:
@@ -164,7 +166,6 @@ class Network(tf.Module):
         return {name: tuple(v.shape) for name, v in self.model_variables.items()}
 
     @tf.autograph.experimental.do_not_convert  # it takes longer than the tracing
-    @slim.track_variables
     def __call__(
         self,
         images: tf.Tensor,
@@ -202,6 +203,12 @@ class Network(tf.Module):
             watch_batch_norm,
             None if trained_names is None else frozenset(trained_names),
         )
+        return self._run(images, policy, is_training=is_training)
+
+    @slim.track_variables
+    def _run(
+        self, images: tf.Tensor, policy: slim.LayerPolicy, *, is_training: bool
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         dtype = COMPUTE_DTYPES[self.precision]
         with (
             _on_one_replica(self._strategy),

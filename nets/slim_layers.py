@@ -205,6 +205,9 @@ class BatchNormalization(_Layer):
         ]
         self.gamma, self.beta = gamma, beta
         self.moving_mean, self.moving_variance = statistics
+        policy = current_policy()
+        if policy is not None and policy.only_makes_variables:
+            return inputs
         outputs, *updated = v1.nn.fused_batch_norm(
             inputs,
             tf.constant(1.0, shape=shape) if gamma is None else gamma,

@@ -287,6 +287,4 @@ def _split_info(
     classes: Sequence[str], photos: Sequence[Checked], infos: Sequence[ShardInfo]
 ) -> SplitInfo:
     counts = collections.Counter(photo.source.class_name for photo in photos)
-    return SplitInfo(
-        len(photos), tuple(counts[name] for name in classes), tuple(infos)
-    )
+    return SplitInfo(len(photos), tuple(counts[name] for name in classes), tuple(infos))

@@ -17,6 +17,8 @@ from errors import UserError
 
 T = TypeVar("T")
 _START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
+_PRELOADED = "convert.tfrecords.preloaded"
+_ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 # What TensorFlow reads when it first computes: each worker is one thread's work, and
 # the first to see a GPU would take all its memory.
 _WORKER_ENVIRONMENT = {
@@ -98,6 +100,20 @@ def _stdout_kept() -> Iterator[None]:
         os.close(stdout)
 
 
+@contextlib.contextmanager
+def _importable() -> Iterator[None]:
+    """Lets processes that start inside import this project's modules at once."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([_ROOT, before] if before else [_ROOT])
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
 def prepare() -> None:
     """Starts what `processes` needs, which loads TensorFlow while the caller continues.
 
@@ -107,9 +123,9 @@ def prepare() -> None:
     # It starts with the first worker otherwise, and then unblocks the signals.
     resource_tracker.ensure_running()
     if _START_METHOD == "forkserver":
-        multiprocessing.set_forkserver_preload(["tensorflow"])
+        multiprocessing.set_forkserver_preload([_PRELOADED])
         # TensorFlow says things that read like errors while it loads.
-        with signals_held(), native_log.held_back(), _stdout_kept():
+        with signals_held(), native_log.held_back(), _stdout_kept(), _importable():
             forkserver.ensure_running()
 
 
@@ -146,21 +162,20 @@ def processes(num_workers: int) -> Iterator[Workers]:
         workers.shutdown(wait=True, cancel_futures=True)
 
 
-_counter: Any = None  # of this process's pool, if it is a worker
+_counters: list[Any] = []  # that of its pool, in a worker
 
 
 def count(work: T) -> T:
     """Returns `work`, and counts it for `Workers.counted`."""
-    if _counter is not None:
-        with _counter:
-            _counter.value += 1
+    for counter in _counters:
+        with counter:
+            counter.value += 1
     return work
 
 
 def _start_worker(counter: Any) -> None:
     """Prepares a worker: silent, small, and gone when its parent is."""
-    global _counter
-    _counter = counter
+    _counters.append(counter)
     os.environ.update(_WORKER_ENVIRONMENT)
     # libtiff writes its complaints there; the reason is in rejected.csv.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

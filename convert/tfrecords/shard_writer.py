@@ -1,6 +1,5 @@
 """Writes TFRecord files. Imports TensorFlow."""
 
-import concurrent.futures
 import errno
 import hashlib
 import itertools
@@ -8,7 +7,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from common.atomic_files import sha256
-from common.in_order import in_order
 from common.quiet_tensorflow import tf
 from convert.tfrecords import parallel
 from convert.tfrecords.shards import Shard, bounds
@@ -17,8 +15,6 @@ from datasets import example_schema
 from datasets.dataset_json import ShardInfo
 from datasets.photos.photo_codec import StoredPhoto
 from errors import UserError
-
-_READERS = 2  # threads that read photos while others are written
 
 
 def write_shard(
@@ -36,14 +32,12 @@ def write_shard(
       OSError: the disk is full.
       UserError: a photo changed since it was checked, or the file cannot be written.
     """
-    with concurrent.futures.ThreadPoolExecutor(_READERS) as executor:
-
-        def record(photo: Checked) -> bytes:
-            return _record(photo, labels[photo.source.class_name], keeps=keeps)
-
-        records = in_order(executor, record, shard.photos, 4 * _READERS)
-        path = os.path.join(directory, shard.filename)
-        return _write_shard(path, map(parallel.count, records))
+    path = os.path.join(directory, shard.filename)
+    records = (
+        parallel.count(_record(photo, labels[photo.source.class_name], keeps=keeps))
+        for photo in shard.photos
+    )
+    return _write_shard(path, records)
 
 
 def write_shards(

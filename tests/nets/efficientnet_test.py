@@ -5,7 +5,7 @@ import itertools
 import pytest
 import tensorflow as tf
 
-from nets import efficientnet, efficientnet_v2
+from nets import efficientnet, efficientnet_blocks, efficientnet_v2, layer_policy
 from nets.network import Network
 
 
@@ -110,3 +110,13 @@ def test_gates_have_a_quarter_of_the_blocks_inputs():
     }
     inputs = [32, 16, 24, 24, 40, 40, 80, 80, 80, 112, 112, 112, 192, 192, 192, 192]
     assert list(gates.values()) == [depth // 4 for depth in inputs]
+
+
+def test_swish_costs_nothing_while_variables_are_made():
+    with tf.__internal__.FuncGraph("build").as_default():
+        images = tf.zeros([2, 4, 4, 3])
+        policy = layer_policy.LayerPolicy(
+            lambda _: False, None, only_makes_variables=True
+        )
+        with layer_policy.layer_policy(policy):
+            assert efficientnet_blocks.silu(images) is images

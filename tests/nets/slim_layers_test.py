@@ -34,14 +34,14 @@ def batch_norm(inputs, **options):
 class Layer(tf.Module):
     """A layer of slim's as a function of its inputs."""
 
-    def __init__(self, make, options):
+    def __init__(self, make, options, **policy):
         super().__init__()
         self.make, self.options = make, options
+        self.policy = slim.LayerPolicy(lambda _: False, None, **policy)
 
     @slim.track_variables
     def __call__(self, inputs):
-        policy = slim.LayerPolicy(lambda _: False, None)
-        with slim.layer_policy(policy), slim.computing_in(inputs.dtype):
+        with slim.layer_policy(self.policy), slim.computing_in(inputs.dtype):
             return self.make(inputs, **self.options)
 
     def gradients(self, inputs):
@@ -58,6 +58,13 @@ def graph_of(function, inputs):
     return tf.function(function, autograph=False).get_concrete_function(spec).graph
 
 
+def described(variables):
+    return [
+        (v.name, v.trainable, v.synchronization, v.aggregation, v.numpy().tolist())
+        for v in variables
+    ]
+
+
 def results(make, options, inputs):
     """All that a layer makes of its inputs, in a form that can be compared."""
     tf.random.set_seed(1)
@@ -66,10 +73,7 @@ def results(make, options, inputs):
     outputs, gradients = gradients_of(inputs)
     operations = graph_of(layer.gradients, inputs).get_operations()
     return {
-        "variables": [
-            (v.name, v.trainable, v.synchronization, v.aggregation, v.numpy().tolist())
-            for v in layer.variables
-        ],
+        "variables": described(layer.variables),
         "outputs": tf.cast(outputs, tf.float64).numpy().tolist(),
         "gradients": [tf.cast(g, tf.float64).numpy().tolist() for g in gradients],
         "types": collections.Counter(op.type for op in operations),
@@ -107,6 +111,17 @@ def test_a_layer_is_keras_layer_to_the_last_bit(make, options, dtype, monkeypatc
     keras = results(make, options, inputs)
     assert ours == keras
     assert len(ours["variables"]) >= 1
+
+
+@pytest.mark.parametrize("options", [{}, {"scale": True, "center": False}])
+def test_a_batch_norm_may_make_its_variables_alone(options):
+    images = tf.ones([2, 4, 4, 3])
+    usual = Layer(batch_norm, options)
+    graph_of(usual, images)
+    lone = Layer(batch_norm, options, only_makes_variables=True)
+    operations = graph_of(lone, images).get_operations()
+    assert described(lone.variables) == described(usual.variables)
+    assert {op.type for op in operations} == {"Placeholder", "Identity"}
 
 
 @pytest.mark.parametrize(

@@ -425,9 +425,7 @@ def test_files_of_unknown_origin_are_not_mixed_with(photo_folder, convert, tmp_p
     assert os.listdir(stranger.parent) == [stranger.name]
 
 
-@pytest.mark.parametrize(
-    "step", ["convert.photos.writing.write_all", "os.replace"]
-)
+@pytest.mark.parametrize("step", ["convert.photos.writing.write_all", "os.replace"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left")])
 def test_all_or_nothing(photo_folder, convert, tmp_path, monkeypatch, step, error):
     def fail(*args, **options):

@@ -1,3 +1,4 @@
+import gc
 import multiprocessing
 import os
 import signal
@@ -21,11 +22,15 @@ def test_processes_are_others_and_end():
 
 
 def test_an_exception_stops_them_in_the_middle_of_their_work():
+    def interrupted():
+        with parallel.processes(2) as executor:
+            executor.submit(os.getpid).result()
+            executor.submit(time.sleep, 600)
+            raise KeyboardInterrupt
+
     start = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), parallel.processes(2) as executor:
-        executor.submit(os.getpid).result()
-        executor.submit(time.sleep, 600)
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert time.monotonic() - start < 60
     assert multiprocessing.active_children() == []
 
@@ -34,6 +39,16 @@ def test_what_they_count_is_known():
     with parallel.processes(2) as executor:
         assert list(executor.map(parallel.count, range(5))) == [0, 1, 2, 3, 4]
         assert executor.counted == 5
+
+
+def _is_prepared():
+    return "tensorflow" in sys.modules and gc.get_freeze_count() > 0 and gc.isenabled()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers start otherwise")
+def test_workers_have_tensorflow_from_the_start():
+    with parallel.processes(1) as executor:
+        assert executor.submit(_is_prepared).result()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers start otherwise")
