@@ -198,7 +198,11 @@ class Runs:
         shorter = stages.shorter(found)
         if shorter and _OF_THE_HEAD.isdisjoint(self.lines.values):
             yield shorter
-        why = stages.why_no_gain(found)
+        accuracies = {
+            folder.partition("-")[2]: score.accuracy
+            for folder, score in self.scores().items()
+        }
+        why = stages.why_no_gain(found, accuracies)
         if why and self._options.budget_mins is None:
             logging.info(
                 "no blocks are trained, as %s: --budget_mins=10 tries it anyway", why

@@ -26,6 +26,7 @@ OPENING = Stage("top", (*opening.ARGUMENTS, "--feature_cache=disk"), (HEAD.name,
 # Flags that only steps heed, but that say what is wanted of a head, too: such a flag is
 # refused, and those of the steps themselves hold for the other stages.
 _OF_THE_CLASSES = {"class_weights", "focal_gamma", "sampling"}
+_SHORTER = "shorter"
 _LEAST_SHARE = 0.1  # of the net's arithmetic: less is hardly more than the head
 
 
@@ -41,7 +42,7 @@ def shorter(found: Mapping[str, Any]) -> Stage | None:
     if not found.get("better_end"):
         return None
     arguments = (*HEAD.arguments, f"--final_endpoint={found['better_end']}")
-    return Stage("shorter", arguments, (WEIGHTS,))
+    return Stage(_SHORTER, arguments, (WEIGHTS,))
 
 
 def without_steps(values: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
@@ -61,16 +62,20 @@ def read_probe(folder: str) -> dict[str, Any] | None:
         return None
 
 
-def why_no_gain(found: Mapping[str, Any]) -> str:
-    """Why a probe expects nothing from training blocks; "" if it does.
+def why_no_gain(found: Mapping[str, Any], accuracies: Mapping[str, float]) -> str:
+    """Why nothing is expected from training blocks of the whole net; "" if it is.
 
     Args:
       found: the content of probe.json.
+      accuracies: of the stages so far, by name, in [0, 1].
     """
     if found["depths"][-1]["train_accuracy"] == 1:
         return "the solved head classifies every training image correctly"
     if found["is_similar"] and found["still_rises"]:
         return "the net's own features suit the images, which are few"
+    # No block gained as much as that; benchmarks/README.md has the figures.
+    if accuracies.get(_SHORTER, 0.0) > accuracies.get(HEAD.name, 1.0):
+        return f"the net that ends at {found['better_end']} is better as it is"
     return ""
 
 

@@ -33,8 +33,17 @@ ALL_RIGHT = [DEPTHS[0], DEPTHS[1] | {"train_accuracy": 1.0}]
     ],
 )
 def test_blocks_are_opened_where_there_is_something_to_learn(changes, why):
-    assert why in stages.why_no_gain({**FOUND, **changes})
-    assert bool(stages.why_no_gain({**FOUND, **changes})) == bool(why)
+    said = stages.why_no_gain({**FOUND, **changes}, {"head": 0.8})
+    assert why in said
+    assert bool(said) == bool(why)
+
+
+@pytest.mark.parametrize(("accuracy", "is_enough"), [(0.8, False), (0.81, True)])
+def test_no_blocks_are_opened_where_a_shorter_net_is_better(accuracy, is_enough):
+    found = {**FOUND, "better_end": "a"}
+    said = stages.why_no_gain(found, {"head": 0.8, "shorter": accuracy})
+    assert bool(said) == is_enough
+    assert ("ends at a is better" in said) == is_enough
 
 
 def test_the_net_ends_earlier_where_the_probe_says_so():
