@@ -200,7 +200,7 @@ class Runs:
             yield shorter
         accuracies = {
             folder.partition("-")[2]: score.accuracy
-            for folder, score in self.scores().items()
+            for folder, score in ({} if is_dry else self.scores()).items()
         }
         why = stages.why_no_gain(found, accuracies)
         if why and self._options.budget_mins is None:

@@ -5,7 +5,7 @@ import functools
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from common import native_log
 from common.in_order import in_order
@@ -29,7 +29,7 @@ def check_all(
     max_side: int,
     num_workers: int,
     bits: int | None = None,
-) -> Iterator[Checked | Rejection]:
+) -> Generator[Checked | Rejection, None, None]:
     """Checks photos in parallel, yielding in the order of `sources`.
 
     Args:
@@ -111,7 +111,9 @@ def _check_some(
     bits: int | None,
 ) -> list[Checked | Rejection]:
     return [
-        _check(source, os.path.join(spill_dir, str(number)), max_side, bits)
+        parallel.count(
+            _check(source, os.path.join(spill_dir, str(number)), max_side, bits)
+        )
         for number, source in task
     ]
 

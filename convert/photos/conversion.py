@@ -1,10 +1,11 @@
 """From photos to a data set, as a whole or not at all: the steps of a conversion."""
 
 import collections
+import contextlib
 import glob
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 from absl import logging
@@ -216,7 +217,7 @@ def _check_photos(
     spill_dir: str,
     limits: Limits,
     numbers: Sequence[int] | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """The results of photos, by default all, in order."""
     chosen = found.sources
     if numbers is not None:
@@ -229,14 +230,15 @@ def _check_photos(
         num_workers=limits.num_processes(chosen),
         bits=settings.bits,
     )
-    # Progress is timed from the first result, when the workers have started.
-    first = list(itertools.islice(results, 1))
-    yield from progress(
-        itertools.chain(first, results),
-        total=len(chosen),
-        desc="checking",
-        unit="photo",
-    )
+    with contextlib.closing(results):
+        # Progress is timed from the first result, when the workers have started.
+        first = list(itertools.islice(results, 1))
+        yield from progress(
+            itertools.chain(first, results),
+            total=len(chosen),
+            desc="checking",
+            unit="photo",
+        )
 
 
 def _bits(settings: Settings, groups: dict[str, list[Checked]]) -> int | None:
@@ -254,7 +256,7 @@ def _write(
     *,
     keeps: bool = False,
 ) -> Iterator[ShardInfo]:
-    """Writes files, and yields what is known of each, in order."""
+    """Writes files, and yields what is known of each."""
     return writing.write_all(
         shards,
         directory,
@@ -272,11 +274,12 @@ def _split_infos(
     Args:
       division: the photos.
       shards: all files.
-      infos: what is known of each, in order.
+      infos: what is known of each, in any order.
     """
+    by_name = {info.file: info for info in infos}
     by_split = collections.defaultdict(list)
-    for shard, info in zip(shards, infos, strict=True):
-        by_split[shard.split].append(info)
+    for shard in shards:
+        by_split[shard.split].append(by_name[shard.filename])
     return {
         split: _split_info(division.classes, photos, by_split[split])
         for split, photos in division.groups.items()

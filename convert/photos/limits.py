@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from convert.tfrecords import parallel
 from convert.tfrecords.source_photo import Source
 
-# So many are checked sooner by this process than others load TensorFlow.
+# So many are converted sooner by this process than others load TensorFlow.
 _FEW_PHOTOS = 1000
 _FEW_BYTES = 64 << 20
 
@@ -29,7 +29,7 @@ class Limits:
         return self.num_workers or parallel.num_usable_cpus()
 
     def num_processes(self, photos: Sequence[Source]) -> int:
-        """For checking photos; 0 leaves that to this process."""
+        """For checking and writing photos; 0 leaves that to this process."""
         num_bytes = sum(photo.num_bytes for photo in photos)
         are_few = len(photos) <= _FEW_PHOTOS and num_bytes <= _FEW_BYTES
         return 0 if are_few and self.num_workers is None else self.num_threads

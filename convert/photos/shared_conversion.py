@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from cluster.shares import Share, missing_of
@@ -76,7 +76,7 @@ class SharedConversion:
     def check(
         self,
         sources: Sequence[Source],
-        check: Callable[[Sequence[int], str], Iterator[Result]],
+        check: Callable[[Sequence[int], str], Generator[Result, None, None]],
     ) -> list[Result]:
         """Checks this task's photos, and waits for the results of the others.
 
@@ -91,11 +91,12 @@ class SharedConversion:
         starts = range(0, len(sources), _BLOCK)
         blocks = [range(len(sources))[at : at + _BLOCK] for at in starts]
         mine = [n for n in self._missing_blocks(blocks) if self._share.holds(n)]
-        results = check([n for block in mine for n in blocks[block]], self._spill)
-        for block in mine:
-            of_block = [_as_json(next(results)) for _ in blocks[block]]
-            with atomic_write(self._block_path(block), "w") as file:
-                json.dump(of_block, file)
+        chosen = [n for block in mine for n in blocks[block]]
+        with contextlib.closing(check(chosen, self._spill)) as results:
+            for block in mine:
+                of_block = [_as_json(next(results)) for _ in blocks[block]]
+                with atomic_write(self._block_path(block), "w") as file:
+                    json.dump(of_block, file)
         self._share.wait_for(lambda: self._missing_blocks(blocks), "checked photos")
         found: list[Result] = []
         for block, numbers in enumerate(blocks):

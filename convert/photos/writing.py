@@ -3,7 +3,9 @@
 import collections
 import concurrent.futures
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from common.progress import progress
 from convert.tfrecords import parallel
@@ -31,50 +33,71 @@ def write_all(
       keeps: leaves the files of re-encoded photos.
 
     Yields:
-      What is known of each file once it is written, in the order of `shards`.
+      What is known of each file once it is written, in no particular order.
 
     Raises:
       OSError: the disk is full.
       UserError: a photo changed since it was checked, a file cannot be written, or a
         worker process died.
     """
-    labels = {name: label for label, name in enumerate(class_names)}
-    write = functools.partial(_write, directory=directory, labels=labels, keeps=keeps)
+    write = functools.partial(
+        _write,
+        directory=directory,
+        labels={name: label for label, name in enumerate(class_names)},
+        keeps=keeps,
+        num_readers=max(1, num_workers // max(1, len(shards))),
+    )
     if not num_workers:
         parallel.load_tensorflow()
         yield from map(write, shards)
         return
+    if not shards:
+        return
     with parallel.processes(num_workers) as workers:
-        pending = collections.deque(workers.submit(write, shard) for shard in shards)
-        written = progress(
-            _counted(workers, set(pending)),
+        written: collections.deque[ShardInfo] = collections.deque()
+        photos = progress(
+            _photos_written(workers, num_workers, write, shards, written),
             total=sum(len(shard.photos) for shard in shards),
             desc="writing",
             unit="photo",
         )
-        for _ in written:
-            while pending and pending[0].done():
-                yield pending.popleft().result()
-        yield from (future.result() for future in pending)
+        for _ in photos:
+            while written:
+                yield written.popleft()
+        yield from written
 
 
-def _counted(
-    workers: parallel.Workers, pending: set[concurrent.futures.Future[ShardInfo]]
+def _photos_written(
+    workers: parallel.Workers,
+    num_workers: int,
+    write: Callable[[Shard], ShardInfo],
+    shards: Iterable[Shard],
+    written: collections.deque[ShardInfo],
 ) -> Iterator[int]:
-    """Yields for each photo that was written, until all are or one of them failed."""
+    """Yields for each photo that was written, and adds finished files to `written`.
+
+    No shard waits in the queue to the workers: as large as it is, it would fill it, and
+    the pool could not be ended (https://github.com/python/cpython/issues/94777).
+    """
+    rest = iter(shards)
+    pending = {
+        workers.submit(write, shard) for shard in itertools.islice(rest, num_workers)
+    }
     seen = 0
     while pending:
-        done, pending = concurrent.futures.wait(pending, _SECS_BETWEEN_LOOKS)
-        for future in done:
-            future.result()
+        done, pending = concurrent.futures.wait(
+            pending, _SECS_BETWEEN_LOOKS, concurrent.futures.FIRST_COMPLETED
+        )
+        written.extend(future.result() for future in done)
+        pending |= {
+            workers.submit(write, shard) for shard in itertools.islice(rest, len(done))
+        }
         counted = workers.counted
         yield from range(seen, counted)
         seen = counted
 
 
-def _write(
-    shard: Shard, directory: str, labels: Mapping[str, int], keeps: bool
-) -> ShardInfo:
+def _write(shard: Shard, **options: Any) -> ShardInfo:
     from convert.tfrecords import shard_writer  # TensorFlow
 
-    return shard_writer.write_shard(shard, directory, labels, keeps=keeps)
+    return shard_writer.write_shard(shard, **options)

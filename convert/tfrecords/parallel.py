@@ -17,8 +17,9 @@ from errors import UserError
 
 T = TypeVar("T")
 _START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
-_PRELOADED = "convert.tfrecords.preloaded"
-_ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+# A name of its own: a module of this name in the user's folder would be taken instead.
+_PRELOADED = "tensorflow_for_workers"
+_ITS_FOLDER = os.path.dirname(os.path.abspath(__file__))
 # What TensorFlow reads when it first computes: each worker is one thread's work, and
 # the first to see a GPU would take all its memory.
 _WORKER_ENVIRONMENT = {
@@ -67,17 +68,26 @@ class Workers(concurrent.futures.ProcessPoolExecutor):
         """Starts none yet; they start when work is submitted."""
         context = multiprocessing.get_context(_START_METHOD)
         self._counter = context.Value("Q")
+        self._is_stopped = context.Value("b", lock=False)
         super().__init__(
             num_workers,
             mp_context=context,
             initializer=_start_worker,
-            initargs=(self._counter,),
+            initargs=(self._counter, self._is_stopped),
         )
 
     @property
     def counted(self) -> int:
         """How often the workers have called `count`."""
-        return self._counter.value
+        # A worker that is killed may hold the lock for good.
+        return self._counter.get_obj().value
+
+    def stop(self) -> None:
+        """Ends what the workers do at their next call of `count`.
+
+        They are not killed: the queues to and from them would not bear that.
+        """
+        self._is_stopped.value = True
 
     def submit(self, *work: Any, **named: Any) -> concurrent.futures.Future[Any]:
         """See `concurrent.futures.Executor`; workers start undisturbed by signals."""
@@ -102,9 +112,10 @@ def _stdout_kept() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _importable() -> Iterator[None]:
-    """Lets processes that start inside import this project's modules at once."""
+    """Lets processes that start inside find `_PRELOADED`."""
     before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join([_ROOT, before] if before else [_ROOT])
+    folders = [_ITS_FOLDER, before] if before else [_ITS_FOLDER]
+    os.environ["PYTHONPATH"] = os.pathsep.join(folders)
     try:
         yield
     finally:
@@ -140,7 +151,7 @@ def processes(num_workers: int) -> Iterator[Workers]:
     """A pool of other processes, which end with this one, however it ends.
 
     If the block raises, as by Ctrl-C, which a terminal sends to all processes and
-    reaches only this one, they are stopped in the middle of their work.
+    reaches only this one, they end at their next call of `count`.
 
     Raises:
       UserError: one of them was killed.
@@ -155,27 +166,32 @@ def processes(num_workers: int) -> Iterator[Workers]:
             f" than --num_workers={num_workers}"
         ) from error
     except BaseException:
-        for process in multiprocessing.active_children():
-            process.terminate()
+        workers.stop()
         raise
     finally:
         workers.shutdown(wait=True, cancel_futures=True)
 
 
-_counters: list[Any] = []  # that of its pool, in a worker
+_of_its_pool: list[tuple[Any, Any]] = []  # counter and stop sign, in a worker
 
 
 def count(work: T) -> T:
-    """Returns `work`, and counts it for `Workers.counted`."""
-    for counter in _counters:
+    """Returns `work`, and counts it for `Workers.counted`.
+
+    Raises:
+      concurrent.futures.CancelledError: the workers are to stop.
+    """
+    for counter, is_stopped in _of_its_pool:
+        if is_stopped.value:
+            raise concurrent.futures.CancelledError
         with counter:
             counter.value += 1
     return work
 
 
-def _start_worker(counter: Any) -> None:
+def _start_worker(counter: Any, is_stopped: Any) -> None:
     """Prepares a worker: silent, small, and gone when its parent is."""
-    _counters.append(counter)
+    _of_its_pool.append((counter, is_stopped))
     os.environ.update(_WORKER_ENVIRONMENT)
     # libtiff writes its complaints there; the reason is in rejected.csv.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

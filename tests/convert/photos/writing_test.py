@@ -1,5 +1,6 @@
 import errno
 import hashlib
+import multiprocessing
 import os
 
 import pytest
@@ -33,7 +34,7 @@ def write(tmp_path):
         written = writing.write_all(
             shards, str(tmp_path), classes, num_workers=num_workers, keeps=keeps
         )
-        return list(written)
+        return sorted(written, key=lambda shard: shard.file)
 
     return run
 
@@ -108,6 +109,18 @@ def test_spilled_photos_are_used_up(write, tmp_path, keeps):
 def test_a_photo_that_changed_is_named(write, num_workers):
     with pytest.raises(UserError, match=r"3\.jpg changed during the conversion"):
         write(PHOTOS, changed=(3,), num_workers=num_workers)
+
+
+def test_an_error_ends_the_writing_of_many_large_files(write, tmp_path):
+    photos = [PHOTOS[0]] * 3000  # whose descriptions fill a pipe several times
+    with pytest.raises(UserError, match=r"2999\.jpg changed during the conversion"):
+        write(photos, changed=(2999,), num_shards=6, num_workers=2)
+    assert multiprocessing.active_children() == []
+
+
+def test_photos_are_read_side_by_side_where_files_are_few(write, tmp_path):
+    features = read(tmp_path, write(PHOTOS, num_shards=1, num_workers=3))
+    assert [f["image/encoded"].bytes_list.value[0] for f in features] == PHOTOS
 
 
 def test_a_full_disk_is_told(write, monkeypatch):
