@@ -19,7 +19,7 @@ _DROP_PATH_RATE = 0.2
 
 
 def silu(x: tf.Tensor) -> tf.Tensor:
-    """X * sigmoid(x), https://arxiv.org/abs/1702.03118.
+    """Swish, x * sigmoid(x), https://arxiv.org/abs/1702.03118.
 
     It is TensorFlow's own in inference, too: of a product and a sigmoid alone, which
     would take less time to trace, oneDNN makes an operation that takes longer.

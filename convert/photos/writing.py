@@ -40,18 +40,18 @@ def write_all(
       UserError: a photo changed since it was checked, a file cannot be written, or a
         worker process died.
     """
+    if not shards:
+        return
     write = functools.partial(
         _write,
         directory=directory,
         labels={name: label for label, name in enumerate(class_names)},
         keeps=keeps,
-        num_readers=max(1, num_workers // max(1, len(shards))),
+        num_readers=max(1, num_workers // len(shards)),
     )
     if not num_workers:
         parallel.load_tensorflow()
         yield from map(write, shards)
-        return
-    if not shards:
         return
     with parallel.processes(num_workers) as workers:
         written: collections.deque[ShardInfo] = collections.deque()
