@@ -129,8 +129,9 @@ def _measure(
     train_fn = training.make_train_fn(setup, config, strategy, state, inputs)
     train_fn(devices.iterate(strategy, inputs.batches), tf.constant(setup.last_step))
     assert setup.validation_dataset
+    assert setup.split
     evaluator = cached_training.make_evaluator(
-        state.network, state.plan, setup.validation_dataset, config
+        state.network, state.plan, setup.validation_dataset, config, setup.split
     )
     results = evaluator.run()
     scores = reports.score(results, state.network.num_classes)

@@ -134,10 +134,12 @@ def _features(model_name: str, name: str, folder: pathlib.Path) -> Examples:
         slim_format.find_checkpoint(real_photos.checkpoint(model_name))
     )
     restore.restore(network.model_variables, checkpoint, body)
+    last = depths.find_depths(network)[-1:]
     return pooled_features.compute(
         network,
-        depths.find_depths(network)[-1:],
+        last,
         split,
+        pooled_features.features_fn(network, last),
         inputs.preprocess_fn(data, network, is_training=False),
         preprocessing_name=inputs.preprocessing_name(data, network),
         batch_size=32,

@@ -32,12 +32,13 @@ from engine.probing import (
     trials,
 )
 from engine.probing.depths import Depth
-from engine.probing.pooled_features import Examples
+from engine.probing.pooled_features import Examples, FeaturesFn
 from engine.probing.probe_report import Result
 from engine.probing.probe_scores import choose
 from engine.probing.trials import Trial
 from engine.run import train_setup
 from errors import UserError
+from nets import nets_factory, new_head
 from nets.network import Network
 from nets.new_head import OWN_HEAD, NewHead
 
@@ -70,12 +71,21 @@ def probe(config: ProbeConfig, *, given: Set[str] = frozenset()) -> int:
     held_out = _held_out_split(config)
     network = _restored_network(config, split, checkpoint)
     found = depths.find_depths(network)
-    examples = _pooled(config, network, found, split)
-    held_out_examples = _pooled(config, network, found, held_out) if held_out else None
+    features_fn = pooled_features.features_fn(network, found)
+    examples = _pooled(config, network, found, split, features_fn)
+    held_out_examples = (
+        _pooled(config, network, found, held_out, features_fn) if held_out else None
+    )
     scores, last = judging.judge(config, network, found, examples, held_out_examples)
-    chosen = found.index(choose(scores).depth)
-    rise = judging.learning_curve(examples[0][chosen], examples[1], config)
+    chosen = choose(scores)
+    features = examples[0][found.index(chosen.depth)]
+    rise = judging.learning_curve(features, examples[1], chosen, config)
     result = Result(scores, rise, network, split, held_out, checkpoint.path)
+    if end := result.better_end:
+        of_end = config, network, end, found.index(end)
+        _keep_for_end(*of_end, split, examples)
+        if held_out and held_out_examples:
+            _keep_for_end(*of_end, held_out, held_out_examples)
     info = train_setup.info_of(network, split, config.data)
     if options.trial_secs or options.output_checkpoint_dir:
         linear_head.assign(network, last)
@@ -188,7 +198,11 @@ def _head_of(checkpoint: Checkpoint) -> NewHead:
 
 
 def _pooled(
-    config: ProbeConfig, network: Network, found: Sequence[Depth], split: Dataset
+    config: ProbeConfig,
+    network: Network,
+    found: Sequence[Depth],
+    split: Dataset,
+    features_fn: FeaturesFn,
 ) -> Examples:
     data, options = config.data, config.probe
     parent = feature_cache.folder_of_all(options.feature_cache_dir, data.dataset_dir)
@@ -196,6 +210,7 @@ def _pooled(
         network,
         found,
         split,
+        features_fn,
         inputs.preprocess_fn(data, network, is_training=False),
         preprocessing_name=inputs.preprocessing_name(data, network),
         batch_size=options.batch_size,
@@ -205,18 +220,61 @@ def _pooled(
     )
     last = found[-1]
     if math.prod(last.shape) == last.num_features:  # the head reads them pooled
-        # The head alone is trained on these: it need not compute them again.
-        cached_training.keep(
-            features[-1].reshape(-1, *last.shape),
-            labels,
-            network,
-            last.tensor_name,
-            last.before,
-            split,
-            data,
-            options.feature_cache_dir,
+        _keep(
+            *(config, network, split, last),
+            *(features[-1].reshape(-1, *last.shape), labels),
+            frontier=last.tensor_name,
+            head=network.head,
         )
     return features, labels
+
+
+def _keep_for_end(
+    config: ProbeConfig,
+    network: Network,
+    depth: Depth,
+    place: int,
+    split: Dataset,
+    examples: Examples,
+) -> None:
+    """Keeps what the head of the net that ends at a depth reads.
+
+    Args:
+      config: the options.
+      network: the whole net.
+      depth: where the other net ends.
+      place: its place among the depths.
+      split: the split.
+      examples: the features of all depths.
+    """
+    if network.precision != "float32":
+        return  # that net pools in its own precision, the probe in float32
+    head = NewHead(depth.end_point)
+    (scope,) = nets_factory.head_scopes(network.model_name, head)
+    _keep(
+        *(config, network, split, depth, examples[0][place], examples[1]),
+        frontier=new_head.features_name(scope),
+        head=head,
+    )
+
+
+def _keep(
+    config: ProbeConfig,
+    network: Network,
+    split: Dataset,
+    depth: Depth,
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    frontier: str,
+    head: NewHead,
+) -> None:
+    """Keeps features so that training a head on them need not compute them again."""
+    cached_training.keep(
+        *(features, labels, network, frontier, depth.before, split, config.data),
+        config.probe.feature_cache_dir,
+        head=head,
+    )
 
 
 def _tried(

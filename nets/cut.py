@@ -101,26 +101,16 @@ def find(
     )
 
 
-def find_all(entry: NetEntry, input_shape: tuple[int, ...]) -> list[str]:
-    """Names of the end points at which a net can end, in the order of building.
-
-    Args:
-      entry: the net.
-      input_shape: (height, width, channels) of its images.
-
-    Raises:
-      ValueError: the net cannot be built for such images.
-    """
-    _, found = _trace(entry, None, input_shape, {})
-    return [name for name, t in found.items() if not reason_against(entry, t)]
-
-
 def reason_against(entry: NetEntry, tensor: tf.Tensor) -> str:
     """Why a net cannot end at a tensor of its traced graph; "" if it can."""
     names = _variables(graph_walk.upstream([tensor.op]))
     if any(f"{n}/".startswith(f"{s}/") for n in names for s in entry.head_scopes):
         return "it is a part of the head, or comes after it"
-    shape = tensor.shape
+    return reason_against_shape(tensor.shape)
+
+
+def reason_against_shape(shape: tf.TensorShape) -> str:
+    """Why no new head can begin at a tensor of a shape; "" if one can."""
     if shape.rank not in (3, 4):
         sizes = " × ".join(map(str, shape[1:]))
         return f"there is no map left to pool over height and width ({sizes} features)"
@@ -130,7 +120,7 @@ def reason_against(entry: NetEntry, tensor: tf.Tensor) -> str:
 
 
 def _variables(operations: Iterable[tf.Operation]) -> frozenset[str]:
-    return frozenset(op.name for op in operations if op.type == "VarHandleOp")
+    return frozenset(filter(None, map(slim.variable_of_placeholder, operations)))
 
 
 def _refused(
@@ -170,10 +160,15 @@ def _trace(
     *,
     num_classes: int | None = _CLASSES,
 ) -> tuple[tf.Tensor | None, dict[str, tf.Tensor]]:
-    """`_run` in a separate graph, whose variables have no values."""
+    """`_run` in a separate graph, with placeholders for variables."""
+    graph = tf.__internal__.FuncGraph("trace")
     # Without weight decay each layer would say that it is not regularized.
-    with tf.Graph().as_default(), slim.arg_scope(entry.arg_scope(weight_decay=1.0)):
-        tf.compat.v1.set_random_seed(0)  # a deterministic run has no ops without one
+    with (
+        graph.as_default(),
+        slim.arg_scope(entry.arg_scope(weight_decay=1.0)),
+        slim.layer_policy(slim.LayerPolicy(lambda _: False, dropout_seed=None)),
+        slim.variables_as_placeholders(),
+    ):
         images = tf.compat.v1.placeholder(tf.float32, (2, *input_shape))
         return _run(
             *(entry, final_endpoint, images, num_classes),

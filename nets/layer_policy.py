@@ -136,3 +136,35 @@ def is_kept(name: str) -> bool:
     """Whether layers have the variable of this full name; see `keeping`."""
     kept = _kept.get()
     return kept is None or name in kept
+
+
+_PLACEHOLDERS = "variables/"  # name scope
+
+
+@contextlib.contextmanager
+def variables_as_placeholders() -> Iterator[None]:
+    """Layers built inside, in a graph, have a placeholder in place of each variable.
+
+    For a graph that is looked at, but never run: making variables takes longer than
+    all the rest.
+    """
+    made: dict[str, tf.Tensor] = {}
+
+    def get(
+        getter: object, name: str, *, shape: Any, dtype: tf.DType, **_: Any
+    ) -> tf.Tensor:
+        del getter  # it would make the variable
+        if name not in made:
+            with tf.name_scope(_PLACEHOLDERS):
+                made[name] = tf.compat.v1.placeholder(dtype, shape, name=name)
+        return made[name]
+
+    scope = tf.compat.v1.get_variable_scope()
+    with tf.compat.v1.variable_scope(scope, custom_getter=get):
+        yield
+
+
+def variable_of_placeholder(op: tf.Operation) -> str | None:
+    """The variable for which an operation is the placeholder; None if it is another."""
+    is_one = op.type == "Placeholder" and op.name.startswith(_PLACEHOLDERS)
+    return op.name.removeprefix(_PLACEHOLDERS) if is_one else None

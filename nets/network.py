@@ -159,7 +159,11 @@ class Network(tf.Module):
     @property
     def key(self) -> str:
         """Text that tells this net from others, whatever its classes."""
-        return f"{self.model_name} with {self.head}" if self.head else self.model_name
+        return self.key_with(self.head)
+
+    def key_with(self, head: NewHead) -> str:
+        """The `key` that this net would have with another head."""
+        return f"{self.model_name} with {head}" if head else self.model_name
 
     def variable_shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes of all variables by name."""

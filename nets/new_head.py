@@ -63,6 +63,15 @@ class NewHead:
 OWN_HEAD = NewHead()
 
 
+def features_name(scope: str) -> str:
+    """The name of what the logits of `build` read, in the graph of an evaluation.
+
+    Args:
+      scope: the scope of a head without hidden layers.
+    """
+    return f"{scope}/Dropout/Identity:0"
+
+
 def build(
     net: tf.Tensor,
     head: NewHead,

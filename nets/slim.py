@@ -56,6 +56,8 @@ from nets.layer_policy import computing_in as computing_in
 from nets.layer_policy import current_policy, is_kept
 from nets.layer_policy import keeping as keeping
 from nets.layer_policy import layer_policy as layer_policy
+from nets.layer_policy import variable_of_placeholder as variable_of_placeholder
+from nets.layer_policy import variables_as_placeholders as variables_as_placeholders
 
 v1 = tf.compat.v1
 

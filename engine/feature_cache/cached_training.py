@@ -25,6 +25,7 @@ from engine.feature_cache.shared_filling import SharedFilling
 from engine.feature_cache.split_network import SplitNetwork
 from errors import UserError
 from nets.network import Network
+from nets.new_head import NewHead
 
 # Images per batch through the frozen part, or training's batch size if larger: smaller
 # batches are slower, see benchmarks/README.md.
@@ -121,6 +122,7 @@ def filled_cache(
         config.feature_cache,
         *(network, split.key, split.frozen_variables, dataset, config.data),
         shapes=split.feature_shapes,
+        head=network.head,
         views=views,
         augmentation=(config.run.seed, config.augmentation) if views > 1 else (),
     )
@@ -173,19 +175,22 @@ def keep(
     dataset: Dataset,
     data: DataOptions,
     feature_cache_dir: str | None,
+    *,
+    head: NewHead,
 ) -> None:
     """Keeps features where `filled_cache` looks for those of one view, on disk.
 
     Args:
-      features: `[examples, ...]` float32, of all examples in order: what a net that is
-        cut at one tensor has there.
+      features: `[examples, ...]` float32, of all examples in order: what a net whose
+        head alone is trained reads there.
       labels: `[examples]` int32.
       network: the net, restored.
-      frontier: the name of that tensor.
+      frontier: the name of the tensor that the head reads.
       frozen_variables: those that it is computed from.
       dataset: the examples.
       data: options.
       feature_cache_dir: that of `FeatureCacheOptions`.
+      head: the head that is to be trained.
 
     Raises:
       UserError: there is no room for the features.
@@ -196,6 +201,7 @@ def keep(
     cache = _make_cache(
         *(options, network, frontier, sorted(frozen_variables), dataset, data),
         shapes=[features.shape[1:]],
+        head=head,
     )
     cache.fill(lambda first: [([features[first:]], labels[first:])], len(labels))
 
@@ -209,6 +215,7 @@ def _make_cache(
     data: DataOptions,
     *,
     shapes: Sequence[tuple[int, ...]],
+    head: NewHead,
     views: int = 1,
     augmentation: Sequence[object] = (),
 ) -> FeatureCache:
@@ -216,7 +223,7 @@ def _make_cache(
     dtype = options.feature_cache_dtype
     key = feature_cache.key_of(
         [
-            *(network.key, network.input_shape, network.precision, frontier),
+            *(network.key_with(head), network.input_shape, network.precision, frontier),
             *(inputs.preprocessing_name(data, network), dataset.fingerprint),
             *(dataset.split_name, dataset.num_examples, data.labels_offset, views),
             *(*augmentation, dtype, tf.__version__),
@@ -269,10 +276,22 @@ def make_evaluator(
     plan: Plan,
     dataset: Dataset,
     config: TrainConfig,
+    of_training: SplitNetwork,
     cluster: Cluster = ALONE,
 ) -> Evaluator:
-    """An evaluator that computes the frozen part of the net once."""
-    split = split_network(network, plan, config, is_training=False)
+    """An evaluator that computes the frozen part of the net once.
+
+    Args:
+      network: the net, restored.
+      plan: what is trained.
+      dataset: what to evaluate.
+      config: the options.
+      of_training: the net as training splits it.
+      cluster: see `filled_cache`.
+    """
+    split = of_training
+    if of_training.is_training:
+        split = split_network(network, plan, config, is_training=False)
     cache = filled_cache(
         *(split, network, plan, dataset, config), is_training=False, cluster=cluster
     )

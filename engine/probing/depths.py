@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
 
-from nets import graph_walk
+from nets import cut, graph_walk
 from nets.network import Network
 
 _TRACED_IMAGES = 2
@@ -31,6 +31,7 @@ class Depth:
         the net's order.
       flops_after: multiplications and additions between it and the logits, as a share
         of those from the image to the logits, in [0, 1].
+      can_be_final: whether the net can end there, see `NewHead.final_endpoint`.
     """
 
     end_point: str
@@ -40,6 +41,7 @@ class Depth:
     before: tuple[str, ...]
     after: tuple[str, ...]
     flops_after: float
+    can_be_final: bool
 
 
 def find_depths(network: Network) -> list[Depth]:
@@ -71,6 +73,7 @@ def find_depths(network: Network) -> list[Depth]:
             before=tuple(n for n in network.model_variables if n in read),
             after=tuple(n for n in traced.variables_before_logits if n not in read),
             flops_after=traced.flops_after(op),
+            can_be_final=not cut.reason_against_shape(tensor.shape),
         )
     return sorted(depths.values(), key=lambda depth: -len(depth.after))
 

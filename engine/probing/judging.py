@@ -23,7 +23,7 @@ _FITS = {
 }
 # Depths that get the full classifier: the best by a quick one, and the last.
 _MOST_JUDGED = 6
-_SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # shares of the images, for the learning curve
+_SHARES = (1 / 8, 1 / 4, 1 / 2)  # of the images, for the learning curve
 
 
 def _usable(
@@ -110,10 +110,17 @@ def _num_parameters(network: Network, names: Sequence[str]) -> int:
 
 
 def learning_curve(
-    features: np.ndarray, labels: np.ndarray, config: ProbeConfig
+    features: np.ndarray, labels: np.ndarray, whole: Score, config: ProbeConfig
 ) -> Rise:
-    """Cross-validated accuracy with 1/8, 1/4, 1/2 and all of the images."""
-    sizes, accuracies, error = [], [], math.nan
+    """Cross-validated accuracy with 1/8, 1/4, 1/2 and all of the images.
+
+    Args:
+      features: `[images, features]` float32, of one depth.
+      labels: `[images]` int.
+      whole: the score of that depth, with all of the images.
+      config: the options.
+    """
+    sizes, accuracies = [], []
     for share in _SHARES:
         size = int(share * len(labels))
         if size < max(4, len(np.unique(labels))):
@@ -130,5 +137,7 @@ def learning_curve(
         if choice.num_examples:
             sizes.append(size)
             accuracies.append(choice.accuracy)
-            error = choice.standard_error
-    return Rise(tuple(sizes), tuple(accuracies), error)
+    if not math.isnan(whole.accuracy):
+        sizes.append(len(labels))
+        accuracies.append(whole.accuracy)
+    return Rise(tuple(sizes), tuple(accuracies), whole.standard_error)

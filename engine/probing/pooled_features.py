@@ -17,12 +17,31 @@ from nets.network import Network
 
 # Features by depth, [images, features] float32 each, and labels, [images] int32.
 Examples = tuple[list[np.ndarray], np.ndarray]
+FeaturesFn = Callable[[tf.Tensor], list[tf.Tensor]]
+
+
+def features_fn(network: Network, depths: Sequence[Depth]) -> FeaturesFn:
+    """The function from images to each depth, pooled over height and width.
+
+    It is traced once, so one of them should serve all splits.
+
+    Args:
+      network: the net.
+      depths: where to take features.
+    """
+
+    def run(images: tf.Tensor) -> list[tf.Tensor]:
+        _, end_points = network(images, is_training=False)
+        return [pooled(end_points[depth.end_point]) for depth in depths]
+
+    return tf.function(run, autograph=False)
 
 
 def compute(
     network: Network,
     depths: Sequence[Depth],
     dataset: Dataset,
+    features_of: FeaturesFn,
     preprocess_fn: PhotoPreprocessFn,
     *,
     preprocessing_name: str,
@@ -37,6 +56,7 @@ def compute(
       network: the net, its weights restored up to the head.
       depths: where to take features.
       dataset: the split.
+      features_of: the `features_fn` of this net and these depths.
       preprocess_fn: preprocesses a photo as in evaluation.
       preprocessing_name: its name, as the kept features depend on it.
       batch_size: images per batch.
@@ -58,11 +78,6 @@ def compute(
         shapes=[(depth.num_features,) for depth in depths],
         dtype=tf.float32,
     )
-
-    @tf.function(autograph=False)
-    def features_of(images: tf.Tensor) -> list[tf.Tensor]:
-        _, end_points = network(images, is_training=False)
-        return [pooled(end_points[depth.end_point]) for depth in depths]
 
     def batches(first: int) -> Iterator[Examples]:
         for batch in input_pipeline.eval_batches(

@@ -1,7 +1,6 @@
 """The report of a probe: a table, a verdict, commands, files."""
 
 import dataclasses
-import functools
 import json
 import math
 import os
@@ -19,7 +18,7 @@ from engine.probing import opening, probe_figure, probe_scores
 from engine.probing.depths import Depth
 from engine.probing.probe_scores import Rise, Score, choose
 from engine.probing.trials import Trial
-from nets import cut, nets_factory
+from nets import nets_factory
 from nets.network import Network
 from nets.new_head import NewHead
 
@@ -59,15 +58,12 @@ class Result:
         is_last = chosen is self.scores[-1] and len(self.scores) > 1
         return (self.scores[-2] if is_last else chosen).depth
 
-    @functools.cached_property
-    def better_end(self) -> str | None:
+    @property
+    def better_end(self) -> Depth | None:
         """An earlier depth that beats the last one, if the net can end there."""
-        if probe_scores.is_similar(self.scores):
-            return None
-        end_point = choose(self.scores).depth.end_point
-        entry = nets_factory.get_entry(self.network.model_name)
-        ends = cut.find_all(entry, self.network.input_shape)
-        return end_point if end_point in ends else None
+        depth = choose(self.scores).depth
+        beats_last = not probe_scores.is_similar(self.scores)
+        return depth if beats_last and depth.can_be_final else None
 
 
 def text(result: Result, config: ProbeConfig) -> str:
@@ -182,7 +178,8 @@ def commands(result: Result, config: ProbeConfig) -> list[tuple[str, str]]:
             ],
         ),
     ]
-    if end := result.better_end:
+    if result.better_end:
+        end = result.better_end.end_point
         short = [*common, f"--final_endpoint={end}", *start]
         short.append(f"{solved} --train_dir=runs/cut")
         found.append((f"or the net up to {end}, with a head there, solved", short))
@@ -248,7 +245,7 @@ def as_json(result: Result, config: ProbeConfig) -> dict[str, Any]:
         "classifier": config.probe.probe_classifier,
         "depths": [_entry(score) for score in result.scores],
         "chosen": choose(result.scores).depth.end_point,
-        "better_end": result.better_end,
+        "better_end": result.better_end and result.better_end.end_point,
         "is_similar": probe_scores.is_similar(result.scores),
         "still_rises": result.rise.still_rises,
         "trials": [_trial_entry(trial) for trial in result.trials],

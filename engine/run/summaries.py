@@ -47,6 +47,7 @@ class TrainSummaries:
         background: BackgroundWriter,
         *,
         images_tag: str,
+        outputs: bool,
         sparsity: bool,
     ) -> None:
         """Opens the event files and writes the plan as text.
@@ -57,10 +58,12 @@ class TrainSummaries:
           interval_secs: seconds between two sets of histograms and images; 0 for none.
           background: the thread that computes and writes histograms.
           images_tag: the tag of the images.
+          outputs: whether to write histograms of the end points.
           sparsity: also writes `sparsity/<end point>`, the share of zeros.
         """
         self._background = background
         self._images_tag = images_tag
+        self._outputs = outputs
         self._sparsity = sparsity
         self._interval_secs = interval_secs
         self._histograms_at = time.monotonic()
@@ -96,8 +99,10 @@ class TrainSummaries:
         self._histograms_at = time.monotonic()
         images = sample_images(step)
         weights = {n: tf.identity(v) for n, v in self._state.trained.items()}
-        # Layer by layer, as compiling takes longer than it saves in an hour of calls.
-        _, end_points = self._state.network(images, is_training=False)
+        end_points: dict[str, tf.Tensor] = {}
+        if self._outputs:
+            # Layer by layer: compiling takes longer than it saves in an hour of calls.
+            _, end_points = self._state.network(images, is_training=False)
         self._background.submit(
             functools.partial(self._write_histograms, step, weights, end_points, images)
         )

@@ -285,7 +285,7 @@ def make_validation(
     dataset = setup.validation_dataset
     if setup.split:
         evaluator = cached_training.make_evaluator(
-            state.network, state.plan, dataset, config, setup.filled_by
+            *(state.network, state.plan, dataset, config, setup.split, setup.filled_by)
         )
     else:
         evaluator = make_evaluator(

@@ -140,6 +140,8 @@ def _make_summaries(
     return TrainSummaries(
         *(run.train_dir, state, run.save_summaries_secs, writer),
         images_tag=train_inputs.samples_tag(setup, config),
+        # Solving a head changes no output of the layers before it.
+        outputs=run.summarize_sparsity or not config.fine_tune.solves_head,
         sparsity=run.summarize_sparsity,
     )
 

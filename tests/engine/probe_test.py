@@ -99,29 +99,48 @@ def test_a_second_probe_computes_no_features(probed, flags, monkeypatch):
     assert probe.probe(make_config(**flags, probe_classifier="svm")) == 0
 
 
-def test_the_head_is_trained_on_what_the_probe_computed(flags, tmp_path, monkeypatch):
+@pytest.mark.parametrize("end", [None, "Conv2d_11_pointwise"])
+def test_the_head_is_trained_on_what_the_probe_computed(
+    flags, tmp_path, monkeypatch, end
+):
+    """The net's own head, and the head of the net that ends where the probe says."""
     net = {"model_name": "mobilenet_v1_025", "train_image_size": 32}
     network = Network("mobilenet_v1_025", num_classes=3, image_size=32)
     arrays = {n: v.numpy() for n, v in network.model_variables.items()}
     values = {
         "dataset_dir": flags["dataset_dir"],
         "checkpoint_path": str(tmp_path / "model.ckpt"),
-        "feature_cache_dir": tmp_path / "cache",
     }
     write_checkpoint(values["checkpoint_path"], arrays)
-    assert probe.probe(make_config(**net, **values)) == 0
+
+    def better_end(result):
+        found = [score.depth for score in result.scores]
+        return next((depth for depth in found if depth.end_point == end), None)
+
+    def train(cache):
+        assert not small_runs.train(
+            **net,
+            **values,
+            **({"final_endpoint": end} if end else {}),
+            feature_cache_dir=cache,
+            train_dir=tmp_path / f"run_{cache.name}",
+            checkpoint_exclude_scopes="head",
+            trainable_scopes="head",
+            head_solver="logistic",
+            feature_cache="disk",
+            eval_split_name="validation",
+        )
+
+    monkeypatch.setattr(Result, "better_end", property(better_end))
+    probed, computed = tmp_path / "probed", tmp_path / "computed"
+    assert probe.probe(make_config(**net, **values, feature_cache_dir=probed)) == 0
+    train(computed)
+    for file in computed.glob("*/*.bin"):
+        kept = np.fromfile(probed / file.relative_to(computed), np.float32)
+        np.testing.assert_allclose(kept, np.fromfile(file, np.float32), 1e-4, 1e-5)
     refuse = None  # to be called is an error
     monkeypatch.setattr(input_pipeline, "eval_batches", refuse)
-    assert not small_runs.train(
-        **net,
-        **values,
-        train_dir=tmp_path / "run",
-        checkpoint_exclude_scopes="head",
-        trainable_scopes="head",
-        head_solver="logistic",
-        feature_cache="disk",
-        eval_split_name="validation",
-    )
+    train(probed)
 
 
 def test_commands_are_printed_and_fit_80_columns(flags, capsys):
@@ -197,7 +216,8 @@ def test_flags_that_do_not_fit_are_refused(values, expected):
 def score(name, accuracy, error=0.02, screened=False):
     shown = None if screened else accuracy
     return Score(
-        Depth(name, 8, name, (8,), (), ("w",), 0.5), accuracy, error, shown, shown, 1
+        Depth(name, 8, name, (8,), (), ("w",), 0.5, True),
+        *(accuracy, error, shown, shown, 1),
     )
 
 

@@ -10,6 +10,7 @@ from errors import UserError
 from nets import cut, nets_factory
 from nets.network import Network
 from nets.new_head import NewHead
+from tests.nets import ends
 
 # A net of each family at a size that takes seconds, and where to end it.
 FAMILIES = {
@@ -163,7 +164,7 @@ def test_other_names_are_refused_with_those_that_can_be(net, final_endpoint, mes
 
 def test_heads_of_different_depths_never_share_a_name():
     entry = nets_factory.get_entry("mobilenet_v1_025")
-    names = cut.find_all(entry, (32, 32, 3))
+    names = ends.find_all(entry, (32, 32, 3))
     assert names[:2] == ["Conv2d_0", "Conv2d_1_depthwise"]
     scopes = [NewHead(name).scope(entry.head_scopes[0]) for name in [*names, None]]
     assert len(set(scopes)) == len(names) + 1

@@ -17,10 +17,11 @@ import pytest
 import tensorflow as tf
 
 from errors import UserError
-from nets import cut, nets_factory, new_head, slim
+from nets import nets_factory, new_head, slim
 from nets.end_points import building_until
 from nets.network import Network
 from nets.new_head import NewHead
+from tests.nets import ends
 
 CLASSES = 3
 SMALL = (32, 28, 75, 128)  # pixels, tried before the own size; 28 fits DINOv2
@@ -58,7 +59,7 @@ def build_small(name):
     """The net with all heads, for the smallest images that leave a map everywhere."""
     entry = nets_factory.get_entry(name)
     own = entry.image_size
-    end_points = cut.find_all(entry, (own, own, 3))
+    end_points = ends.find_all(entry, (own, own, 3))
     all_heads = {name: with_all_heads(entry, end_points)}
     with mock.patch.dict(nets_factory.NETWORKS, all_heads):
         for size in (size for size in SMALL if size < own):

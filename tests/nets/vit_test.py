@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from errors import UserError
-from nets import cut, nets_factory, positions, vit
+from nets import nets_factory, positions, vit
 from nets.network import Network
-from tests.nets import nets_golden_test
+from tests.nets import ends, nets_golden_test
 
 NARROW = vit.Size(8, 3, 2, patch=4, grid=2, layer_scale=0.5)
 
@@ -102,8 +102,8 @@ def test_drop_path_is_where_something_is_trained(narrow):
 
 def test_every_block_is_an_end(narrow):
     entry = nets_factory.get_entry("vit_s16")
-    ends = cut.find_all(entry, (8, 8, 3))
-    assert ends == ["embedding", "block_1", "block_2", "block_3"]
+    found = ends.find_all(entry, (8, 8, 3))
+    assert found == ["embedding", "block_1", "block_2", "block_3"]
     assert narrow.regularized[-1].name.startswith("vit_s16/Logits/weights")
 
 

@@ -7,6 +7,7 @@ from config.probe_config import ProbeConfig, ProbeOptions
 from config.shared_options import ComputeOptions, DataOptions
 from engine.probing import judging
 from engine.probing.depths import Depth
+from engine.probing.probe_scores import Score
 from errors import UserError
 
 GOOD = np.arange(12, dtype=np.float32).reshape(4, 3)
@@ -15,7 +16,7 @@ NOT_FINITE = np.where(GOOD == 5, np.nan, GOOD)
 
 
 def depths(count):
-    return [Depth(name, 3, name, (3,), (), ("w",), 0.5) for name in "abc"[:count]]
+    return [Depth(name, 3, name, (3,), (), ("w",), 0.5, True) for name in "abc"[:count]]
 
 
 def test_depths_of_constant_or_not_finite_features_are_left_out_by_name(caplog):
@@ -41,6 +42,9 @@ def test_the_learning_curve_of_many_classes_of_few_images_leaves_out_small_share
     features = np.eye(12, dtype=np.float32)[labels] + 0.1 * random.random((36, 12))
     data, options = DataOptions(dataset_dir="x"), ProbeOptions(checkpoint_path="y")
     config = ProbeConfig(data, options, ComputeOptions())
-    rise = judging.learning_curve(features.astype(np.float32), labels, config)
-    assert rise.num_images[-1] == 36
-    assert rise.accuracies[-1] == 1.0
+    whole = Score(depths(1)[0], 0.75, 0.1, 1.0, None, 1)
+    rise = judging.learning_curve(features.astype(np.float32), labels, whole, config)
+    assert rise.num_images == (18, 36)
+    assert rise.accuracies[0] > 0.5  # a twelfth is chance
+    assert rise.accuracies[1] == 0.75
+    assert rise.standard_error == 0.1

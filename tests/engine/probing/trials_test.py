@@ -11,7 +11,7 @@ from engine.probing.trials import Trial
 
 
 def depth(name, flops_after=0.1):
-    return Depth(name, 8, name, (8,), (), ("w",), flops_after)
+    return Depth(name, 8, name, (8,), (), ("w",), flops_after, True)
 
 
 def score(name, accuracy, flops_after=0.1, screened=False):
