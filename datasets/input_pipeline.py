@@ -189,6 +189,20 @@ def _numbered(
 
 
 @tf.autograph.experimental.do_not_convert
+def even_batch_size(num_examples: int, most: int) -> int:
+    """The size of batches that hold all examples with as little padding as can be.
+
+    There are no more of them than of the largest ones: of 240 images, in batches of at
+    most 100, three of 80, where two of 100 would be followed by one with 60 zeros.
+
+    Args:
+      num_examples: at least 1.
+      most: examples per batch.
+    """
+    num_batches = -(-num_examples // most)
+    return -(-num_examples // num_batches)
+
+
 def eval_batches(
     dataset: Dataset,
     preprocess_fn: PhotoPreprocessFn,

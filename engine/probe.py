@@ -18,7 +18,7 @@ from checkpoints.slim_format import Checkpoint
 from common import storage
 from common.atomic_files import explained_errors, scratch_directory
 from config.probe_config import ProbeConfig
-from datasets import dataset_factory
+from datasets import dataset_factory, input_pipeline
 from datasets.dataset import Dataset
 from engine import devices, inputs
 from engine.feature_cache import cached_training, feature_cache
@@ -72,9 +72,13 @@ def probe(config: ProbeConfig, *, given: Set[str] = frozenset()) -> int:
     network = _restored_network(config, split, checkpoint)
     found = depths.find_depths(network)
     features_fn = pooled_features.features_fn(network, found)
-    examples = _pooled(config, network, found, split, features_fn)
+    # One size for both splits, as another one would be traced again.
+    size = input_pipeline.even_batch_size(split.num_examples, options.batch_size)
+    examples = _pooled(config, network, found, split, features_fn, size)
     held_out_examples = (
-        _pooled(config, network, found, held_out, features_fn) if held_out else None
+        _pooled(config, network, found, held_out, features_fn, size)
+        if held_out
+        else None
     )
     scores, last = judging.judge(config, network, found, examples, held_out_examples)
     chosen = choose(scores)
@@ -203,6 +207,7 @@ def _pooled(
     found: Sequence[Depth],
     split: Dataset,
     features_fn: FeaturesFn,
+    batch_size: int,
 ) -> Examples:
     data, options = config.data, config.probe
     parent = feature_cache.folder_of_all(options.feature_cache_dir, data.dataset_dir)
@@ -213,7 +218,7 @@ def _pooled(
         features_fn,
         inputs.preprocess_fn(data, network, is_training=False),
         preprocessing_name=inputs.preprocessing_name(data, network),
-        batch_size=options.batch_size,
+        batch_size=batch_size,
         labels_offset=data.labels_offset,
         num_threads=data.num_preprocessing_threads,
         folder_of=lambda key: os.path.join(parent, key),

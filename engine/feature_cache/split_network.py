@@ -7,6 +7,7 @@ the caller, read of the cold ones that depend on the image. It is all that train
 needs of an image, and can be computed once.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -66,7 +67,8 @@ class SplitNetwork:
         self.key = ",".join(tensor.name for tensor in frontier)
         self.feature_shapes = [tuple(tensor.shape[1:]) for tensor in frontier]
 
-        self._features = traced.prune([images], frontier)
+        # Copying the frozen part takes a while, in vain where all features are kept.
+        self._prune_frozen = functools.partial(traced.prune, [images], frontier)
         updates = [op for op in hot if op.type.startswith("Assign")]
         self._finish = traced.prune([*frontier, seed], [*traced.outputs, *updates])
         self._num_outputs = len(traced.outputs)
@@ -74,16 +76,21 @@ class SplitNetwork:
         self._moments = traced.prune([*frontier, seed], moments)
 
         names = {id(v.handle): n for n, v in network.model_variables.items()}
+        of_frozen = graph_walk.upstream(tensor.op for tensor in frontier)
         self.frozen_variables = sorted(
             names[id(outer)]
-            for outer, inner in self._features.graph.captures
-            if inner.consumers()
+            for outer, inner in traced.graph.captures
+            if inner.op in of_frozen
         )
         watching = {o for o in traced.graph.get_operations() if NAME_SCOPE in o.name}
         cold, hot = of_image - hot - watching, hot - watching
         self.num_cold, self.num_hot = len(cold), len(hot)
         self.cold_flops = sum(map(graph_walk.flops, cold)) / batch_size
         self.hot_flops = sum(map(graph_walk.flops, hot)) / batch_size
+
+    @functools.cached_property
+    def _features(self) -> Any:  # a WrappedFunction
+        return self._prune_frozen()
 
     def features(self, images: tf.Tensor) -> list[tf.Tensor]:
         """The frontier: `[batch_size, ...]` float32 tensors of `feature_shapes`."""

@@ -15,6 +15,7 @@ from cluster.cluster import ALONE, Cluster
 from common import storage
 from config.shared_options import DataOptions
 from config.train_config import TrainConfig
+from datasets import input_pipeline
 from datasets.dataset import Dataset
 from datasets.mixed_in import MixedIn
 from engine import inputs
@@ -290,7 +291,9 @@ def make_validation(
     else:
         evaluator = make_evaluator(
             *(state.network, dataset, config.data),
-            batch_size=config.train_data.batch_size,
+            batch_size=input_pipeline.even_batch_size(
+                dataset.num_examples, config.train_data.batch_size
+            ),
             cluster=setup.cluster,
             agreement=agreement,
         )

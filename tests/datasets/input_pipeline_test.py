@@ -313,3 +313,19 @@ def test_files_that_changed_are_noticed(numbers, write_records, record):
         consume(numbers, "train")
     with pytest.raises(UserError, match="every record of split 'train' is valid"):
         consume(numbers, "eval")
+
+
+@given(st.integers(1, 10_000), st.integers(1, 500))
+def test_even_batches_are_as_few_and_padded_as_little_as_can_be(num_examples, most):
+    size = input_pipeline.even_batch_size(num_examples, most)
+    num_batches = -(-num_examples // size)
+    assert size <= most
+    assert num_batches == -(-num_examples // most)
+    assert num_batches * (size - 1) < num_examples
+
+
+def test_even_batches_of_known_sizes():
+    assert input_pipeline.even_batch_size(240, 100) == 80
+    assert input_pipeline.even_batch_size(60, 100) == 60
+    assert input_pipeline.even_batch_size(200, 100) == 100
+    assert input_pipeline.even_batch_size(101, 100) == 51
