@@ -36,7 +36,11 @@ class EvalOptions(Options):
         " the files; 0 for all (not a slim flag).",
         minimum=0,
     )
-    batch_size: int = option(100, "Batch size.", minimum=1)
+    batch_size: int = option(
+        100,
+        "Images per batch. Without --max_num_batches, at most: batches are made even.",
+        minimum=1,
+    )
     max_num_batches: int | None = option(
         None,
         "Number of batches to evaluate; by default, and with 0, all of them.",

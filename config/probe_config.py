@@ -29,7 +29,9 @@ class ProbeOptions(Options):
     train_image_size: int | None = option(
         None, "Side of the images in pixels; by default the net's.", minimum=1
     )
-    batch_size: int = option(32, "Batch size.", minimum=1)
+    batch_size: int = option(
+        32, "Images per batch, at most: batches are made even.", minimum=1
+    )
     probe_classifier: str = option(
         "logistic",
         "Linear classifier at each depth: logistic regression, or svm (a linear"

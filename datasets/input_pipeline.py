@@ -188,7 +188,6 @@ def _numbered(
     return (skip_timer.start(epochs) if skip_timer else epochs).flat_map(one_epoch)
 
 
-@tf.autograph.experimental.do_not_convert
 def even_batch_size(num_examples: int, most: int) -> int:
     """The size of batches that hold all examples with as little padding as can be.
 
@@ -203,6 +202,7 @@ def even_batch_size(num_examples: int, most: int) -> int:
     return -(-num_examples // num_batches)
 
 
+@tf.autograph.experimental.do_not_convert
 def eval_batches(
     dataset: Dataset,
     preprocess_fn: PhotoPreprocessFn,

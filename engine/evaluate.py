@@ -15,7 +15,6 @@ from cluster.meeting import Met
 from common import storage
 from common.atomic_files import explained_errors
 from config.eval_config import EvalConfig
-from datasets import input_pipeline
 from datasets.dataset import Dataset
 from engine import devices, evaluate_average, inputs
 from engine.cluster import common_facts, joining
@@ -200,14 +199,9 @@ class _Evaluation:
                 head=NewHead(config.model.final_endpoint, config.model.hidden_units),
                 draw_weights=False,
             )
-        batch_size = options.batch_size
-        if not options.max_num_batches:
-            batch_size = input_pipeline.even_batch_size(
-                dataset.num_examples, batch_size
-            )
         self._evaluator = make_evaluator(
             *(self._network, dataset, data),
-            batch_size=batch_size,
+            batch_size=eval_options.batch_size(options, dataset),
             cluster=cluster,
             agreement=self._agreement,
         )

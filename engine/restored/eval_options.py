@@ -12,10 +12,10 @@ from checkpoints.model_info import FILE_NAME, ModelInfo
 from checkpoints.run_info import RunInfo
 from checkpoints.slim_format import Checkpoint
 from common import storage
-from config.eval_config import EvalConfig
+from config.eval_config import EvalConfig, EvalOptions
 from config.options import split_list
 from config.shared_options import require_dataset_dir
-from datasets import dataset_factory, folder_splits
+from datasets import dataset_factory, folder_splits, input_pipeline
 from datasets.dataset import Dataset
 from engine import inputs
 from engine.restored import checkpoint_info, checkpoint_run
@@ -229,3 +229,10 @@ def find_split(config: EvalConfig, is_given: bool, validated: str | None) -> Dat
             "%s has no split %r: evaluating %r", data.dataset_name, wanted, chosen
         )
     return inputs.get_dataset(data, chosen, num_examples=config.evaluation.num_examples)
+
+
+def batch_size(options: EvalOptions, dataset: Dataset) -> int:
+    """Images per batch: even batches, unless `--max_num_batches` counts them."""
+    if options.max_num_batches:
+        return options.batch_size
+    return input_pipeline.even_batch_size(dataset.num_examples, options.batch_size)
