@@ -201,7 +201,7 @@ class _Evaluation:
             )
         self._evaluator = make_evaluator(
             *(self._network, dataset, data),
-            batch_size=eval_options.batch_size(options, dataset),
+            batch_size=eval_options.batch_size(options, dataset.num_examples),
             cluster=cluster,
             agreement=self._agreement,
         )

@@ -154,7 +154,7 @@ def _report(
     batches = input_pipeline.eval_batches(
         dataset,
         lambda photo, _: ensemble.views(lambda _: photo),
-        batch_size=eval_options.batch_size(options, dataset),
+        batch_size=eval_options.batch_size(options, dataset.num_examples),
         labels_offset=data.labels_offset,
         num_threads=data.num_preprocessing_threads,
     )

@@ -231,8 +231,8 @@ def find_split(config: EvalConfig, is_given: bool, validated: str | None) -> Dat
     return inputs.get_dataset(data, chosen, num_examples=config.evaluation.num_examples)
 
 
-def batch_size(options: EvalOptions, dataset: Dataset) -> int:
+def batch_size(options: EvalOptions, num_examples: int) -> int:
     """Images per batch: even batches, unless `--max_num_batches` counts them."""
     if options.max_num_batches:
         return options.batch_size
-    return input_pipeline.even_batch_size(dataset.num_examples, options.batch_size)
+    return input_pipeline.even_batch_size(num_examples, options.batch_size)
