@@ -30,10 +30,10 @@ class TrainSummaries:
     Scalars, every --log_every_n_steps: `curves/loss` (without the penalty),
     `curves/accuracy`, `curves/learning_rate`, `total_loss` (with the penalty),
     `regularization_loss`, `global_step/sec`, `images/sec` and `waiting_for_input`, a
-    share of the time. At longer intervals: histograms `outputs/<end point>` and
-    `weights/<variable>` of every trained variable, and a few images as the net sees
-    them. Validation has a separate TensorBoard run, so that its curves share charts
-    with those of training.
+    share of the time. At longer intervals: histograms `weights/<variable>` of every
+    trained variable and, unless a head is solved, `outputs/<end point>`, and a few
+    images as the net sees them. Validation has a separate TensorBoard run, so that its
+    curves share charts with those of training.
 
     TensorBoard sorts charts by the first part of their tags and opens the first two
     groups: the curves come first, the many histograms last.
@@ -85,7 +85,7 @@ class TrainSummaries:
     def write_histograms_if_due(
         self, step: int, sample_images: Callable[[int], tf.Tensor], *, now: bool
     ) -> None:
-        """Writes weights, activations and the images themselves.
+        """Writes weights, activations, if they are wanted, and the images themselves.
 
         Args:
           step: the global step.

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from errors import UserError
-from nets import cut, nets_factory
+from nets import cut, nets_factory, new_head
 from nets.network import Network
 from nets.new_head import NewHead
 from tests.nets import ends
@@ -81,6 +81,17 @@ def test_a_cut_net_computes_what_the_whole_net_has_there():
     np.testing.assert_allclose(tf.reduce_sum(found["Predictions"], 1), 1, atol=1e-6)
 
 
+def assert_logits_read(network, name):
+    """A probe keeps features under the name of what the logits read in evaluation."""
+    evaluation = tf.compat.v1.wrap_function(
+        lambda images: network(images, is_training=False)[0],
+        [tf.TensorSpec((2, *network.input_shape))],
+    )
+    features = evaluation.graph.get_tensor_by_name(name)
+    assert features.shape.rank == 2
+    assert "MatMul" in {op.type for op in features.consumers()}
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_net_of_each_family_ends_and_trains_there(name):
     size, final_endpoint = FAMILIES[name]
@@ -94,6 +105,7 @@ def test_a_net_of_each_family_ends_and_trains_there(name):
         f"{scope}/Linear/biases",
     }
     assert not [n for n in trained if n.startswith(own_scopes) and scope not in n]
+    assert_logits_read(network, new_head.features_name(scope))
 
     @tf.function(autograph=False)
     def gradients(images):
