@@ -133,6 +133,25 @@ def test_without_the_flag_there_is_no_sparsity_and_cached_images_are_not_augment
     assert list(events.PluginTagToContent("images")) == ["samples/as_in_evaluation"]
 
 
+def test_of_a_solved_head_there_are_histograms_of_its_weights_alone(
+    images_dir, tmp_path
+):
+    small_runs.train(
+        dataset_dir=images_dir,
+        train_dir=tmp_path,
+        save_summaries_secs=600,
+        trainable_scopes="head",
+        head_solver="logistic",
+        feature_cache="memory",
+    )
+    events = read_events(tmp_path)
+    assert set(events.PluginTagToContent("histograms")) == {
+        "weights/Tiny/Logits/biases",
+        "weights/Tiny/Logits/weights",
+    }
+    assert list(events.PluginTagToContent("images")) == ["samples/as_in_evaluation"]
+
+
 def test_validation_is_a_run_of_its_own_with_the_same_tag(full_run):
     events = read_events(full_run / "eval_validation")
     history = json.loads((full_run / "best" / "evaluations.json").read_text())
